@@ -1,0 +1,117 @@
+# What this project is checked with. `make` lists the targets; CONTRIBUTING.md says when to use which.
+# .ci/run goes through the same targets, so that what passes here passes there.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Each module must hold together by its own go.mod.
+export GOWORK := off
+
+BIN := $(CURDIR)/.bin
+LINT := $(BIN)/golangci-lint
+BENCHSTAT := $(BIN)/benchstat
+
+# How long each fuzz target runs, and how many there must be at least: canonical query, webhook
+# verification, error decoding, amount parsing, Retry-After, envelope decoding.
+FUZZTIME ?= 10m
+FUZZSMOKETIME ?= 5s
+FUZZTARGETS := 6
+
+# The least of the root package's and of each internal package's statements that tests cover, in percent.
+# It goes up, never down.
+COVERFLOOR := 90
+COVERPROFILE ?= $(CURDIR)/coverage.out
+MODULE := github.com/intram/intram-go
+# What a test covers counts wherever the code is: the SDK's tests are what exercises the fake, and the
+# other way round.
+COVERFLAGS := -covermode=atomic -coverpkg=$(MODULE),$(MODULE)/internal/...,$(MODULE)/intramtest/... -coverprofile=$(COVERPROFILE)
+
+# How often each benchmark runs, so that benchstat can tell a difference from noise.
+BENCHCOUNT ?= 6
+BENCH ?= .
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: test
+test: ## run the root module's tests, as the README says
+	go test -race ./...
+
+.PHONY: test-modules
+test-modules: ## run the tests of every other module
+	scripts/each-module.sh --own go test -race ./...
+
+.PHONY: fmt
+fmt: ## format every Go file
+	scripts/gofmt.sh --write
+
+.PHONY: fmt-check
+fmt-check: ## fail on a Go file that is not formatted
+	scripts/gofmt.sh
+
+.PHONY: vet
+vet: ## go vet, in every module
+	scripts/each-module.sh go vet ./...
+
+.PHONY: tidy-check
+tidy-check: ## fail on a go.mod or go.sum that is not tidy
+	scripts/tidy.sh
+
+.PHONY: lint
+lint: tools ## golangci-lint, in every module (.golangci.yml)
+	scripts/each-module.sh $(LINT) run --config $(CURDIR)/.golangci.yml ./...
+
+.PHONY: tools
+tools: ## build the pinned tools into .bin
+	GOBIN=$(BIN) go -C tools install tool
+
+.PHONY: check-deps
+check-deps: ## fail when the SDK would bring in more than it may
+	scripts/check-deps.sh
+
+.PHONY: vectors
+vectors: ## compute testdata/vectors again with openssl, and compare
+	scripts/vectors.sh
+
+.PHONY: cover
+cover: ## run the tests once, and fail when too little is covered
+	GOFLAGS="$${GOFLAGS-} $(COVERFLAGS)" go test -race ./...
+	$(MAKE) cover-check
+
+.PHONY: cover-check
+cover-check: ## check the profile of the last run of cover, or of .ci/run
+	packages=$$(go list . ./internal/...); \
+	go -C tools run ./coverfloor -profile $(COVERPROFILE) -floor $(COVERFLOOR) $$packages
+
+.PHONY: cover-flags
+cover-flags: # what .ci/run adds to GOFLAGS
+	@echo "$(COVERFLAGS)"
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME (10m)
+	scripts/fuzz.sh $(FUZZTIME) $(FUZZTARGETS)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## fuzz each target for some seconds
+	scripts/fuzz.sh $(FUZZSMOKETIME) $(FUZZTARGETS)
+
+.PHONY: bench
+bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) ./... | tee $(BIN)/bench.txt
+	$(BENCHSTAT) $(BIN)/bench.txt
+
+.PHONY: foreign-clients
+foreign-clients: ## run the clients that share no code with the SDK (needs python3, openssl, curl, jq)
+	scripts/foreign-clients.sh
+
+.PHONY: quickstart
+quickstart: ## run the quickstart against the bundled fake server
+	env -u INTRAM_PUBLIC_KEY -u INTRAM_SECRET_KEY -u INTRAM_BASE_URL go run ./examples/quickstart
+
+.PHONY: ci
+ci: ## everything, as CI runs it
+	bash .ci/run

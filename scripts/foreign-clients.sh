@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the clients of internal/mockapi/testdata/clients against the fake and compares what they got with what
+# the SDK gets. A client that did not run is a failure here, whatever the environment.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GOWORK=off CI=true
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+go test -race -count=1 -v -run '^TestForeignClients$' ./internal/mockapi 2>&1 | tee "$log"
+for client in internal/mockapi/testdata/clients/client.*; do
+  name=$(basename "$client")
+  if ! grep -q -- "--- PASS: TestForeignClients/$name " "$log"; then
+    echo "$name did not run" >&2
+    exit 1
+  fi
+done
