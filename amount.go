@@ -1,0 +1,191 @@
+package intram
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// Amount is an exact decimal amount of money, in whole units of its currency: 1000 is 1 000 XOF. It is
+// never a float: what the API sends is what you get, to the last digit, and what you send is what it gets.
+//
+// The zero value is zero. Amounts are values: copy them freely. Compare them with [Amount.Equal] or
+// [Amount.Cmp], since == tells 153 from 153.00.
+//
+// In JSON an Amount is a number; a number and a number in a string are both read.
+type Amount struct{ d apd.Decimal }
+
+// Bounds that no amount of money needs, and that keep a hostile number from growing when it is written out.
+const (
+	maxAmountDigits   = 64
+	maxAmountExponent = 64
+)
+
+// maxRequestAmount is the largest amount that is sent: beyond it, a JSON number loses digits in many readers.
+var maxRequestAmount = NewAmount(1<<53 - 1)
+
+// NewAmount makes an amount of whole units: NewAmount(1000) is 1 000 XOF.
+func NewAmount(units int64) Amount {
+	var a Amount
+	a.d.SetInt64(units)
+	return a
+}
+
+// ParseAmount reads a decimal number as JSON writes it: "25000", "0.1", "1e3", "-12.50". It keeps every
+// digit. An empty string, NaN, Inf, hexadecimal, a plus sign, spaces and separators are errors, and so are
+// more than 64 digits or an exponent beyond ±64.
+func ParseAmount(s string) (Amount, error) {
+	a, err := parseAmount(s)
+	if err != nil {
+		return Amount{}, fmt.Errorf("intram: amount: %w", err)
+	}
+	return a, nil
+}
+
+var errNotANumber = errors.New(`not a decimal number: write digits, such as "25000" or "153.00"`)
+
+func parseAmount(s string) (Amount, error) {
+	rest, negative := strings.CutPrefix(s, "-")
+	whole, rest := cutDigits(rest)
+	if whole == "" || (len(whole) > 1 && whole[0] == '0') {
+		return Amount{}, errNotANumber
+	}
+	var fraction string
+	if after, ok := strings.CutPrefix(rest, "."); ok {
+		if fraction, rest = cutDigits(after); fraction == "" {
+			return Amount{}, errNotANumber
+		}
+	}
+	exponent, err := parseExponent(rest)
+	if err != nil {
+		return Amount{}, err
+	}
+	if len(whole)+len(fraction) > maxAmountDigits {
+		return Amount{}, fmt.Errorf("more than %d digits", maxAmountDigits)
+	}
+	var a Amount
+	if !setCoefficient(&a.d.Coeff, whole, fraction) {
+		return Amount{}, errNotANumber
+	}
+	a.d.Exponent = int32(exponent - len(fraction)) //nolint:gosec // both are bounded by 64
+	a.d.Negative = negative && a.d.Coeff.Sign() != 0
+	return a, nil
+}
+
+// setCoefficient sets c to the digits of both parts. What fits 64 bits is set without allocating.
+func setCoefficient(c *apd.BigInt, whole, fraction string) bool {
+	if len(whole)+len(fraction) > 18 {
+		_, ok := c.SetString(whole+fraction, 10)
+		return ok
+	}
+	var n int64
+	for _, part := range [...]string{whole, fraction} {
+		for i := range len(part) {
+			n = n*10 + int64(part[i]-'0')
+		}
+	}
+	c.SetInt64(n)
+	return true
+}
+
+// parseExponent reads what may follow the digits: nothing, or e, a sign and digits.
+func parseExponent(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	if s[0] != 'e' && s[0] != 'E' {
+		return 0, errNotANumber
+	}
+	digits, sign := s[1:], 1
+	if after, ok := strings.CutPrefix(digits, "-"); ok {
+		digits, sign = after, -1
+	} else {
+		digits = strings.TrimPrefix(digits, "+")
+	}
+	digits, rest := cutDigits(digits)
+	if digits == "" || rest != "" {
+		return 0, errNotANumber
+	}
+	n := 0
+	for i := range len(digits) {
+		if n = n*10 + int(digits[i]-'0'); n > maxAmountExponent {
+			return 0, fmt.Errorf("an exponent beyond ±%d", maxAmountExponent)
+		}
+	}
+	return sign * n, nil
+}
+
+func cutDigits(s string) (digits, rest string) {
+	n := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	return s[:n], s[n:]
+}
+
+// String writes the amount in plain decimal notation, without an exponent: "25000", "153.00".
+func (a Amount) String() string { return a.d.Text('f') }
+
+// GoString implements [fmt.GoStringer].
+func (a Amount) GoString() string { return "intram.Amount(" + a.String() + ")" }
+
+// IsZero reports whether the amount is zero.
+func (a Amount) IsZero() bool { return a.d.IsZero() }
+
+// Sign is -1, 0 or 1.
+func (a Amount) Sign() int { return a.d.Sign() }
+
+// Cmp is -1, 0 or 1 as a is below, equal to or above b.
+func (a Amount) Cmp(b Amount) int { return a.d.Cmp(&b.d) }
+
+// Equal reports whether both are the same number: 153 equals 153.00.
+func (a Amount) Equal(b Amount) bool { return a.Cmp(b) == 0 }
+
+// Add returns a + b, exactly.
+func (a Amount) Add(b Amount) Amount {
+	var sum Amount
+	// A context without a precision does not round, and two finite numbers have a sum: no error is possible.
+	_, _ = apd.BaseContext.Add(&sum.d, &a.d, &b.d)
+	return sum
+}
+
+// Sub returns a - b, exactly.
+func (a Amount) Sub(b Amount) Amount {
+	var difference Amount
+	_, _ = apd.BaseContext.Sub(&difference.d, &a.d, &b.d)
+	return difference
+}
+
+// Int64 returns the amount as an integer, and false when it has decimals or does not fit.
+func (a Amount) Int64() (int64, bool) {
+	n, err := a.d.Int64()
+	return n, err == nil
+}
+
+// isWhole reports whether the amount has no decimals: 153.00 is whole.
+func (a Amount) isWhole() bool {
+	var whole, fraction apd.Decimal
+	a.d.Modf(&whole, &fraction)
+	return fraction.IsZero()
+}
+
+// MarshalJSON implements [json.Marshaler]: a number in plain notation.
+func (a Amount) MarshalJSON() ([]byte, error) { return a.d.Append(nil, 'f'), nil }
+
+// UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a string; null is zero.
+func (a *Amount) UnmarshalJSON(data []byte) error {
+	if isNull(data) {
+		*a = Amount{}
+		return nil
+	}
+	s := string(bytes.TrimSpace(data))
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
+		s = s[1 : len(s)-1]
+	}
+	parsed, err := parseAmount(s)
+	if err != nil {
+		return fmt.Errorf("intram: amount: %w", err)
+	}
+	*a = parsed
+	return nil
+}

@@ -1,0 +1,130 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/intram/intram-go/internal/transport"
+)
+
+// Response is what a call's HTTP answer said besides its value. Ask for it with [WithResponseInto].
+type Response struct {
+	// StatusCode is 0 when no answer came.
+	StatusCode int
+	Header     http.Header
+	// RequestID is the server's X-Request-Id, when it sends one.
+	RequestID string
+	// IdempotencyKey is the key the call carried, empty for calls without one.
+	IdempotencyKey string
+	// Replayed says that the API had executed this key before, and sent the stored answer.
+	Replayed bool
+	// Attempts is how many times the request was tried.
+	Attempts int
+	// RetryAfter is how long the server asked to wait, when it did.
+	RetryAfter time.Duration
+}
+
+// callConfig is what a call's options came to.
+type callConfig struct {
+	idempotencyKey string
+	keyGiven       bool
+	maxAttempts    int
+	timeout        time.Duration
+	response       *Response
+	invalid        validation
+}
+
+// request is one call as a service describes it.
+type request struct {
+	method, template string
+	path             string // the template with its ids, escaped
+	query            string
+	params           any        // marshalled into the body, nil for none
+	invalid          validation // what is wrong with the parameters
+}
+
+// do makes a call and reads its answer into a T. It is the one way from a service to the wire:
+// check, marshal once, send, read the envelope. On error the envelope is nil and the error is an [*Error].
+func do[T any](ctx context.Context, c *Client, r request, opts []CallOption) (*envelope[T], error) {
+	var cfg callConfig
+	for _, opt := range opts {
+		if opt != nil {
+			opt.applyCall(&cfg)
+		}
+	}
+	call, err := prepare(&r, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	res := c.transport.Do(ctx, call)
+	fillResponse(cfg.response, call, &res)
+	if res.Err != nil || res.Status < 200 || res.Status > 299 {
+		e := newError(call, &res)
+		e.adviseBaseURL(c.baseURL)
+		return nil, e
+	}
+	env, err := decodeEnvelope[T](res.Body)
+	if err != nil {
+		e := newError(call, &res)
+		// It was answered, but not in words that say what was done.
+		e.Outcome, e.cause = OutcomeUnknown, err
+		return nil, e
+	}
+	return env, nil
+}
+
+// prepare does what is done once per call: it chooses the key, refuses bad parameters, and marshals the body.
+func prepare(r *request, cfg *callConfig) (*transport.Call, error) {
+	call := &transport.Call{
+		Method: r.method, Template: r.template, Path: r.path, Query: r.query,
+		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
+	}
+	refuse := func(fields []FieldError, cause error) error {
+		return &Error{
+			Method: call.Method, Path: call.Template, Code: CodeValidationError, Message: "nothing was sent",
+			Details: fields, Outcome: OutcomeNotSent, IdempotencyKey: call.IdempotencyKey, cause: cause,
+		}
+	}
+	if r.method == http.MethodPost {
+		if !cfg.keyGiven {
+			key, err := newIdempotencyKey()
+			if err != nil {
+				return nil, refuse(nil, fmt.Errorf("no randomness for an idempotency key: %w", err))
+			}
+			cfg.idempotencyKey = key
+		} else if !validIdempotencyKey(cfg.idempotencyKey) {
+			cfg.invalid.fail("idempotency_key", "idempotency_key must be %d to %d characters of A-Z, a-z, 0-9, _ and -",
+				minIdempotencyKey, maxIdempotencyKey)
+			cfg.idempotencyKey = ""
+		}
+		call.IdempotencyKey = cfg.idempotencyKey
+	}
+	if fields := append(r.invalid.fields, cfg.invalid.fields...); len(fields) > 0 {
+		return nil, refuse(fields, nil)
+	}
+	if r.params != nil {
+		body, err := json.Marshal(r.params)
+		if err != nil {
+			return nil, refuse(nil, fmt.Errorf("the parameters cannot be written as JSON: %w", err))
+		}
+		call.Body = body
+	}
+	return call, nil
+}
+
+func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {
+	if resp == nil {
+		return
+	}
+	*resp = Response{
+		StatusCode: res.Status, Header: res.Header, IdempotencyKey: call.IdempotencyKey,
+		Attempts: res.Attempts, RetryAfter: res.RetryAfter,
+	}
+	if res.Status != 0 {
+		resp.RequestID = res.Header.Get("X-Request-Id")
+		resp.Replayed = res.Header.Get("Idempotent-Replay") == "true"
+	}
+}

@@ -1,0 +1,230 @@
+package intram
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/intram/intram-go/internal/transport"
+)
+
+// Environment is the sandbox or the live side of an account. The key decides it, never the URL.
+type Environment string
+
+// The environments of an account (Merchant API docs, Environments).
+const (
+	Sandbox Environment = "sandbox" // toy wallet, isolated; no IP allowlist
+	Live    Environment = "live"    // real money; calls only from addresses on the allowlist
+)
+
+// Defaults of the client's options.
+const (
+	DefaultTimeout     = 30 * time.Second
+	DefaultMaxAttempts = 4
+)
+
+// Client speaks the Merchant API for one merchant in one environment. It never changes once made, and is safe for
+// concurrent use: make one and share it, since it keeps the connections.
+type Client struct {
+	Balance         *BalanceService
+	Payouts         *PayoutsService
+	PaymentRequests *PaymentRequestsService
+	Refunds         *RefundsService
+	Transactions    *TransactionsService
+	Operations      *OperationsService
+	Webhooks        *WebhooksService
+
+	environment Environment
+	baseURL     string
+	clock       Clock
+	rand        func() float64
+	timeout     time.Duration
+	transport   *transport.Client
+}
+
+// NewClient makes a client from the public key (pk_…, sent with each call) and the secret key (sk_…, never sent: it
+// signs) of one environment. It sends nothing. The error names the key or the option that is wrong.
+//
+// Docs: Merchant API, Authentication.
+func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, error) {
+	environment, err := checkKeys(publicKey, secretKey)
+	if err != nil {
+		return nil, err
+	}
+	cfg := clientConfig{
+		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
+		clock: systemClock{}, rand: rand.Float64, userAgent: userAgent(),
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			return nil, errors.New("intram: a ClientOption is nil")
+		}
+		if err := opt.applyClient(&cfg); err != nil {
+			return nil, fmt.Errorf("intram: %w", err)
+		}
+	}
+	base, err := parseBaseURL(cfg.baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("intram: WithBaseURL: %w", err)
+	}
+	c := &Client{
+		environment: environment, baseURL: base.String(),
+		clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
+		transport: transport.New(transport.Config{
+			BaseURL:     base,
+			HTTP:        roundTripper(cfg.httpClient),
+			Authorize:   newSigner(publicKey, secret(secretKey)).authorize,
+			KeyHeader:   "Idempotency-Key",
+			UserAgent:   cfg.userAgent,
+			Clock:       cfg.clock,
+			Rand:        cfg.rand,
+			Timeout:     cfg.timeout,
+			MaxAttempts: cfg.maxAttempts,
+			Logger:      cfg.logger,
+		}),
+	}
+	c.Balance = &BalanceService{client: c}
+	c.Payouts = &PayoutsService{client: c}
+	c.PaymentRequests = &PaymentRequestsService{client: c}
+	c.Refunds = &RefundsService{client: c}
+	c.Transactions = &TransactionsService{client: c}
+	c.Operations = &OperationsService{client: c}
+	c.Webhooks = &WebhooksService{client: c}
+	return c, nil
+}
+
+// NewClientFromEnv makes a client from the environment variables INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY, and from
+// INTRAM_BASE_URL when it is set. Options come after, and win.
+func NewClientFromEnv(opts ...ClientOption) (*Client, error) {
+	publicKey, secretKey := os.Getenv("INTRAM_PUBLIC_KEY"), os.Getenv("INTRAM_SECRET_KEY")
+	if publicKey == "" {
+		return nil, errors.New("intram: INTRAM_PUBLIC_KEY is not set")
+	}
+	if secretKey == "" {
+		return nil, errors.New("intram: INTRAM_SECRET_KEY is not set")
+	}
+	if base := os.Getenv("INTRAM_BASE_URL"); base != "" {
+		opts = append([]ClientOption{WithBaseURL(base)}, opts...)
+	}
+	return NewClient(publicKey, secretKey, opts...)
+}
+
+// Environment is [Sandbox] or [Live], as the public key says.
+func (c *Client) Environment() Environment { return c.environment }
+
+// CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
+// it at the end only.
+func (c *Client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
+
+// Format implements [fmt.Formatter]: the environment and the base URL, never a key.
+func (c *Client) Format(f fmt.State, _ rune) {
+	if c == nil {
+		writeString(f, "intram.Client(nil)")
+		return
+	}
+	writeString(f, "intram.Client("+string(c.environment)+" "+c.baseURL+")")
+}
+
+// LogValue implements [slog.LogValuer].
+func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+func userAgent() string {
+	return "intram-go/" + Version + " " + strings.Replace(runtime.Version(), "go", "go/", 1) +
+		" (" + runtime.GOOS + "; " + runtime.GOARCH + ")"
+}
+
+// checkKeys tells the environment, and finds the mistakes that would otherwise come back as invalid_api_key or
+// signature_mismatch. It shows no part of a key.
+func checkKeys(publicKey, secretKey string) (Environment, error) {
+	if strings.HasPrefix(publicKey, "sk_") && strings.HasPrefix(secretKey, "pk_") {
+		return "", errors.New("intram: publicKey and secretKey are swapped: the public key starts with pk_, the secret key with sk_")
+	}
+	var environment Environment
+	switch {
+	case publicKey == "":
+		return "", errors.New("intram: publicKey is empty: it starts with pk_sandbox_ or pk_live_")
+	case strings.HasPrefix(publicKey, "pk_sandbox_"):
+		environment = Sandbox
+	case strings.HasPrefix(publicKey, "pk_live_"):
+		environment = Live
+	default:
+		return "", errors.New("intram: publicKey must start with pk_sandbox_ or pk_live_")
+	}
+	if !allOf(publicKey, func(c byte) bool { return c > ' ' && c < 0x7f }) {
+		return "", errors.New("intram: publicKey has spaces or characters that no key has: was it copied whole?")
+	}
+	switch {
+	case secretKey == "":
+		return "", errors.New("intram: secretKey is empty: it starts with sk_")
+	case !strings.HasPrefix(secretKey, "sk_"):
+		return "", errors.New("intram: secretKey must start with sk_ (the private key of the legacy API does not sign)")
+	case strings.TrimSpace(secretKey) != secretKey:
+		return "", errors.New("intram: secretKey has spaces or a line break around it: was it copied whole?")
+	case environment == Live && strings.HasPrefix(secretKey, "sk_sandbox_"),
+		environment == Sandbox && strings.HasPrefix(secretKey, "sk_live_"):
+		return "", errors.New("intram: publicKey and secretKey are of two environments: one is live, one is sandbox")
+	}
+	return environment, nil
+}
+
+// parseBaseURL checks a base URL and brings it to one form: no slash at the end, and a path.
+func parseBaseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	switch {
+	case u.Host == "" || u.Opaque != "":
+		return nil, errors.New("not an absolute URL: write it with https:// and the host")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("it must have no user, query or fragment")
+	case u.Scheme == "https":
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	default:
+		return nil, errors.New("it must start with https:// (http:// is for loopback addresses only)")
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = strings.TrimRight(u.RawPath, "/")
+	if u.Path == "" {
+		u.Path = "/v1"
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func roundTripper(hc *http.Client) http.RoundTripper {
+	if hc != nil && hc.Transport != nil {
+		return hc.Transport
+	}
+	return newHTTPTransport()
+}
+
+// newHTTPTransport keeps a connection for each of many concurrent calls, where net/http's default keeps two.
+func newHTTPTransport() *http.Transport {
+	const connections = 256
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           connections,
+		MaxIdleConnsPerHost:    connections,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}

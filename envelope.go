@@ -1,0 +1,111 @@
+package intram
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/intram/intram-go/internal/transport"
+)
+
+// envelope is the frame around every successful answer (Merchant API docs, Response format). The earlier
+// revision has no http_status; nothing here depends on it.
+type envelope[T any] struct {
+	Failed bool   `json:"error"`
+	Data   T      `json:"data"`
+	Paging paging `json:"paging"`
+}
+
+// paging is the frame's part for lists.
+type paging struct {
+	Limit      int       `json:"limit"`
+	NextBefore timestamp `json:"next_before"`
+}
+
+// answer is implemented by models that can tell an answer which lacks what makes it one. A 202 without an
+// operation id is no proof that a payout was accepted.
+type answer interface{ complete() error }
+
+// decodeEnvelope reads a 2xx answer.
+func decodeEnvelope[T any](body []byte) (*envelope[T], error) {
+	var env envelope[T]
+	if err := json.Unmarshal(body, &env); err != nil {
+		return nil, fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
+	}
+	if env.Failed {
+		return nil, errors.New("the answer says success and failure at once")
+	}
+	if a, ok := any(&env.Data).(answer); ok {
+		if err := a.complete(); err != nil {
+			return nil, err
+		}
+	}
+	return &env, nil
+}
+
+// failure is the frame of a refusal.
+type failure struct {
+	Code     ErrorCode       `json:"code"`
+	Message  string          `json:"message"`
+	Details  json.RawMessage `json:"details"`
+	ClientIP string          `json:"client_ip"`
+}
+
+// decodeFailure fills e from a refusal's body. A body that is not the API's own, such as a proxy's page, leaves the
+// code empty and says what it was instead.
+func (e *Error) decodeFailure(header http.Header, body []byte) {
+	var f failure
+	if err := json.Unmarshal(body, &f); err != nil {
+		e.Message = "the answer is not JSON"
+		if kind, _, _ := strings.Cut(header.Get("Content-Type"), ";"); kind != "" {
+			e.Message += " (" + scrub(kind) + ")"
+		}
+		return
+	}
+	e.Code, e.Message, e.ClientIP = f.Code, f.Message, f.ClientIP
+	// Details may also be an operator's object: it stays readable in Body.
+	var fields []FieldError
+	if json.Unmarshal(f.Details, &fields) == nil {
+		e.Details = fields
+	}
+}
+
+// newError is the error of a call that came to res without success.
+func newError(call *transport.Call, res *transport.Result) *Error {
+	e := &Error{
+		Method: call.Method, Path: call.Template,
+		StatusCode: res.Status, Outcome: outcomes[res.Outcome], IdempotencyKey: call.IdempotencyKey,
+		Attempts: res.Attempts, RetryAfter: res.RetryAfter, Body: res.Body, cause: res.Err, hint: res.StoppedBy,
+	}
+	if res.Status != 0 {
+		e.RequestID = res.Header.Get("X-Request-Id")
+		if res.Status >= http.StatusMultipleChoices {
+			e.decodeFailure(res.Header, res.Body)
+		}
+	}
+	return e
+}
+
+var outcomes = map[transport.Outcome]Outcome{
+	transport.NotSent:  OutcomeNotSent,
+	transport.Rejected: OutcomeRejected,
+	transport.Unknown:  OutcomeUnknown,
+}
+
+// adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some accounts are
+// answered at one of the two base URLs only.
+func (e *Error) adviseBaseURL(base string) {
+	if e.StatusCode != http.StatusNotFound || e.Code != "" {
+		return
+	}
+	switch base {
+	case BaseURL:
+		e.hint = "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURLDirect)"
+	case BaseURLDirect:
+		e.hint = "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURL)"
+	default:
+		e.hint = "no API answers at this address: check the base URL's path, which ends in /v1 or /api/v1/merchant"
+	}
+}

@@ -1,0 +1,333 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrorCode is the API's stable name of a refusal or a failure. It is an error itself, so that one test serves
+// whatever way it came back:
+//
+//	errors.Is(err, intram.CodeInsufficientBalance)
+//
+// holds for an [*Error] and for an [*OperationError] alike. Codes that the SDK does not list arrive as they are.
+type ErrorCode string
+
+// Error implements error.
+func (c ErrorCode) Error() string { return "intram: " + string(c) }
+
+// Codes of refused calls (Merchant API docs, Errors). The HTTP status is beside each.
+const (
+	CodeMissingAPIKey         ErrorCode = "missing_api_key"         // 401
+	CodeInvalidAPIKey         ErrorCode = "invalid_api_key"         // 401
+	CodeSignatureInvalid      ErrorCode = "signature_invalid"       // 401: the message ends with the reason
+	CodeMerchantInactive      ErrorCode = "merchant_inactive"       // 403
+	CodeIPAllowlistEmpty      ErrorCode = "ip_allowlist_empty"      // 403: live keys need an allowlist
+	CodeIPNotAllowed          ErrorCode = "ip_not_allowed"          // 403: see Error.ClientIP
+	CodeMissingIdempotencyKey ErrorCode = "missing_idempotency_key" // 400
+	CodeInvalidIdempotencyKey ErrorCode = "invalid_idempotency_key" // 400
+	CodeIdempotencyConflict   ErrorCode = "idempotency_conflict"    // 409: the key was used with another body
+	CodeValidationError       ErrorCode = "validation_error"        // 400: Details names the fields; the SDK's own checks use it too
+	CodeInvalidBody           ErrorCode = "invalid_body"            // 400
+	CodeMissingInvoice        ErrorCode = "missing_invoice"         // 400
+	CodeUnknownCurrency       ErrorCode = "unknown_currency"        // 400
+	CodeAmountTooSmall        ErrorCode = "amount_too_small"        // 400
+	CodeAmountTooLarge        ErrorCode = "amount_too_large"        // 400
+	CodeTransactionNotFound   ErrorCode = "transaction_not_found"   // 404: unknown, another merchant's or the other environment's
+	CodeOperationNotFound     ErrorCode = "operation_not_found"     // 404: likewise
+	CodeNotRefundable         ErrorCode = "not_refundable"          // 400, or on the operation
+	CodeInternalError         ErrorCode = "internal_error"          // 500: retried with the same key
+	CodeAuthError             ErrorCode = "auth_error"              // 500
+	CodeIdempotencyError      ErrorCode = "idempotency_error"       // 500: retried with the same key
+)
+
+// Codes of failed operations (Merchant API docs, Errors). They come with an [*OperationError].
+const (
+	CodeInsufficientBalance      ErrorCode = "insufficient_balance"
+	CodeMerchantWalletMissing    ErrorCode = "merchant_wallet_missing"
+	CodeProviderRejected         ErrorCode = "provider_rejected" // Details has the operator's own code
+	CodeProviderUnavailable      ErrorCode = "provider_unavailable"
+	CodeProviderError            ErrorCode = "provider_error"
+	CodeMissingProviderCode      ErrorCode = "missing_provider_code"
+	CodeAmountExceedsTransaction ErrorCode = "amount_exceeds_transaction"
+	CodeTransactionNotSettled    ErrorCode = "transaction_not_settled"
+	CodeStripeUnavailable        ErrorCode = "stripe_unavailable"
+	CodeUnsupportedPaymentMethod ErrorCode = "unsupported_payment_method"
+)
+
+// CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why.
+const CodeOperationExpired ErrorCode = "operation_expired"
+
+// Outcome answers the question after a failed call: may the money have moved?
+type Outcome string
+
+// The outcomes of a call, over all of its attempts.
+const (
+	// OutcomeNotSent: nothing left this machine. No money moved.
+	OutcomeNotSent Outcome = "not_sent"
+	// OutcomeRejected: the API refused, and no attempt is in doubt. No money moved. Correct the
+	// request, and use a new idempotency key.
+	OutcomeRejected Outcome = "rejected"
+	// OutcomeUnknown: the API may have executed the call. Call again with the same idempotency key
+	// and the same parameters within 24 hours, or look the operation up, before doing anything else.
+	OutcomeUnknown Outcome = "unknown"
+)
+
+// OutcomeOf says what err leaves open: may the money have moved? It looks through wrapping.
+//
+//   - a call's [*Error] has its own outcome;
+//   - an [*OperationError] is [OutcomeRejected]: the operation ended, and failed;
+//   - a [*WaitError] is [OutcomeUnknown]: the operation was accepted, and may yet succeed;
+//   - any other error is [OutcomeUnknown], since nothing is known about it;
+//   - nil has the empty outcome: nothing failed.
+func OutcomeOf(err error) Outcome {
+	if err == nil {
+		return ""
+	}
+	var wait *WaitError
+	if errors.As(err, &wait) {
+		return OutcomeUnknown
+	}
+	var operation *OperationError
+	if errors.As(err, &operation) {
+		return OutcomeRejected
+	}
+	var call *Error
+	if errors.As(err, &call) {
+		return call.Outcome
+	}
+	return OutcomeUnknown
+}
+
+// FieldError names a parameter that was refused, as the docs name it (destination.msisdn), and says what
+// is expected of it.
+type FieldError struct {
+	Path string `json:"path"`
+	Msg  string `json:"msg"`
+}
+
+// Error is a call that the API refused, that could not be answered, or that the SDK refused to send. Every
+// method of the services returns it; get at it with [errors.As], or test for one code with [errors.Is].
+//
+// Its text is one line without secrets or personal data, whatever the verb. Message and Body are the
+// server's own words and may hold what your customer typed: do not log them.
+type Error struct {
+	// Method and Path say which call it was. Path has placeholders for ids: /operations/{id}.
+	Method, Path string
+	// StatusCode is the HTTP status of the last answer, 0 when none came.
+	StatusCode int
+	// Code is the API's code, empty when the answer had none (a proxy's page, no answer at all).
+	Code ErrorCode
+	// Message is for people, and changes without notice.
+	Message string
+	// Details names the fields of a [CodeValidationError].
+	Details []FieldError
+	// ClientIP is the address the API saw, with [CodeIPNotAllowed].
+	ClientIP string
+	// Outcome says whether the money may have moved, over all attempts of the call.
+	Outcome Outcome
+	// IdempotencyKey is the key that all attempts carried, yours or a generated one. Calling again with it
+	// and the same parameters is safe for 24 hours. Empty for calls without one.
+	IdempotencyKey string
+	// Attempts is how many times the request was tried.
+	Attempts int
+	// RequestID is the server's X-Request-Id, when it sends one.
+	RequestID string
+	// RetryAfter is how long the server asked to wait, when it did.
+	RetryAfter time.Duration
+	// Body is the last answer, as it came.
+	Body []byte
+
+	cause error  // the network error, the context's error or the decoding error behind it
+	hint  string // what to do next
+}
+
+// Error implements error: one line that says what failed, whether money may have moved, and what to do.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("intram: ")
+	if e.Method != "" {
+		fmt.Fprintf(&b, "%s %s: ", e.Method, e.Path)
+	}
+	switch {
+	case e.Code != "" && e.StatusCode != 0:
+		fmt.Fprintf(&b, "%s (HTTP %d)", scrub(string(e.Code)), e.StatusCode)
+	case e.Code != "":
+		b.WriteString(scrub(string(e.Code)))
+	case e.StatusCode != 0:
+		fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
+	default:
+		b.WriteString("no answer")
+	}
+	if e.Message != "" && len(e.Details) == 0 {
+		b.WriteString(": " + scrub(e.Message))
+	}
+	for i, d := range e.Details {
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString("; ")
+		}
+		b.WriteString(scrub(d.Path + ": " + d.Msg))
+	}
+	if e.cause != nil {
+		b.WriteString(": " + scrub(e.cause.Error()))
+	}
+	b.WriteString(e.state())
+	if e.hint != "" {
+		b.WriteString("; " + e.hint)
+	}
+	return b.String()
+}
+
+// state is the part of the text that a caller acts on.
+func (e *Error) state() string {
+	var parts []string
+	if e.Attempts > 1 {
+		parts = append(parts, fmt.Sprintf("%d attempts", e.Attempts))
+	}
+	switch e.Outcome {
+	case OutcomeNotSent:
+		parts = append(parts, "nothing was sent")
+	case OutcomeUnknown:
+		if e.IdempotencyKey != "" {
+			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
+		}
+	case OutcomeRejected:
+	}
+	if e.IdempotencyKey != "" {
+		parts = append(parts, "idempotency key "+e.IdempotencyKey)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
+}
+
+// Format implements [fmt.Formatter]: every verb prints what Error returns, and so never the body.
+func (e *Error) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
+
+// Is reports whether target is this error's code.
+func (e *Error) Is(target error) bool {
+	code, ok := target.(ErrorCode)
+	return ok && e.Code != "" && code == e.Code
+}
+
+// Unwrap returns what is behind a call without an answer: a network error, or the context's.
+func (e *Error) Unwrap() error { return e.cause }
+
+// OperationError is an operation that ended, and failed. No money is on its way: what was debited has been credited
+// back (Merchant API docs, Payouts).
+type OperationError struct {
+	OperationID string
+	// Code is why, such as [CodeInsufficientBalance].
+	Code ErrorCode
+	// Message is for people, and changes without notice.
+	Message string
+	// Details is what the operator said, with [CodeProviderRejected].
+	Details ProviderResponse
+	// Operation is the whole operation, as last seen.
+	Operation *Operation
+}
+
+// Error implements error: one line, without personal data.
+func (e *OperationError) Error() string {
+	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), scrub(string(e.Code)))
+	if e.Message != "" {
+		s += ": " + scrub(e.Message)
+	}
+	if e.Details.ResponseCode != "" {
+		s += " (operator's code " + scrub(e.Details.ResponseCode) + ")"
+	}
+	return s
+}
+
+// Format implements [fmt.Formatter]: every verb prints what Error returns.
+func (e *OperationError) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
+
+// Is reports whether target is this error's code.
+func (e *OperationError) Is(target error) bool {
+	code, ok := target.(ErrorCode)
+	return ok && e.Code != "" && code == e.Code
+}
+
+// UnmarshalJSON reads the error of an operation: code, message, details.
+func (e *OperationError) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Code    ErrorCode       `json:"code"`
+		Message string          `json:"message"`
+		Details json.RawMessage `json:"details"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*e = OperationError{Code: wire.Code, Message: wire.Message}
+	if len(wire.Details) > 0 && !isNull(wire.Details) {
+		if err := json.Unmarshal(wire.Details, &e.Details); err != nil {
+			// Not the shape we know: kept, not judged.
+			e.Details = ProviderResponse{Raw: RawMessage(wire.Details)}
+		}
+	}
+	return nil
+}
+
+// WaitError is a wait that ended before what it waited for did: the context ended, the maximum wait passed, or
+// the API refused to say more. It says nothing about the money: the operation may still succeed or fail.
+// Wait again with the same id, whenever you like.
+//
+// When time was up, errors.Is(err, context.DeadlineExceeded) holds.
+type WaitError struct {
+	// Operation is the operation as last seen, nil when it was never seen or when a transaction was waited for.
+	Operation *Operation
+	// Transaction is the transaction as last seen, when one was waited for.
+	Transaction *Transaction
+	// Err is why the wait ended.
+	Err error
+
+	id string
+}
+
+// Error implements error.
+func (e *WaitError) Error() string {
+	status := "it was never seen"
+	switch {
+	case e.Operation != nil:
+		status = "last seen " + scrub(string(e.Operation.Status))
+	case e.Transaction != nil:
+		status = "last seen " + scrub(string(e.Transaction.Status))
+	}
+	return fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id): %s",
+		scrubID(e.id), status, scrub(e.Err.Error()))
+}
+
+// Format implements [fmt.Formatter]: every verb prints what Error returns.
+func (e *WaitError) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
+
+// Unwrap returns why the wait ended.
+func (e *WaitError) Unwrap() error { return e.Err }
+
+// errMaxWait is why a wait ended that had as long as it asked for.
+type errMaxWait struct{ after time.Duration }
+
+func (e errMaxWait) Error() string {
+	return fmt.Sprintf("the maximum wait of %v has passed", e.after)
+}
+func (e errMaxWait) Unwrap() error { return context.DeadlineExceeded }
+
+// ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
+// refund's id given to Payouts.Wait, or a result that the SDK cannot read. Operations.Get shows it whole.
+var ErrUnexpectedResult = errors.New("intram: the operation succeeded with another kind of result")
+
+// scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked.
+func scrubID(id string) string {
+	if len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool {
+		return r > 126 || !isAlphanumeric(byte(r)) && !strings.ContainsRune("_-.:", r)
+	}) {
+		return "[malformed id]"
+	}
+	return id
+}

@@ -1,0 +1,212 @@
+package intram
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// EventType names what happened.
+type EventType string
+
+// Event types (Merchant API docs, Webhooks). More may come, and arrive as they are.
+const (
+	EventPayoutCompleted       EventType = "payout.completed"
+	EventPayoutQueued          EventType = "payout.queued"
+	EventPayoutFailed          EventType = "payout.failed"
+	EventPaymentRequestCreated EventType = "payment_request.created"
+	EventPaymentRequestPaid    EventType = "payment_request.paid"
+	EventPaymentRequestPending EventType = "payment_request.pending"
+	EventPaymentRequestFailed  EventType = "payment_request.failed"
+	EventRefundCompleted       EventType = "refund.completed"
+	EventRefundPending         EventType = "refund.pending"
+	EventRefundFailed          EventType = "refund.failed"
+	EventTestPing              EventType = "test.ping"
+	EventTransferCompleted     EventType = "transfer.completed" // earlier revision of the docs
+	EventTransferFailed        EventType = "transfer.failed"    // earlier revision of the docs
+	// EventAll is every event, in a subscription.
+	EventAll EventType = "*"
+)
+
+// isPattern reports whether a subscription can ask for e: an exact type, a family with .*, * or all.
+func (e EventType) isPattern() bool {
+	if e == EventAll || e == "all" {
+		return true
+	}
+	family, name, ok := strings.Cut(string(e), ".")
+	word := func(c byte) bool { return isAlphanumeric(c) || c == '_' }
+	return ok && len(e) <= 64 && family != "" && name != "" && allOf(family, word) && (name == "*" || allOf(name, word))
+}
+
+// Event is a webhook delivery whose signature is good.
+//
+// DeliveryID and Attempt come from headers that the signature does not cover: good for a log, not for a decision. An
+// event may come twice, and after a later one; OccurredAt tells them apart.
+type Event struct {
+	Type        EventType
+	OperationID string
+	OccurredAt  time.Time
+	// Data is what the event is about: a [*PayoutEventData], [*PaymentRequestEventData], [*RefundEventData] or [*PingData],
+	// and for an event that the SDK does not know, an [*UnknownEventData].
+	Data EventData
+	// Raw is the body, exactly as it was signed.
+	Raw RawMessage
+	// DeliveryID and Attempt are not signed.
+	DeliveryID string
+	Attempt    int
+}
+
+// EventData is what an event is about.
+type EventData interface{ isEventData() }
+
+// PayoutEventData comes with payout.* events.
+type PayoutEventData struct {
+	PayoutResult
+	// Error is why a payout failed, when the event says so.
+	Error *OperationError
+}
+
+// PaymentRequestEventData comes with payment_request.* events.
+type PaymentRequestEventData struct {
+	PaymentRequestResult
+	// Error is why a payment failed, when the event says so.
+	Error *OperationError
+	// WebhookData is what the payment request carried.
+	WebhookData RawMessage
+}
+
+// RefundEventData comes with refund.* events.
+type RefundEventData struct {
+	RefundResult
+	// Reason is what the event says of why.
+	Reason string
+	// Error is why a refund failed, when the event says so.
+	Error *OperationError
+}
+
+// PingData comes with test.ping.
+type PingData struct {
+	Test   bool
+	SentAt time.Time
+}
+
+// UnknownEventData is the data of an event that the SDK does not know, or cannot read.
+type UnknownEventData struct{ Raw RawMessage }
+
+func (*PayoutEventData) isEventData()         {}
+func (*PaymentRequestEventData) isEventData() {}
+func (*RefundEventData) isEventData()         {}
+func (*PingData) isEventData()                {}
+func (*UnknownEventData) isEventData()        {}
+
+// parseEvent reads a delivery's body. Only what makes it an event is required.
+func parseEvent(body []byte) (*Event, error) {
+	var wire struct {
+		Type        EventType       `json:"event"`
+		OperationID string          `json:"operation_id"`
+		OccurredAt  timestamp       `json:"occurred_at"`
+		Data        json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+	}
+	if wire.Type == "" {
+		return nil, fmt.Errorf("%w: it has no event", ErrInvalidPayload)
+	}
+	event := &Event{Type: wire.Type, OperationID: wire.OperationID, OccurredAt: wire.OccurredAt.Time}
+	event.Data = decodeEventData(wire.Type, wire.Data)
+	return event, event.Raw.UnmarshalJSON(body)
+}
+
+// decodeEventData reads the data as the type's family says. What does not fit is kept: an event that is signed is never refused for
+// what it says.
+func decodeEventData(typ EventType, data json.RawMessage) EventData {
+	family, _, _ := strings.Cut(string(typ), ".")
+	var typed EventData
+	switch family {
+	case "payout":
+		typed = new(PayoutEventData)
+	case "payment_request":
+		typed = new(PaymentRequestEventData)
+	case "refund":
+		typed = new(RefundEventData)
+	case "test":
+		typed = new(PingData)
+	default:
+		return &UnknownEventData{Raw: RawMessage(data)}
+	}
+	if len(data) == 0 || isNull(data) || json.Unmarshal(data, typed) != nil {
+		return &UnknownEventData{Raw: RawMessage(data)}
+	}
+	return typed
+}
+
+// UnmarshalJSON reads an event's data.
+func (d *PayoutEventData) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Error *OperationError `json:"error"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	d.Error = wire.Error
+	return d.PayoutResult.UnmarshalJSON(data)
+}
+
+// UnmarshalJSON reads an event's data.
+func (d *PaymentRequestEventData) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Error       *OperationError `json:"error"`
+		WebhookData RawMessage      `json:"webhook_data"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	d.Error, d.WebhookData = wire.Error, wire.WebhookData
+	return d.PaymentRequestResult.UnmarshalJSON(data)
+}
+
+// UnmarshalJSON reads an event's data.
+func (d *RefundEventData) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Error  *OperationError `json:"error"`
+		Reason string          `json:"reason"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	d.Error, d.Reason = wire.Error, wire.Reason
+	return d.RefundResult.UnmarshalJSON(data)
+}
+
+// UnmarshalJSON reads an event's data.
+func (d *PingData) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Test   bool      `json:"test"`
+		SentAt timestamp `json:"sent_at"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	d.Test, d.SentAt = wire.Test, wire.SentAt.Time
+	return nil
+}
+
+// MarshalJSON writes what the API sent.
+func (d *UnknownEventData) MarshalJSON() ([]byte, error) { return d.Raw.MarshalJSON() }
+
+// MarshalJSON writes the body as it was signed.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type plain Event
+	return marshalRaw(e.Raw, plain(e))
+}
+
+// Format implements [fmt.Formatter]: what happened to what, without the data.
+func (e Event) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("Event", scrub(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }

@@ -1,0 +1,232 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// ErrResponseTooLarge is the cause when an answer's body is larger than the SDK reads.
+var ErrResponseTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxResponseBytes)
+
+// record is what a call remembers of its attempts. It travels in the request's context, because that is
+// the one thing that go-retryablehttp hands to each of its hooks. Its attempts come one after the other.
+type record struct {
+	call        *Call
+	maxAttempts int
+	attempts    int
+	last        verdict
+
+	// The last whole answer.
+	status     int
+	header     http.Header
+	body       []byte
+	retryAfter time.Duration
+
+	err       error
+	wait      time.Duration
+	stoppedBy string
+
+	sent    bool // an attempt may have put bytes on the wire
+	inDoubt bool // an attempt may have been executed, and was not answered
+}
+
+type recordKey struct{}
+
+func recordOf(ctx context.Context) *record { return ctx.Value(recordKey{}).(*record) }
+
+func (r *record) result() Result {
+	return Result{
+		Status: r.status, Header: r.header, Body: r.body, Err: r.err, Attempts: r.attempts,
+		Outcome: r.outcome(), RetryAfter: r.retryAfter, StoppedBy: r.stoppedBy,
+	}
+}
+
+// attempter is the RoundTripper inside the retrying client: one RoundTrip is one attempt.
+//
+// It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each call that failed,
+// which would flush the whole pool and make an outage dearer still.
+type attempter struct{ cfg *Config }
+
+// RoundTrip dates and signs a clone of req, sends it, and reads the whole answer into the call's record.
+// The response it returns has no body left to read.
+func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
+	rec := recordOf(req.Context())
+	call := rec.call
+	rec.attempts++
+
+	timeout := call.Timeout
+	if timeout <= 0 {
+		timeout = a.cfg.Timeout
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), timeout)
+	defer cancel() // the body is read before RoundTrip returns
+
+	var conn connTrace
+	if call.Body != nil {
+		// Only a call with a body can move money, and only there does it matter whether the
+		// connection was ever made.
+		ctx = httptrace.WithClientTrace(ctx, conn.hooks())
+	}
+	start := a.cfg.Clock.Now()
+	attempt := req.WithContext(ctx)
+	attempt.Header = a.header(call, start)
+	attempt.ContentLength = int64(len(call.Body))
+	if call.Body != nil {
+		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
+		// net/http itself may resend on a connection that died as it was taken: the same bytes.
+		attempt.GetBody = func() (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(call.Body)), nil
+		}
+	}
+
+	resp, err := a.cfg.HTTP.RoundTrip(attempt)
+	var body []byte
+	if err == nil {
+		body, err = readBody(resp)
+	}
+	if err != nil {
+		err = a.explain(req.Context(), err, timeout)
+		rec.failed(err, &conn)
+		a.log(req.Context(), rec, resp, start)
+		return nil, err
+	}
+	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], start))
+	a.log(req.Context(), rec, resp, start)
+	resp.Body = http.NoBody
+	return resp, nil
+}
+
+func (a *attempter) header(call *Call, at time.Time) http.Header {
+	h := make(http.Header, 8+len(call.Header))
+	for k, v := range call.Header {
+		h[k] = v
+	}
+	h["Accept"] = acceptJSON
+	h["User-Agent"] = []string{a.cfg.UserAgent}
+	if call.Body != nil {
+		h["Content-Type"] = contentTypeJSON
+	}
+	if call.IdempotencyKey != "" {
+		h[a.cfg.KeyHeader] = []string{call.IdempotencyKey}
+	}
+	a.cfg.Authorize(h, at, call)
+	return h
+}
+
+// Shared by all attempts, and never written to.
+var (
+	acceptJSON      = []string{"application/json"}
+	contentTypeJSON = []string{"application/json"}
+)
+
+// readBody reads the answer up to the cap, and closes it.
+func readBody(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close() //nolint:errcheck // reading told everything there is to know
+	if resp.ContentLength > maxResponseBytes {
+		return nil, ErrResponseTooLarge
+	}
+	var buf bytes.Buffer
+	if resp.ContentLength > 0 {
+		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, maxResponseBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("the answer (HTTP %d) was cut short: %w", resp.StatusCode, err)
+	}
+	if n > maxResponseBytes {
+		return nil, ErrResponseTooLarge
+	}
+	return buf.Bytes(), nil
+}
+
+// explain replaces the error of a timed-out attempt by one that says which of the time limits it was.
+func (a *attempter) explain(callCtx context.Context, err error, timeout time.Duration) error {
+	if callCtx.Err() != nil {
+		return callCtx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &attemptTimeoutError{timeout}
+	}
+	return unwrapURLError(err)
+}
+
+// attemptTimeoutError is an attempt that ran out of its own time. It is not context.DeadlineExceeded:
+// the caller's context has not ended.
+type attemptTimeoutError struct{ after time.Duration }
+
+func (e *attemptTimeoutError) Error() string   { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *attemptTimeoutError) Timeout() bool   { return true }
+func (e *attemptTimeoutError) Temporary() bool { return true }
+
+// unwrapURLError drops the wrapping that repeats the URL, which holds ids.
+func unwrapURLError(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}
+
+// connTrace learns whether an attempt ever had a connection to write to.
+type connTrace struct{ wanted, got atomic.Bool }
+
+func (t *connTrace) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { t.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { t.got.Store(true) },
+	}
+}
+
+// nothingSent says whether err ended the attempt before a byte of it was written.
+//
+// A transport that reports its connections is believed, and nothing else: net/http may lose a connection
+// after writing to it and fail to dial the next one, and the error is then the dial's.
+func (t *connTrace) nothingSent(err error) bool {
+	if t.wanted.Load() {
+		return !t.got.Load()
+	}
+	return beforeSending(err)
+}
+
+// log writes the attempt's line: what an operator needs, and nothing that is the customer's or secret.
+func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, start time.Time) {
+	if a.cfg.Logger == nil {
+		return
+	}
+	level := slog.LevelInfo
+	attrs := make([]slog.Attr, 0, 7)
+	attrs = append(attrs,
+		slog.String("method", rec.call.Method),
+		slog.String("path", rec.call.Template),
+		slog.Int("attempt", rec.attempts),
+		slog.Duration("duration", a.cfg.Clock.Now().Sub(start)))
+	if resp != nil {
+		attrs = append(attrs, slog.Int("status", resp.StatusCode))
+		if id := resp.Header.Get("X-Request-Id"); id != "" {
+			attrs = append(attrs, slog.String("request_id", truncate(id, 64)))
+		}
+	}
+	if rec.err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error", rec.err.Error()))
+	} else if resp.StatusCode >= http.StatusBadRequest {
+		level = slog.LevelWarn
+	}
+	a.cfg.Logger.LogAttrs(ctx, level, "intram attempt", attrs...)
+}
+
+func truncate(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}

@@ -1,0 +1,103 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// verdict is what one attempt says about making another.
+type verdict struct {
+	retry      bool
+	retryAfter retryAfter
+}
+
+// checkRetry is go-retryablehttp's question after each attempt. All that it may depend on is in the record:
+// this is where a retry budget belongs too.
+func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
+	rec := recordOf(ctx)
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		rec.err = ctxErr
+		return false, ctxErr
+	}
+	if rec.err == nil && err != nil {
+		// No attempt was made at all: http.Client refused the request itself.
+		return false, err
+	}
+	if !rec.last.retry || rec.attempts >= rec.maxAttempts {
+		return false, nil
+	}
+	rec.wait = c.backoff(rec.attempts)
+	if after := rec.last.retryAfter; after.given {
+		if after.wait > MaxRetryAfter {
+			rec.stoppedBy = fmt.Sprintf("the server asks to come back in %v, longer than the %v that a call waits",
+				after.wait.Round(time.Second), MaxRetryAfter)
+			return false, nil
+		}
+		if after.wait > 0 {
+			rec.wait = after.wait
+		}
+	}
+	return true, nil
+}
+
+// prepareRetry waits, by the clock and no longer than the context lasts.
+func (c *Client) prepareRetry(req *http.Request) error {
+	rec := recordOf(req.Context())
+	if err := c.cfg.Clock.Sleep(req.Context(), rec.wait); err != nil {
+		rec.err = err
+		return err
+	}
+	return nil
+}
+
+// backoff is full jitter: anywhere below the exponential bound, so that clients which failed together do
+// not come back together.
+func (c *Client) backoff(attempts int) time.Duration {
+	bound := backoffCap
+	if shift := attempts - 1; shift < 5 {
+		bound = min(backoffCap, backoffBase<<shift)
+	}
+	return time.Duration(c.cfg.Rand() * float64(bound))
+}
+
+// retryAfter is what a Retry-After header asks for.
+type retryAfter struct {
+	given bool
+	wait  time.Duration
+}
+
+// longestWait stands for any Retry-After that a Duration cannot hold.
+const longestWait = time.Duration(1<<63 - 1)
+
+// parseRetryAfter reads seconds or an HTTP date. Anything else, more than one value included, counts as
+// not given; a date that has passed is a wait of zero.
+func parseRetryAfter(values []string, now time.Time) retryAfter {
+	if len(values) != 1 {
+		return retryAfter{}
+	}
+	v := strings.TrimSpace(values[0])
+	if v != "" && strings.Trim(v, "0123456789") == "" {
+		return retryAfter{given: true, wait: seconds(v)}
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return retryAfter{}
+	}
+	return retryAfter{given: true, wait: max(0, at.Sub(now))}
+}
+
+// seconds reads decimal digits, and stops at the longest wait instead of overflowing.
+func seconds(digits string) time.Duration {
+	const limit = longestWait / time.Second
+	var n time.Duration
+	for _, d := range digits {
+		n = n*10 + time.Duration(d-'0')
+		if n > limit {
+			return longestWait
+		}
+	}
+	return n * time.Second
+}

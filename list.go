@@ -1,0 +1,126 @@
+package intram
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// maxPageLimit is the largest page of the API.
+const maxPageLimit = 100
+
+// Page is one page of a list, newest first.
+type Page[T any] struct {
+	Items []T
+	// Limit is the page's size, as the API took it.
+	Limit int
+	// NextBefore is the cursor of the next page: the Before of its parameters. It is zero on the last page.
+	//
+	// The cursor leaves out what was created in its own millisecond, which may not all be on this page. The All
+	// methods ask again for that millisecond and drop what was seen.
+	NextBefore time.Time
+}
+
+// HasMore reports whether there is another page.
+func (p *Page[T]) HasMore() bool { return !p.NextBefore.IsZero() }
+
+// ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because more were
+// created in one millisecond than the largest page holds. Narrow the list by type or status.
+var ErrPageOverflow = errors.New("intram: the cursor stands still: more than 100 items were created in one millisecond; " +
+	"narrow the list by type or status")
+
+// listQuery is the parameters that all lists share.
+type listQuery struct {
+	limit       int
+	typ, status string
+	before      time.Time
+}
+
+func (q listQuery) encode(v *validation) string {
+	v.pageLimit(q.limit)
+	v.filter("type", q.typ)
+	v.filter("status", q.status)
+	v.before(q.before)
+	limit := ""
+	if q.limit > 0 {
+		limit = strconv.Itoa(q.limit)
+	}
+	return sortedQuery(
+		queryParam{"before", formatBefore(q.before)},
+		queryParam{"limit", limit},
+		queryParam{"status", q.status},
+		queryParam{"type", q.typ},
+	)
+}
+
+func listPage[T any](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
+	r := request{method: http.MethodGet, template: path, path: path}
+	r.query = q.encode(&r.invalid)
+	env, err := do[[]T](ctx, c, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Page[T]{Items: env.Data, Limit: env.Paging.Limit, NextBefore: env.Paging.NextBefore.Time}, nil
+}
+
+// listItem is an item that pagination can recognise.
+type listItem[T any] interface {
+	*T
+	identity() string
+	created() time.Time
+}
+
+// allItems goes through all pages and yields each item once.
+//
+// The cursor is exclusive and has milliseconds, so items created in the cursor's own millisecond but not on the page would be lost.
+// Each next page is therefore asked for from one millisecond later, and what was seen is dropped. When a page brings
+// nothing new and the cursor stands still, the millisecond holds more than a page: the page grows up to the API's
+// largest, and past that the sequence ends with an error instead of a gap.
+func allItems[T any, P listItem[T]](q listQuery, page func(listQuery) (*Page[T], error)) iter.Seq2[P, error] {
+	return func(yield func(P, error) bool) {
+		q := q // each range starts anew
+		var cursor time.Time
+		seen := make(map[string]time.Time)
+		for {
+			p, err := page(q)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			fresh := 0
+			for i := range p.Items {
+				item := P(&p.Items[i])
+				if _, dup := seen[item.identity()]; dup {
+					continue
+				}
+				seen[item.identity()] = item.created()
+				fresh++
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if !p.HasMore() {
+				return
+			}
+			next := p.NextBefore.Truncate(time.Millisecond)
+			if !cursor.IsZero() && !next.Before(cursor) && fresh == 0 {
+				if q.limit >= maxPageLimit {
+					yield(nil, ErrPageOverflow)
+					return
+				}
+				q.limit = maxPageLimit
+			}
+			cursor = next
+			q.before = next.Add(time.Millisecond)
+			// Only what the next page can show again is worth remembering.
+			for id, created := range seen {
+				if !created.IsZero() && !created.Before(q.before) {
+					delete(seen, id)
+				}
+			}
+		}
+	}
+}

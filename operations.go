@@ -1,0 +1,232 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// OperationsService looks up what became of payouts, payment requests and refunds.
+type OperationsService struct{ client *Client }
+
+// OperationType is what an operation does.
+type OperationType string
+
+// Types of operations (Merchant API docs, Operations). Others may come.
+const (
+	OperationPayout         OperationType = "payout"
+	OperationPaymentRequest OperationType = "payment_request"
+	OperationRefund         OperationType = "refund"
+	OperationTransfer       OperationType = "transfer" // earlier revision of the docs
+)
+
+// OperationStatus is how far an operation has come. A status that is not listed here means "not finished yet".
+type OperationStatus string
+
+// Statuses of operations (Merchant API docs, Operations). The word "completed", which some live operations have instead of
+// "succeeded", is read as [OperationSucceeded]; Raw has the original.
+const (
+	OperationQueued     OperationStatus = "queued"
+	OperationProcessing OperationStatus = "processing"
+	OperationSucceeded  OperationStatus = "succeeded"
+	OperationFailed     OperationStatus = "failed"
+	OperationExpired    OperationStatus = "expired" // reserved by the docs
+)
+
+// Finished reports whether the operation has ended, in whatever way. An unknown status has not.
+func (s OperationStatus) Finished() bool {
+	return s == OperationSucceeded || s == OperationFailed || s == OperationExpired
+}
+
+// UnmarshalJSON reads a status in any case, and the word "completed".
+func (s *OperationStatus) UnmarshalJSON(data []byte) error {
+	var word string
+	if err := json.Unmarshal(data, &word); err != nil {
+		return err
+	}
+	switch lower := OperationStatus(strings.ToLower(word)); lower {
+	case "completed":
+		*s = OperationSucceeded
+	case OperationQueued, OperationProcessing, OperationSucceeded, OperationFailed, OperationExpired:
+		*s = lower
+	default:
+		*s = OperationStatus(word)
+	}
+	return nil
+}
+
+// Operation is a payout, a payment request or a refund as the API carries it out.
+type Operation struct {
+	// ID is what to wait for and look up.
+	ID          string
+	Type        OperationType
+	Status      OperationStatus
+	Environment Environment
+	// Payload is the request's body as the API took it.
+	Payload RawMessage
+	// Result is set when the operation succeeded: a [*PayoutResult], [*PaymentRequestResult], [*RefundResult], or for what
+	// the SDK does not know, an [*UnknownResult].
+	Result OperationResult
+	// Error is set when the operation failed.
+	Error *OperationError
+	// Attempts counts the API's own tries.
+	Attempts int
+	// CreatedAt, UpdatedAt and CompletedAt are zero when the API does not give them.
+	CreatedAt, UpdatedAt, CompletedAt time.Time
+	// Raw is the operation as it came.
+	Raw RawMessage
+}
+
+// OperationResult is what an operation that succeeded came to.
+type OperationResult interface{ isOperationResult() }
+
+// UnknownResult is a result that the SDK does not know.
+type UnknownResult struct{ Raw RawMessage }
+
+func (*PayoutResult) isOperationResult()         {}
+func (*PaymentRequestResult) isOperationResult() {}
+func (*RefundResult) isOperationResult()         {}
+func (*UnknownResult) isOperationResult()        {}
+
+// MarshalJSON writes what the API sent.
+func (r *UnknownResult) MarshalJSON() ([]byte, error) { return r.Raw.MarshalJSON() }
+
+// Get looks an operation up.
+//
+// Endpoint: GET /operations/{id}. Errors: [*Error] with [CodeOperationNotFound] for an id that is unknown, another merchant's or the
+// other environment's. Docs: Merchant API, Operations.
+func (s *OperationsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
+	r := request{method: http.MethodGet, template: "/operations/{id}", path: "/operations/" + url.PathEscape(operationID)}
+	r.invalid.pathID("operation_id", operationID)
+	env, err := do[Operation](ctx, s.client, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &env.Data, nil
+}
+
+// OperationListParams selects operations. The zero value selects all of them.
+type OperationListParams struct {
+	// Limit is the size of a page, 1 to 100; 0 is the API's default of 20.
+	Limit  int
+	Type   OperationType
+	Status OperationStatus
+	// Before leaves out what was created at that time or later.
+	Before time.Time
+}
+
+// List reads one page of operations, newest first. For all of them use [OperationsService.All], which loses nothing
+// between pages.
+//
+// Endpoint: GET /operations. Errors: [*Error] with [CodeValidationError] and the authentication codes.
+// Docs: Merchant API, Operations.
+func (s *OperationsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
+	return listPage[Operation](ctx, s.client, "/operations", params.query(), opts)
+}
+
+// All reads all operations, newest first, page by page as you range over it. An error is yielded once, with a nil
+// operation, and ends the sequence. Operations that share a millisecond with a page's end come out once each.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.List], and [ErrPageOverflow].
+// Docs: Merchant API, Operations.
+func (s *OperationsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
+	return allItems(params.query(), func(q listQuery) (*Page[Operation], error) {
+		return listPage[Operation](ctx, s.client, "/operations", q, opts)
+	})
+}
+
+func (p OperationListParams) query() listQuery {
+	return listQuery{limit: p.Limit, typ: string(p.Type), status: string(p.Status), before: p.Before}
+}
+
+// identity and created are what pagination knows an item by.
+func (o *Operation) identity() string   { return o.ID }
+func (o *Operation) created() time.Time { return o.CreatedAt }
+
+// complete implements answer.
+func (o *Operation) complete() error {
+	if o.ID == "" {
+		return errors.New("the answer has no operation_id")
+	}
+	return nil
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (o *Operation) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		ID            string          `json:"operation_id"`
+		Type          OperationType   `json:"type"`
+		Status        OperationStatus `json:"status"`
+		Environment   Environment     `json:"env"`
+		Payload       RawMessage      `json:"payload"`
+		Result        json.RawMessage `json:"result"`
+		Error         *OperationError `json:"error"`
+		Attempts      int             `json:"attempts"`
+		Date          timestamp       `json:"date"`
+		CreatedAt     timestamp       `json:"created_at"`
+		UpdatedDate   timestamp       `json:"updated_date"`
+		UpdatedAt     timestamp       `json:"updated_at"`
+		CompletedDate timestamp       `json:"completed_date"`
+		CompletedAt   timestamp       `json:"completed_at"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*o = Operation{
+		ID: wire.ID, Type: wire.Type, Status: wire.Status, Environment: wire.Environment, Payload: wire.Payload,
+		Result: decodeResult(wire.Type, wire.Result), Error: wire.Error, Attempts: wire.Attempts,
+		CreatedAt:   firstTime(wire.Date, wire.CreatedAt),
+		UpdatedAt:   firstTime(wire.UpdatedDate, wire.UpdatedAt),
+		CompletedAt: firstTime(wire.CompletedDate, wire.CompletedAt),
+	}
+	if o.Error != nil {
+		o.Error.OperationID = o.ID
+	}
+	return o.Raw.UnmarshalJSON(data)
+}
+
+// MarshalJSON writes what the API sent.
+func (o Operation) MarshalJSON() ([]byte, error) {
+	type plain Operation
+	return marshalRaw(o.Raw, plain(o))
+}
+
+// decodeResult reads a result as its operation's type says. What does not fit is kept, not judged: a result that the SDK cannot
+// read must not hide that the operation succeeded.
+func decodeResult(typ OperationType, data json.RawMessage) OperationResult {
+	if len(data) == 0 || isNull(data) {
+		return nil
+	}
+	var result OperationResult
+	switch typ {
+	case OperationPayout:
+		result = new(PayoutResult)
+	case OperationPaymentRequest:
+		result = new(PaymentRequestResult)
+	case OperationRefund:
+		result = new(RefundResult)
+	default:
+		return &UnknownResult{Raw: RawMessage(data)}
+	}
+	if err := json.Unmarshal(data, result); err != nil {
+		return &UnknownResult{Raw: RawMessage(data)}
+	}
+	return result
+}
+
+// failure is the error of an operation that ended without success. Every such operation has one, with a code.
+func (o *Operation) failure() *OperationError {
+	failed := OperationError{OperationID: o.ID, Operation: o}
+	if o.Error != nil {
+		failed.Code, failed.Message, failed.Details = o.Error.Code, o.Error.Message, o.Error.Details
+	}
+	if failed.Code == "" && o.Status == OperationExpired {
+		failed.Code = CodeOperationExpired
+	}
+	return &failed
+}

@@ -1,0 +1,163 @@
+package intram
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ClientOption is a setting of a client, given to [NewClient].
+type ClientOption interface {
+	applyClient(*clientConfig) error
+}
+
+// CallOption is a setting of one call. It wins over the client's.
+type CallOption interface {
+	applyCall(*callConfig)
+}
+
+// SharedOption is a setting of a client, and of one call.
+type SharedOption interface {
+	ClientOption
+	CallOption
+}
+
+type clientOption func(*clientConfig) error
+
+func (f clientOption) applyClient(cfg *clientConfig) error { return f(cfg) }
+
+type callOption func(*callConfig)
+
+func (f callOption) applyCall(cfg *callConfig) { f(cfg) }
+
+type clientConfig struct {
+	baseURL     string
+	httpClient  *http.Client
+	timeout     time.Duration
+	maxAttempts int
+	logger      *slog.Logger
+	clock       Clock
+	rand        func() float64
+	userAgent   string
+}
+
+// WithBaseURL sets where the API is: [BaseURL] (the default), [BaseURLDirect], or a fake's address. It must be https;
+// plain http is for loopback only. An address without a path means its /v1.
+func WithBaseURL(baseURL string) ClientOption {
+	return clientOption(func(cfg *clientConfig) error { cfg.baseURL = baseURL; return nil })
+}
+
+// WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root certificate or tracing. Its Timeout, when
+// set, bounds an attempt unless [WithTimeout] comes after. Its CheckRedirect and Jar are not used: the SDK follows
+// no redirects, and the API sets no cookies.
+func WithHTTPClient(hc *http.Client) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if hc == nil {
+			return errors.New("WithHTTPClient: the client is nil")
+		}
+		cfg.httpClient = hc
+		if hc.Timeout > 0 {
+			cfg.timeout = hc.Timeout
+		}
+		return nil
+	})
+}
+
+// WithTimeout bounds one attempt, from the connection to the last byte of the answer; the default is 30 s. The call as a
+// whole is bounded by its context.
+func WithTimeout(d time.Duration) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if d <= 0 {
+			return fmt.Errorf("WithTimeout: %v is not a positive duration", d)
+		}
+		cfg.timeout = d
+		return nil
+	})
+}
+
+// WithLogger writes one line an attempt to l: method, path template, status, duration, attempt number and request id. Never a
+// secret, a body or a phone number. Answers are logged at Info, failed attempts at Warn.
+func WithLogger(l *slog.Logger) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if l == nil {
+			return errors.New("WithLogger: the logger is nil")
+		}
+		cfg.logger = l
+		return nil
+	})
+}
+
+// WithClock dates requests and waits by clock instead of the machine's own, for tests.
+func WithClock(clock Clock) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if clock == nil {
+			return errors.New("WithClock: the clock is nil")
+		}
+		cfg.clock = clock
+		return nil
+	})
+}
+
+// WithAppInfo adds your application's name and version to the User-Agent, which helps Intram's support to find your
+// calls. The version may be empty.
+func WithAppInfo(name, version string) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		product := name
+		if version != "" {
+			product += "/" + version
+		}
+		token := func(c byte) bool { return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 }
+		if !allOf(name, token) || !allOf(version, token) || name == "" {
+			return errors.New("WithAppInfo: name must be one word of letters, digits, - and ., and version likewise or empty")
+		}
+		cfg.userAgent = userAgent() + " " + product
+		return nil
+	})
+}
+
+// withRand replaces the source of jitter.
+func withRand(draw func() float64) ClientOption {
+	return clientOption(func(cfg *clientConfig) error { cfg.rand = draw; return nil })
+}
+
+// WithMaxAttempts is how many times a request is tried at most, [DefaultMaxAttempts] unless set and 1 for no retries. It is an
+// option of a client, and of one call. What is tried again, with the same idempotency key and the same bytes: network failures,
+// 5xx and 429.
+func WithMaxAttempts(n int) SharedOption { return maxAttempts(n) }
+
+type maxAttempts int
+
+func (n maxAttempts) applyClient(cfg *clientConfig) error {
+	if n < 1 {
+		return fmt.Errorf("WithMaxAttempts: %d is below 1", int(n))
+	}
+	cfg.maxAttempts = int(n)
+	return nil
+}
+
+func (n maxAttempts) applyCall(cfg *callConfig) {
+	cfg.invalid.check(n >= 1, "max_attempts", "max_attempts must be at least 1")
+	cfg.maxAttempts = int(n)
+}
+
+// WithIdempotencyKey gives a call your own key instead of a random UUID: 8 to 128 characters of [A-Za-z0-9_-]. Keep it before
+// you call, and a crash leaves you able to call again without paying twice; [DeriveIdempotencyKey] makes one from your own
+// reference. Reads and deletions carry no key, and leave this option aside.
+//
+// Docs: Merchant API, Idempotency.
+func WithIdempotencyKey(key string) CallOption {
+	return callOption(func(cfg *callConfig) { cfg.idempotencyKey, cfg.keyGiven = key, true })
+}
+
+// WithResponseInto fills resp with what the HTTP answer said, on success and on failure.
+func WithResponseInto(resp *Response) CallOption {
+	return callOption(func(cfg *callConfig) { cfg.response = resp })
+}
+
+// withTimeout bounds the call's attempts.
+func withTimeout(d time.Duration) CallOption {
+	return callOption(func(cfg *callConfig) { cfg.timeout = d })
+}

@@ -1,0 +1,211 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/mail"
+)
+
+// PaymentRequestsService asks customers for money through a checkout page.
+type PaymentRequestsService struct{ client *Client }
+
+// PaymentRequestParams is a payment to ask for.
+type PaymentRequestParams struct {
+	// Invoice is what is to be paid, and by whom. Required.
+	Invoice Invoice
+	// PaymentMethod is a suggestion that the checkout page starts with. Optional.
+	PaymentMethod PaymentMethod
+	// ReturnURLs are where the checkout page sends the customer afterwards. Optional.
+	ReturnURLs ReturnURLs
+	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON.
+	WebhookData map[string]any
+}
+
+// Invoice is what a customer is asked to pay.
+type Invoice struct {
+	// Amount is in whole units of the currency, above zero and within the API's limits for it. Required.
+	Amount Amount
+	// Currency is an ISO 4217 code; the API's default is the wallet's.
+	Currency Currency
+	// Description is at most 500 characters. The customer sees it.
+	Description string
+	Customer    Customer
+}
+
+// Customer is who pays. All of it is optional. It prints without what identifies a person.
+type Customer struct {
+	Email     string `json:"email,omitempty"`
+	FirstName string `json:"first_name,omitempty"`
+	LastName  string `json:"last_name,omitempty"`
+	// Phone is in international form, without +.
+	Phone string `json:"phone,omitempty"`
+}
+
+// PaymentMethod suggests how to pay. It prints without the number.
+type PaymentMethod struct {
+	Code        ProviderCode `json:"code,omitempty"`
+	CountryCode string       `json:"country_code,omitempty"`
+	MSISDN      string       `json:"msisdn,omitempty"`
+}
+
+// ReturnURLs are where the checkout page sends the customer afterwards.
+type ReturnURLs struct {
+	Success string `json:"success,omitempty"`
+	Cancel  string `json:"cancel,omitempty"`
+}
+
+// PaymentRequestResult is what a payment request's operation came to: a checkout page. The customer has not paid yet; see
+// [TransactionsService.Wait] and [EventPaymentRequestPaid].
+type PaymentRequestResult struct {
+	// TransactionReference is what to wait for, look up or refund.
+	TransactionReference string
+	// Status is "pending": nobody has paid yet.
+	Status   string
+	Amount   Amount
+	Currency Currency
+	// GatewayURL is the checkout page to send the customer to.
+	GatewayURL string
+	ReceiptURL string
+	// QRCode is a PNG of GatewayURL as a data: URL, ready for an <img>.
+	QRCode string
+	// Raw is the result as it came.
+	Raw RawMessage
+}
+
+// Create asks for a payment request. It returns as soon as the API has accepted it, with the operation queued; the checkout page's
+// address comes with its end: [PaymentRequestsService.Wait].
+//
+// Endpoint: POST /payment-requests. Errors: [*Error] with [CodeValidationError], [CodeMissingInvoice], [CodeUnknownCurrency],
+// [CodeAmountTooSmall], [CodeAmountTooLarge], [CodeIdempotencyConflict] and the authentication codes.
+// Docs: Merchant API, Payment requests.
+func (s *PaymentRequestsService) Create(ctx context.Context, params PaymentRequestParams, opts ...CallOption) (*Operation, error) {
+	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests"}
+	r.params = params.wire(&r.invalid)
+	env, err := do[Operation](ctx, s.client, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &env.Data, nil
+}
+
+// Wait waits until the checkout page is there, not until it is paid.
+//
+// Errors: [*OperationError] when the request failed, [*WaitError] when the wait ended first, and [ErrUnexpectedResult]
+// when the operation is no payment request. Docs: Merchant API, Operations.
+func (s *PaymentRequestsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*PaymentRequestResult, error) {
+	return waitForResult[*PaymentRequestResult](ctx, s.client, operationID, opts)
+}
+
+// paymentRequestBody is POST /payment-requests as the docs write it.
+type paymentRequestBody struct {
+	Invoice       invoiceBody     `json:"invoice"`
+	PaymentMethod *PaymentMethod  `json:"payment_method,omitempty"`
+	ReturnURLs    *ReturnURLs     `json:"return_urls,omitempty"`
+	WebhookData   json.RawMessage `json:"webhook_data,omitempty"`
+}
+
+type invoiceBody struct {
+	Amount      Amount   `json:"amount"`
+	Currency    Currency `json:"currency,omitempty"`
+	Description string   `json:"description,omitempty"`
+	// Customer is required by the API, even when nothing is known of the customer.
+	Customer Customer `json:"customer"`
+}
+
+// wire checks the parameters and gives them the docs' shape.
+func (p PaymentRequestParams) wire(v *validation) paymentRequestBody {
+	body := paymentRequestBody{
+		Invoice: invoiceBody{
+			Amount: p.Invoice.Amount, Currency: p.Invoice.Currency,
+			Description: p.Invoice.Description, Customer: p.Invoice.Customer,
+		},
+		WebhookData: v.object("webhook_data", p.WebhookData),
+	}
+	v.amount("invoice.amount", p.Invoice.Amount, p.Invoice.Currency)
+	v.currency("invoice.currency", p.Invoice.Currency)
+	v.text("invoice.description", p.Invoice.Description, maxDescription)
+	p.Invoice.Customer.check(v)
+	if m := p.PaymentMethod; m != (PaymentMethod{}) {
+		body.PaymentMethod = &m
+		v.provider("payment_method.code", m.Code)
+		v.country("payment_method.country_code", m.CountryCode)
+		v.msisdn("payment_method.msisdn", m.MSISDN)
+	}
+	if u := p.ReturnURLs; u != (ReturnURLs{}) {
+		body.ReturnURLs = &u
+		if u.Success != "" {
+			v.httpsURL("return_urls.success", u.Success)
+		}
+		if u.Cancel != "" {
+			v.httpsURL("return_urls.cancel", u.Cancel)
+		}
+	}
+	return body
+}
+
+func (c Customer) check(v *validation) {
+	if c.Email != "" {
+		address, err := mail.ParseAddress(c.Email)
+		v.check(err == nil && address.Address == c.Email, "invoice.customer.email",
+			"invoice.customer.email must be an address such as client@example.com")
+	}
+	v.text("invoice.customer.first_name", c.FirstName, 0)
+	v.text("invoice.customer.last_name", c.LastName, 0)
+	v.msisdn("invoice.customer.phone", c.Phone)
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (r *PaymentRequestResult) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		TransactionReference string   `json:"transaction_reference"`
+		Status               string   `json:"status"`
+		Amount               Amount   `json:"amount"`
+		Currency             Currency `json:"currency"`
+		GatewayURL           string   `json:"gateway_url"`
+		PaymentURL           string   `json:"payment_url"`
+		ReceiptURL           string   `json:"receipt_url"`
+		QRCode               string   `json:"qr_code"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	if wire.GatewayURL == "" {
+		wire.GatewayURL = wire.PaymentURL
+	}
+	*r = PaymentRequestResult{
+		TransactionReference: wire.TransactionReference, Status: wire.Status, Amount: wire.Amount, Currency: wire.Currency,
+		GatewayURL: wire.GatewayURL, ReceiptURL: wire.ReceiptURL, QRCode: wire.QRCode,
+	}
+	return r.Raw.UnmarshalJSON(data)
+}
+
+// MarshalJSON writes what the API sent.
+func (r PaymentRequestResult) MarshalJSON() ([]byte, error) {
+	type plain PaymentRequestResult
+	return marshalRaw(r.Raw, plain(r))
+}
+
+// Format implements [fmt.Formatter]: nothing that identifies the customer.
+func (Customer) Format(f fmt.State, _ rune) { writeString(f, hidden("Customer", redacted)) }
+
+// LogValue implements [slog.LogValuer].
+func (Customer) LogValue() slog.Value { return slog.StringValue(hidden("Customer", redacted)) }
+
+// Format implements [fmt.Formatter]: the operator and the end of the number.
+func (m PaymentMethod) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PaymentMethod", string(m.Code), mask(m.MSISDN)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (m PaymentMethod) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// Format implements [fmt.Formatter]: the amount, and nothing of the customer or your own data.
+func (p PaymentRequestParams) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PaymentRequestParams", p.Invoice.Amount.String(), string(p.Invoice.Currency)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (p PaymentRequestParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

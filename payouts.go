@@ -1,0 +1,301 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+)
+
+// Longest texts of the API, in characters.
+const (
+	maxReference   = 100
+	maxNote        = 500
+	maxDescription = 500
+	maxReason      = 500
+)
+
+// PayoutsService sends money from the merchant's wallet to a mobile-money account or a bank account.
+type PayoutsService struct{ client *Client }
+
+// PayoutParams is a payout to make.
+type PayoutParams struct {
+	// Amount is in whole units of the currency, above zero. Required.
+	Amount Amount
+	// Currency is optional; the API's default is the wallet's.
+	Currency Currency
+	// Destination is a [MobileMoney] or a [BankAccount]. Required.
+	Destination Destination
+	// Reference is your own name for the payout, at most 100 characters. It comes back in the result and in events.
+	Reference string
+	// Note is at most 500 characters.
+	Note string
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON.
+	Metadata map[string]any
+}
+
+// Destination is where a payout goes: a [MobileMoney] or a [BankAccount], and on the way back, a destination of a kind
+// that the SDK does not know, an [UnknownDestination].
+type Destination interface{ isDestination() }
+
+// MobileMoney is a customer's mobile-money account. It prints without its number and names.
+type MobileMoney struct {
+	// ProviderCode is the operator. The API accepts a payout without one, and then fails its operation
+	// with [CodeMissingProviderCode].
+	ProviderCode ProviderCode
+	// MSISDN is the number in international form, 8 to 15 digits without +: 22961234567. Required.
+	MSISDN string
+	// CountryCode is ISO 3166 alpha-2; the API's default is BJ.
+	CountryCode string
+	// AccountName and AccountSurname are the holder's.
+	AccountName, AccountSurname string
+}
+
+// BankAccount is a bank account. It prints without its number and names.
+type BankAccount struct {
+	// AccountNumber is local or an IBAN. Required.
+	AccountNumber string
+	// SWIFT is the bank's BIC, 8 or 11 letters and digits.
+	SWIFT string
+	// AccountName and AccountSurname are the holder's.
+	AccountName, AccountSurname string
+}
+
+// UnknownDestination is a destination of a kind that the SDK does not know. It cannot be paid out to.
+type UnknownDestination struct {
+	Type string
+	Raw  RawMessage
+}
+
+func (MobileMoney) isDestination()        {}
+func (BankAccount) isDestination()        {}
+func (UnknownDestination) isDestination() {}
+
+// PayoutStatus is how far a payout has come.
+type PayoutStatus string
+
+// Statuses of a payout's result (Merchant API docs, Payouts).
+const (
+	PayoutCompleted           PayoutStatus = "completed"
+	PayoutQueuedForSettlement PayoutStatus = "queued_for_settlement" // a bank payout, in the back office's hands
+)
+
+// PayoutResult is what a payout's operation came to.
+type PayoutResult struct {
+	Reference        string
+	Amount           Amount
+	Currency         Currency
+	Destination      Destination
+	Status           PayoutStatus
+	ProviderResponse ProviderResponse
+	// Raw is the result as it came.
+	Raw RawMessage
+}
+
+// ProviderResponse is what the operator said.
+type ProviderResponse struct {
+	ResponseCode    string `json:"responsecode"`
+	ResponseMessage string `json:"responsemsg"`
+	// ServiceReference is the operator's own reference.
+	ServiceReference string `json:"serviceref"`
+	// Raw is set when the answer had another shape than the docs show.
+	Raw RawMessage `json:"-"`
+}
+
+// Create asks for a payout. It returns as soon as the API has accepted it, with the operation queued; the money moves, or does
+// not, later: [PayoutsService.Wait] or a webhook tells.
+//
+// On an error, [OutcomeOf] says whether the payout may have been accepted all the same, and [Error].IdempotencyKey is the key
+// to call again with.
+//
+// Endpoint: POST /payouts. Errors: [*Error] with [CodeValidationError], [CodeUnknownCurrency], [CodeIdempotencyConflict] and the
+// authentication codes. Docs: Merchant API, Payouts.
+func (s *PayoutsService) Create(ctx context.Context, params PayoutParams, opts ...CallOption) (*Operation, error) {
+	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts"}
+	r.params = params.wire(&r.invalid)
+	env, err := do[Operation](ctx, s.client, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &env.Data, nil
+}
+
+// Wait waits until the payout's operation has ended, and returns its result. A bank payout's operation ends
+// as [PayoutQueuedForSettlement], before the money has moved.
+//
+// Errors: [*OperationError] when the payout failed, [*WaitError] when the wait ended first, and [ErrUnexpectedResult] when
+// the operation is no payout. Docs: Merchant API, Operations.
+func (s *PayoutsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*PayoutResult, error) {
+	return waitForResult[*PayoutResult](ctx, s.client, operationID, opts)
+}
+
+// payoutBody is POST /payouts as the docs write it.
+type payoutBody struct {
+	Amount      Amount          `json:"amount"`
+	Currency    Currency        `json:"currency,omitempty"`
+	Destination destinationBody `json:"destination"`
+	Reference   string          `json:"reference,omitempty"`
+	Note        string          `json:"note,omitempty"`
+	Metadata    json.RawMessage `json:"metadata,omitempty"`
+}
+
+// destinationBody has the fields of both kinds: only one kind's are set.
+type destinationBody struct {
+	Type           string       `json:"type"`
+	CountryCode    string       `json:"country_code,omitempty"`
+	ProviderCode   ProviderCode `json:"provider_code,omitempty"`
+	MSISDN         string       `json:"msisdn,omitempty"`
+	SWIFT          string       `json:"swift,omitempty"`
+	AccountNumber  string       `json:"account_number,omitempty"`
+	AccountName    string       `json:"account_name,omitempty"`
+	AccountSurname string       `json:"account_surname,omitempty"`
+}
+
+const (
+	typeMobileMoney = "mobile_money"
+	typeBankAccount = "bank_account"
+)
+
+// wire checks the parameters and gives them the docs' shape.
+func (p PayoutParams) wire(v *validation) payoutBody {
+	v.amount("amount", p.Amount, p.Currency)
+	v.currency("currency", p.Currency)
+	v.text("reference", p.Reference, maxReference)
+	v.text("note", p.Note, maxNote)
+	return payoutBody{
+		Amount: p.Amount, Currency: p.Currency, Destination: destinationWire(v, p.Destination),
+		Reference: p.Reference, Note: p.Note, Metadata: v.object("metadata", p.Metadata),
+	}
+}
+
+func destinationWire(v *validation, d Destination) destinationBody {
+	switch d := d.(type) {
+	case MobileMoney:
+		return d.wire(v)
+	case *MobileMoney:
+		if d != nil {
+			return d.wire(v)
+		}
+	case BankAccount:
+		return d.wire(v)
+	case *BankAccount:
+		if d != nil {
+			return d.wire(v)
+		}
+	case UnknownDestination, *UnknownDestination:
+		v.fail("destination.type", "destination.type must be %s or %s", typeMobileMoney, typeBankAccount)
+		return destinationBody{}
+	}
+	v.fail("destination", "destination is required: an intram.MobileMoney or an intram.BankAccount")
+	return destinationBody{}
+}
+
+func (m MobileMoney) wire(v *validation) destinationBody {
+	v.country("destination.country_code", m.CountryCode)
+	v.provider("destination.provider_code", m.ProviderCode)
+	if v.required("destination.msisdn", m.MSISDN, "the number in international form without +, such as 22961234567") {
+		v.msisdn("destination.msisdn", m.MSISDN)
+	}
+	v.text("destination.account_name", m.AccountName, 0)
+	v.text("destination.account_surname", m.AccountSurname, 0)
+	return destinationBody{
+		Type: typeMobileMoney, CountryCode: m.CountryCode, ProviderCode: m.ProviderCode, MSISDN: m.MSISDN,
+		AccountName: m.AccountName, AccountSurname: m.AccountSurname,
+	}
+}
+
+func (b BankAccount) wire(v *validation) destinationBody {
+	if v.required("destination.account_number", b.AccountNumber, "a local number or an IBAN, without spaces") {
+		v.check(len(b.AccountNumber) <= 34 && allOf(b.AccountNumber, isAlphanumeric), "destination.account_number",
+			"destination.account_number must be at most 34 letters and digits, without spaces")
+	}
+	v.check(b.SWIFT == "" || (len(b.SWIFT) == 8 || len(b.SWIFT) == 11) &&
+		allOf(b.SWIFT, func(c byte) bool { return isCapital(c) || isDigit(c) }), "destination.swift",
+		"destination.swift must be a BIC of 8 or 11 capitals and digits, such as ECOCBJBJ")
+	v.text("destination.account_name", b.AccountName, 0)
+	v.text("destination.account_surname", b.AccountSurname, 0)
+	return destinationBody{
+		Type: typeBankAccount, SWIFT: b.SWIFT, AccountNumber: b.AccountNumber,
+		AccountName: b.AccountName, AccountSurname: b.AccountSurname,
+	}
+}
+
+// decodeDestination reads a destination of any kind. null is none.
+func decodeDestination(data json.RawMessage) (Destination, error) {
+	if len(data) == 0 || isNull(data) {
+		return nil, nil //nolint:nilnil // an absent destination is a nil Destination
+	}
+	var wire destinationBody
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return nil, err
+	}
+	switch wire.Type {
+	case typeMobileMoney:
+		return MobileMoney{
+			ProviderCode: wire.ProviderCode, MSISDN: wire.MSISDN, CountryCode: wire.CountryCode,
+			AccountName: wire.AccountName, AccountSurname: wire.AccountSurname,
+		}, nil
+	case typeBankAccount:
+		return BankAccount{
+			AccountNumber: wire.AccountNumber, SWIFT: wire.SWIFT,
+			AccountName: wire.AccountName, AccountSurname: wire.AccountSurname,
+		}, nil
+	default:
+		return UnknownDestination{Type: wire.Type, Raw: RawMessage(data)}, nil
+	}
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (r *PayoutResult) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Reference        string           `json:"reference"`
+		Amount           Amount           `json:"amount"`
+		Currency         Currency         `json:"currency"`
+		Destination      json.RawMessage  `json:"destination"`
+		Status           PayoutStatus     `json:"status"`
+		ProviderResponse ProviderResponse `json:"provider_response"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	destination, err := decodeDestination(wire.Destination)
+	if err != nil {
+		return err
+	}
+	*r = PayoutResult{
+		Reference: wire.Reference, Amount: wire.Amount, Currency: wire.Currency, Destination: destination,
+		Status: wire.Status, ProviderResponse: wire.ProviderResponse,
+	}
+	return r.Raw.UnmarshalJSON(data)
+}
+
+// MarshalJSON writes what the API sent.
+func (r PayoutResult) MarshalJSON() ([]byte, error) {
+	type plain PayoutResult
+	return marshalRaw(r.Raw, plain(r))
+}
+
+// Format implements [fmt.Formatter]: the operator and the end of the number.
+func (m MobileMoney) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("MobileMoney", string(m.ProviderCode), mask(m.MSISDN)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (m MobileMoney) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// Format implements [fmt.Formatter]: the bank and the end of the number.
+func (b BankAccount) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("BankAccount", b.SWIFT, mask(b.AccountNumber)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(b)) }
+
+// Format implements [fmt.Formatter]: the amount and the destination, without note and metadata.
+func (p PayoutParams) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PayoutParams", p.Amount.String(), string(p.Currency), fmt.Sprint(p.Destination)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (p PayoutParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

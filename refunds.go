@@ -1,0 +1,127 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+)
+
+// RefundsService gives customers their money back.
+type RefundsService struct{ client *Client }
+
+// RefundParams is a refund to make.
+type RefundParams struct {
+	// TransactionReference is the payment's reference. Required.
+	TransactionReference string
+	// Amount is in whole units, and at most the original; zero refunds all of it.
+	Amount Amount
+	// Reason is at most 500 characters.
+	Reason string
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON.
+	Metadata map[string]any
+}
+
+// RefundStatus is how far a refund has come.
+type RefundStatus string
+
+// Statuses of a refund's result (Merchant API docs, Refunds).
+const (
+	RefundCompleted RefundStatus = "completed"
+	RefundPending   RefundStatus = "pending" // the provider has it, and will say later
+)
+
+// RefundResult is what a refund's operation came to.
+type RefundResult struct {
+	Status               RefundStatus
+	RefundReference      string
+	Amount               Amount
+	TransactionReference string
+	ProviderResponse     ProviderResponse
+	// Raw is the result as it came.
+	Raw RawMessage
+}
+
+// Create asks for a refund, full or in part. It returns as soon as the API has accepted it, with the operation queued;
+// [RefundsService.Wait] or a webhook tells how it ended. What can be refunded: a payment that succeeded, as far as
+// its provider supports it, and a pending bank or card payment, which is then cancelled.
+//
+// Endpoint: POST /refunds. Errors: [*Error] with [CodeTransactionNotFound] at once for an unknown reference, [CodeNotRefundable],
+// [CodeValidationError], [CodeIdempotencyConflict] and the authentication codes. Docs: Merchant API, Refunds.
+func (s *RefundsService) Create(ctx context.Context, params RefundParams, opts ...CallOption) (*Operation, error) {
+	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds"}
+	r.params = params.wire(&r.invalid)
+	env, err := do[Operation](ctx, s.client, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &env.Data, nil
+}
+
+// Wait waits until the refund's operation has ended, and returns its result.
+//
+// Errors: [*OperationError] when the refund failed ([CodeAmountExceedsTransaction], [CodeNotRefundable], [CodeTransactionNotSettled],
+// [CodeInsufficientBalance], …), [*WaitError] when the wait ended first, and [ErrUnexpectedResult] when the operation
+// is no refund. Docs: Merchant API, Operations.
+func (s *RefundsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*RefundResult, error) {
+	return waitForResult[*RefundResult](ctx, s.client, operationID, opts)
+}
+
+// refundBody is POST /refunds as the docs write it.
+type refundBody struct {
+	TransactionReference string          `json:"transaction_reference"`
+	Amount               *Amount         `json:"amount,omitempty"`
+	Reason               string          `json:"reason,omitempty"`
+	Metadata             json.RawMessage `json:"metadata,omitempty"`
+}
+
+// wire checks the parameters and gives them the docs' shape.
+func (p RefundParams) wire(v *validation) refundBody {
+	body := refundBody{
+		TransactionReference: p.TransactionReference, Reason: p.Reason, Metadata: v.object("metadata", p.Metadata),
+	}
+	if v.required("transaction_reference", p.TransactionReference, "the reference of the payment to refund") {
+		v.check(len(p.TransactionReference) <= 64 && allOf(p.TransactionReference, isAlphanumeric), "transaction_reference",
+			"transaction_reference must be letters and digits, such as AB12CD34EF")
+	}
+	if !p.Amount.IsZero() {
+		v.amount("amount", p.Amount, "")
+		body.Amount = &p.Amount
+	}
+	v.text("reason", p.Reason, maxReason)
+	return body
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (r *RefundResult) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Status               RefundStatus     `json:"status"`
+		RefundReference      string           `json:"refund_reference"`
+		Amount               Amount           `json:"amount"`
+		TransactionReference string           `json:"transaction_reference"`
+		ProviderResponse     ProviderResponse `json:"provider_response"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*r = RefundResult{
+		Status: wire.Status, RefundReference: wire.RefundReference, Amount: wire.Amount,
+		TransactionReference: wire.TransactionReference, ProviderResponse: wire.ProviderResponse,
+	}
+	return r.Raw.UnmarshalJSON(data)
+}
+
+// MarshalJSON writes what the API sent.
+func (r RefundResult) MarshalJSON() ([]byte, error) {
+	type plain RefundResult
+	return marshalRaw(r.Raw, plain(r))
+}
+
+// Format implements [fmt.Formatter]: the transaction and the amount, without reason and metadata.
+func (p RefundParams) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("RefundParams", p.TransactionReference, p.Amount.String()))
+}
+
+// LogValue implements [slog.LogValuer].
+func (p RefundParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -1,0 +1,140 @@
+package intram
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// validation collects what is wrong with the parameters of a call before anything is sent: all of it at once, each
+// under the name that the docs give the field.
+type validation struct{ fields []FieldError }
+
+func (v *validation) fail(path, format string, args ...any) {
+	v.fields = append(v.fields, FieldError{Path: path, Msg: fmt.Sprintf(format, args...)})
+}
+
+// check records the message unless ok.
+func (v *validation) check(ok bool, path, format string, args ...any) {
+	if !ok {
+		v.fail(path, format, args...)
+	}
+}
+
+func (v *validation) required(path, value, what string) bool {
+	v.check(value != "", path, "%s is required: %s", path, what)
+	return value != ""
+}
+
+// text checks free text: readable, and not longer than the API takes. The API counts as JavaScript does.
+func (v *validation) text(path, value string, longest int) {
+	switch {
+	case !utf8.ValidString(value):
+		v.fail(path, "%s is not valid UTF-8", path)
+	case longest > 0 && len(utf16.Encode([]rune(value))) > longest:
+		v.fail(path, "%s is longer than %d characters", path, longest)
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
+		v.fail(path, "%s has control characters", path)
+	}
+}
+
+// amount checks an amount to be moved. XOF, the default, has no decimals.
+func (v *validation) amount(path string, amount Amount, currency Currency) {
+	switch {
+	case amount.Sign() <= 0:
+		v.fail(path, "%s must be greater than 0", path)
+	case amount.Cmp(maxRequestAmount) > 0:
+		v.fail(path, "%s must be at most %s, the largest number that JSON carries exactly everywhere", path, maxRequestAmount)
+	case (currency == "" || currency == XOF) && !amount.isWhole():
+		v.fail(path, "%s must be whole: XOF has no decimals", path)
+	}
+}
+
+// currency checks an optional ISO 4217 code.
+func (v *validation) currency(path string, currency Currency) {
+	v.check(currency == "" || len(currency) == 3 && allOf(string(currency), isCapital), path,
+		"%s must be an ISO 4217 code in capitals, such as XOF", path)
+}
+
+// country checks an optional ISO 3166 alpha-2 code.
+func (v *validation) country(path, country string) {
+	v.check(country == "" || len(country) == 2 && allOf(country, isCapital), path,
+		"%s must be two capital letters, such as BJ", path)
+}
+
+// msisdn checks an optional phone number: international, digits only, no +.
+func (v *validation) msisdn(path, msisdn string) {
+	v.check(msisdn == "" || len(msisdn) >= 8 && len(msisdn) <= 15 && allOf(msisdn, isDigit), path,
+		"%s must be an international number of 8 to 15 digits without +, such as 22961234567", path)
+}
+
+// provider checks an optional provider code. An unknown one is the API's to refuse.
+func (v *validation) provider(path string, code ProviderCode) {
+	ok := len(code) <= 64 && allOf(string(code), func(c byte) bool { return isCapital(c) || isDigit(c) || c == '_' })
+	v.check(ok, path, "%s must be capitals, digits and _, such as %s", path, MTNBenin)
+}
+
+// object marshals a caller's own object. What it holds is not shown.
+func (v *validation) object(path string, object map[string]any) json.RawMessage {
+	if object == nil {
+		return nil
+	}
+	data, err := json.Marshal(object)
+	v.check(err == nil, path, "%s cannot be written as JSON", path)
+	return data
+}
+
+// httpsURL checks an absolute https URL. Loopback may be plain http, for the fake and for development.
+func (v *validation) httpsURL(path, raw string) {
+	u, err := url.Parse(raw)
+	ok := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+	v.check(ok, path, "%s must be an https:// URL", path)
+}
+
+// pageLimit checks a page's size; 0 leaves it to the API.
+func (v *validation) pageLimit(limit int) {
+	v.check(limit >= 0 && limit <= maxPageLimit, "limit", "limit must be between 1 and %d, or 0 for the default of 20", maxPageLimit)
+}
+
+// filter checks a word of a query.
+func (v *validation) filter(path, value string) {
+	v.check(len(value) <= 64 && needsNoEncoding(value), path, "%s must be one word of letters, digits, - and _", path)
+}
+
+// before checks a cursor.
+func (v *validation) before(t time.Time) {
+	year := t.UTC().Year()
+	v.check(t.IsZero() || year >= 1 && year <= 9998, "before", "before must be a date between the years 1 and 9998")
+}
+
+// pathID checks an id that becomes a segment of the path. It may not be empty or a step up the path; every other
+// character is escaped, so what remains is what no id has.
+func (v *validation) pathID(name, id string) {
+	switch {
+	case id == "":
+		v.fail(name, "%s is required", name)
+	case id == "." || id == "..":
+		v.fail(name, "%s must be an id, not a path", name)
+	case len(id) > 128:
+		v.fail(name, "%s is longer than 128 characters", name)
+	case !allOf(id, func(c byte) bool { return c > ' ' && c < 0x7f && c != '/' && c != '\\' && c != '%' }):
+		v.fail(name, "%s has characters that no id has", name)
+	}
+}
+
+func allOf(s string, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if !ok(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool   { return c >= '0' && c <= '9' }
+func isCapital(c byte) bool { return c >= 'A' && c <= 'Z' }

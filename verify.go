@@ -1,0 +1,195 @@
+package intram
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Headers of a webhook delivery (Merchant API docs, Webhooks).
+const (
+	headerWebhookSignature = "X-Intram-Signature"
+	headerWebhookTimestamp = "X-Intram-Timestamp"
+	headerWebhookEvent     = "X-Intram-Event"
+	headerWebhookDelivery  = "X-Intram-Delivery"
+	headerWebhookAttempt   = "X-Intram-Attempt"
+)
+
+// webhookTolerance is how far a delivery's timestamp may be off, either way (Merchant API docs, Webhooks).
+const webhookTolerance = 5 * time.Minute
+
+// Why a delivery was refused. Test for them with [errors.Is].
+var (
+	// ErrMissingSignature: there is no X-Intram-Signature. The request is not from Intram, or a proxy drops headers.
+	ErrMissingSignature = errors.New("intram: webhook: the X-Intram-Signature header is missing")
+	// ErrMissingTimestamp: there is no X-Intram-Timestamp.
+	ErrMissingTimestamp = errors.New("intram: webhook: the X-Intram-Timestamp header is missing")
+	// ErrDuplicateHeader: the signature or the timestamp came more than once, and it is not clear which one counts.
+	ErrDuplicateHeader = errors.New("intram: webhook: the signature or timestamp header came more than once")
+	// ErrInvalidSignature: the signature fits none of the secrets. The secret is another one's, or the body is not
+	// the raw bytes that were sent.
+	ErrInvalidSignature = errors.New("intram: webhook: the signature does not fit: check the secret, and that the body is the raw one")
+	// ErrMalformedSignature: the signature is not sha256= and 64 hexadecimal digits. It is an ErrInvalidSignature.
+	ErrMalformedSignature = fmt.Errorf("%w (it is not sha256= and 64 hexadecimal digits)", ErrInvalidSignature)
+	// ErrInvalidTimestamp: the timestamp is no ISO 8601 date.
+	ErrInvalidTimestamp = errors.New("intram: webhook: the timestamp is not an ISO 8601 date")
+	// ErrStaleTimestamp: the signature is good, and the timestamp more than five minutes off: an old delivery replayed, or a
+	// wrong clock.
+	ErrStaleTimestamp = errors.New("intram: webhook: the timestamp is more than 5 minutes off: a replay, or this machine's clock is wrong")
+	// ErrFutureTimestamp: likewise, in the future. It is an ErrStaleTimestamp.
+	ErrFutureTimestamp = fmt.Errorf("%w (it is in the future)", ErrStaleTimestamp)
+	// ErrInvalidPayload: the signature is good, and the body is not an event.
+	ErrInvalidPayload = errors.New("intram: webhook: the body is not an event")
+)
+
+// WebhookVerifier tells Intram's deliveries from all others. It is safe for concurrent use.
+type WebhookVerifier struct {
+	macs  []*macPool
+	clock Clock
+}
+
+// NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…). Give several while you rotate: a delivery
+// that fits any of them is good. The error says which one is empty.
+//
+// Docs: Merchant API, Webhooks.
+func NewWebhookVerifier(secrets ...string) (*WebhookVerifier, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("intram: a webhook verifier needs at least one secret: the one that Webhooks.Create returned")
+	}
+	v := &WebhookVerifier{clock: systemClock{}}
+	for i, s := range secrets {
+		if strings.TrimSpace(s) == "" {
+			return nil, fmt.Errorf("intram: webhook secret %d is empty", i+1)
+		}
+		if strings.TrimSpace(s) != s {
+			return nil, fmt.Errorf("intram: webhook secret %d has spaces or a line break around it", i+1)
+		}
+		v.macs = append(v.macs, newMACPool(s))
+	}
+	return v, nil
+}
+
+// WithClock returns a verifier with the same secrets that reads the time from clock.
+func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
+	return &WebhookVerifier{macs: v.macs, clock: clock}
+}
+
+// Format implements [fmt.Formatter]: how many secrets, and none of them.
+func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
+	n := 0
+	if v != nil {
+		n = len(v.macs)
+	}
+	writeString(f, fmt.Sprintf("WebhookVerifier(%d secrets)", n))
+}
+
+// Verify checks a delivery's signature and age, and reads it. The body must be the raw bytes of the request, read once and
+// before any JSON decoder: a body that was decoded and encoded again is another body.
+//
+// The signature is compared in constant time, over decoded bytes, and before the timestamp's age: an error other than
+// [ErrStaleTimestamp] tells a stranger nothing. A delivery up to and including five minutes off is good.
+//
+// Errors: [ErrMissingSignature], [ErrMissingTimestamp], [ErrDuplicateHeader], [ErrMalformedSignature], [ErrInvalidSignature],
+// [ErrInvalidTimestamp], [ErrStaleTimestamp], [ErrFutureTimestamp], [ErrInvalidPayload]. Docs: Merchant API, Webhooks.
+func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error) {
+	signature, err := onlyHeader(header, headerWebhookSignature, ErrMissingSignature)
+	if err != nil {
+		return nil, err
+	}
+	timestamp, err := onlyHeader(header, headerWebhookTimestamp, ErrMissingTimestamp)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkSignature(signature, timestamp, body); err != nil {
+		return nil, err
+	}
+	if err := v.checkAge(timestamp); err != nil {
+		return nil, err
+	}
+	event, err := parseEvent(body)
+	if err != nil {
+		return nil, err
+	}
+	event.DeliveryID = header.Get(headerWebhookDelivery)
+	event.Attempt, _ = strconv.Atoi(header.Get(headerWebhookAttempt)) // not signed: a bad one is no reason to refuse
+	return event, nil
+}
+
+// onlyHeader returns a header that must come exactly once.
+func onlyHeader(header http.Header, name string, missing error) (string, error) {
+	values := header[name]
+	switch {
+	case len(values) > 1:
+		return "", ErrDuplicateHeader
+	case len(values) == 0 || values[0] == "":
+		return "", missing
+	}
+	return values[0], nil
+}
+
+func (v *WebhookVerifier) checkSignature(signature, timestamp string, body []byte) error {
+	hexSum, ok := strings.CutPrefix(signature, signatureScheme)
+	if !ok || len(hexSum) != 2*sha256.Size {
+		return ErrMalformedSignature
+	}
+	var got [sha256.Size]byte
+	var digits [2 * sha256.Size]byte
+	copy(digits[:], hexSum)
+	if _, err := hex.Decode(got[:], digits[:]); err != nil {
+		return ErrMalformedSignature
+	}
+	fits := false
+	for _, mac := range v.macs {
+		state := mac.get()
+		state.buf = append(append(state.buf, timestamp...), '.')
+		state.hash.Write(state.buf)
+		state.hash.Write(body)
+		// All secrets are tried, so that the time taken does not tell which one it was.
+		fits = hmac.Equal(state.finish(), got[:]) || fits
+		mac.put(state)
+	}
+	if !fits {
+		return ErrInvalidSignature
+	}
+	return nil
+}
+
+func (v *WebhookVerifier) checkAge(timestamp string) error {
+	at, err := time.Parse(time.RFC3339Nano, timestamp)
+	if err != nil {
+		return ErrInvalidTimestamp
+	}
+	switch age := v.clock.Now().Sub(at); {
+	case age > webhookTolerance:
+		return ErrStaleTimestamp
+	case age < -webhookTolerance:
+		return ErrFutureTimestamp
+	}
+	return nil
+}
+
+// SignWebhook signs a body as Intram would at that time, and returns the headers of the delivery. It is for testing your own
+// receiver: the signature, timestamp and event headers, and a delivery id and attempt number that you may change.
+func SignWebhook(secret string, at time.Time, body []byte) http.Header {
+	timestamp := at.UTC().Format(timestampLayout)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(timestamp + "."))
+	mac.Write(body)
+	header := http.Header{}
+	header.Set("Content-Type", "application/json")
+	header.Set("User-Agent", "Intram-Webhooks/1.0")
+	header.Set(headerWebhookSignature, signatureScheme+hex.EncodeToString(mac.Sum(nil)))
+	header.Set(headerWebhookTimestamp, timestamp)
+	header.Set(headerWebhookDelivery, "whd_test")
+	header.Set(headerWebhookAttempt, "1")
+	if event, err := parseEvent(body); err == nil {
+		header.Set(headerWebhookEvent, string(event.Type))
+	}
+	return header
+}

@@ -1,0 +1,158 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// WebhooksService manages where events are sent. To receive them, see [WebhookVerifier].
+type WebhooksService struct{ client *Client }
+
+// WebhookParams is a subscription to make.
+type WebhookParams struct {
+	// URL is where events are posted. It must be https; plain http is for loopback, with a fake. Required.
+	URL string
+	// Event is one event type ("payout.completed"), a family of them ("payout.*"), or all ("*"). Required.
+	Event EventType
+}
+
+// WebhookSubscription is where events of a kind are sent. It prints, and is written as JSON, without its secret.
+type WebhookSubscription struct {
+	ID    string
+	URL   string
+	Event EventType
+	// Secret signs the deliveries. The API shows it once, in the answer to [WebhooksService.Create]: store it then.
+	Secret string
+	// SecretHint is its end, in the docs' earlier revision.
+	SecretHint string
+	CreatedAt  time.Time
+}
+
+// Create makes a subscription. Its secret is in the answer and is not shown again: store it before anything else.
+// Several subscriptions may share a URL, and each is delivered on its own.
+//
+// Endpoint: POST /webhooks. Errors: [*Error] with [CodeValidationError], [CodeIdempotencyConflict] and the
+// authentication codes. Docs: Merchant API, Webhooks.
+func (s *WebhooksService) Create(ctx context.Context, params WebhookParams, opts ...CallOption) (*WebhookSubscription, error) {
+	r := request{method: http.MethodPost, template: "/webhooks", path: "/webhooks"}
+	if r.invalid.required("url", params.URL, "where to post the events") {
+		r.invalid.httpsURL("url", params.URL)
+	}
+	if r.invalid.required("event", string(params.Event), `an event type, a family such as "payout.*", or "*"`) {
+		r.invalid.check(params.Event.isPattern(), "event",
+			`event must be an event type such as "payout.completed", a family such as "payout.*", or "*"`)
+	}
+	r.params = struct {
+		URL   string    `json:"url"`
+		Event EventType `json:"event"`
+	}{params.URL, params.Event}
+	env, err := do[WebhookSubscription](ctx, s.client, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &env.Data, nil
+}
+
+// List reads the subscriptions, without their secrets.
+//
+// Endpoint: GET /webhooks. Errors: [*Error] with the authentication codes. Docs: Merchant API, Webhooks.
+func (s *WebhooksService) List(ctx context.Context, opts ...CallOption) ([]WebhookSubscription, error) {
+	env, err := do[[]WebhookSubscription](ctx, s.client, request{method: http.MethodGet, template: "/webhooks", path: "/webhooks"}, opts)
+	if err != nil {
+		return nil, err
+	}
+	if env.Data == nil {
+		return []WebhookSubscription{}, nil
+	}
+	return env.Data, nil
+}
+
+// Delete ends a subscription. Deliveries under way are not cancelled.
+//
+// Endpoint: DELETE /webhooks/{subscription_id}. Errors: [*Error], with status 404 for an unknown id. A deletion that was not
+// answered may have been done; deleting again is safe. Docs: Merchant API, Webhooks.
+func (s *WebhooksService) Delete(ctx context.Context, subscriptionID string, opts ...CallOption) error {
+	r := request{
+		method: http.MethodDelete, template: "/webhooks/{subscription_id}",
+		path: "/webhooks/" + url.PathEscape(subscriptionID),
+	}
+	r.invalid.pathID("subscription_id", subscriptionID)
+	_, err := do[json.RawMessage](ctx, s.client, r, opts)
+	return err
+}
+
+// SendTest has a test.ping delivered to a subscription.
+//
+// Endpoint: POST /webhooks/{subscription_id}/test. Errors: [*Error], with status 404 for an unknown id.
+// Docs: Merchant API, Webhooks.
+func (s *WebhooksService) SendTest(ctx context.Context, subscriptionID string, opts ...CallOption) error {
+	r := request{
+		method: http.MethodPost, template: "/webhooks/{subscription_id}/test",
+		path: "/webhooks/" + url.PathEscape(subscriptionID) + "/test", params: struct{}{},
+	}
+	r.invalid.pathID("subscription_id", subscriptionID)
+	_, err := do[json.RawMessage](ctx, s.client, r, opts)
+	return err
+}
+
+// complete implements answer.
+func (w *WebhookSubscription) complete() error {
+	if w.ID == "" {
+		return errors.New("the answer has no subscription_id")
+	}
+	return nil
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (w *WebhookSubscription) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		SubscriptionID string    `json:"subscription_id"`
+		ID             string    `json:"id"`
+		URL            string    `json:"url"`
+		Event          EventType `json:"event"`
+		Secret         string    `json:"secret"`
+		SecretHint     string    `json:"secret_hint"`
+		Date           timestamp `json:"date"`
+		CreatedAt      timestamp `json:"created_at"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	if wire.SubscriptionID == "" {
+		wire.SubscriptionID = wire.ID
+	}
+	*w = WebhookSubscription{
+		ID: wire.SubscriptionID, URL: wire.URL, Event: wire.Event, Secret: wire.Secret, SecretHint: wire.SecretHint,
+		CreatedAt: firstTime(wire.Date, wire.CreatedAt),
+	}
+	return nil
+}
+
+// MarshalJSON writes the subscription without its secret.
+func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		ID         string    `json:"subscription_id"`
+		URL        string    `json:"url"`
+		Event      EventType `json:"event"`
+		SecretHint string    `json:"secret_hint,omitempty"`
+		CreatedAt  time.Time `json:"date"`
+	}{w.ID, w.URL, w.Event, w.SecretHint, w.CreatedAt})
+}
+
+// Format implements [fmt.Formatter]: everything but the secret, and only the host of the URL, whose path may hold a token.
+func (w WebhookSubscription) Format(f fmt.State, _ rune) {
+	host := ""
+	if u, err := url.Parse(w.URL); err == nil {
+		host = u.Host
+	}
+	writeString(f, hidden("WebhookSubscription", scrubID(w.ID), string(w.Event), host))
+}
+
+// LogValue implements [slog.LogValuer].
+func (w WebhookSubscription) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(w)) }
