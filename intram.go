@@ -1,3 +1,83 @@
+// Package intram is the Go client of the Intram Merchant API, which pays out to, takes payments from and refunds customers in West
+// Africa: mobile money in Benin first. It signs every request, sends no payment twice, waits for what takes time,
+// and tells Intram's webhooks from all others.
+//
+// # A payout, from the start
+//
+// Make one client from the keys of your account, and share it. The keys decide between the sandbox and real money:
+//
+//	client, err := intram.NewClient("pk_sandbox_…", "sk_sandbox_…")
+//
+// Ask for a payout. Amounts are whole units of the currency: 25000 is 25 000 XOF.
+//
+//	op, err := client.Payouts.Create(ctx, intram.PayoutParams{
+//		Amount:      intram.NewAmount(25000),
+//		Currency:    intram.XOF,
+//		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234567"},
+//		Reference:   "PO-2026-0001",
+//	})
+//
+// The answer is an [Operation], accepted and queued. The money moves a little later. Wait for the end of it, or let a webhook tell:
+//
+//	result, err := client.Payouts.Wait(ctx, op.ID)
+//
+// The same pattern serves [PaymentRequestsService], where the end of the operation is a checkout page for your customer, and
+// [RefundsService]. [TransactionsService] and [OperationsService] look up what was done.
+//
+// # When a call fails
+//
+// Every method returns an [*Error] when a call was refused, was not answered, or was not sent. One question comes before
+// all others: may the money have moved? [OutcomeOf] answers it.
+//
+//	switch intram.OutcomeOf(err) {
+//	case intram.OutcomeNotSent: // nothing left this machine
+//	case intram.OutcomeRejected: // refused for good: correct it, and call with a new key
+//	case intram.OutcomeUnknown: // call again with the same key and the same parameters
+//	}
+//
+// For why, test for a code, wherever it came from: errors.Is(err, [CodeInsufficientBalance]) holds for a refused call and for a failed
+// operation alike. An operation that ended badly is an [*OperationError]; a wait that ended before its
+// operation did is a [*WaitError], and says nothing about the money.
+//
+// # Calling again without paying twice
+//
+// Each POST carries an idempotency key. The API executes a key once, and repeats the stored answer for 24 hours. The SDK makes a key for each call and
+// keeps it over its own retries, so a network that drops answers does not pay twice. A program that may crash keeps its own:
+//
+//	key, err := intram.DeriveIdempotencyKey("payout", "PO-2026-0001")
+//	op, err := client.Payouts.Create(ctx, params, intram.WithIdempotencyKey(key))
+//
+// Run again after a crash, the same lines return the same operation.
+//
+// # Retries
+//
+// Network failures, 5xx and 429 are tried again, up to four attempts in all, with random pauses, or after the Retry-After that the server asks
+// for, up to 30 s. Each attempt is dated and signed anew, and carries the same key and the same bytes. The
+// context ends a call at once, pauses included.
+//
+// # Webhooks
+//
+// Subscribe once with [WebhooksService.Create], and store the secret it returns. In your handler, give the raw body to a
+// [WebhookVerifier]:
+//
+//	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+//	event, err := verifier.Verify(r.Header, body)
+//
+// Events may come twice and out of order. Answer 2xx only when the event has taken effect: anything else makes Intram send it again.
+//
+// # Testing your own code
+//
+// Package intramtest starts a whole merchant API in memory, one for each test, with wallets, a clock that you move, a checkout page,
+// and signed deliveries:
+//
+//	server := intramtest.NewServer(t)
+//	client := server.Client()
+//
+// # Names, units and time
+//
+// An [Amount] is an exact decimal, never a float. Statuses, event types and codes are strings with constants: one that the SDK does
+// not know arrives as it is. What the API sent is kept in Raw fields. Times are UTC. Values that hold a key, a phone number or a name print
+// without it.
 package intram
 
 // Version is the SDK's own, as the User-Agent shows it.
