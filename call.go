@@ -37,47 +37,73 @@ type callConfig struct {
 	invalid        validation
 }
 
+// protocol is one of the SDK's two: where it is, and what its idempotency keys look like.
+type protocol struct {
+	transport *transport.Client
+	baseURL   string
+	newKey    func() (string, error)
+	validKey  func(string) bool
+	keyRule   string // what validKey asks for, in words
+	// adviseNotFound, when set, says what to try when a proxy answered 404.
+	adviseNotFound func(baseURL string) string
+}
+
 // request is one call as a service describes it.
 type request struct {
 	method, template string
 	path             string // the template with its ids, escaped
 	query            string
 	params           any        // marshalled into the body, nil for none
+	reference        string     // the caller's own name of what is created, for the error
 	invalid          validation // what is wrong with the parameters
 }
 
-// do makes a call and reads its answer into a T. It is the one way from a service to the wire:
-// check, marshal once, send, read the envelope. On error the envelope is nil and the error is an [*Error].
+// do makes a call of the Merchant API and reads its envelope. On error the envelope is nil and the error is an [*Error].
 func do[T any](ctx context.Context, c *Client, r request, opts []CallOption) (*envelope[T], error) {
+	var env *envelope[T]
+	err := c.merchant.do(ctx, r, opts, func(body []byte) (err error) {
+		env, err = decodeEnvelope[T](body)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return env, nil
+}
+
+// do is the one way from a service to the wire: check, marshal once, send, decode. The error is an [*Error].
+func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode func(body []byte) error) error {
 	var cfg callConfig
 	for _, opt := range opts {
 		if opt != nil {
 			opt.applyCall(&cfg)
 		}
 	}
-	call, err := prepare(&r, &cfg)
+	call, err := p.prepare(ctx, &r, &cfg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	res := c.transport.Do(ctx, call)
+	res := p.transport.Do(ctx, call)
 	fillResponse(cfg.response, call, &res)
-	if res.Err != nil || res.Status < 200 || res.Status > 299 {
-		e := newError(call, &res)
-		e.adviseBaseURL(c.baseURL)
-		return nil, e
+	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
+		if err = decode(res.Body); err == nil {
+			return nil
+		}
 	}
-	env, err := decodeEnvelope[T](res.Body)
-	if err != nil {
-		e := newError(call, &res)
+	e := newError(call, &res)
+	e.Reference = r.reference
+	switch {
+	case err != nil:
 		// It was answered, but not in words that say what was done.
 		e.Outcome, e.cause = OutcomeUnknown, err
-		return nil, e
+	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:
+		e.hint = p.adviseNotFound(p.baseURL)
 	}
-	return env, nil
+	return e
 }
 
 // prepare does what is done once per call: it chooses the key, refuses bad parameters, and marshals the body.
-func prepare(r *request, cfg *callConfig) (*transport.Call, error) {
+func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*transport.Call, error) {
 	call := &transport.Call{
 		Method: r.method, Template: r.template, Path: r.path, Query: r.query,
 		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
@@ -85,19 +111,19 @@ func prepare(r *request, cfg *callConfig) (*transport.Call, error) {
 	refuse := func(fields []FieldError, cause error) error {
 		return &Error{
 			Method: call.Method, Path: call.Template, Code: CodeValidationError, Message: "nothing was sent",
-			Details: fields, Outcome: OutcomeNotSent, IdempotencyKey: call.IdempotencyKey, cause: cause,
+			Details: fields, Outcome: OutcomeNotSent, IdempotencyKey: call.IdempotencyKey, Reference: r.reference, cause: cause,
 		}
 	}
+	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
 	if r.method == http.MethodPost {
 		if !cfg.keyGiven {
-			key, err := newIdempotencyKey()
+			key, err := p.newKey()
 			if err != nil {
 				return nil, refuse(nil, fmt.Errorf("no randomness for an idempotency key: %w", err))
 			}
 			cfg.idempotencyKey = key
-		} else if !validIdempotencyKey(cfg.idempotencyKey) {
-			cfg.invalid.fail("idempotency_key", "idempotency_key must be %d to %d characters of A-Z, a-z, 0-9, _ and -",
-				minIdempotencyKey, maxIdempotencyKey)
+		} else if !p.validKey(cfg.idempotencyKey) {
+			cfg.invalid.fail("idempotency_key", "idempotency_key must be %s", p.keyRule)
 			cfg.idempotencyKey = ""
 		}
 		call.IdempotencyKey = cfg.idempotencyKey

@@ -44,11 +44,10 @@ type Client struct {
 	Webhooks        *WebhooksService
 
 	environment Environment
-	baseURL     string
 	clock       Clock
 	rand        func() float64
 	timeout     time.Duration
-	transport   *transport.Client
+	merchant    *protocol
 }
 
 // NewClient makes a client from the public key (pk_…, sent with each call) and the secret key (sk_…, never sent: it
@@ -77,20 +76,13 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 		return nil, fmt.Errorf("intram: WithBaseURL: %w", err)
 	}
 	c := &Client{
-		environment: environment, baseURL: base.String(),
-		clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
-		transport: transport.New(transport.Config{
-			BaseURL:     base,
-			HTTP:        roundTripper(cfg.httpClient),
-			Authorize:   newSigner(publicKey, secret(secretKey)).authorize,
-			KeyHeader:   "Idempotency-Key",
-			UserAgent:   cfg.userAgent,
-			Clock:       cfg.clock,
-			Rand:        cfg.rand,
-			Timeout:     cfg.timeout,
-			MaxAttempts: cfg.maxAttempts,
-			Logger:      cfg.logger,
-		}),
+		environment: environment, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
+		merchant: &protocol{
+			transport: transport.New(cfg.transport(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key")),
+			baseURL:   base.String(),
+			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
+			adviseNotFound: adviseBaseURL,
+		},
 	}
 	c.Balance = &BalanceService{client: c}
 	c.Payouts = &PayoutsService{client: c}
@@ -123,7 +115,7 @@ func (c *Client) Environment() Environment { return c.environment }
 
 // CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
 // it at the end only.
-func (c *Client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.merchant.transport.CloseIdleConnections() }
 
 // Format implements [fmt.Formatter]: the environment and the base URL, never a key.
 func (c *Client) Format(f fmt.State, _ rune) {
@@ -131,7 +123,7 @@ func (c *Client) Format(f fmt.State, _ rune) {
 		writeString(f, "intram.Client(nil)")
 		return
 	}
-	writeString(f, "intram.Client("+string(c.environment)+" "+c.baseURL+")")
+	writeString(f, "intram.Client("+string(c.environment)+" "+c.merchant.baseURL+")")
 }
 
 // LogValue implements [slog.LogValuer].

@@ -96,16 +96,13 @@ var outcomes = map[transport.Outcome]Outcome{
 
 // adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some accounts are
 // answered at one of the two base URLs only.
-func (e *Error) adviseBaseURL(base string) {
-	if e.StatusCode != http.StatusNotFound || e.Code != "" {
-		return
-	}
+func adviseBaseURL(base string) string {
 	switch base {
 	case BaseURL:
-		e.hint = "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURLDirect)"
+		return "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURLDirect)"
 	case BaseURLDirect:
-		e.hint = "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURL)"
+		return "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURL)"
 	default:
-		e.hint = "no API answers at this address: check the base URL's path, which ends in /v1 or /api/v1/merchant"
+		return "no API answers at this address: check the base URL's path, which ends in /v1 or /api/v1/merchant"
 	}
 }

@@ -133,6 +133,8 @@ type Error struct {
 	// IdempotencyKey is the key that all attempts carried, yours or a generated one. Calling again with it
 	// and the same parameters is safe for 24 hours. Empty for calls without one.
 	IdempotencyKey string
+	// Reference is the payin session's, given or generated: what to look it up by. Empty for other calls.
+	Reference string
 	// Attempts is how many times the request was tried.
 	Attempts int
 	// RequestID is the server's X-Request-Id, when it sends one.

@@ -13,6 +13,8 @@ import (
 const (
 	minIdempotencyKey = 8
 	maxIdempotencyKey = 128
+
+	idempotencyKeyRule = "8 to 128 characters of A-Z, a-z, 0-9, _ and -"
 )
 
 // newIdempotencyKey is the key of a call whose caller gave none: a UUID v4.

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/transport"
 )
 
 // ClientOption is a setting of a client, given to [NewClient].
@@ -42,6 +45,22 @@ type clientConfig struct {
 	clock       Clock
 	rand        func() float64
 	userAgent   string
+}
+
+// transport is what all protocols of a client share, with what is one protocol's own.
+func (cfg *clientConfig) transport(base *url.URL, authorize func(http.Header, time.Time, *transport.Call), keyHeader string) transport.Config {
+	return transport.Config{
+		BaseURL:     base,
+		HTTP:        roundTripper(cfg.httpClient),
+		Authorize:   authorize,
+		KeyHeader:   keyHeader,
+		UserAgent:   cfg.userAgent,
+		Clock:       cfg.clock,
+		Rand:        cfg.rand,
+		Timeout:     cfg.timeout,
+		MaxAttempts: cfg.maxAttempts,
+		Logger:      cfg.logger,
+	}
 }
 
 // WithBaseURL sets where the API is: [BaseURL] (the default), [BaseURLDirect], or a fake's address. It must be https;

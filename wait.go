@@ -120,7 +120,7 @@ func wait(ctx context.Context, c *Client, maxWait time.Duration, opts []WaitOpti
 		if err != nil && !transient(err) {
 			return err
 		}
-		pause := min(cfg.pollMax, time.Duration(float64(interval)*(0.75+c.rand()/2)))
+		pause := cfg.jitter(interval, c.rand())
 		if resp.RetryAfter > 0 {
 			pause = min(resp.RetryAfter, longestPause)
 		}
@@ -146,6 +146,12 @@ func (cfg *waitConfig) check() error {
 		return &Error{Code: CodeValidationError, Message: "nothing was sent", Details: v.fields, Outcome: OutcomeNotSent}
 	}
 	return nil
+}
+
+// jitter spreads waits that began together, within the bounds that were asked for.
+func (cfg *waitConfig) jitter(interval time.Duration, draw float64) time.Duration {
+	spread := time.Duration(float64(interval) * (0.75 + draw/2))
+	return min(max(spread, cfg.pollMin), cfg.pollMax)
 }
 
 func (cfg *waitConfig) grow(interval time.Duration) time.Duration {
