@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -42,6 +41,8 @@ type Client struct {
 	Transactions    *TransactionsService
 	Operations      *OperationsService
 	Webhooks        *WebhooksService
+	// Payin needs credentials of its own: see [WithPayin].
+	Payin *PayinService
 
 	environment Environment
 	clock       Clock
@@ -59,19 +60,11 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 	if err != nil {
 		return nil, err
 	}
-	cfg := clientConfig{
-		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
-		clock: systemClock{}, rand: rand.Float64, userAgent: userAgent(),
+	cfg := defaultConfig()
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
 	}
-	for _, opt := range opts {
-		if opt == nil {
-			return nil, errors.New("intram: a ClientOption is nil")
-		}
-		if err := opt.applyClient(&cfg); err != nil {
-			return nil, fmt.Errorf("intram: %w", err)
-		}
-	}
-	base, err := parseBaseURL(cfg.baseURL)
+	base, err := parseBaseURL(cfg.baseURL, "/v1")
 	if err != nil {
 		return nil, fmt.Errorf("intram: WithBaseURL: %w", err)
 	}
@@ -91,6 +84,9 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 	c.Transactions = &TransactionsService{client: c}
 	c.Operations = &OperationsService{client: c}
 	c.Webhooks = &WebhooksService{client: c}
+	if c.Payin, err = newPayinService(c, cfg); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -115,7 +111,13 @@ func (c *Client) Environment() Environment { return c.environment }
 
 // CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
 // it at the end only.
-func (c *Client) CloseIdleConnections() { c.merchant.transport.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() {
+	for _, p := range []*protocol{c.merchant, c.Payin.protocol} {
+		if p != nil {
+			p.transport.CloseIdleConnections()
+		}
+	}
+}
 
 // Format implements [fmt.Formatter]: the environment and the base URL, never a key.
 func (c *Client) Format(f fmt.State, _ rune) {
@@ -168,8 +170,8 @@ func checkKeys(publicKey, secretKey string) (Environment, error) {
 	return environment, nil
 }
 
-// parseBaseURL checks a base URL and brings it to one form: no slash at the end, and a path.
-func parseBaseURL(raw string) (*url.URL, error) {
+// parseBaseURL checks a base URL and brings it to one form: no slash at the end, and the default path when it has none.
+func parseBaseURL(raw, defaultPath string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -187,7 +189,7 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = strings.TrimRight(u.RawPath, "/")
 	if u.Path == "" {
-		u.Path = "/v1"
+		u.Path = defaultPath
 	}
 	return u, nil
 }
@@ -197,11 +199,12 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func roundTripper(hc *http.Client) http.RoundTripper {
-	if hc != nil && hc.Transport != nil {
-		return hc.Transport
+// roundTripper is the user's, or one of our own that all protocols of the client share.
+func (cfg *clientConfig) roundTripper() http.RoundTripper {
+	if cfg.httpClient == nil || cfg.httpClient.Transport == nil {
+		cfg.httpClient = &http.Client{Transport: newHTTPTransport()}
 	}
-	return newHTTPTransport()
+	return cfg.httpClient.Transport
 }
 
 // newHTTPTransport keeps a connection for each of many concurrent calls, where net/http's default keeps two.

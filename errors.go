@@ -59,6 +59,28 @@ const (
 	CodeUnsupportedPaymentMethod ErrorCode = "unsupported_payment_method"
 )
 
+// Codes of payin sessions (Payin docs, Errors).
+const (
+	CodeAPITokenInvalid               ErrorCode = "api_token_invalid"                // 403
+	CodeTransactionError              ErrorCode = "transaction_error"                // 403
+	CodeTransactionNotRefundable      ErrorCode = "transaction_not_refundable"       // 403
+	CodeTransactionNotProcessed       ErrorCode = "transaction_not_processed"        // 403
+	CodeWalletNotEnoughCash           ErrorCode = "wallet_not_enough_cash"           // 403
+	CodeWalletShouldBeDifferent       ErrorCode = "wallet_should_be_different"       // 403
+	CodeClientKYCNotApproved          ErrorCode = "client_kyc_not_approved"          // 403
+	CodeClientNotEnoughCash           ErrorCode = "client_not_enough_cash"           // 403, or as a session's failure
+	CodeTransactionOTPRequired        ErrorCode = "transaction_otp_required"         // 403
+	CodeTransactionGreaterThanZero    ErrorCode = "transaction_greater_than_zero"    // 403
+	CodeAPITokenNotFound              ErrorCode = "api_token_not_found"              // 404
+	CodeWalletNotFound                ErrorCode = "wallet_not_found"                 // 404
+	CodeClientNotFound                ErrorCode = "client_not_found"                 // 404
+	CodeCountryNotFound               ErrorCode = "country_not_found"                // 404
+	CodeProviderNotFound              ErrorCode = "provider_not_found"               // 404
+	CodeTransactionDoesNotExist       ErrorCode = "transaction_does_not_exist"       // 404
+	CodeTransactionIsAlreadyProcessed ErrorCode = "transaction_is_already_processed" // 409
+	CodeTransactionAlreadyRefunded    ErrorCode = "transaction_already_refunded"     // 409
+)
+
 // CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why.
 const CodeOperationExpired ErrorCode = "operation_expired"
 
@@ -287,6 +309,8 @@ type WaitError struct {
 	Operation *Operation
 	// Transaction is the transaction as last seen, when one was waited for.
 	Transaction *Transaction
+	// Payin is the payin session as last seen, when one was waited for.
+	Payin *Payin
 	// Err is why the wait ended.
 	Err error
 
@@ -301,6 +325,8 @@ func (e *WaitError) Error() string {
 		status = "last seen " + scrub(string(e.Operation.Status))
 	case e.Transaction != nil:
 		status = "last seen " + scrub(string(e.Transaction.Status))
+	case e.Payin != nil:
+		status = "last seen " + string(e.Payin.Outcome())
 	}
 	return fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id): %s",
 		scrubID(e.id), status, scrub(e.Err.Error()))

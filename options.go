@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,13 +46,33 @@ type clientConfig struct {
 	clock       Clock
 	rand        func() float64
 	userAgent   string
+	payin       payinConfig
+}
+
+func defaultConfig() *clientConfig {
+	return &clientConfig{
+		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
+		clock: systemClock{}, rand: rand.Float64, userAgent: userAgent(),
+	}
+}
+
+func (cfg *clientConfig) apply(opts []ClientOption) error {
+	for _, opt := range opts {
+		if opt == nil {
+			return errors.New("intram: a ClientOption is nil")
+		}
+		if err := opt.applyClient(cfg); err != nil {
+			return fmt.Errorf("intram: %w", err)
+		}
+	}
+	return nil
 }
 
 // transport is what all protocols of a client share, with what is one protocol's own.
 func (cfg *clientConfig) transport(base *url.URL, authorize func(http.Header, time.Time, *transport.Call), keyHeader string) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
-		HTTP:        roundTripper(cfg.httpClient),
+		HTTP:        cfg.roundTripper(),
 		Authorize:   authorize,
 		KeyHeader:   keyHeader,
 		UserAgent:   cfg.userAgent,

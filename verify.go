@@ -26,8 +26,8 @@ const webhookTolerance = 5 * time.Minute
 
 // Why a delivery was refused. Test for them with [errors.Is].
 var (
-	// ErrMissingSignature: there is no X-Intram-Signature. The request is not from Intram, or a proxy drops headers.
-	ErrMissingSignature = errors.New("intram: webhook: the X-Intram-Signature header is missing")
+	// ErrMissingSignature: there is no signature header. The request is not from Intram, or a proxy drops headers.
+	ErrMissingSignature = errors.New("intram: webhook: the signature header is missing: not from Intram, or a proxy drops headers")
 	// ErrMissingTimestamp: there is no X-Intram-Timestamp.
 	ErrMissingTimestamp = errors.New("intram: webhook: the X-Intram-Timestamp header is missing")
 	// ErrDuplicateHeader: the signature or the timestamp came more than once, and it is not clear which one counts.
@@ -35,8 +35,9 @@ var (
 	// ErrInvalidSignature: the signature fits none of the secrets. The secret is another one's, or the body is not
 	// the raw bytes that were sent.
 	ErrInvalidSignature = errors.New("intram: webhook: the signature does not fit: check the secret, and that the body is the raw one")
-	// ErrMalformedSignature: the signature is not sha256= and 64 hexadecimal digits. It is an ErrInvalidSignature.
-	ErrMalformedSignature = fmt.Errorf("%w (it is not sha256= and 64 hexadecimal digits)", ErrInvalidSignature)
+	// ErrMalformedSignature: the signature is not 64 hexadecimal digits, after sha256= for the Merchant API. It is an
+	// ErrInvalidSignature.
+	ErrMalformedSignature = fmt.Errorf("%w (it is not 64 hexadecimal digits in the documented form)", ErrInvalidSignature)
 	// ErrInvalidTimestamp: the timestamp is no ISO 8601 date.
 	ErrInvalidTimestamp = errors.New("intram: webhook: the timestamp is not an ISO 8601 date")
 	// ErrStaleTimestamp: the signature is good, and the timestamp more than five minutes off: an old delivery replayed, or a

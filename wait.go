@@ -57,7 +57,7 @@ func WithProgress(f func(*Operation)) WaitOption {
 // wait ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
 	var last *Operation
-	err := wait(ctx, c, DefaultMaxWait, opts, func(cfg *waitConfig, callOpts []CallOption) (bool, error) {
+	err := wait(ctx, c, defaultWait(DefaultMaxWait), opts, func(cfg *waitConfig, callOpts []CallOption) (bool, error) {
 		op, err := c.Operations.Get(ctx, operationID, callOpts...)
 		if err != nil {
 			return false, err
@@ -94,10 +94,9 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 
 // wait polls until the look-up says that it is done. The error is the look-up's when it refuses for good, the context's, or
 // errMaxWait.
-func wait(ctx context.Context, c *Client, maxWait time.Duration, opts []WaitOption,
+func wait(ctx context.Context, c *Client, cfg waitConfig, opts []WaitOption,
 	poll func(*waitConfig, []CallOption) (done bool, err error),
 ) error {
-	cfg := waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: maxWait}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&cfg)
@@ -135,6 +134,10 @@ func wait(ctx context.Context, c *Client, maxWait time.Duration, opts []WaitOpti
 			return err
 		}
 	}
+}
+
+func defaultWait(maxWait time.Duration) waitConfig {
+	return waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: maxWait}
 }
 
 func (cfg *waitConfig) check() error {

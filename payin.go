@@ -1,0 +1,411 @@
+package intram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// PayinService takes payments by payin sessions: a mobile-money payment that the customer confirms through a link. It is a
+// protocol of its own, with its own host and credentials; see [WithPayin] and [NewPayinClient].
+type PayinService struct {
+	client   *Client
+	protocol *protocol // nil without credentials
+	account  string
+}
+
+// PayinSessionParams is a payment to take.
+type PayinSessionParams struct {
+	// Reference is your own unique name of the payment, at most 100 characters; a UUID is recommended, and generated when it is empty. It
+	// comes back in [Payin].Reference, and in [Error].Reference when the call fails.
+	Reference string
+	// AccountID is the merchant account or sub-account. When empty, that of [WithPayinAccount] is used, if any.
+	AccountID string
+	// Amount is in whole units, without decimals, above zero. Required.
+	Amount Amount
+	// MSISDN is the customer's number in E.164 form, with +: +2250700000000. Required.
+	MSISDN string
+	// CustomerName is required.
+	CustomerName string
+	// Country is ISO 3166 alpha-2: CI, SN, TG, … Required.
+	Country string
+	// SuccessURL and FailureURL are where the customer is sent back to. They must be https. The newer revision of the docs
+	// requires both, the first one has neither: give both or none.
+	SuccessURL, FailureURL string
+}
+
+// PayinStatus is how far a session has come. It says nothing of the money: see [Payin.Outcome].
+type PayinStatus string
+
+// Statuses of payin sessions (Payin docs, Status).
+const (
+	PayinProcessing PayinStatus = "processing" // confirmation or technical validation under way
+	PayinProcessed  PayinStatus = "processed"  // the customer confirmed
+	PayinTimedOut   PayinStatus = "expired"    // the confirmation came too late, or not at all
+)
+
+// PayinConfirmation is what the customer answered.
+type PayinConfirmation string
+
+// Answers of the customer (Payin docs, Status).
+const (
+	PayinUnconfirmed          PayinConfirmation = "none" // also written "pending"
+	PayinConfirmationAccepted PayinConfirmation = "accepted"
+	PayinConfirmationDeclined PayinConfirmation = "declined"
+	PayinConfirmationExpired  PayinConfirmation = "expired"
+)
+
+// PayinOutcome is what became of a payment, as [Payin.Outcome] reads it.
+type PayinOutcome string
+
+// The outcomes of a payment.
+const (
+	PayinPending  PayinOutcome = "pending"  // not finished yet: ask again later
+	PayinPaid     PayinOutcome = "paid"     // the money has moved
+	PayinRefused  PayinOutcome = "refused"  // confirmed by the customer, and then refused
+	PayinDeclined PayinOutcome = "declined" // the customer said no
+	PayinExpired  PayinOutcome = "expired"  // the customer did not answer in time
+	PayinFailed   PayinOutcome = "failed"   // see Payin.Failure
+)
+
+// Finished reports whether the outcome is the last one.
+func (o PayinOutcome) Finished() bool { return o != PayinPending && o != "" }
+
+// Payin is a payin session.
+type Payin struct {
+	// ID is the system's own reference (tr_… or pr_…).
+	ID string
+	// Reference is yours.
+	Reference            string
+	Status               PayinStatus
+	ConfirmationStatus   PayinConfirmation
+	ConfirmationRequired bool
+	// Amount is what you asked for, Fee what is added, ChargedAmount what the customer pays.
+	Amount, Fee, ChargedAmount Amount
+	Currency                   Currency
+	Customer                   PayinCustomer
+	// PaymentURL is where the customer confirms. Show it when ConfirmationRequired.
+	PaymentURL string
+	// Transaction is the movement of the money, nil until the customer has confirmed.
+	Transaction *PayinTransaction
+	// Failure is set when the payment failed.
+	Failure   *PayinFailure
+	CreatedAt time.Time
+	// Raw is the session as it came.
+	Raw RawMessage
+}
+
+// PayinCustomer is who pays. It prints without the number and the name.
+type PayinCustomer struct{ Name, PhoneNumber string }
+
+// PayinTransactionStatus is the final word on a payment.
+type PayinTransactionStatus string
+
+// Statuses of a payin's transaction (Payin docs, Status).
+const (
+	PayinTransactionPending   PayinTransactionStatus = "pending"
+	PayinTransactionCompleted PayinTransactionStatus = "completed"
+	PayinTransactionFailed    PayinTransactionStatus = "failed"
+)
+
+// PayinTransaction is the movement of a payin's money.
+type PayinTransaction struct {
+	Reference                   string
+	Status                      PayinTransactionStatus
+	Amount, Fees, ChargedAmount Amount
+	Currency                    Currency
+	Customer                    PayinCustomer
+	ProcessedAt                 time.Time
+}
+
+// PayinFailure says why a payment failed.
+type PayinFailure struct {
+	Code    ErrorCode `json:"code"`
+	Message string    `json:"message"`
+}
+
+// Outcome reads the session: what became of the payment? The statuses contradict each other at times, so they are asked in
+// this order:
+//
+//  1. the transaction's status, when there is one, is the final word: completed is paid, failed is refused, anything else
+//     is not finished yet;
+//  2. a failure is failed;
+//  3. a declined confirmation is declined;
+//  4. an expired session or confirmation is expired;
+//  5. everything else, words that are not known included, is pending.
+//
+// Docs: Payin, Status.
+func (p *Payin) Outcome() PayinOutcome {
+	if p.Transaction != nil {
+		switch p.Transaction.Status {
+		case PayinTransactionCompleted:
+			return PayinPaid
+		case PayinTransactionFailed:
+			return PayinRefused
+		case PayinTransactionPending:
+			return PayinPending
+		default:
+			return PayinPending
+		}
+	}
+	switch {
+	case p.Failure != nil:
+		return PayinFailed
+	case p.ConfirmationStatus == PayinConfirmationDeclined:
+		return PayinDeclined
+	case p.ConfirmationStatus == PayinConfirmationExpired, p.Status == PayinTimedOut:
+		return PayinExpired
+	}
+	return PayinPending
+}
+
+// CreateSession asks for a payment. Nothing is debited until the customer confirms at the session's PaymentURL;
+// [PayinService.Wait] or a notification tells.
+//
+// The session is created once for each idempotency key, which must be a UUID: [DerivePayinKey] makes one from your reference, so that a
+// program that crashed cannot charge twice.
+//
+// Endpoint: POST /v1/payin/sessions. Errors: [*Error] with [CodeValidationError], [CodeAPITokenInvalid], [CodeWalletNotFound],
+// [CodeCountryNotFound], [CodeProviderNotFound] and the like. Docs: Payin, Create a session.
+func (s *PayinService) CreateSession(ctx context.Context, params PayinSessionParams, opts ...CallOption) (*Payin, error) {
+	const path = "/v1/payin/sessions"
+	r := request{method: http.MethodPost, template: path, path: path}
+	if params.Reference == "" {
+		reference, err := uuid.NewRandom()
+		if err != nil {
+			r.invalid.fail("reference", "reference is empty, and there is no randomness to make one: %v", err)
+		}
+		params.Reference = reference.String()
+	}
+	if params.AccountID == "" {
+		params.AccountID = s.account
+	}
+	r.reference = params.Reference
+	r.params = params.wire(&r.invalid)
+	return s.do(ctx, r, opts)
+}
+
+// Get looks a session up, by your reference or the system's.
+//
+// Endpoint: GET /v1/payin/{reference}. Errors: [*Error] with [CodeTransactionDoesNotExist] for an unknown reference.
+// Docs: Payin, Status.
+func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOption) (*Payin, error) {
+	r := request{
+		method: http.MethodGet, template: "/v1/payin/{reference}", path: "/v1/payin/" + url.PathEscape(reference),
+		reference: reference,
+	}
+	r.invalid.pathID("reference", reference)
+	return s.do(ctx, r, opts)
+}
+
+// Wait waits until the payment's outcome is the last one, and returns the session, paid or not: look at its
+// [Payin.Outcome]. It asks every 5 to 10 seconds, as documented, for 10 minutes unless told otherwise.
+//
+// Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
+func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
+	var last *Payin
+	defaults := waitConfig{pollMin: 5 * time.Second, pollMax: DefaultPollMax, maxWait: 10 * time.Minute}
+	err := wait(ctx, s.client, defaults, opts, func(_ *waitConfig, callOpts []CallOption) (bool, error) {
+		p, err := s.Get(ctx, reference, callOpts...)
+		if err != nil {
+			return false, err
+		}
+		last = p
+		return p.Outcome().Finished(), nil
+	})
+	if err != nil {
+		return nil, waitFailure(err, &WaitError{Payin: last, id: reference})
+	}
+	return last, nil
+}
+
+func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*Payin, error) {
+	if s.protocol == nil {
+		r.invalid.fail("credentials", "payin sessions have credentials of their own: give intram.WithPayin to NewClient, or use NewPayinClient")
+		_, err := (&protocol{newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}).prepare(ctx, &r, &callConfig{})
+		return nil, err
+	}
+	p := new(Payin)
+	err := s.protocol.do(ctx, r, opts, func(body []byte) error {
+		if err := json.Unmarshal(body, p); err != nil {
+			return fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
+		}
+		if p.ID == "" && p.Reference == "" {
+			return errors.New("the answer has no reference")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// payinBody is POST /v1/payin/sessions as the docs write it.
+type payinBody struct {
+	Reference    string       `json:"reference"`
+	AccountID    string       `json:"accountId,omitempty"`
+	Amount       Amount       `json:"amount"`
+	MSISDN       string       `json:"msisdn"`
+	CustomerName string       `json:"customerName"`
+	Country      string       `json:"country"`
+	Action       *payinAction `json:"action,omitempty"`
+}
+
+type payinAction struct {
+	SuccessURL string `json:"successUrl"`
+	FailureURL string `json:"failureUrl"`
+}
+
+// wire checks the parameters and gives them the docs' shape.
+func (p PayinSessionParams) wire(v *validation) payinBody {
+	body := payinBody{
+		Reference: p.Reference, AccountID: p.AccountID, Amount: p.Amount,
+		MSISDN: p.MSISDN, CustomerName: p.CustomerName, Country: p.Country,
+	}
+	v.pathID("reference", p.Reference)
+	v.check(len(p.Reference) <= maxReference, "reference", "reference is longer than %d characters", maxReference)
+	v.text("accountId", p.AccountID, maxReference)
+	v.amount("amount", p.Amount, XOF)
+	digits, plus := strings.CutPrefix(p.MSISDN, "+")
+	v.check(plus && len(digits) >= 8 && len(digits) <= 15 && digits[0] != '0' && allOf(digits, isDigit), "msisdn",
+		"msisdn must be in E.164 form, with + and 8 to 15 digits, such as +2250700000000")
+	if v.required("customerName", strings.TrimSpace(p.CustomerName), "the customer's name") {
+		v.text("customerName", p.CustomerName, maxReference)
+	}
+	if v.required("country", p.Country, "two capital letters, such as CI") {
+		v.country("country", p.Country)
+	}
+	if p.SuccessURL != "" || p.FailureURL != "" {
+		body.Action = &payinAction{SuccessURL: p.SuccessURL, FailureURL: p.FailureURL}
+		v.httpsURL("action.successUrl", p.SuccessURL)
+		v.httpsURL("action.failureUrl", p.FailureURL)
+	}
+	return body
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (p *Payin) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		ID                   string            `json:"id"`
+		Reference            string            `json:"reference"`
+		CustomerReference    string            `json:"customerReference"`
+		Status               PayinStatus       `json:"status"`
+		ConfirmationStatus   PayinConfirmation `json:"confirmationStatus"`
+		ConfirmationRequired bool              `json:"confirmationRequired"`
+		Amount               Amount            `json:"amount"`
+		Fee                  *Amount           `json:"fee"`
+		Fees                 Amount            `json:"fees"` // notifications say it so
+		ChargedAmount        Amount            `json:"chargedAmount"`
+		Currency             Currency          `json:"currency"`
+		Customer             payinCustomerWire `json:"customer"`
+		CustomerName         string            `json:"customerName"`
+		PhoneNumber          string            `json:"phoneNumber"`
+		PaymentURL           string            `json:"paymentUrl"`
+		Transaction          *PayinTransaction `json:"transaction"`
+		Failure              *PayinFailure     `json:"failure"`
+		CreatedAt            timestamp         `json:"createdAt"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*p = Payin{
+		ID: wire.ID, Reference: wire.Reference, Status: wire.Status, ConfirmationStatus: wire.ConfirmationStatus,
+		ConfirmationRequired: wire.ConfirmationRequired, Amount: wire.Amount, Fee: wire.Fees,
+		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency, PaymentURL: wire.PaymentURL,
+		Customer: PayinCustomer{
+			Name:        firstWord(wire.Customer.Name, wire.CustomerName),
+			PhoneNumber: firstWord(wire.Customer.PhoneNumber, wire.PhoneNumber),
+		},
+		Transaction: wire.Transaction, Failure: wire.Failure, CreatedAt: wire.CreatedAt.Time,
+	}
+	if wire.Fee != nil {
+		p.Fee = *wire.Fee
+	}
+	if p.ConfirmationStatus == "pending" {
+		p.ConfirmationStatus = PayinUnconfirmed
+	}
+	// In the first revision, reference is the system's and customerReference the merchant's.
+	if wire.CustomerReference != "" {
+		p.ID, p.Reference = firstWord(wire.ID, wire.Reference), wire.CustomerReference
+	}
+	// {} means the same as null: the customer has not confirmed.
+	if p.Transaction != nil && p.Transaction.isEmpty() {
+		p.Transaction = nil
+	}
+	if p.Failure != nil && *p.Failure == (PayinFailure{}) {
+		p.Failure = nil
+	}
+	return p.Raw.UnmarshalJSON(data)
+}
+
+type payinCustomerWire struct {
+	Name        string `json:"name"`
+	PhoneNumber string `json:"phoneNumber"`
+}
+
+// firstWord is the first of several names for one field that was present.
+func firstWord(candidates ...string) string {
+	for _, c := range candidates {
+		if c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+// isEmpty reports a transaction that says nothing.
+func (t *PayinTransaction) isEmpty() bool { return t.Reference == "" && t.Status == "" }
+
+// UnmarshalJSON reads the transaction; its amounts come as strings.
+func (t *PayinTransaction) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Reference     string                 `json:"reference"`
+		Status        PayinTransactionStatus `json:"status"`
+		Amount        Amount                 `json:"amount"`
+		Fees          Amount                 `json:"fees"`
+		ChargedAmount Amount                 `json:"chargedAmount"`
+		Currency      Currency               `json:"currency"`
+		CustomerName  string                 `json:"customerName"`
+		PhoneNumber   string                 `json:"phoneNumber"`
+		ProcessedAt   timestamp              `json:"processedAt"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*t = PayinTransaction{
+		Reference: wire.Reference, Status: wire.Status, Amount: wire.Amount, Fees: wire.Fees,
+		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency,
+		Customer:    PayinCustomer{Name: wire.CustomerName, PhoneNumber: wire.PhoneNumber},
+		ProcessedAt: wire.ProcessedAt.Time,
+	}
+	return nil
+}
+
+// MarshalJSON writes what the API sent.
+func (p Payin) MarshalJSON() ([]byte, error) {
+	type plain Payin
+	return marshalRaw(p.Raw, plain(p))
+}
+
+// Format implements [fmt.Formatter]: nothing that identifies the customer.
+func (PayinCustomer) Format(f fmt.State, _ rune) { writeString(f, hidden("PayinCustomer", redacted)) }
+
+// LogValue implements [slog.LogValuer].
+func (c PayinCustomer) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// Format implements [fmt.Formatter]: the amount and the country, nothing that identifies the customer.
+func (p PayinSessionParams) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PayinSessionParams", p.Amount.String(), p.Country))
+}
+
+// LogValue implements [slog.LogValuer].
+func (p PayinSessionParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -1,0 +1,184 @@
+package intram
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/intram/intram-go/internal/transport"
+)
+
+// Where payin sessions are (Payin docs, Transport). Unlike the Merchant API, each environment has its own address.
+const (
+	PayinBaseURLLive    = "https://business.novasend.app"
+	PayinBaseURLSandbox = "https://sandbox.novasend.app"
+)
+
+// PayinOption is a setting of payin sessions, given to [WithPayin], [NewPayinClient] or [NewClient].
+type PayinOption interface {
+	ClientOption
+	isPayinOption()
+}
+
+type payinOption func(*payinConfig) error
+
+func (f payinOption) applyClient(cfg *clientConfig) error { return f(&cfg.payin) }
+func (payinOption) isPayinOption()                        {}
+
+// payinConfig is what the payin options came to.
+type payinConfig struct {
+	apiKey, apiClient secret
+	baseURL           string
+	account           string
+	language          []string
+}
+
+// WithPayin gives a client the credentials of payin sessions, which are not those of the Merchant API. The sessions are in the environment of the
+// client's keys unless an option says otherwise.
+//
+// Docs: Payin, Transport.
+func WithPayin(apiKey, apiClient string, opts ...PayinOption) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if err := checkPayinCredentials(apiKey, apiClient); err != nil {
+			return fmt.Errorf("WithPayin: %w", err)
+		}
+		cfg.payin.apiKey, cfg.payin.apiClient = secret(apiKey), secret(apiClient)
+		for _, opt := range opts {
+			if opt == nil {
+				return errors.New("WithPayin: a PayinOption is nil")
+			}
+			if err := opt.applyClient(cfg); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// WithPayinEnvironment takes payin sessions to the documented address of [Live] or [Sandbox].
+func WithPayinEnvironment(environment Environment) PayinOption {
+	return payinOption(func(cfg *payinConfig) error {
+		base, ok := payinBaseURLs[environment]
+		if !ok {
+			return errors.New("WithPayinEnvironment: the environment is intram.Live or intram.Sandbox")
+		}
+		cfg.baseURL = base
+		return nil
+	})
+}
+
+// WithPayinBaseURL takes payin sessions to another address, such as a fake's. It must be https; plain http is for loopback only.
+func WithPayinBaseURL(baseURL string) PayinOption {
+	return payinOption(func(cfg *payinConfig) error { cfg.baseURL = baseURL; return nil })
+}
+
+// WithPayinAccount sets the account of sessions that name none, for accounts that the first revision of the docs speaks of.
+func WithPayinAccount(accountID string) PayinOption {
+	return payinOption(func(cfg *payinConfig) error { cfg.account = accountID; return nil })
+}
+
+// WithPayinLanguage picks the language of error messages: "en" or "fr".
+func WithPayinLanguage(language string) PayinOption {
+	return payinOption(func(cfg *payinConfig) error {
+		if language != "en" && language != "fr" {
+			return errors.New(`WithPayinLanguage: the language is "en" or "fr"`)
+		}
+		cfg.language = []string{language}
+		return nil
+	})
+}
+
+// NewPayinClient makes a client for payin sessions alone, for merchants without keys of the Merchant API. It speaks to
+// [PayinBaseURLLive] unless an option says otherwise. It sends nothing.
+//
+// Docs: Payin, Transport.
+func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (*PayinService, error) {
+	cfg := defaultConfig()
+	if err := cfg.apply(append([]ClientOption{WithPayin(apiKey, apiClient)}, opts...)); err != nil {
+		return nil, err
+	}
+	if cfg.baseURL != BaseURL {
+		return nil, errors.New("intram: WithBaseURL is the Merchant API's address: use WithPayinBaseURL")
+	}
+	c := &Client{environment: Live, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout}
+	if cfg.payin.baseURL == PayinBaseURLSandbox {
+		c.environment = Sandbox
+	}
+	return newPayinService(c, cfg)
+}
+
+var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: PayinBaseURLSandbox}
+
+// newPayinService makes the client's payin service; without credentials, one whose calls say so.
+func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
+	s := &PayinService{client: c, account: cfg.payin.account}
+	if cfg.payin.apiKey == "" {
+		return s, nil
+	}
+	if cfg.payin.baseURL == "" {
+		cfg.payin.baseURL = payinBaseURLs[c.environment]
+	}
+	base, err := parseBaseURL(cfg.payin.baseURL, "")
+	if err != nil {
+		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", err)
+	}
+	s.protocol = &protocol{
+		transport: transport.New(cfg.transport(base, cfg.payin.authorizer(), "X-Idempotency-Key")),
+		baseURL:   base.String(),
+		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
+	}
+	return s, nil
+}
+
+// authorizer sets Basic credentials, which is why the address must be https.
+func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Call) {
+	basic := []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(string(cfg.apiKey)+":"+string(cfg.apiClient)))}
+	language := cfg.language
+	return func(header http.Header, _ time.Time, _ *transport.Call) {
+		header["Authorization"] = basic
+		if language != nil {
+			header["Accept-Language"] = language
+		}
+	}
+}
+
+func checkPayinCredentials(apiKey, apiClient string) error {
+	visible := func(c byte) bool { return c > ' ' && c < 0x7f }
+	switch {
+	case apiKey == "":
+		return errors.New("apiKey is empty")
+	case apiClient == "":
+		return errors.New("apiClient is empty")
+	case !allOf(apiKey, visible) || strings.Contains(apiKey, ":"):
+		return errors.New("apiKey has a colon, spaces or characters that no key has: was it copied whole?")
+	case !allOf(apiClient, visible):
+		return errors.New("apiClient has spaces or characters that no key has: was it copied whole?")
+	}
+	return nil
+}
+
+const payinKeyRule = "a UUID, such as intram.DerivePayinKey makes"
+
+func newPayinKey() (string, error) { return newIdempotencyKey() }
+
+// validPayinKey takes a UUID in its usual form of 36 characters only.
+func validPayinKey(key string) bool { return len(key) == 36 && uuid.Validate(key) == nil }
+
+// payinKeySpace is the namespace of derived keys. It must never change: a key that changed would charge twice.
+var payinKeySpace = uuid.MustParse("8a6d0f0e-4c1b-5e57-9d43-5b1f6e3f7a10")
+
+// DerivePayinKey makes the idempotency key of a payin session from your own reference of it: a version-5 UUID, the same for the same
+// reference. A program that crashed can create the session again with it, and the customer is charged once.
+//
+// Docs: Payin, Transport.
+func DerivePayinKey(reference string) (string, error) {
+	if reference == "" {
+		return "", errors.New("intram: reference is empty: give your own identifier of this one payment")
+	}
+	return uuid.NewSHA1(payinKeySpace, []byte(reference)).String(), nil
+}

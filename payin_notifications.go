@@ -1,0 +1,117 @@
+package intram
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// headerPayinSignature carries a notification's signature (Payin docs, Notifications).
+const headerPayinSignature = "X-Signature-Value"
+
+// Notifications of payin sessions (Payin docs, Notifications).
+const (
+	EventPayinConfirmed EventType = "payin.confirmed"
+	EventPayinDeclined  EventType = "payin.declined"
+)
+
+// PayinNotification is a notification whose signature is good.
+//
+// Nothing dates it: the signature covers the body alone, and the body has no time of sending. An old notification can be sent
+// again by whoever saw it. Take it as a hint to look: call [PayinService.Get], and act on its [Payin.Outcome].
+type PayinNotification struct {
+	// Type is what the customer did, as far as the body tells: [EventPayinConfirmed], [EventPayinDeclined], or empty.
+	Type EventType
+	// Payin is the session as the notification shows it.
+	Payin *Payin
+}
+
+// VerifyPayinNotification checks a notification's signature, and reads it. The secrets are the webhook's own, set in the portal, not
+// the API credentials; give several while you rotate. The body must be the raw bytes of the request.
+//
+// The signature is compared in constant time over decoded bytes; upper and lower case hex are both good. It
+// says who wrote the body, and not when. So receive, then get:
+//
+//	note, err := intram.VerifyPayinNotification(r.Header, body, secret)
+//	if err != nil {
+//		http.Error(w, "bad signature", http.StatusUnauthorized)
+//		return
+//	}
+//	payin, err := client.Payin.Get(r.Context(), note.Payin.Reference)
+//	// act on payin.Outcome(), once for each reference, and answer 2xx when that is done
+//
+// Errors: [ErrMissingSignature], [ErrDuplicateHeader], [ErrMalformedSignature], [ErrInvalidSignature], [ErrInvalidPayload].
+// Docs: Payin, Notifications.
+func VerifyPayinNotification(header http.Header, body []byte, secrets ...string) (*PayinNotification, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("intram: a payin notification needs at least one secret: the one set in the portal")
+	}
+	signature, err := onlyHeader(header, headerPayinSignature, ErrMissingSignature)
+	if err != nil {
+		return nil, err
+	}
+	got, err := hex.DecodeString(signature)
+	if err != nil || len(got) != sha256.Size {
+		return nil, ErrMalformedSignature
+	}
+	fits := false
+	for i, s := range secrets {
+		if strings.TrimSpace(s) == "" {
+			return nil, fmt.Errorf("intram: payin webhook secret %d is empty", i+1)
+		}
+		mac := hmac.New(sha256.New, []byte(s))
+		mac.Write(body)
+		fits = hmac.Equal(mac.Sum(nil), got) || fits
+	}
+	if !fits {
+		return nil, ErrInvalidSignature
+	}
+	return parsePayinNotification(body)
+}
+
+func parsePayinNotification(body []byte) (*PayinNotification, error) {
+	note := &PayinNotification{Payin: new(Payin)}
+	if err := json.Unmarshal(body, note.Payin); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+	}
+	if note.Payin.Reference == "" && note.Payin.ID == "" {
+		return nil, fmt.Errorf("%w: it has no reference", ErrInvalidPayload)
+	}
+	switch note.Payin.ConfirmationStatus {
+	case PayinConfirmationAccepted:
+		note.Type = EventPayinConfirmed
+	case PayinConfirmationDeclined:
+		note.Type = EventPayinDeclined
+	case PayinUnconfirmed, PayinConfirmationExpired:
+	}
+	return note, nil
+}
+
+// SignPayinNotification signs a body as a payin notification is signed, and returns the headers of the delivery, for testing your
+// own receiver.
+func SignPayinNotification(secret string, body []byte) http.Header {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	header := http.Header{}
+	header.Set("Content-Type", "application/json")
+	header.Set(headerPayinSignature, hex.EncodeToString(mac.Sum(nil)))
+	return header
+}
+
+// Format implements [fmt.Formatter]: which session, and what the customer did.
+func (n PayinNotification) Format(f fmt.State, _ rune) {
+	id := ""
+	if n.Payin != nil {
+		id = scrubID(n.Payin.ID)
+	}
+	writeString(f, hidden("PayinNotification", string(n.Type), id))
+}
+
+// LogValue implements [slog.LogValuer].
+func (n PayinNotification) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(n)) }
