@@ -1,0 +1,164 @@
+package mockapi
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+const (
+	// signatureWindow is how far a timestamp may be from the server's clock, either way.
+	signatureWindow = 5 * time.Minute
+	// maxBody is the largest request body the proxy lets through.
+	maxBody = 1 << 20
+)
+
+// authenticate makes the checks that come before the idempotency key, in the documented order: API key known,
+// merchant active, live source address allowed, and only then the body is read and the signature checked.
+func (x *exchange) authenticate() *reply {
+	s, r := x.server, x.request
+	publicKey := r.Header.Get("X-Api-Key")
+	x.entry.PublicKey = publicKey
+	if publicKey == "" {
+		return refuse(failure(http.StatusUnauthorized, "missing_api_key", "Missing API key"), "no X-Api-Key header")
+	}
+	a := s.accountOf(publicKey)
+	if a == nil {
+		return refuse(failure(http.StatusUnauthorized, "invalid_api_key", "Invalid API key"), "no merchant has this key")
+	}
+	x.account = a
+	x.entry.Environment = a.environment
+	if !a.merchant.active.Load() {
+		return refuse(failure(http.StatusForbidden, "merchant_inactive", "This merchant is not active"), "the merchant is inactive")
+	}
+	if a.environment == live {
+		if r := s.checkAddress(a.merchant, x.entry.ClientIP); r != nil {
+			return r
+		}
+	}
+	if r := x.readBody(); r != nil {
+		return r
+	}
+	return x.checkSignature()
+}
+
+// checkAddress applies the live IP allowlist. The sandbox has none.
+func (s *Server) checkAddress(m *merchant, clientIP string) *reply {
+	allowlist := *m.allowlist.Load()
+	if len(allowlist) == 0 {
+		r := ipRefused("ip_allowlist_empty", "The merchant's IP allowlist is empty", clientIP)
+		return &r
+	}
+	if addr, err := netip.ParseAddr(clientIP); err == nil && contains(allowlist, addr) {
+		return nil
+	}
+	r := ipRefused("ip_not_allowed", "This source IP is not in the merchant allowlist", clientIP)
+	return &r
+}
+
+// clientIP is where a call came from: X-Real-IP when the peer is a trusted proxy, else the peer.
+func (s *Server) clientIP(r *http.Request) string {
+	peer := s.peerAddress
+	if peer == "" {
+		peer = r.RemoteAddr
+	}
+	if host, _, err := net.SplitHostPort(peer); err == nil {
+		peer = host
+	}
+	addr, err := netip.ParseAddr(peer)
+	if err != nil {
+		return peer
+	}
+	if real := r.Header.Get("X-Real-IP"); real != "" && contains(s.trustedProxies, addr) {
+		if realAddr, err := netip.ParseAddr(real); err == nil {
+			addr = realAddr
+		}
+	}
+	return addr.Unmap().WithZone("").String()
+}
+
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	for _, p := range prefixes {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *exchange) readBody() *reply {
+	r := x.request
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	if r.ContentLength > maxBody {
+		tooLarge := proxied(http.StatusRequestEntityTooLarge)
+		return &tooLarge
+	}
+	var err error
+	if r.ContentLength > 0 {
+		x.body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, x.body)
+	} else {
+		x.body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+		if err == nil && len(x.body) > maxBody {
+			tooLarge := proxied(http.StatusRequestEntityTooLarge)
+			return &tooLarge
+		}
+	}
+	if err != nil {
+		// The client went away, or cut its own body short: there is nobody to answer.
+		return &reply{lost: true, reason: "the request body ended early: " + bodyError(err)}
+	}
+	x.entry.Body = x.body
+	return nil
+}
+
+func bodyError(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "unexpected EOF"
+	}
+	return "read error"
+}
+
+// checkSignature gives the documented reasons in the documented order.
+func (x *exchange) checkSignature() *reply {
+	h := x.request.Header
+	x.entry.Signature, x.entry.Timestamp = h.Get("X-Signature"), h.Get("X-Timestamp")
+	q := signedRequest{
+		timestamp: x.entry.Timestamp, method: x.request.Method, endpoint: x.endpoint,
+		query: x.request.URL.RawQuery, body: x.body,
+	}
+	x.entry.signed = q
+	switch {
+	case x.entry.Signature == "":
+		return signatureInvalid("missing_signature")
+	case x.entry.Timestamp == "":
+		return signatureInvalid("missing_timestamp")
+	}
+	at, ok := parseSignedTime(x.entry.Timestamp)
+	if !ok {
+		return signatureInvalid("invalid_timestamp_format")
+	}
+	// The wire has milliseconds, so the comparison has too: exactly five minutes off still passes.
+	if off := x.now.Truncate(time.Millisecond).Sub(at); off > signatureWindow || off < -signatureWindow {
+		return signatureInvalid("timestamp_out_of_window")
+	}
+	if !q.signedBy(x.account.key, x.entry.Signature) {
+		return signatureInvalid("signature_mismatch")
+	}
+	return nil
+}
+
+func signatureInvalid(reason string) *reply {
+	return refuse(failure(http.StatusUnauthorized, "signature_invalid", "Signature verification failed: "+reason), reason)
+}
+
+func refuse(r reply, reason string) *reply {
+	r.reason = reason
+	return &r
+}

@@ -1,0 +1,246 @@
+package mockapi
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// gatewayPath is where the checkout pages are.
+const gatewayPath = "/gateway/"
+
+// gatewayURL is the page a payment is paid on. The caller holds the lock.
+func (s *Server) gatewayURL(reference string) string { return s.baseURL + gatewayPath + reference }
+
+// pages are the templates, parsed when the first page is asked for: most servers never show one.
+type pages struct {
+	once      sync.Once
+	templates *template.Template
+	err       error
+}
+
+func (p *pages) get() (*template.Template, error) {
+	p.once.Do(func() { p.templates, p.err = template.New("page").Parse(pageTemplates) })
+	return p.templates, p.err
+}
+
+// checkoutPage is what a page shows.
+type checkoutPage struct {
+	Title, Merchant, Reference, Description string
+	Amount, Fees, Date                      string
+	Number                                  string
+	Methods                                 []checkoutMethod
+	QRCode                                  template.URL
+	Open, Confirming                        bool
+	Outcome                                 string // paid, failed or cancelled, when it has ended
+	ReturnURL                               string
+	Problem                                 string
+	Pay, Decline                            string // where the forms go
+}
+
+type checkoutMethod struct {
+	Code, Name string
+	Selected   bool
+}
+
+// serveGateway serves the checkout page of a payment and takes its two forms. Only POST changes anything, and a
+// browser's POST must come from the page itself.
+func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
+	reference, action, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, gatewayPath), "/")
+	details, ok := s.paymentDetails(reference)
+	if !ok || action != "" && action != "pay" && action != "decline" {
+		s.writePage(w, r, http.StatusNotFound, "missing", checkoutPage{Title: "Payment not found"})
+		return
+	}
+	if action == "" {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			s.writePage(w, r, http.StatusMethodNotAllowed, "checkout", s.checkoutPage(details, ""))
+			return
+		}
+		s.writePage(w, r, http.StatusOK, "checkout", s.checkoutPage(details, ""))
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST")
+		s.writePage(w, r, http.StatusMethodNotAllowed, "checkout", s.checkoutPage(details, "This address only takes the form of the page."))
+		return
+	}
+	if http.NewCrossOriginProtection().Check(r) != nil {
+		s.writePage(w, r, http.StatusForbidden, "checkout", s.checkoutPage(details, "The form came from another site and was not accepted."))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	if err := s.takeForm(r, reference, action); err != nil {
+		details, _ = s.paymentDetails(reference)
+		s.writePage(w, r, http.StatusConflict, "checkout", s.checkoutPage(details, "The payment could not be changed: it may be over already."))
+		return
+	}
+	w.Header()["Date"] = s.dateValue(s.clock.Now())
+	http.Redirect(w, r, gatewayPath+url.PathEscape(reference), http.StatusSeeOther)
+}
+
+func (s *Server) takeForm(r *http.Request, reference, action string) error {
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	if action == "decline" {
+		return s.Decline(reference)
+	}
+	return s.PayWith(reference, r.PostForm.Get("method"), strings.TrimSpace(r.PostForm.Get("msisdn")))
+}
+
+func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
+	p := checkoutPage{
+		Title: "Pay " + d.merchant, Merchant: d.merchant, Reference: d.reference, Description: d.description,
+		Amount: spaced(d.amount) + " " + d.currency, Date: d.date.UTC().Format("2 January 2006 15:04 MST"),
+		Number: d.number, Problem: problem,
+		QRCode: template.URL(d.qrCode), // made by us: a PNG data URL
+		Pay:    gatewayPath + d.reference + "/pay", Decline: gatewayPath + d.reference + "/decline",
+	}
+	if d.fees > 0 {
+		p.Fees = spaced(d.fees) + " " + d.currency
+	}
+	for _, m := range methods {
+		p.Methods = append(p.Methods, checkoutMethod{m.code, m.name, m.code == d.methodCode})
+	}
+	switch {
+	case d.status == txSuccess:
+		p.Outcome, p.Title, p.ReturnURL = "paid", "Payment received", d.successURL
+	case d.status == txError:
+		p.Outcome, p.Title, p.ReturnURL = "failed", "Payment not made", d.cancelURL
+	case d.status == txRefunded:
+		p.Outcome, p.Title, p.ReturnURL = "refunded", "Payment refunded", d.cancelURL
+	case d.stage == paymentConfirming:
+		p.Confirming, p.Title = true, "Waiting for confirmation"
+	default:
+		p.Open = true
+	}
+	return p
+}
+
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, name string, p checkoutPage) {
+	templates, err := s.pages.get()
+	var b bytes.Buffer
+	if err == nil {
+		err = templates.ExecuteTemplate(&b, name, p)
+	}
+	if err != nil {
+		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h["Date"] = s.dateValue(s.clock.Now())
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // the browser may be gone
+	}
+}
+
+// spaced groups the digits of an amount by three, with no-break spaces.
+func spaced(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, c := range s {
+		if i > 0 && (len(s)-i)%3 == 0 {
+			b.WriteRune('\u00a0')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+const pageTemplates = `
+{{define "head"}}<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title>
+<style>
+:root { color-scheme: light dark; --ink: #16211d; --quiet: #4d5a55; --paper: #f5f7f6; --card: #fff; --line: #7b8883; --go: #0b6b45; --stop: #a32020; }
+@media (prefers-color-scheme: dark) { :root { --ink: #edf2f0; --quiet: #b3bfba; --paper: #101614; --card: #1a2220; --line: #87948f; --go: #0e7c51; --stop: #b93a3a; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+main { max-width: 26rem; margin: 0 auto; padding: 1rem; }
+section { background: var(--card); border-radius: .75rem; padding: 1.25rem; margin-top: 1rem; }
+h1 { font-size: 1.35rem; margin: .5rem 0; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 0; }
+dt { color: var(--quiet); } dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
+.amount { font-size: 1.6rem; font-weight: 700; }
+label { display: block; font-weight: 600; margin-top: .75rem; }
+select, input { width: 100%; min-height: 2.75rem; padding: .5rem; font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: .5rem; }
+select option { color: #16211d; background: #fff; }
+button { width: 100%; min-height: 3rem; margin-top: 1rem; border: 0; border-radius: .5rem; font: inherit; font-weight: 700; color: #fff; background: var(--go); cursor: pointer; }
+button.stop { background: var(--stop); }
+:focus-visible { outline: 3px solid #d98a00; outline-offset: 2px; }
+.hint, footer { color: var(--quiet); font-size: .9rem; }
+.problem { border-left: .3rem solid var(--stop); }
+img { display: block; margin: 0 auto; max-width: 100%; height: auto; background: #fff; padding: .5rem; border-radius: .5rem; }
+a { color: inherit; font-weight: 700; display: inline-block; min-height: 2.75rem; padding: .6rem 0; }
+</style>
+</head>
+<body>
+<main>
+<h1>{{.Title}}</h1>{{end}}
+
+{{define "foot"}}<footer><p>Test gateway: no real money moves here.</p></footer>
+</main>
+</body>
+</html>
+{{end}}
+
+{{define "checkout"}}{{template "head" .}}
+{{if .Problem}}<section class="problem" role="alert"><p>{{.Problem}}</p></section>{{end}}
+<section aria-label="Payment">
+<dl>
+<dt>To</dt><dd>{{.Merchant}}</dd>
+<dt>Amount</dt><dd class="amount">{{.Amount}}</dd>
+{{if .Description}}<dt>For</dt><dd>{{.Description}}</dd>{{end}}
+<dt>Reference</dt><dd>{{.Reference}}</dd>
+{{if .Fees}}<dt>Of which fees</dt><dd>{{.Fees}}</dd>{{end}}
+<dt>Date</dt><dd>{{.Date}}</dd>
+</dl>
+</section>
+{{if .Open}}
+<section>
+<form method="post" action="{{.Pay}}">
+<label for="method">Pay with</label>
+<select id="method" name="method" required>{{range .Methods}}
+<option value="{{.Code}}"{{if .Selected}} selected{{end}}>{{.Name}}</option>{{end}}
+</select>
+<label for="msisdn">Mobile money number</label>
+<input id="msisdn" name="msisdn" type="tel" inputmode="tel" autocomplete="tel" maxlength="16" value="{{.Number}}" aria-describedby="msisdn-hint">
+<p class="hint" id="msisdn-hint">With country code, digits only. Not needed for card and bank payments.</p>
+<button type="submit">Pay {{.Amount}}</button>
+</form>
+<form method="post" action="{{.Decline}}">
+<button type="submit" class="stop">Decline</button>
+</form>
+</section>
+{{if .QRCode}}<section><img src="{{.QRCode}}" alt="QR code that opens this page on a phone"></section>{{end}}
+{{else if .Confirming}}
+<section role="status"><p>Confirm the payment with your operator. Reload this page to see the result.</p></section>
+{{else}}
+<section role="status">
+{{if eq .Outcome "paid"}}<p>Your payment was received. This page is your receipt.</p>
+{{else if eq .Outcome "refunded"}}<p>This payment was given back.</p>
+{{else}}<p>No money was taken.</p>{{end}}
+{{if .ReturnURL}}<p><a href="{{.ReturnURL}}" rel="noreferrer">Return to {{.Merchant}}</a></p>{{end}}
+</section>
+{{end}}
+{{template "foot" .}}{{end}}
+
+{{define "missing"}}{{template "head" .}}
+<section role="status"><p>There is no payment at this address.</p></section>
+{{template "foot" .}}{{end}}
+`

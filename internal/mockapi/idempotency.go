@@ -1,0 +1,154 @@
+package mockapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"hash"
+	"sync"
+	"time"
+)
+
+// idempotencyWindow is how long an answer is kept for its key (intram.md section 4).
+const idempotencyWindow = 24 * time.Hour
+
+type fingerprint [sha256.Size]byte
+
+// idempotency keeps the answers given for idempotency keys. It knows nothing of the API it serves: a scope
+// keeps the keys of different credentials apart.
+type idempotency struct {
+	mu      sync.Mutex
+	entries map[idempotencyKey]*execution
+	// order holds the entries from the oldest on, from head: they expire in that order.
+	order []*execution
+	head  int
+}
+
+type idempotencyKey struct{ scope, key string }
+
+// execution is the one execution of a request, under way until done is closed.
+type execution struct {
+	id      idempotencyKey
+	print   fingerprint
+	expires time.Time
+	done    chan struct{} // made when somebody waits
+	ended   bool
+	answer  *reply // nil when the execution crashed, so that nothing is kept
+}
+
+func newIdempotency() *idempotency {
+	return &idempotency{entries: map[idempotencyKey]*execution{}}
+}
+
+// claim says what to do with a request: execute it (the execution is the caller's to end), send again the
+// answer of an earlier one, or refuse a key used for something else. The twin of a request under way waits for its
+// answer; when that one crashes, the twin takes its place.
+func (i *idempotency) claim(ctx context.Context, id idempotencyKey, print fingerprint, now time.Time) (mine *execution, earlier *reply, conflict bool, err error) {
+	for {
+		i.mu.Lock()
+		i.expire(now)
+		e := i.entries[id]
+		switch {
+		case e == nil:
+			e = &execution{id: id, print: print, expires: now.Add(idempotencyWindow)}
+			i.entries[id] = e
+			i.order = append(i.order, e)
+			i.mu.Unlock()
+			return e, nil, false, nil
+		case e.print != print:
+			i.mu.Unlock()
+			return nil, nil, true, nil
+		case e.ended:
+			i.mu.Unlock()
+			return nil, e.answer, false, nil
+		}
+		if e.done == nil {
+			e.done = make(chan struct{})
+		}
+		done := e.done
+		i.mu.Unlock()
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil, nil, false, ctx.Err()
+		}
+	}
+}
+
+// end keeps the answer of an execution, or forgets the key when there is none.
+func (i *idempotency) end(e *execution, answer *reply) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e.ended, e.answer = true, answer
+	if answer == nil && i.entries[e.id] == e {
+		delete(i.entries, e.id)
+	}
+	if e.done != nil {
+		close(e.done)
+	}
+}
+
+// expire forgets what is older than the window. Keys arrive in time order, so only the oldest are looked at.
+func (i *idempotency) expire(now time.Time) {
+	for i.head < len(i.order) && !i.order[i.head].expires.After(now) {
+		if e := i.order[i.head]; i.entries[e.id] == e {
+			delete(i.entries, e.id)
+		}
+		i.order[i.head] = nil
+		i.head++
+	}
+	if i.head > 1024 && i.head > len(i.order)/2 {
+		kept := copy(i.order, i.order[i.head:])
+		clear(i.order[kept:])
+		i.order, i.head = i.order[:kept], 0
+	}
+}
+
+// size is how many keys are held.
+func (i *idempotency) size() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.entries)
+}
+
+// keep copies the finished executions for a snapshot. Those under way belong to requests that a snapshot
+// cannot hold.
+func (i *idempotency) keep() []*execution {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var kept []*execution
+	for _, e := range i.order[i.head:] {
+		if e.ended && e.answer != nil {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func (i *idempotency) restore(kept []*execution) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.entries = make(map[idempotencyKey]*execution, len(kept))
+	i.order, i.head = append([]*execution(nil), kept...), 0
+	for _, e := range kept {
+		i.entries[e.id] = e
+	}
+}
+
+var hashers = sync.Pool{New: func() any { return sha256.New() }}
+
+// fingerprintOf is SHA-256 over method, path and body. The path is the signed one, so that a retry through the
+// other base URL is still the same request.
+func fingerprintOf(method, endpoint string, body []byte) (print fingerprint) {
+	h := hashers.Get().(hash.Hash)
+	defer hashers.Put(h)
+	h.Reset()
+	var head [256]byte
+	b := append(head[:0], method...)
+	b = append(b, '\n')
+	b = append(b, endpoint...)
+	b = append(b, '\n')
+	h.Write(b)
+	h.Write(body)
+	h.Sum(print[:0])
+	return print
+}

@@ -1,0 +1,208 @@
+package mockapi
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+)
+
+const (
+	sandbox = "sandbox"
+	live    = "live"
+
+	// maxAllowlist is how many entries an IP allowlist holds at most (intram.md section 3).
+	maxAllowlist = 20
+)
+
+// MerchantConfig describes a merchant. Its zero value is an active one with generated keys, the default
+// wallets in both environments and an empty allowlist, which refuses every live call.
+type MerchantConfig struct {
+	// Name is shown on the checkout page. Default "Test merchant".
+	Name string
+	// Inactive makes every call answer 403 merchant_inactive.
+	Inactive bool
+	// IPAllowlist says where live calls may come from: exact addresses or CIDR, at most 20.
+	IPAllowlist []string
+	// Balances are the opening balances of the wallets by environment ("sandbox", "live") and payment
+	// method code. An environment that is absent gets 1 000 000 in each mobile-money wallet; one that is
+	// there and empty gets no wallet at all.
+	Balances map[string]map[string]int64
+}
+
+// Keys are a merchant's credentials in one environment.
+type Keys struct{ Public, Secret string }
+
+// Merchant is a merchant of the fake.
+type Merchant struct {
+	ID            string
+	Name          string
+	Sandbox, Live Keys
+}
+
+// merchant is the part that the checks of a call need.
+type merchant struct {
+	id, name  string
+	active    atomic.Bool
+	allowlist atomic.Pointer[[]netip.Prefix]
+}
+
+// account is one merchant in one environment: whom a key belongs to. It never changes, what it owns is in
+// its book.
+type account struct {
+	merchant    *merchant
+	environment string
+	keys        Keys
+	key         *signingKey
+
+	clearing, settlement, fees, opening string // ledger accounts
+}
+
+// AddMerchant adds a merchant with its own keys and wallets.
+func (s *Server) AddMerchant(c MerchantConfig) (Merchant, error) {
+	allowlist, err := parseAllowlist(c.IPAllowlist)
+	if err != nil {
+		return Merchant{}, err
+	}
+	if c.Name == "" {
+		c.Name = "Test merchant"
+	}
+	m := &merchant{id: s.entropy.id("mer_", 12), name: c.Name}
+	m.active.Store(!c.Inactive)
+	m.allowlist.Store(&allowlist)
+
+	public := Merchant{ID: m.id, Name: m.name}
+	var accounts []*account
+	for _, environment := range []string{sandbox, live} {
+		keys := Keys{Public: s.entropy.id("pk_"+environment+"_", 24), Secret: s.entropy.id("sk_"+environment+"_", 32)}
+		for s.accountOf(keys.Public) != nil { // after a Restore the same draws come again
+			keys.Public = s.entropy.id("pk_"+environment+"_", 24)
+		}
+		a := newAccount(m, environment, keys)
+		accounts = append(accounts, a)
+		if environment == sandbox {
+			public.Sandbox = a.keys
+		} else {
+			public.Live = a.keys
+		}
+	}
+	if err := s.open(accounts, c.Balances); err != nil {
+		return Merchant{}, err
+	}
+	return public, nil
+}
+
+func newAccount(m *merchant, environment string, keys Keys) *account {
+	owner := m.id + ":" + environment
+	return &account{
+		merchant: m, environment: environment, keys: keys, key: newSigningKey(keys.Secret),
+		clearing: "clearing:" + owner, settlement: "settlement:" + owner, fees: "fees:" + owner, opening: "opening:" + owner,
+	}
+}
+
+// open gives the accounts their wallets and makes their keys known.
+func (s *Server) open(accounts []*account, balances map[string]map[string]int64) error {
+	for environment, wallets := range balances {
+		if environment != sandbox && environment != live {
+			return fmt.Errorf("mockapi: Balances: unknown environment %q, want sandbox or live", environment)
+		}
+		for code, balance := range wallets {
+			if methodByCode(code) == nil {
+				return fmt.Errorf("mockapi: Balances: unknown payment method %q", code)
+			}
+			if balance < 0 || balance > maxUnits {
+				return fmt.Errorf("mockapi: Balances: %s: a balance is between 0 and %d", code, int64(maxUnits))
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	for _, a := range accounts {
+		opening, ok := balances[a.environment]
+		if !ok {
+			opening = map[string]int64{mtnBenin: 1_000_000, moovBenin: 1_000_000, sbinBenin: 1_000_000}
+		}
+		b := &book{}
+		s.state.books[a] = b
+		for _, m := range methods {
+			balance, ok := opening[m.code]
+			if !ok {
+				continue
+			}
+			w := b.openWallet(a, m)
+			s.state.ledger.post(now, "", "", "opening balance", move{a.opening, w.available, balance})
+		}
+	}
+	known := *s.accounts.Load()
+	keys := make(map[string]*account, len(known)+len(accounts))
+	for key, a := range known {
+		keys[key] = a
+	}
+	for _, a := range accounts {
+		keys[a.keys.Public] = a
+	}
+	s.accounts.Store(&keys)
+	return nil
+}
+
+// SetMerchantActive switches the merchant that a public key belongs to on or off.
+func (s *Server) SetMerchantActive(publicKey string, active bool) error {
+	a := s.accountOf(publicKey)
+	if a == nil {
+		return errUnknownKey
+	}
+	a.merchant.active.Store(active)
+	return nil
+}
+
+// SetIPAllowlist replaces the allowlist of the merchant that a public key belongs to.
+func (s *Server) SetIPAllowlist(publicKey string, entries ...string) error {
+	a := s.accountOf(publicKey)
+	if a == nil {
+		return errUnknownKey
+	}
+	allowlist, err := parseAllowlist(entries)
+	if err != nil {
+		return err
+	}
+	a.merchant.allowlist.Store(&allowlist)
+	return nil
+}
+
+var errUnknownKey = errors.New("mockapi: no merchant has this public key")
+
+func (s *Server) accountOf(publicKey string) *account { return (*s.accounts.Load())[publicKey] }
+
+// parseAllowlist reads exact addresses and CIDR ranges. A range of everything is refused, as the API does.
+func parseAllowlist(entries []string) ([]netip.Prefix, error) {
+	if len(entries) > maxAllowlist {
+		return nil, fmt.Errorf("mockapi: IPAllowlist: %d entries, at most %d are allowed", len(entries), maxAllowlist)
+	}
+	prefixes := make([]netip.Prefix, 0, len(entries))
+	for _, e := range entries {
+		p, err := parsePrefix(e)
+		if err != nil {
+			return nil, fmt.Errorf("mockapi: IPAllowlist: %q is neither an IP address nor a CIDR range", e)
+		}
+		if p.Bits() == 0 {
+			return nil, fmt.Errorf("mockapi: IPAllowlist: %q allows every address, which the API refuses", e)
+		}
+		prefixes = append(prefixes, p)
+	}
+	return prefixes, nil
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if strings.Contains(s, "/") {
+		p, err := netip.ParsePrefix(s)
+		return p.Masked(), err
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	addr = addr.Unmap()
+	return netip.PrefixFrom(addr, addr.BitLen()), nil
+}

@@ -1,0 +1,64 @@
+package mockapi
+
+// method is a way to pay: where a payment comes from and a payout goes to, and the wallet that holds
+// the money meanwhile.
+type method struct {
+	code       string
+	name       string // the wallet's name on the balance, and the transaction's payment_method
+	kind       methodKind
+	refundable bool // once settled
+}
+
+type methodKind int
+
+const (
+	mobileMoney methodKind = iota
+	card
+	bankTransfer
+)
+
+// The mobile-money codes are the documented ones. CARD and BANK are ours: the docs speak of card and bank
+// payments (refunds, stripe_unavailable) without naming their codes.
+const (
+	mtnBenin  = "MTN_BENIN_229"
+	moovBenin = "MOOV_AFRICA_BENIN_229"
+	sbinBenin = "SBIN_BENIN_229"
+	cardCode  = "CARD"
+	bankCode  = "BANK"
+)
+
+// methods is the catalogue, in the order the balance lists wallets.
+var methods = [...]*method{
+	{code: mtnBenin, name: "MTN Bénin", kind: mobileMoney, refundable: true},
+	{code: moovBenin, name: "Moov Bénin", kind: mobileMoney, refundable: true},
+	{code: sbinBenin, name: "SBIN Bénin", kind: mobileMoney, refundable: true},
+	{code: cardCode, name: "Card", kind: card, refundable: true},
+	{code: bankCode, name: "Bank", kind: bankTransfer},
+}
+
+func methodByCode(code string) *method {
+	for _, m := range methods {
+		if m.code == code {
+			return m
+		}
+	}
+	return nil
+}
+
+// mobileMethod is methodByCode for the codes a payout may name.
+func mobileMethod(code string) *method {
+	if m := methodByCode(code); m != nil && m.kind == mobileMoney {
+		return m
+	}
+	return nil
+}
+
+func mobileCodes() []string {
+	var codes []string
+	for _, m := range methods {
+		if m.kind == mobileMoney {
+			codes = append(codes, m.code)
+		}
+	}
+	return codes
+}

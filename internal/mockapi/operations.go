@@ -1,0 +1,180 @@
+package mockapi
+
+import (
+	"net/http"
+	"sort"
+	"time"
+)
+
+// Kinds and statuses of operations (intram.md section 7).
+const (
+	kindPayout         = "payout"
+	kindPaymentRequest = "payment_request"
+	kindRefund         = "refund"
+
+	statusQueued     = "queued"
+	statusProcessing = "processing"
+	statusSucceeded  = "succeeded"
+	statusFailed     = "failed"
+	statusExpired    = "expired"
+)
+
+var (
+	operationKinds    = []string{kindPayout, kindPaymentRequest, kindRefund, "transfer"}
+	operationStatuses = []string{statusQueued, statusProcessing, statusSucceeded, statusFailed, statusExpired}
+)
+
+// operation is a request that the worker executes. What was asked never changes once it is made.
+type operation struct {
+	id      string
+	account *account
+	kind    string
+	payload []byte // the request's JSON, compact
+	payout  *payoutRequest
+	payment *paymentRequest
+	refund  *refundRequest
+	script  script
+	mode    WorkerMode
+
+	status                      string
+	attempts, polls             int
+	created, updated, completed time.Time
+	result                      []byte // JSON, once it has succeeded
+	failure                     *operationFailure
+
+	// reference is the transaction the operation made: the payment, the payout's debit or the refund.
+	reference string
+	// wallet is the payment method whose wallet was debited, and held the amount that left it and has not yet
+	// arrived anywhere.
+	wallet     string
+	held       int64
+	settlement settlementState
+	// cancels is set on a refund of a payment that is still pending.
+	cancels bool
+	qrCode  string
+}
+
+// settlementState is how far the back office is with a bank payout.
+type settlementState int
+
+const (
+	noSettlement settlementState = iota
+	settlementWaiting
+	settlementEnded
+)
+
+// newOperation makes a queued operation. The caller holds the lock.
+func (x *exchange) newOperation(kind string) *operation {
+	now := x.server.date()
+	return &operation{
+		id: x.server.entropy.id("op_", 16), account: x.account, kind: kind, payload: x.document.compact(),
+		status: statusQueued, created: now, updated: now,
+	}
+}
+
+// accepted is the answer to a creation. A payout's has its payload and its links, the others do not: that is what
+// the published payloads show.
+func (op *operation) accepted() reply {
+	b := make([]byte, 0, len(op.payload)+256)
+	b = append(b, '{')
+	b = appendStringField(b, "operation_id", op.id)
+	b = appendStringField(b, "type", op.kind)
+	b = appendStringField(b, "status", op.status)
+	b = appendStringField(b, "env", op.account.environment)
+	if op.kind == kindPayout {
+		b = appendRawField(b, "payload", op.payload)
+	}
+	b = appendTimeField(b, "date", op.created)
+	if op.kind == kindPayout {
+		b = op.appendLinks(b)
+	}
+	rep := success(http.StatusAccepted, append(b, '}'), "")
+	rep.lost = op.script.lost
+	return rep
+}
+
+// appendJSON writes the operation as GET shows it.
+func (op *operation) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	b = appendStringField(b, "operation_id", op.id)
+	b = appendStringField(b, "type", op.kind)
+	b = appendStringField(b, "status", op.status)
+	b = appendStringField(b, "env", op.account.environment)
+	b = appendRawField(b, "payload", op.payload)
+	b = appendName(b, "result")
+	if op.result == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, op.result...)
+	}
+	b = op.failure.appendJSON(appendName(b, "error"))
+	b = appendIntField(b, "attempts", int64(op.attempts))
+	b = appendTimeField(b, "date", op.created)
+	b = appendTimeField(b, "updated_date", op.updated)
+	b = appendTimeField(b, "completed_date", op.completed)
+	return append(op.appendLinks(b), '}')
+}
+
+func (op *operation) appendLinks(b []byte) []byte {
+	b = append(appendName(b, "_links"), '{')
+	b = appendStringField(b, "self", signedPrefix+"/operations/"+op.id)
+	return append(b, '}')
+}
+
+func (x *exchange) getOperation() reply {
+	s := x.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := s.operationOf(x.account, x.id)
+	if op == nil {
+		return operationNotFound()
+	}
+	s.poll(op)
+	return success(http.StatusOK, op.appendJSON(nil), "")
+}
+
+func (x *exchange) listOperations() reply {
+	q, refused := validateList(x.request.URL.RawQuery, operationStatuses, operationKinds)
+	if refused != nil {
+		return *refused
+	}
+	s := x.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return page(s.state.books[x.account].operations, q,
+		func(op *operation) time.Time { return op.created },
+		func(op *operation) bool {
+			return (q.status == "" || op.status == q.status) && (q.kind == "" || op.kind == q.kind)
+		},
+		func(op *operation, b []byte) []byte { return op.appendJSON(b) })
+}
+
+// page answers a list: newest first, created strictly before the cursor. The next cursor is the date of the last
+// item, and null when nothing older matches. Items of the same millisecond on both sides of a boundary are lost by a
+// literal reading of it; that is the API's own trap and not ours to mend (intram.md section 7).
+func page[T any](items []T, q listQuery, date func(T) time.Time, matches func(T) bool, appendJSON func(T, []byte) []byte) reply {
+	end := len(items)
+	if !q.before.IsZero() {
+		end = sort.Search(len(items), func(i int) bool { return !date(items[i]).Before(q.before) })
+	}
+	b := []byte{'['}
+	var last time.Time
+	nextBefore := ""
+	shown := 0
+	for i := end - 1; i >= 0; i-- {
+		if !matches(items[i]) {
+			continue
+		}
+		if shown == q.limit {
+			nextBefore = wireTime(last)
+			break
+		}
+		if shown > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSON(items[i], b)
+		last = date(items[i])
+		shown++
+	}
+	return listed(append(b, ']'), q.limit, nextBefore)
+}

@@ -1,0 +1,350 @@
+package mockapi
+
+import (
+	"fmt"
+	"time"
+)
+
+// paymentStage is how far a customer is with a payment.
+type paymentStage int
+
+const (
+	paymentOpen       paymentStage = iota // nobody has paid or declined yet
+	paymentConfirming                     // the customer has paid, the provider has not answered
+	paymentEnded
+)
+
+// createPaymentRequest answers POST /payment-requests.
+func (x *exchange) createPaymentRequest() reply {
+	s := x.server
+	request, refused := validatePaymentRequest(x.document, s)
+	if refused != nil {
+		return *refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := x.newOperation(kindPaymentRequest)
+	op.payment = &request
+	// A customer's test number decides what happens to the payment. Of the request itself it decides one thing only:
+	// whether its answer is lost.
+	op.script = script{lost: scriptOf(op.account.environment, request.suggestedNumber()).lost}
+	s.addOperation(op)
+	rep := op.accepted()
+	s.accept(op)
+	return rep
+}
+
+// beginPaymentRequest checks that the money could arrive.
+func (s *Server) beginPaymentRequest(op *operation) *operationFailure {
+	if code := op.payment.methodCode; code != "" && methodByCode(code) == nil {
+		return failureOf("unsupported_payment_method")
+	}
+	if len(s.state.books[op.account].wallets) == 0 {
+		return failureOf("merchant_wallet_missing")
+	}
+	return nil
+}
+
+// completePaymentRequest opens the payment: a pending transaction and the page to pay it on.
+func (s *Server) completePaymentRequest(op *operation) {
+	p := op.payment
+	tx := s.newTransaction(op, typeCredit)
+	tx.amount = p.amount
+	tx.fees = s.fee(p.amount)
+	tx.net = tx.amount - tx.fees
+	tx.method = methodByCode(p.methodCode)
+	tx.number = p.msisdn
+	tx.customerEmail, tx.customerName = p.email, p.name
+	s.addTransaction(tx)
+	op.reference = tx.reference
+	gateway := s.gatewayURL(tx.reference)
+	op.qrCode = qrCode(gateway)
+	op.result = s.paymentRequestResult(op, gateway)
+
+	data := s.appendPaymentData(op, tx, "pending")
+	data = append(appendStringField(data, "gateway_url", gateway), '}')
+	if scriptOf(op.account.environment, p.suggestedNumber()).reordered {
+		tx.heldEvent, tx.heldSince = data, s.date()
+		return
+	}
+	s.emit(op, "payment_request.created", data)
+}
+
+func (s *Server) failPaymentRequest(op *operation, f *operationFailure) {
+	b := appendStringField([]byte{'{'}, "status", "failed")
+	b = appendIntField(b, "amount", op.payment.amount)
+	b = appendStringField(b, "currency", op.payment.currency)
+	b = f.appendJSON(appendName(b, "error"))
+	s.emit(op, "payment_request.failed", append(b, '}'))
+}
+
+// fee is the payment's fee, rounded half up to whole units. The amount is below 10^15, so the product fits.
+func (s *Server) fee(amount int64) int64 {
+	whole, rest := amount/10_000, amount%10_000
+	return whole*s.feeBasisPoints + (rest*s.feeBasisPoints+5_000)/10_000
+}
+
+func (s *Server) paymentRequestResult(op *operation, gateway string) []byte {
+	b := appendStringField([]byte{'{'}, "transaction_reference", op.reference)
+	b = appendStringField(b, "status", "pending")
+	b = appendIntField(b, "amount", op.payment.amount)
+	b = appendStringField(b, "currency", op.payment.currency)
+	b = appendStringField(b, "gateway_url", gateway)
+	b = appendStringField(b, "payment_url", gateway)
+	b = appendStringField(b, "receipt_url", gateway)
+	b = appendStringField(b, "qr_code", op.qrCode)
+	return append(b, '}')
+}
+
+// appendPaymentData starts the data of a payment's event; the caller closes the object.
+func (s *Server) appendPaymentData(op *operation, tx *transaction, status string) []byte {
+	b := appendStringField([]byte{'{'}, "transaction_reference", tx.reference)
+	b = appendStringField(b, "status", status)
+	b = appendIntField(b, "amount", tx.amount)
+	b = appendStringField(b, "currency", op.payment.currency)
+	return b
+}
+
+// paymentData is the data of .paid, .pending and .failed.
+func (s *Server) paymentData(tx *transaction, status string, f *operationFailure) []byte {
+	op := s.state.operations[tx.operation]
+	b := s.appendPaymentData(op, tx, status)
+	b = appendIntField(b, "fees", tx.fees)
+	b = appendIntField(b, "net_amount", tx.net)
+	if tx.method != nil {
+		b = appendStringField(b, "payment_method", tx.method.name)
+	}
+	if op.payment.webhookData != nil {
+		b = appendRawField(b, "webhook_data", op.payment.webhookData)
+	}
+	if f != nil {
+		b = f.appendJSON(appendName(b, "error"))
+	}
+	return append(b, '}')
+}
+
+// suggestedNumber is the number the customer will pay from, as far as the request says.
+func (p *paymentRequest) suggestedNumber() string {
+	if p.msisdn != "" {
+		return p.msisdn
+	}
+	return p.phone
+}
+
+// Pay is the customer paying, with the method and the number of the request.
+func (s *Server) Pay(reference string) error { return s.PayWith(reference, "", "") }
+
+// PayWith is the customer paying with a method and a number of their own choice; empty ones are the request's. What
+// comes of it is the number's outcome. A card or bank payment stays pending for 30 s.
+func (s *Server) PayWith(reference, methodCode, number string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.openPayment(reference)
+	if err != nil {
+		return err
+	}
+	p := s.state.operations[tx.operation].payment
+	if methodCode == "" {
+		methodCode = p.methodCode
+	}
+	if methodCode == "" {
+		methodCode = mtnBenin
+	}
+	m := methodByCode(methodCode)
+	if m == nil {
+		return fmt.Errorf("mockapi: unknown payment method %q", methodCode)
+	}
+	if number == "" {
+		number = p.suggestedNumber()
+	}
+	tx.method = m
+	if m.kind == mobileMoney {
+		tx.number = number
+		tx.script = scriptOf(tx.account.environment, number)
+	} else {
+		tx.number = ""
+		tx.script = script{delay: lateAnswer}
+	}
+	s.confirmPayment(tx)
+	return nil
+}
+
+// Decline is the customer declining to pay.
+func (s *Server) Decline(reference string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.openPayment(reference)
+	if err != nil {
+		return err
+	}
+	tx.script = script{}
+	s.failPayment(tx, rejection("101", "Declined by the payer"))
+	return nil
+}
+
+// SettlePayment ends a payment that the customer has confirmed, without waiting for its provider.
+func (s *Server) SettlePayment(reference string) error { return s.endByHand(reference, nil) }
+
+// FailPayment ends a payment with an error code, whether the customer has confirmed it or not.
+func (s *Server) FailPayment(reference, code string) error {
+	return s.endByHand(reference, failureOf(code))
+}
+
+func (s *Server) endByHand(reference string, f *operationFailure) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.payment(reference)
+	if err != nil {
+		return err
+	}
+	if tx.stage == paymentEnded || f == nil && tx.stage != paymentConfirming {
+		return fmt.Errorf("mockapi: transaction %s is %s and not waiting for its provider", tx.reference, tx.status)
+	}
+	s.clock.cancelTasks(taskPayment, tx.reference)
+	if f != nil {
+		s.failPayment(tx, f)
+	} else {
+		s.settlePayment(tx)
+	}
+	return nil
+}
+
+func (s *Server) payment(reference string) (*transaction, error) {
+	tx := s.state.transactions[reference]
+	if tx == nil || tx.kind != typeCredit {
+		return nil, fmt.Errorf("mockapi: there is no payment %q", reference)
+	}
+	if tx.status == txPending && tx.refunded > 0 {
+		return nil, fmt.Errorf("mockapi: transaction %s is being cancelled", tx.reference)
+	}
+	return tx, nil
+}
+
+func (s *Server) openPayment(reference string) (*transaction, error) {
+	tx, err := s.payment(reference)
+	if err == nil && tx.stage != paymentOpen {
+		err = fmt.Errorf("mockapi: transaction %s is not open: it is %s", tx.reference, tx.status)
+	}
+	return tx, err
+}
+
+// confirmPayment does what the customer's number says.
+func (s *Server) confirmPayment(tx *transaction) {
+	switch script := tx.script; {
+	case script.stuck:
+		tx.stage = paymentConfirming
+		s.notify()
+	case script.delay > 0:
+		tx.stage = paymentConfirming
+		if !script.expires {
+			// The provider has announced the money; an unanswered request has announced nothing.
+			w := s.walletFor(tx)
+			tx.pendingNet = tx.net
+			s.postTransaction(tx, "payment announced", move{providerAccount(tx.account.environment, tx.method.code), w.pending, tx.net})
+		}
+		s.emitPayment(tx, "payment_request.pending", "pending", nil)
+		s.clock.schedule(task{at: s.clock.Now().Add(script.delay), kind: taskPayment, id: tx.reference})
+		s.notify()
+	case script.fails != nil:
+		s.failPayment(tx, script.fails)
+	default:
+		s.settlePayment(tx)
+	}
+}
+
+func (s *Server) taskEndPayment(reference string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx := s.state.transactions[reference]
+	switch {
+	case tx == nil || tx.stage != paymentConfirming:
+	case tx.script.fails != nil:
+		s.failPayment(tx, tx.script.fails)
+	default:
+		s.settlePayment(tx)
+	}
+}
+
+// settlePayment credits the wallet with the net amount, and the fees to where fees go.
+func (s *Server) settlePayment(tx *transaction) {
+	tx.stage, tx.status = paymentEnded, txSuccess
+	w := s.walletFor(tx)
+	provider := providerAccount(tx.account.environment, tx.method.code)
+	from := provider
+	if tx.pendingNet > 0 {
+		from, tx.pendingNet = w.pending, 0
+	}
+	s.postTransaction(tx, "payment received", move{from, w.available, tx.net}, move{provider, tx.account.fees, tx.fees})
+	s.emitPayment(tx, "payment_request.paid", "paid", nil)
+	if tx.heldEvent != nil {
+		op := s.state.operations[tx.operation]
+		s.emitAt(op, "payment_request.created", tx.heldEvent, tx.heldSince)
+		tx.heldEvent = nil
+	}
+	s.notify()
+}
+
+func (s *Server) failPayment(tx *transaction, f *operationFailure) {
+	tx.stage, tx.status = paymentEnded, txError
+	s.withdrawPending(tx, "payment failed")
+	s.emitPayment(tx, "payment_request.failed", "failed", f)
+	s.notify()
+}
+
+// withdrawPending takes back what was only announced.
+func (s *Server) withdrawPending(tx *transaction, memo string) {
+	if tx.pendingNet == 0 {
+		return
+	}
+	s.postTransaction(tx, memo, move{s.walletFor(tx).pending, providerAccount(tx.account.environment, tx.method.code), tx.pendingNet})
+	tx.pendingNet = 0
+}
+
+// walletFor is the wallet of a payment's method; it opens by itself with the first payment through it.
+func (s *Server) walletFor(tx *transaction) *wallet {
+	b := s.state.books[tx.account]
+	if w := b.wallet(tx.method.code); w != nil {
+		return w
+	}
+	return b.openWallet(tx.account, tx.method)
+}
+
+func (s *Server) postTransaction(tx *transaction, memo string, moves ...move) {
+	s.state.ledger.post(s.date(), tx.operation, tx.reference, memo, moves...)
+}
+
+// emitPayment sends an event of a payment, as its number says.
+func (s *Server) emitPayment(tx *transaction, event, status string, f *operationFailure) {
+	op := s.state.operations[tx.operation]
+	s.publish(s.newEvent(op, event, s.paymentData(tx, status, f), s.date()), tx.script)
+}
+
+// paymentDetails is what the checkout page shows of a payment.
+type paymentDetails struct {
+	merchant, reference, status, description string
+	amount, fees                             int64
+	currency, methodCode, number             string
+	successURL, cancelURL, qrCode            string
+	stage                                    paymentStage
+	date                                     time.Time
+}
+
+func (s *Server) paymentDetails(reference string) (paymentDetails, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx := s.state.transactions[reference]
+	if tx == nil || tx.kind != typeCredit || tx.reference != reference {
+		return paymentDetails{}, false
+	}
+	op := s.state.operations[tx.operation]
+	d := paymentDetails{
+		merchant: tx.account.merchant.name, reference: tx.reference, status: tx.status, description: op.payment.description,
+		amount: tx.amount, fees: tx.fees, currency: op.payment.currency, methodCode: op.payment.methodCode,
+		number: op.payment.suggestedNumber(), successURL: op.payment.successURL, cancelURL: op.payment.cancelURL,
+		qrCode: op.qrCode, stage: tx.stage, date: tx.created,
+	}
+	if tx.method != nil {
+		d.methodCode = tx.method.code
+	}
+	return d, true
+}

@@ -1,0 +1,172 @@
+package mockapi
+
+import "time"
+
+// createPayout answers POST /payouts.
+func (x *exchange) createPayout() reply {
+	s := x.server
+	request, refused := validatePayout(x.document, s)
+	if refused != nil {
+		return *refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := x.newOperation(kindPayout)
+	op.payout = &request
+	op.script = scriptOf(op.account.environment, request.msisdn)
+	s.addOperation(op)
+	rep := op.accepted()
+	s.accept(op)
+	return rep
+}
+
+// beginPayout debits the wallet: the one of the provider's payment method, or for a bank payout the first that
+// holds enough. The money waits in clearing until the provider has answered.
+func (s *Server) beginPayout(op *operation) *operationFailure {
+	p := op.payout
+	if !p.bank && p.providerCode == "" {
+		return failureOf("missing_provider_code")
+	}
+	wallets := s.state.books[op.account].wallets
+	var w *wallet
+	for _, candidate := range wallets {
+		if p.bank && s.state.ledger.balance(candidate.available) >= p.amount || !p.bank && candidate.method.code == p.providerCode {
+			w = candidate
+			break
+		}
+	}
+	switch {
+	case w == nil && (!p.bank || len(wallets) == 0):
+		return failureOf("merchant_wallet_missing")
+	case w == nil || s.state.ledger.balance(w.available) < p.amount:
+		return failureOf("insufficient_balance")
+	case !p.bank && s.state.down[p.providerCode]:
+		return failureOf("provider_unavailable")
+	}
+	number := p.msisdn
+	if p.bank {
+		number = p.account
+	}
+	tx := s.newTransaction(op, typeDebit)
+	tx.amount, tx.net, tx.method, tx.number = p.amount, p.amount, w.method, number
+	destination := document(op.payload).field("destination")
+	tx.customerName = joinName(destination.field("account_name").text(), destination.field("account_surname").text())
+	s.addTransaction(tx)
+	op.reference, op.wallet, op.held = tx.reference, w.method.code, p.amount
+	s.post(op, "payout debited", move{w.available, op.account.clearing, p.amount})
+	return nil
+}
+
+// completePayout: mobile money has arrived; a bank payout waits for the back office.
+func (s *Server) completePayout(op *operation) {
+	if op.payout.bank {
+		op.settlement = settlementWaiting
+		op.result = op.payoutResult("queued_for_settlement")
+		s.post(op, "settlement queued", move{op.account.clearing, op.account.settlement, op.held})
+		s.emit(op, "payout.queued", op.payoutData("queued_for_settlement", nil))
+		return
+	}
+	s.state.transactions[op.reference].status = txSuccess
+	op.result = op.payoutResult("completed")
+	s.post(op, "payout completed", move{op.account.clearing, providerAccount(op.account.environment, op.wallet), op.held})
+	op.held = 0
+	s.emit(op, "payout.completed", op.payoutData("completed", nil))
+	if op.script.reordered {
+		// The event that came first arrives last.
+		s.emitAt(op, "payout.queued", op.payoutData("queued", nil), op.created.Add(-time.Millisecond))
+	}
+}
+
+// failPayout credits back what was debited.
+func (s *Server) failPayout(op *operation, f *operationFailure) {
+	s.creditBack(op, op.account.clearing, "payout failed")
+	s.emit(op, "payout.failed", op.payoutData("failed", f))
+}
+
+// settlePayout: the back office has made the transfer.
+func (s *Server) settlePayout(op *operation) {
+	op.settlement, op.updated = settlementEnded, s.date()
+	op.result = op.payoutResult("completed")
+	s.state.transactions[op.reference].status = txSuccess
+	s.post(op, "settlement completed", move{op.account.settlement, providerAccount(op.account.environment, bankCode), op.held})
+	op.held = 0
+	s.emit(op, "payout.completed", op.payoutData("completed", nil))
+	s.notify()
+}
+
+// rejectPayout: the back office could not make the transfer.
+func (s *Server) rejectPayout(op *operation, f *operationFailure) {
+	op.settlement, op.updated = settlementEnded, s.date()
+	op.result = op.payoutResult("failed")
+	s.creditBack(op, op.account.settlement, "settlement rejected")
+	s.emit(op, "payout.failed", op.payoutData("failed", f))
+	s.notify()
+}
+
+// creditBack returns what an operation holds to the wallet it came from.
+func (s *Server) creditBack(op *operation, from, memo string) {
+	if op.reference != "" {
+		s.state.transactions[op.reference].status = txError
+	}
+	if op.held == 0 {
+		return
+	}
+	w := s.state.books[op.account].wallet(op.wallet)
+	s.post(op, memo, move{from, w.available, op.held})
+	op.held = 0
+}
+
+// post moves money for an operation.
+func (s *Server) post(op *operation, memo string, moves ...move) {
+	s.state.ledger.post(s.date(), op.id, op.reference, memo, moves...)
+}
+
+// merchantReference is the merchant's own reference, or the transaction's when it gave none.
+func (op *operation) merchantReference() string {
+	if op.payout.reference != "" {
+		return op.payout.reference
+	}
+	return op.reference
+}
+
+// payoutResult is the result of GET /operations/:id.
+func (op *operation) payoutResult(status string) []byte {
+	b := op.appendPayout([]byte{'{'})
+	b = op.appendDestination(b)
+	b = appendStringField(b, "status", status)
+	if !op.payout.bank {
+		b = append(appendName(b, "provider_response"), `{"responsecode":"00","responsemsg":"Success"`...)
+		b = appendStringField(b, "serviceref", "SR"+op.id[len("op_"):])
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+// payoutData is the data of a payout's event.
+func (op *operation) payoutData(status string, f *operationFailure) []byte {
+	b := op.appendPayout([]byte{'{'})
+	b = appendStringField(b, "status", status)
+	b = op.appendDestination(b)
+	if f != nil {
+		b = f.appendJSON(appendName(b, "error"))
+	}
+	return append(b, '}')
+}
+
+func (op *operation) appendPayout(b []byte) []byte {
+	b = appendOptionalString(b, "reference", op.merchantReference())
+	b = appendIntField(b, "amount", op.payout.amount)
+	return appendStringField(b, "currency", op.payout.currency)
+}
+
+func (op *operation) appendDestination(b []byte) []byte {
+	b = append(appendName(b, "destination"), '{')
+	if op.payout.bank {
+		b = appendStringField(b, "type", "bank_account")
+		b = appendStringField(b, "account_number", op.payout.account)
+	} else {
+		b = appendStringField(b, "type", "mobile_money")
+		b = appendStringField(b, "msisdn", op.payout.msisdn)
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,158 @@
+package mockapi
+
+// createRefund answers POST /refunds. A reference that is not the account's own is a 404 at once; every other
+// obstacle shows on the operation.
+func (x *exchange) createRefund() reply {
+	s := x.server
+	request, refused := validateRefund(x.document)
+	if refused != nil {
+		return *refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx := s.transactionOf(x.account, request.reference)
+	if tx == nil {
+		return transactionNotFound()
+	}
+	request.reference = tx.reference // also when the request gave the internal id
+	op := x.newOperation(kindRefund)
+	op.refund = &request
+	op.script = scriptOf(op.account.environment, tx.number)
+	s.addOperation(op)
+	rep := op.accepted()
+	s.accept(op)
+	return rep
+}
+
+// beginRefund checks the transaction and debits the wallet. The amount counts as refunded from here on, so that two
+// refunds under way cannot exceed the transaction together.
+func (s *Server) beginRefund(op *operation) *operationFailure {
+	tx := s.state.transactions[op.refund.reference]
+	left := tx.amount - tx.refunded
+	if op.refund.amount == 0 {
+		op.refund = &refundRequest{reference: op.refund.reference, amount: left, reason: op.refund.reason}
+	}
+	op.cancels = tx.status == txPending
+	if f := s.refundObstacle(op, tx, left); f != nil {
+		return f
+	}
+	amount := op.refund.amount
+	refund := s.newTransaction(op, typeRefund)
+	refund.amount, refund.net, refund.method, refund.number = amount, amount, tx.method, tx.number
+	refund.customerEmail, refund.customerName = tx.customerEmail, tx.customerName
+	s.addTransaction(refund)
+	op.reference = refund.reference
+	tx.refunded += amount
+	tx.refunds = append(tx.refunds, refundEntry{
+		reference: refund.reference, status: txPending, reason: op.refund.reason, date: refund.created,
+	})
+	if op.cancels {
+		s.clock.cancelTasks(taskPayment, tx.reference) // the payment waits for what becomes of its cancellation
+		return nil
+	}
+	w := s.walletFor(tx)
+	op.wallet, op.held = w.method.code, amount
+	s.post(op, "refund debited", move{w.available, op.account.clearing, amount})
+	return nil
+}
+
+// refundObstacle says why a refund is impossible.
+func (s *Server) refundObstacle(op *operation, tx *transaction, left int64) *operationFailure {
+	amount := op.refund.amount
+	switch {
+	case tx.kind != typeCredit, tx.status == txError, tx.status == txRefunded:
+		return failureOf("not_refundable")
+	case op.cancels && (tx.method == nil || tx.method.kind == mobileMoney):
+		return failureOf("transaction_not_settled")
+	case amount > left || left == 0:
+		return failureOf("amount_exceeds_transaction")
+	case op.cancels && amount != tx.amount:
+		return failureOf("transaction_not_settled") // only the whole of a pending payment can be cancelled
+	case !op.cancels && !tx.method.refundable:
+		return failureOf("unsupported_payment_method")
+	case tx.method.kind == card && s.state.down[cardCode]:
+		return failureOf("stripe_unavailable")
+	case s.state.down[tx.method.code]:
+		return failureOf("provider_unavailable")
+	case !op.cancels && s.state.ledger.balance(s.walletFor(tx).available) < amount:
+		return failureOf("insufficient_balance")
+	}
+	return nil
+}
+
+func (s *Server) completeRefund(op *operation) {
+	tx := s.state.transactions[op.refund.reference]
+	s.state.transactions[op.reference].status = txSuccess
+	s.endRefund(tx, op.reference, txSuccess)
+	if tx.refunded == tx.amount && !tx.refundPending() {
+		tx.status = txRefunded
+	}
+	if op.cancels {
+		s.withdrawPending(tx, "payment cancelled")
+		tx.stage = paymentEnded
+	}
+	if op.held > 0 {
+		s.post(op, "refund completed", move{op.account.clearing, providerAccount(op.account.environment, op.wallet), op.held})
+		op.held = 0
+	}
+	op.result = op.refundResult("completed")
+	s.emit(op, "refund.completed", op.refundData("completed", nil))
+	if op.script.reordered {
+		s.emitAt(op, "refund.pending", op.refundData("pending", nil), op.created)
+	}
+}
+
+func (s *Server) failRefund(op *operation, f *operationFailure) {
+	if op.reference != "" {
+		tx := s.state.transactions[op.refund.reference]
+		s.endRefund(tx, op.reference, txError)
+		tx.refunded -= op.refund.amount
+		if op.cancels && tx.stage == paymentConfirming && tx.script.delay > 0 {
+			s.clock.schedule(task{at: s.clock.Now().Add(tx.script.delay), kind: taskPayment, id: tx.reference})
+		}
+	}
+	s.creditBack(op, op.account.clearing, "refund failed")
+	s.emit(op, "refund.failed", op.refundData("failed", f))
+}
+
+// endRefund marks one of a transaction's refunds[].
+func (s *Server) endRefund(tx *transaction, reference, status string) {
+	for i := range tx.refunds {
+		if tx.refunds[i].reference == reference {
+			tx.refunds[i].status = status
+		}
+	}
+}
+
+func (tx *transaction) refundPending() bool {
+	for _, r := range tx.refunds {
+		if r.status == txPending {
+			return true
+		}
+	}
+	return false
+}
+
+func (op *operation) refundResult(status string) []byte {
+	b := appendStringField([]byte{'{'}, "status", status)
+	b = appendStringField(b, "refund_reference", op.reference)
+	b = appendIntField(b, "amount", op.refund.amount)
+	b = appendStringField(b, "transaction_reference", op.refund.reference)
+	b = append(appendName(b, "provider_response"), `{"responsecode":"00","responsemsg":"Success"}`...)
+	return append(b, '}')
+}
+
+// refundData is the data of a refund's event.
+func (op *operation) refundData(status string, f *operationFailure) []byte {
+	b := appendOptionalString([]byte{'{'}, "refund_reference", op.reference)
+	b = appendStringField(b, "transaction_reference", op.refund.reference)
+	b = appendStringField(b, "status", status)
+	b = appendIntField(b, "amount", op.refund.amount)
+	if op.refund.reason != "" {
+		b = appendStringField(b, "reason", op.refund.reason)
+	}
+	if f != nil {
+		b = f.appendJSON(appendName(b, "error"))
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,111 @@
+package mockapi
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// reply is an answer before it is written: what the idempotency store keeps and sends again byte for byte.
+type reply struct {
+	status   int
+	body     []byte
+	code     string // the error code, for the journal; empty on success
+	reason   string // why it was refused, in more detail than the code
+	html     bool   // from the proxy in front of the API rather than the API
+	allow    string // the Allow header of a 405
+	replayed bool   // the stored answer to an earlier request with the same key
+	lost     bool   // executed, and the connection is cut instead of answering
+}
+
+// detail is one entry of an error's details[].
+type detail struct{ path, msg string }
+
+// success is the envelope of a successful answer. Either data or message may be empty.
+func success(status int, data []byte, message string) reply {
+	b := make([]byte, 0, len(data)+len(message)+64)
+	b = append(b, `{"error":false,"http_status":`...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	if data != nil {
+		b = appendRawField(b, "data", data)
+	}
+	if message != "" {
+		b = appendStringField(b, "message", message)
+	}
+	return reply{status: status, body: append(b, '}')}
+}
+
+// listed is the envelope of a page.
+func listed(items []byte, limit int, nextBefore string) reply {
+	b := make([]byte, 0, len(items)+96)
+	b = append(b, `{"error":false,"http_status":200,"data":`...)
+	b = append(b, items...)
+	b = append(b, `,"paging":{"limit":`...)
+	b = strconv.AppendInt(b, int64(limit), 10)
+	b = appendOptionalString(b, "next_before", nextBefore)
+	return reply{status: http.StatusOK, body: append(b, "}}"...)}
+}
+
+// failure is the envelope of an error.
+func failure(status int, code, message string, details ...detail) reply {
+	b := failureHead(status, code, message)
+	if len(details) > 0 {
+		b = append(b, `,"details":[`...)
+		for i, d := range details {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, '{')
+			b = appendStringField(b, "path", d.path)
+			b = appendStringField(b, "msg", d.msg)
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	return reply{status: status, body: append(b, '}'), code: code}
+}
+
+// ipRefused is the error of the IP allowlist, which names the address it saw.
+func ipRefused(code, message, clientIP string) reply {
+	b := failureHead(http.StatusForbidden, code, message)
+	if code == "ip_not_allowed" {
+		b = appendStringField(b, "client_ip", clientIP)
+	}
+	return reply{status: http.StatusForbidden, body: append(b, '}'), code: code, reason: "source address " + clientIP}
+}
+
+func failureHead(status int, code, message string) []byte {
+	b := append(make([]byte, 0, 256), `{"error":true,"http_status":`...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = appendStringField(b, "code", code)
+	return appendStringField(b, "message", message)
+}
+
+// proxied is an answer of the proxy in front of the API: HTML, not the envelope.
+func proxied(status int) reply {
+	title := strconv.Itoa(status) + " " + http.StatusText(status)
+	return reply{
+		status: status, html: true, reason: "answered by the proxy: " + title,
+		body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
+			"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"),
+	}
+}
+
+func methodNotAllowed(allow string) reply {
+	r := proxied(http.StatusMethodNotAllowed)
+	r.allow = allow
+	return r
+}
+
+func operationNotFound() reply {
+	return failure(http.StatusNotFound, "operation_not_found", "Operation not found")
+}
+
+func transactionNotFound() reply {
+	return failure(http.StatusNotFound, "transaction_not_found", "Transaction not found")
+}
+
+func invalidBody(why string) reply {
+	r := failure(http.StatusBadRequest, "invalid_body", "The request body is not a JSON object")
+	r.reason = why
+	return r
+}

@@ -1,0 +1,507 @@
+// Package mockapi is a whole Intram merchant API in memory: not canned answers, but accounts, a double-entry
+// ledger, a worker, a checkout page and signed webhook deliveries, behind the checks the real API makes.
+//
+// A [Server] is an [http.Handler]. It serves from a listener of its own ([Server.Listen]) or, with no socket at
+// all, through [Server.Transport]. Time is its [Clock]'s, randomness follows from one seed, and nothing is shared
+// between two servers, so any number of them run side by side.
+//
+// It reads the wire format from the specification and shares no code with the client it is used to test.
+package mockapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxUnits bounds configured amounts, so that sums of them cannot overflow.
+const maxUnits = 1_000_000_000_000_000
+
+// Config describes a server. Its zero value is a frozen clock at the present, one merchant, and a worker that runs
+// operations at once.
+type Config struct {
+	// Start is the time the clock starts at. Default: the present.
+	Start time.Time
+	// Running makes the clock follow the wall clock from Start on. Default: it stands still until moved.
+	Running bool
+	// Seed is where keys, ids and references come from. Default: a random one, which Seed returns.
+	Seed uint64
+	// BaseURL is where the checkout pages are, scheme and host. Default "https://api.intram.test"; Listen sets it.
+	BaseURL string
+	// Merchant is the first merchant.
+	Merchant MerchantConfig
+	// Worker says when operations are worked off. Default: at once.
+	Worker WorkerMode
+	// Currency is the one currency of the API. Default XOF.
+	Currency string
+	// FeeBasisPoints is the fee of a payment in hundredths of a percent. Default 200 (2 %); -1 for none.
+	FeeBasisPoints int64
+	// MinAmount and MaxAmount are the limits of an invoice, in whole units. Default 100 and 2 000 000.
+	MinAmount, MaxAmount int64
+	// TrustedProxies are the peers whose X-Real-IP is believed: addresses or CIDR.
+	TrustedProxies []string
+	// PeerAddress stands for the address of every caller, in place of the socket's.
+	PeerAddress string
+	// StrictWebhookURLs refuses http:// webhook URLs on loopback too, as the real API does.
+	StrictWebhookURLs bool
+	// JournalSize is how many requests, and how many deliveries and events, are remembered. Default 4096.
+	JournalSize int
+}
+
+// Server is the fake. It is safe for concurrent use.
+type Server struct {
+	clock    *Clock
+	entropy  *entropy
+	requests journal[*Request]
+	faults   faults
+	keys     *idempotency
+	accounts atomic.Pointer[map[string]*account]
+	merchant Merchant
+
+	currency             string
+	feeBasisPoints       int64
+	minAmount, maxAmount int64
+	trustedProxies       []netip.Prefix
+	peerAddress          string
+	strictURLs           bool
+	journalSize          int
+	dateHeader           atomic.Pointer[dateHeader]
+	pages                pages
+	// tasks says how each kind of scheduled task is run. A second protocol adds its own kinds.
+	tasks map[string]func(id string)
+
+	mu        sync.Mutex
+	state     state
+	worker    WorkerMode
+	baseURL   string
+	changed   chan struct{} // closed at the next change, when somebody waits for one
+	lanes     map[string]*lane
+	inFlight  int // deliveries queued or under way
+	receivers receivers
+	closed    bool
+
+	ctx      context.Context // ends with the server; every delivery hangs on it
+	cancel   context.CancelFunc
+	running  sync.WaitGroup // delivery lanes and the listener's goroutine
+	web      *http.Server
+	outgoing http.RoundTripper
+}
+
+// New makes a server.
+func New(c Config) (*Server, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	entropy, err := newEntropy(c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		clock:          newClock(c.Start, c.Running),
+		entropy:        entropy,
+		requests:       journal[*Request]{limit: c.JournalSize},
+		keys:           newIdempotency(),
+		currency:       c.Currency,
+		feeBasisPoints: c.FeeBasisPoints,
+		minAmount:      c.MinAmount,
+		maxAmount:      c.MaxAmount,
+		peerAddress:    c.PeerAddress,
+		strictURLs:     c.StrictWebhookURLs,
+		journalSize:    c.JournalSize,
+		state:          newState(),
+		worker:         c.Worker,
+		baseURL:        strings.TrimSuffix(c.BaseURL, "/"),
+		lanes:          map[string]*lane{},
+		receivers:      newReceivers(),
+		outgoing:       newOutgoing(),
+	}
+	for _, p := range c.TrustedProxies {
+		prefix, err := parsePrefix(p)
+		if err != nil {
+			return nil, fmt.Errorf("mockapi: TrustedProxies: %q is neither an IP address nor a CIDR range", p)
+		}
+		s.trustedProxies = append(s.trustedProxies, prefix)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.accounts.Store(&map[string]*account{})
+	s.tasks = map[string]func(string){
+		taskStart:   s.taskStartOperation,
+		taskFinish:  s.taskFinishOperation,
+		taskPayment: s.taskEndPayment,
+		taskDeliver: s.taskDeliver,
+	}
+	s.clock.run = func(t task) { s.tasks[t.kind](t.id) }
+	s.clock.idle = s.waitIdle
+	if s.merchant, err = s.AddMerchant(c.Merchant); err != nil {
+		s.cancel()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.BaseURL == "" {
+		c.BaseURL = "https://api.intram.test"
+	}
+	if c.Currency == "" {
+		c.Currency = "XOF"
+	}
+	if c.FeeBasisPoints == 0 {
+		c.FeeBasisPoints = 200
+	}
+	if c.MinAmount == 0 {
+		c.MinAmount = 100
+	}
+	if c.MaxAmount == 0 {
+		c.MaxAmount = 2_000_000
+	}
+	if c.JournalSize == 0 {
+		c.JournalSize = 4096
+	}
+	switch {
+	case !isUpper(c.Currency, 3):
+		return c, fmt.Errorf("mockapi: Config.Currency: %q is not an ISO 4217 code", c.Currency)
+	case c.FeeBasisPoints < -1 || c.FeeBasisPoints > 10_000:
+		return c, fmt.Errorf("mockapi: Config.FeeBasisPoints: %d, want 0 to 10000, or -1 for no fee", c.FeeBasisPoints)
+	case c.MinAmount < 1 || c.MaxAmount < c.MinAmount || c.MaxAmount > maxUnits:
+		return c, fmt.Errorf("mockapi: Config.MinAmount and MaxAmount: %d and %d, want 1 ≤ MinAmount ≤ MaxAmount ≤ %d", c.MinAmount, c.MaxAmount, int64(maxUnits))
+	case c.JournalSize < 1:
+		return c, fmt.Errorf("mockapi: Config.JournalSize: %d, want at least 1", c.JournalSize)
+	}
+	c.FeeBasisPoints = max(c.FeeBasisPoints, 0)
+	return c, c.Worker.validate()
+}
+
+// Clock is the server's time.
+func (s *Server) Clock() *Clock { return s.clock }
+
+// Seed is what the server's randomness follows from.
+func (s *Server) Seed() uint64 { return s.entropy.seed }
+
+// Merchant is the first merchant.
+func (s *Server) Merchant() Merchant { return s.merchant }
+
+// BaseURL is where the server is reached, scheme and host.
+func (s *Server) BaseURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.baseURL
+}
+
+// Listen serves on a TCP address, such as "127.0.0.1:0", until Close, and sets BaseURL to it.
+func (s *Server) Listen(address string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.web != nil:
+		return errors.New("mockapi: the server listens already")
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("mockapi: listening: %w", err)
+	}
+	s.baseURL = "http://" + listener.Addr().String()
+	s.web = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	web := s.web
+	s.running.Go(func() { _ = web.Serve(listener) }) // ends with ErrServerClosed
+	return nil
+}
+
+// Close ends the server: its listener, its clock, its deliveries. Whoever waits for it wakes with ErrClosed.
+func (s *Server) Close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	web := s.web
+	s.notify()
+	s.mu.Unlock()
+	s.clock.close()
+	s.cancel()
+	if web != nil {
+		_ = web.Close()
+	}
+	s.running.Wait()
+}
+
+// ServeHTTP answers the API on both prefixes and the checkout pages.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, gatewayPath) {
+		s.serveGateway(w, r)
+		return
+	}
+	x := &exchange{
+		server: s, request: r, now: s.clock.Now(),
+		entry: &Request{
+			ID: s.entropy.id("req_", 16), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+			Header: r.Header, IdempotencyKey: r.Header.Get("Idempotency-Key"),
+		},
+	}
+	x.entry.Time, x.entry.ClientIP = x.now, s.clientIP(r)
+	rep, cut := x.answer()
+	x.finish(w, rep, cut)
+}
+
+// exchange is one call on its way through the server.
+type exchange struct {
+	server   *Server
+	request  *http.Request
+	entry    *Request
+	now      time.Time
+	endpoint string // the path after the prefix, escaped as it came
+	id       string // the one in the path
+	account  *account
+	body     []byte
+	document document
+
+	retryAfter string
+}
+
+// cutKind is how a connection ends without an answer.
+type cutKind int
+
+const (
+	noCut cutKind = iota
+	cutSilently
+	cutReset
+	cutRefused
+)
+
+// answer decides what a call gets, without writing it.
+func (x *exchange) answer() (reply, cutKind) {
+	r := x.request
+	endpoint, ok := endpointOf(r.URL.EscapedPath())
+	if !ok {
+		return proxied(http.StatusNotFound), noCut
+	}
+	x.endpoint = endpoint
+	route, id, allow := findRoute(r.Method, endpoint)
+	if route != nil {
+		x.entry.Endpoint, x.id = route.template, id
+	}
+	fault := x.fault()
+	if fault != nil {
+		switch fault.Kind {
+		case FaultRefuse:
+			return reply{}, cutRefused
+		case FaultReset:
+			return reply{}, cutReset
+		case FaultUnavailable:
+			return x.unavailable(fault), noCut
+		case FaultServerError:
+			if !fault.Executed {
+				return failure(fault.Status, fault.Code, "Internal server error"), noCut
+			}
+		}
+	}
+	switch {
+	case route != nil:
+	case allow != "":
+		return methodNotAllowed(allow), noCut
+	default:
+		return proxied(http.StatusNotFound), noCut
+	}
+	rep := x.execute(route)
+	switch {
+	case fault != nil && fault.Kind == FaultServerError:
+		return failure(fault.Status, fault.Code, "Internal server error"), noCut
+	case rep.lost || fault != nil && fault.Kind == FaultDropResponse:
+		return rep, cutSilently
+	}
+	return rep, noCut
+}
+
+// fault takes the scripted failures that hit this call: a latency passes here, any other is returned.
+func (x *exchange) fault() *Fault {
+	s := x.server
+	if s.faults.none() {
+		return nil
+	}
+	if f := s.faults.take(x.request.Method, x.endpoint, x.now, isLatency); f != nil {
+		x.entry.Fault = string(f.Kind)
+		_ = s.clock.Sleep(x.request.Context(), f.Delay) // a client that left meanwhile is noticed by the write
+		x.now = s.clock.Now()
+	}
+	f := s.faults.take(x.request.Method, x.endpoint, x.now, isNotLatency)
+	if f != nil {
+		x.entry.Fault = string(f.Kind)
+	}
+	return f
+}
+
+func (x *exchange) unavailable(f *Fault) reply {
+	if f.RetryAfter != "-" {
+		x.retryAfter = f.RetryAfter
+	}
+	return proxied(f.Status)
+}
+
+// execute makes the checks and runs the endpoint, once for each idempotency key.
+func (x *exchange) execute(route *route) (rep reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			rep = failure(http.StatusInternalServerError, "internal_error", "Internal server error")
+			rep.reason = fmt.Sprint("panic: ", p)
+		}
+	}()
+	if refused := x.authenticate(); refused != nil {
+		return *refused
+	}
+	if !route.keyed {
+		return route.handle(x)
+	}
+	return x.once(route)
+}
+
+// once runs an endpoint under the call's idempotency key (intram.md section 4). Everything answered after this
+// step is kept, refusals included; a crash keeps nothing.
+func (x *exchange) once(route *route) reply {
+	key := x.entry.IdempotencyKey
+	if key == "" {
+		return failure(http.StatusBadRequest, "missing_idempotency_key", "The Idempotency-Key header is required")
+	}
+	if !validIdempotencyKey(key) {
+		return failure(http.StatusBadRequest, "invalid_idempotency_key", "The Idempotency-Key must be 8 to 128 characters of A-Z, a-z, 0-9, _ and -")
+	}
+	keys := x.server.keys
+	id := idempotencyKey{scope: x.account.keys.Public, key: key}
+	mine, earlier, conflict, err := keys.claim(x.request.Context(), id, fingerprintOf(x.request.Method, x.endpoint, x.body), x.now)
+	switch {
+	case err != nil:
+		return reply{lost: true, reason: "the client left while its twin was executed"}
+	case conflict:
+		return failure(http.StatusConflict, "idempotency_conflict", "Idempotency-Key already used with a different request body")
+	case earlier != nil:
+		replay := *earlier
+		replay.replayed, replay.lost = true, false
+		return replay
+	}
+	var kept *reply
+	defer func() { keys.end(mine, kept) }()
+	rep := x.withBody(route)
+	if rep.status < http.StatusInternalServerError {
+		kept = &rep
+	}
+	return rep
+}
+
+// withBody reads the JSON of the body, the last of the checks.
+func (x *exchange) withBody(route *route) reply {
+	if !isJSON(x.request.Header.Get("Content-Type")) {
+		return invalidBody("the Content-Type is not application/json")
+	}
+	document, ok := parseDocument(x.body)
+	if !ok {
+		return invalidBody("not a JSON object")
+	}
+	x.document = document
+	return route.handle(x)
+}
+
+func isJSON(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "application/json")
+}
+
+// finish journals the call, then writes the answer or cuts the connection.
+func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
+	e := x.entry
+	e.Code, e.Reason, e.Replayed = rep.code, rep.reason, rep.replayed
+	if cut == noCut {
+		e.Status, e.Response = rep.status, rep.body
+	} else {
+		e.Lost = true
+	}
+	x.server.requests.add(e)
+	if cut != noCut {
+		cutConnection(w, cut)
+		return
+	}
+	h := w.Header()
+	h["Date"] = x.server.dateValue(x.now)
+	h["X-Request-Id"] = []string{e.ID}
+	switch {
+	case rep.html:
+		h["Content-Type"] = []string{"text/html"}
+	default:
+		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+	}
+	if rep.replayed {
+		h["Idempotent-Replay"] = []string{"true"}
+	}
+	if rep.allow != "" {
+		h["Allow"] = []string{rep.allow}
+	}
+	if x.retryAfter != "" {
+		h["Retry-After"] = []string{x.retryAfter}
+	}
+	w.WriteHeader(rep.status)
+	if x.request.Method != http.MethodHead {
+		_, _ = w.Write(rep.body) // the client may be gone
+	}
+}
+
+// cutConnection ends the connection without an answer. The in-process transport says how by itself; a real
+// connection is closed, with a reset where the request was never to be read.
+func cutConnection(w http.ResponseWriter, cut cutKind) {
+	if c, ok := w.(interface{ cut(cutKind) }); ok {
+		c.cut(cut)
+		return
+	}
+	if cut != cutSilently {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // a reset, not an orderly end
+			}
+			_ = conn.Close()
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// dateHeader is the Date of answers, formatted once a second.
+type dateHeader struct {
+	second int64
+	value  []string
+}
+
+// dateValue is the server's own time as a Date header: a client that is off measures itself against it.
+func (s *Server) dateValue(now time.Time) []string {
+	d := s.dateHeader.Load()
+	if d == nil || d.second != now.Unix() {
+		d = &dateHeader{now.Unix(), []string{now.UTC().Format(http.TimeFormat)}}
+		s.dateHeader.Store(d)
+	}
+	return d.value
+}
+
+// notify wakes whoever waits for a change. The caller holds the lock.
+func (s *Server) notify() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// changes returns a channel that is closed at the next change. The caller holds the lock.
+func (s *Server) changes() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}

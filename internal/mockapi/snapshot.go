@@ -1,0 +1,62 @@
+package mockapi
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Snapshot is a server's state at a moment: money, objects, subscriptions, deliveries, idempotency keys, scripted
+// faults, what is scheduled, and the randomness to come. Merchants and their settings are not part of it, nor is the
+// journal of requests.
+type Snapshot struct {
+	server *Server
+	state  state
+	worker WorkerMode
+	keys   []*execution
+	faults []activeFault
+	now    time.Time
+	tasks  []task
+	random rand.PCG
+}
+
+// Snapshot waits until no delivery is under way and keeps the state.
+func (s *Server) Snapshot() *Snapshot {
+	s.waitIdle(nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap := &Snapshot{server: s, state: s.state.clone(), worker: s.worker, keys: s.keys.keep(), random: s.entropy.state()}
+	snap.now, snap.tasks = s.clock.keep()
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	snap.faults = slices.Clone(s.faults.active)
+	return snap
+}
+
+// Restore goes back to a snapshot of this server, any number of times. A frozen clock goes back too; a running one
+// does not, and what the snapshot had scheduled for a time that has passed runs at once.
+func (s *Server) Restore(snap *Snapshot) error {
+	if snap == nil || snap.server != s {
+		return errors.New("mockapi: Restore: the snapshot is not one of this server")
+	}
+	s.waitIdle(nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := s.state.books
+	s.state = snap.state.clone()
+	for a := range opened {
+		if s.state.books[a] == nil {
+			s.state.books[a] = &book{} // a merchant added since: known, with nothing
+		}
+	}
+	s.worker = snap.worker
+	s.keys.restore(snap.keys)
+	s.entropy.restore(snap.random)
+	s.clock.restore(snap.now, snap.tasks)
+	s.faults.mu.Lock()
+	s.faults.active = slices.Clone(snap.faults)
+	s.faults.mu.Unlock()
+	s.notify()
+	return nil
+}

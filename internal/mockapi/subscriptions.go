@@ -1,0 +1,113 @@
+package mockapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// subscription is where an account wants its events. It never changes.
+type subscription struct {
+	id, url, event string
+	key            *signingKey
+	created        time.Time
+}
+
+// matches: an event by name, a family, or everything.
+func (sub *subscription) matches(kind string) bool {
+	if sub.event == "*" || sub.event == "all" || sub.event == kind {
+		return true
+	}
+	family, ok := strings.CutSuffix(sub.event, "*")
+	return ok && strings.HasPrefix(kind, family)
+}
+
+// appendJSON writes a subscription; its secret is shown once, when it is made.
+func (sub *subscription) appendJSON(b []byte, withSecret bool) []byte {
+	b = append(b, '{')
+	b = appendStringField(b, "subscription_id", sub.id)
+	b = appendStringField(b, "url", sub.url)
+	b = appendStringField(b, "event", sub.event)
+	if withSecret {
+		b = appendStringField(b, "secret", sub.key.secret)
+	}
+	b = appendTimeField(b, "date", sub.created)
+	return append(b, '}')
+}
+
+func (x *exchange) createSubscription() reply {
+	s := x.server
+	request, refused := validateSubscription(x.document, s.strictURLs)
+	if refused != nil {
+		return *refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := &subscription{
+		id: s.entropy.id("whs_", 12), url: request.url, event: request.event,
+		key: newSigningKey(s.entropy.id("whsec_", 32)), created: s.date(),
+	}
+	b := s.state.books[x.account]
+	b.subscriptions = append(b.subscriptions, sub)
+	return success(http.StatusCreated, sub.appendJSON(nil, true), "Webhook created. Store the secret now — it will not be shown again.")
+}
+
+func (x *exchange) listSubscriptions() reply {
+	s := x.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := []byte{'['}
+	for i, sub := range s.state.books[x.account].subscriptions {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = sub.appendJSON(b, false)
+	}
+	return success(http.StatusOK, append(b, ']'), "")
+}
+
+// deleteSubscription ends a subscription. Deliveries under way go on.
+func (x *exchange) deleteSubscription() reply {
+	s := x.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.state.books[x.account]
+	i := b.subscriptionIndex(x.id)
+	if i < 0 {
+		return subscriptionNotFound()
+	}
+	b.subscriptions = slices.Delete(b.subscriptions, i, i+1)
+	return success(http.StatusOK, nil, "Webhook deleted")
+}
+
+// testSubscription sends test.ping to one subscription, whatever it subscribed to.
+func (x *exchange) testSubscription() reply {
+	s := x.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.state.books[x.account]
+	i := b.subscriptionIndex(x.id)
+	if i < 0 {
+		return subscriptionNotFound()
+	}
+	now := s.date()
+	data := appendTimeField([]byte(`{"test":true`), "sent_at", now)
+	e := &event{
+		account: x.account, kind: pingEvent, operation: pingOperation, occurred: now,
+		about: []string{pingOperation, x.id}, body: eventBody(pingEvent, pingOperation, now, append(data, '}')),
+	}
+	s.state.events = append(s.state.events, e)
+	s.deliver(b.subscriptions[i], e)
+	s.notify()
+	return success(http.StatusAccepted, nil, "Test delivery enqueued")
+}
+
+func (b *book) subscriptionIndex(id string) int {
+	return slices.IndexFunc(b.subscriptions, func(sub *subscription) bool { return sub.id == id })
+}
+
+// subscriptionNotFound: the docs name no code for an unknown subscription. This one is ours.
+func subscriptionNotFound() reply {
+	return failure(http.StatusNotFound, "webhook_not_found", "Webhook not found")
+}

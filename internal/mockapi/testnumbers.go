@@ -1,0 +1,58 @@
+package mockapi
+
+import (
+	"strings"
+	"time"
+)
+
+const (
+	// lateAnswer is how long outcomes 08 and 09 take, and how long a card or bank payment stays pending.
+	lateAnswer = 30 * time.Second
+	// unanswered is the longest a customer's confirmation takes (intram.md section 7): then outcome 06 ends.
+	unanswered = 6 * time.Minute
+)
+
+// script is what a test number makes happen (fake.md, "Test numbers").
+type script struct {
+	fails     *operationFailure // what the provider answers instead of success
+	before    bool              // it fails before any money moves
+	delay     time.Duration     // how long the provider takes
+	expires   bool              // nobody answers, and it ends after 6 minutes
+	stuck     bool              // it never ends
+	silent    bool              // its event is never sent
+	twice     bool              // its event is delivered twice
+	reordered bool              // its events come out of order
+	lost      bool              // it is executed, and the response is lost
+}
+
+// scripts is the table, by the number's last two digits.
+var scripts = [...]script{
+	0:  {},
+	1:  {fails: failureOf("provider_error")},
+	2:  {fails: failureOf("insufficient_balance"), before: true},
+	3:  {fails: rejection("101", "Declined by the payer")},
+	4:  {fails: rejection("102", "Subscriber not found")},
+	5:  {fails: rejection("103", "Limit reached")},
+	6:  {fails: failureOf("provider_unavailable"), delay: unanswered, expires: true},
+	7:  {stuck: true},
+	8:  {delay: lateAnswer},
+	9:  {fails: failureOf("provider_error"), delay: lateAnswer},
+	10: {silent: true},
+	11: {twice: true},
+	12: {reordered: true},
+	13: {lost: true},
+}
+
+// scriptOf finds the outcome a number stands for. Only the sandbox knows test numbers; a number that is not
+// one succeeds.
+func scriptOf(environment, number string) script {
+	n := len(number)
+	if environment != sandbox || n < 6 || !strings.HasPrefix(number[n-6:], "0000") || !isDigits(number[n-2:]) {
+		return script{}
+	}
+	code := int(number[n-2]-'0')*10 + int(number[n-1]-'0')
+	if code >= len(scripts) {
+		return script{}
+	}
+	return scripts[code]
+}

@@ -1,0 +1,439 @@
+package mockapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The rules of intram.md section 7, written from the document. Every mistake of a request is reported, under
+// the path the docs give the field.
+
+// mistakes collects details[].
+type mistakes []detail
+
+func (m *mistakes) add(path, format string, args ...any) {
+	*m = append(*m, detail{path, path + " " + fmt.Sprintf(format, args...)})
+}
+
+// text reads an optional string of at most limit characters (0: no limit).
+func (m *mistakes) text(d document, path string, limit int) string {
+	if !d.given() {
+		return ""
+	}
+	if d.kind() != kindString {
+		m.add(path, "must be a string")
+		return ""
+	}
+	s := d.text()
+	if limit > 0 && utf8.RuneCountInString(s) > limit {
+		m.add(path, "must be at most %d characters", limit)
+	}
+	return s
+}
+
+// required reads a string that must be there.
+func (m *mistakes) required(d document, path string) string {
+	if !d.given() || d.kind() == kindString && d.text() == "" {
+		m.add(path, "is required")
+		return ""
+	}
+	return m.text(d, path, 0)
+}
+
+// object reads an optional object and keeps its JSON.
+func (m *mistakes) object(d document, path string) document {
+	if !d.given() {
+		return nil
+	}
+	if d.kind() != kindObject {
+		m.add(path, "must be an object")
+		return nil
+	}
+	return document(d.compact())
+}
+
+// amount reads a number of whole units above zero.
+func (m *mistakes) amount(d document, path string) amount {
+	if !d.given() {
+		m.add(path, "is required")
+		return amount{}
+	}
+	if d.kind() != kindNumber {
+		m.add(path, "must be a number")
+		return amount{}
+	}
+	a := d.number()
+	switch {
+	case !a.positive():
+		m.add(path, "must be > 0")
+	case !a.whole:
+		m.add(path, "must be a whole number of units")
+	}
+	return a
+}
+
+// currency reads an optional ISO 4217 code.
+func (m *mistakes) currency(d document, path string) string {
+	s := m.text(d, path, 0)
+	if d.kind() == kindString && !isUpper(s, 3) {
+		m.add(path, "must be an ISO 4217 code (3 upper-case letters)")
+	}
+	return s
+}
+
+func (m *mistakes) country(d document, path string) string {
+	s := m.text(d, path, 0)
+	if d.kind() == kindString && !isUpper(s, 2) {
+		m.add(path, "must be an ISO 3166 country code (2 upper-case letters)")
+	}
+	return s
+}
+
+func (m *mistakes) msisdn(path, s string) {
+	if len(s) < 8 || len(s) > 15 || !isDigits(s) || s[0] == '0' {
+		m.add(path, "must be an international number: 8 to 15 digits, country code first, no +")
+	}
+}
+
+// webURL reads an optional http or https URL.
+func (m *mistakes) webURL(d document, path string) string {
+	s := m.text(d, path, 2048)
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		m.add(path, "must be an absolute http or https URL")
+	}
+	return s
+}
+
+// payoutRequest is a payout's body once it has passed.
+type payoutRequest struct {
+	amount       int64
+	currency     string
+	bank         bool
+	providerCode string
+	msisdn       string
+	account      string
+	reference    string
+}
+
+func validatePayout(d document, s *Server) (payoutRequest, *reply) {
+	var m mistakes
+	var p payoutRequest
+	units := m.amount(d.field("amount"), "amount")
+	if units.whole && !units.fits {
+		m.add("amount", "is too large")
+	}
+	p.amount = units.units
+	p.currency = m.currency(d.field("currency"), "currency")
+	m.destination(d.field("destination"), &p)
+	p.reference = m.text(d.field("reference"), "reference", 100)
+	m.text(d.field("note"), "note", 500)
+	m.object(d.field("metadata"), "metadata")
+	if len(m) > 0 {
+		return p, refusal("Invalid payout request", m)
+	}
+	if p.currency == "" {
+		p.currency = s.currency
+	}
+	return p, s.knownCurrency(p.currency)
+}
+
+func (m *mistakes) destination(d document, p *payoutRequest) {
+	if !d.given() {
+		m.add("destination", "is required")
+		return
+	}
+	if d.kind() != kindObject {
+		m.add("destination", "must be an object")
+		return
+	}
+	switch kind := m.required(d.field("type"), "destination.type"); kind {
+	case "":
+	case "mobile_money":
+		m.country(d.field("country_code"), "destination.country_code")
+		p.providerCode = m.text(d.field("provider_code"), "destination.provider_code", 0)
+		// Without a provider_code the payout is accepted and fails in the worker (intram.md section 7).
+		if p.providerCode != "" && mobileMethod(p.providerCode) == nil {
+			m.add("destination.provider_code", "must be one of %s", strings.Join(mobileCodes(), ", "))
+		}
+		if p.msisdn = m.required(d.field("msisdn"), "destination.msisdn"); p.msisdn != "" {
+			m.msisdn("destination.msisdn", p.msisdn)
+		}
+	case "bank_account":
+		p.bank = true
+		p.account = m.required(d.field("account_number"), "destination.account_number")
+		swift := m.text(d.field("swift"), "destination.swift", 0)
+		if swift != "" && (len(swift) != 8 && len(swift) != 11 || !isAlphanumeric(swift)) {
+			m.add("destination.swift", "must be a BIC: 8 or 11 letters and digits")
+		}
+	default:
+		m.add("destination.type", "must be mobile_money or bank_account")
+	}
+	m.text(d.field("account_name"), "destination.account_name", 0)
+	m.text(d.field("account_surname"), "destination.account_surname", 0)
+}
+
+// paymentRequest is a payment request's body once it has passed.
+type paymentRequest struct {
+	amount      int64
+	currency    string
+	description string
+	email       string
+	name        string
+	phone       string
+	methodCode  string
+	msisdn      string
+	successURL  string
+	cancelURL   string
+	webhookData document
+}
+
+func validatePaymentRequest(d document, s *Server) (paymentRequest, *reply) {
+	var m mistakes
+	var p paymentRequest
+	invoice := d.field("invoice")
+	if !invoice.given() {
+		r := failure(http.StatusBadRequest, "missing_invoice", "The payment request has no invoice")
+		return p, &r
+	}
+	if invoice.kind() != kindObject {
+		m.add("invoice", "must be an object")
+		return p, refusal("Invalid payment request", m)
+	}
+	units := m.amount(invoice.field("amount"), "invoice.amount")
+	p.amount = units.units
+	if !invoice.field("currency").given() {
+		m.add("invoice.currency", "is required")
+	}
+	p.currency = m.currency(invoice.field("currency"), "invoice.currency")
+	p.description = m.text(invoice.field("description"), "invoice.description", 500)
+	if customer := invoice.field("customer"); !customer.given() {
+		m.add("invoice.customer", "is required")
+	} else if customer = m.object(customer, "invoice.customer"); customer != nil {
+		p.email = m.text(customer.field("email"), "invoice.customer.email", 0)
+		first := m.text(customer.field("first_name"), "invoice.customer.first_name", 0)
+		last := m.text(customer.field("last_name"), "invoice.customer.last_name", 0)
+		p.name = strings.TrimSpace(first + " " + last)
+		p.phone = m.text(customer.field("phone"), "invoice.customer.phone", 0)
+	}
+	if method := m.object(d.field("payment_method"), "payment_method"); method != nil {
+		p.methodCode = m.text(method.field("code"), "payment_method.code", 0)
+		m.country(method.field("country_code"), "payment_method.country_code")
+		if p.msisdn = m.text(method.field("msisdn"), "payment_method.msisdn", 0); p.msisdn != "" {
+			m.msisdn("payment_method.msisdn", p.msisdn)
+		}
+	}
+	if urls := m.object(d.field("return_urls"), "return_urls"); urls != nil {
+		p.successURL = m.webURL(urls.field("success"), "return_urls.success")
+		p.cancelURL = m.webURL(urls.field("cancel"), "return_urls.cancel")
+	}
+	p.webhookData = m.object(d.field("webhook_data"), "webhook_data")
+	if len(m) > 0 {
+		return p, refusal("Invalid payment request", m)
+	}
+	if r := s.knownCurrency(p.currency); r != nil {
+		return p, r
+	}
+	return p, s.withinLimits(units)
+}
+
+// refundRequest is a refund's body once it has passed. A zero amount means all of it.
+type refundRequest struct {
+	reference string
+	amount    int64
+	reason    string
+}
+
+func validateRefund(d document) (refundRequest, *reply) {
+	var m mistakes
+	var p refundRequest
+	p.reference = m.required(d.field("transaction_reference"), "transaction_reference")
+	if field := d.field("amount"); field.given() {
+		units := m.amount(field, "amount")
+		if units.whole && !units.fits {
+			m.add("amount", "is too large")
+		}
+		p.amount = units.units
+	}
+	p.reason = m.text(d.field("reason"), "reason", 500)
+	m.object(d.field("metadata"), "metadata")
+	if len(m) > 0 {
+		return p, refusal("Invalid refund request", m)
+	}
+	return p, nil
+}
+
+// subscriptionRequest is a webhook subscription's body once it has passed.
+type subscriptionRequest struct{ url, event string }
+
+func validateSubscription(d document, strict bool) (subscriptionRequest, *reply) {
+	var m mistakes
+	var p subscriptionRequest
+	if p.url = m.required(d.field("url"), "url"); p.url != "" && !isWebhookURL(p.url, strict) {
+		m.add("url", "must be an https:// URL")
+	}
+	if p.event = m.required(d.field("event"), "event"); p.event != "" && !isEventPattern(p.event) {
+		m.add("event", "must be an event such as payout.completed, a family such as payout.*, * or all")
+	}
+	if len(m) > 0 {
+		return p, refusal("Invalid webhook request", m)
+	}
+	return p, nil
+}
+
+// isWebhookURL: https only; unless strict, http on a loopback host too, for receivers under test.
+func isWebhookURL(s string, strict bool) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
+	}
+	if u.Scheme == "https" {
+		return true
+	}
+	return !strict && u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// listQuery is what a list asks for.
+type listQuery struct {
+	limit  int
+	status string
+	kind   string
+	before time.Time // zero: from the newest
+}
+
+// validateList reads the query of a list; words are the status and type words the list knows.
+func validateList(rawQuery string, statuses, kinds []string) (listQuery, *reply) {
+	q := listQuery{limit: 20}
+	var m mistakes
+	values, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		m.add("query", "is malformed")
+		return q, refusal("Invalid query", m)
+	}
+	if values.Has("limit") {
+		n, err := strconv.Atoi(values.Get("limit"))
+		if err != nil || n < 1 || n > 100 {
+			m.add("limit", "must be a number from 1 to 100")
+		}
+		q.limit = n
+	}
+	q.status = m.word(values, "status", statuses)
+	q.kind = m.word(values, "type", kinds)
+	if values.Has("before") {
+		before, ok := parseCursor(values.Get("before"))
+		if !ok {
+			m.add("before", "must be an ISO 8601 date")
+		}
+		q.before = before
+	}
+	if len(m) > 0 {
+		return q, refusal("Invalid query", m)
+	}
+	return q, nil
+}
+
+func (m *mistakes) word(values url.Values, name string, words []string) string {
+	if !values.Has(name) {
+		return ""
+	}
+	s := values.Get(name)
+	for _, w := range words {
+		if s == w {
+			return s
+		}
+	}
+	m.add(name, "must be one of %s", strings.Join(words, ", "))
+	return ""
+}
+
+// knownCurrency refuses a well-formed code the API does not handle.
+func (s *Server) knownCurrency(code string) *reply {
+	if code == s.currency {
+		return nil
+	}
+	r := failure(http.StatusBadRequest, "unknown_currency", "Unknown currency: "+code)
+	return &r
+}
+
+// withinLimits refuses an invoice outside the currency's limits.
+func (s *Server) withinLimits(a amount) *reply {
+	var r reply
+	switch {
+	case !a.fits || a.units > s.maxAmount:
+		r = failure(http.StatusBadRequest, "amount_too_large", fmt.Sprintf("The amount must be at most %d %s", s.maxAmount, s.currency))
+	case a.units < s.minAmount:
+		r = failure(http.StatusBadRequest, "amount_too_small", fmt.Sprintf("The amount must be at least %d %s", s.minAmount, s.currency))
+	default:
+		return nil
+	}
+	return &r
+}
+
+func refusal(message string, m mistakes) *reply {
+	r := failure(http.StatusBadRequest, "validation_error", message, m...)
+	paths := make([]string, len(m))
+	for i, d := range m {
+		paths[i] = d.path
+	}
+	r.reason = strings.Join(paths, ", ")
+	return &r
+}
+
+// validIdempotencyKey: 8 to 128 of [A-Za-z0-9_-] (intram.md section 2).
+func validIdempotencyKey(key string) bool {
+	if len(key) < 8 || len(key) > 128 {
+		return false
+	}
+	for i := range len(key) {
+		c := key[i]
+		if !isLetterOrDigit(c) && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func isUpper(s string, n int) bool {
+	for i := range len(s) {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return len(s) == n
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAlphanumeric(s string) bool {
+	for i := range len(s) {
+		if !isLetterOrDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isLetterOrDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
