@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/intram/intram-go/internal/transport"
@@ -128,7 +129,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		}
 		call.IdempotencyKey = cfg.idempotencyKey
 	}
-	if fields := append(r.invalid.fields, cfg.invalid.fields...); len(fields) > 0 {
+	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {
 		return nil, refuse(fields, nil)
 	}
 	if r.params != nil {

@@ -71,7 +71,7 @@ const (
 	CodeClientNotEnoughCash           ErrorCode = "client_not_enough_cash"           // 403, or as a session's failure
 	CodeTransactionOTPRequired        ErrorCode = "transaction_otp_required"         // 403
 	CodeTransactionGreaterThanZero    ErrorCode = "transaction_greater_than_zero"    // 403
-	CodeAPITokenNotFound              ErrorCode = "api_token_not_found"              // 404
+	CodeAPITokenNotFound              ErrorCode = "api_token_not_found"              //nolint:gosec // 404; a word, not a token
 	CodeWalletNotFound                ErrorCode = "wallet_not_found"                 // 404
 	CodeClientNotFound                ErrorCode = "client_not_found"                 // 404
 	CodeCountryNotFound               ErrorCode = "country_not_found"                // 404
@@ -110,16 +110,13 @@ func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return ""
 	}
-	var wait *WaitError
-	if errors.As(err, &wait) {
+	if _, ok := errors.AsType[*WaitError](err); ok {
 		return OutcomeUnknown
 	}
-	var operation *OperationError
-	if errors.As(err, &operation) {
+	if _, ok := errors.AsType[*OperationError](err); ok {
 		return OutcomeRejected
 	}
-	var call *Error
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*Error](err); ok {
 		return call.Outcome
 	}
 	return OutcomeUnknown
@@ -338,13 +335,13 @@ func (e *WaitError) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
 // Unwrap returns why the wait ended.
 func (e *WaitError) Unwrap() error { return e.Err }
 
-// errMaxWait is why a wait ended that had as long as it asked for.
-type errMaxWait struct{ after time.Duration }
+// maxWaitError is why a wait ended that had as long as it asked for.
+type maxWaitError struct{ after time.Duration }
 
-func (e errMaxWait) Error() string {
+func (e maxWaitError) Error() string {
 	return fmt.Sprintf("the maximum wait of %v has passed", e.after)
 }
-func (e errMaxWait) Unwrap() error { return context.DeadlineExceeded }
+func (e maxWaitError) Unwrap() error { return context.DeadlineExceeded }
 
 // ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
 // refund's id given to Payouts.Wait, or a result that the SDK cannot read. Operations.Get shows it whole.
@@ -352,9 +349,7 @@ var ErrUnexpectedResult = errors.New("intram: the operation succeeded with anoth
 
 // scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked.
 func scrubID(id string) string {
-	if len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool {
-		return r > 126 || !isAlphanumeric(byte(r)) && !strings.ContainsRune("_-.:", r)
-	}) {
+	if len(id) > 64 || !allOf(id, func(c byte) bool { return isAlphanumeric(c) || strings.IndexByte("_-.:", c) >= 0 }) {
 		return "[malformed id]"
 	}
 	return id

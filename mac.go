@@ -27,7 +27,7 @@ func newMACPool(key string) *macPool {
 }
 
 func (p *macPool) get() *macState {
-	s := p.states.Get().(*macState)
+	s, _ := p.states.Get().(*macState) // New makes nothing else
 	s.hash.Reset()
 	s.buf = s.buf[:0]
 	return s

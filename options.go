@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,7 +51,7 @@ type clientConfig struct {
 func defaultConfig() *clientConfig {
 	return &clientConfig{
 		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
-		clock: systemClock{}, rand: rand.Float64, userAgent: userAgent(),
+		clock: systemClock{}, rand: randomJitter, userAgent: userAgent(),
 	}
 }
 

@@ -56,9 +56,9 @@ func (s *signer) sign(at time.Time, method, endpoint, query string, body []byte)
 	b = append(b, '\n')
 	state.hash.Write(b)
 	state.hash.Write(body)
-	out := append(b[:stamp], signatureScheme...)
-	out = hex.AppendEncode(out, state.finish())
-	state.buf = out
-	both := string(out)
+	b = append(b[:stamp], signatureScheme...)
+	b = hex.AppendEncode(b, state.finish())
+	state.buf = b
+	both := string(b)
 	return both[:stamp], both[stamp:]
 }

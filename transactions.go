@@ -138,7 +138,7 @@ func (s *TransactionsService) Get(ctx context.Context, reference string, opts ..
 // Errors: [*WaitError] when the wait ended first. Docs: Merchant API, Payment requests.
 func (s *TransactionsService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Transaction, error) {
 	var last *Transaction
-	err := wait(ctx, s.client, defaultWait(defaultPaymentWait), opts, func(cfg *waitConfig, callOpts []CallOption) (bool, error) {
+	err := wait(ctx, s.client, defaultWait(defaultPaymentWait), opts, func(_ *waitConfig, callOpts []CallOption) (bool, error) {
 		t, err := s.Get(ctx, reference, callOpts...)
 		if err != nil {
 			return false, err

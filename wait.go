@@ -93,7 +93,7 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 }
 
 // wait polls until the look-up says that it is done. The error is the look-up's when it refuses for good, the context's, or
-// errMaxWait.
+// maxWaitError.
 func wait(ctx context.Context, c *Client, cfg waitConfig, opts []WaitOption,
 	poll func(*waitConfig, []CallOption) (done bool, err error),
 ) error {
@@ -119,14 +119,14 @@ func wait(ctx context.Context, c *Client, cfg waitConfig, opts []WaitOption,
 		if err != nil && !transient(err) {
 			return err
 		}
-		pause := cfg.jitter(interval, c.rand())
+		pause := cfg.jitter(interval, c.rand)
 		if resp.RetryAfter > 0 {
 			pause = min(resp.RetryAfter, longestPause)
 		}
 		if cfg.maxWait > 0 {
 			left := deadline.Sub(c.clock.Now())
 			if left <= 0 {
-				return errMaxWait{cfg.maxWait}
+				return maxWaitError{cfg.maxWait}
 			}
 			pause = min(pause, left)
 		}
@@ -152,8 +152,8 @@ func (cfg *waitConfig) check() error {
 }
 
 // jitter spreads waits that began together, within the bounds that were asked for.
-func (cfg *waitConfig) jitter(interval time.Duration, draw float64) time.Duration {
-	spread := time.Duration(float64(interval) * (0.75 + draw/2))
+func (cfg *waitConfig) jitter(interval time.Duration, draw func() float64) time.Duration {
+	spread := time.Duration(float64(interval) * (0.75 + draw()/2))
 	return min(max(spread, cfg.pollMin), cfg.pollMax)
 }
 

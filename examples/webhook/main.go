@@ -10,7 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -24,12 +24,15 @@ func main() {
 	flag.Parse()
 	verifier, err := intram.NewWebhookVerifier(strings.Split(os.Getenv("INTRAM_WEBHOOK_SECRET"), ",")...)
 	if err != nil {
-		log.Fatal("INTRAM_WEBHOOK_SECRET: ", err)
+		slog.Error("INTRAM_WEBHOOK_SECRET", slog.Any("error", err))
+		os.Exit(1)
 	}
-	http.HandleFunc("POST /intram/webhook", receive(verifier))
-	server := &http.Server{Addr: *listen, ReadHeaderTimeout: 5 * time.Second}
-	log.Printf("listening on http://%s/intram/webhook", *listen)
-	log.Fatal(server.ListenAndServe())
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /intram/webhook", receive(verifier))
+	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	slog.Info("listening", slog.String("url", "http://"+*listen+"/intram/webhook"))
+	slog.Error("stopped", slog.Any("error", server.ListenAndServe()))
+	os.Exit(1)
 }
 
 func receive(verifier *intram.WebhookVerifier) http.HandlerFunc {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -41,7 +42,11 @@ type record struct {
 
 type recordKey struct{}
 
-func recordOf(ctx context.Context) *record { return ctx.Value(recordKey{}).(*record) }
+// recordOf finds the record that Do put into the context of every request it makes.
+func recordOf(ctx context.Context) *record {
+	rec, _ := ctx.Value(recordKey{}).(*record)
+	return rec
+}
 
 func (r *record) result() Result {
 	return Result{
@@ -107,9 +112,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (a *attempter) header(call *Call, at time.Time) http.Header {
 	h := make(http.Header, 8+len(call.Header))
-	for k, v := range call.Header {
-		h[k] = v
-	}
+	maps.Copy(h, call.Header)
 	h["Accept"] = acceptJSON
 	h["User-Agent"] = []string{a.cfg.UserAgent}
 	if call.Body != nil {
@@ -169,8 +172,7 @@ func (e *attemptTimeoutError) Temporary() bool { return true }
 
 // unwrapURLError drops the wrapping that repeats the URL, which holds ids.
 func unwrapURLError(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		return ue.Err
 	}
 	return err

@@ -91,13 +91,13 @@ func parseRetryAfter(values []string, now time.Time) retryAfter {
 
 // seconds reads decimal digits, and stops at the longest wait instead of overflowing.
 func seconds(digits string) time.Duration {
-	const limit = longestWait / time.Second
-	var n time.Duration
+	const limit = int64(longestWait / time.Second)
+	var n int64
 	for _, d := range digits {
-		n = n*10 + time.Duration(d-'0')
+		n = n*10 + int64(d-'0')
 		if n > limit {
 			return longestWait
 		}
 	}
-	return n * time.Second
+	return time.Duration(n) * time.Second
 }

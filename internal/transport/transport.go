@@ -22,7 +22,9 @@ import (
 
 // Clock is the time as the transport sees it; intram.Clock satisfies it.
 type Clock interface {
+	// Now is the current time.
 	Now() time.Time
+	// Sleep waits for d, or until ctx ends, and then returns its error.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
