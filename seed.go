@@ -3,4 +3,4 @@ package intram
 import "math/rand/v2"
 
 // randomJitter draws from [0, 1). It is the SDK's only randomness besides the UUIDs of keys and references.
-var randomJitter func() float64 = rand.Float64
+var randomJitter = rand.Float64

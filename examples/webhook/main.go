@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -24,14 +23,14 @@ func main() {
 	flag.Parse()
 	verifier, err := intram.NewWebhookVerifier(strings.Split(os.Getenv("INTRAM_WEBHOOK_SECRET"), ",")...)
 	if err != nil {
-		slog.Error("INTRAM_WEBHOOK_SECRET", slog.Any("error", err))
+		fmt.Fprintln(os.Stderr, "INTRAM_WEBHOOK_SECRET:", err)
 		os.Exit(1)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /intram/webhook", receive(verifier))
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	slog.Info("listening", slog.String("url", "http://"+*listen+"/intram/webhook"))
-	slog.Error("stopped", slog.Any("error", server.ListenAndServe()))
+	fmt.Printf("listening on http://%s/intram/webhook\n", *listen)
+	fmt.Fprintln(os.Stderr, server.ListenAndServe())
 	os.Exit(1)
 }
 
