@@ -1,0 +1,170 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// start is when the tests' clock begins.
+var start = time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+
+// stepClock is a clock that moves only when it is slept on, and remembers for how long.
+type stepClock struct {
+	mu     sync.Mutex
+	now    time.Time
+	sleeps []time.Duration
+	// onSleep, when set, runs at the start of each sleep.
+	onSleep func()
+}
+
+func (c *stepClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.onSleep != nil {
+		c.onSleep()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.advance(d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sleeps = append(c.sleeps, d)
+	return nil
+}
+
+func (c *stepClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// sentRequest is what one attempt put on the wire.
+type sentRequest struct {
+	method, url string
+	header      http.Header
+	body        string
+}
+
+// step is what happens to one attempt.
+type step func(*http.Request) (*http.Response, error)
+
+// script is a RoundTripper that plays its steps, one an attempt, and fails the test on an attempt too many.
+type script struct {
+	t     *testing.T
+	mu    sync.Mutex
+	steps []step
+	sent  []sentRequest
+}
+
+func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		body, _ = io.ReadAll(req.Body)
+		req.Body.Close()
+	}
+	s.mu.Lock()
+	s.sent = append(s.sent, sentRequest{req.Method, req.URL.String(), req.Header.Clone(), string(body)})
+	if len(s.steps) == 0 {
+		s.mu.Unlock()
+		s.t.Errorf("attempt %d was not expected", len(s.sent))
+		return nil, errors.New("the script is over")
+	}
+	next := s.steps[0]
+	s.steps = s.steps[1:]
+	s.mu.Unlock()
+	return next(req)
+}
+
+// answer is a whole answer. Headers come in pairs; a name may come twice.
+func answer(status int, body string, headers ...string) step {
+	return func(req *http.Request) (*http.Response, error) {
+		h := http.Header{}
+		for i := 0; i < len(headers); i += 2 {
+			h.Add(headers[i], headers[i+1])
+		}
+		return &http.Response{
+			StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+		}, nil
+	}
+}
+
+// lost is an attempt that went out, and was not answered.
+func lost(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") }
+
+// refused is an attempt that never had a connection.
+func refused(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+}
+
+// truncated is an answer whose body ends too early.
+func truncated(status int) step {
+	return func(req *http.Request) (*http.Response, error) {
+		body := io.MultiReader(strings.NewReader(`{"error":fal`), errReader{io.ErrUnexpectedEOF})
+		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(body), ContentLength: 500, Request: req}, nil
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// rig is a client whose every part a test holds.
+type rig struct {
+	*Client
+	script *script
+	clock  *stepClock
+}
+
+func newRig(t *testing.T, steps ...step) *rig {
+	t.Helper()
+	r := &rig{script: &script{t: t, steps: steps}, clock: &stepClock{now: start}}
+	r.Client = New(config(t, r.script, r.clock))
+	return r
+}
+
+func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
+	t.Helper()
+	base, err := url.Parse("https://api.example.test/v1")
+	require.NoError(t, err)
+	return Config{
+		BaseURL: base, HTTP: rt, KeyHeader: "Idempotency-Key", UserAgent: "test/1", Clock: clock,
+		Rand: draw(50), Timeout: 10 * time.Second, MaxAttempts: 4,
+		Authorize: func(h http.Header, at time.Time, call *Call) {
+			h["X-Timestamp"] = []string{at.Format(time.RFC3339Nano)}
+			h["X-Signature"] = []string{"signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)}
+		},
+	}
+}
+
+// draw is a source of jitter that always draws the same percentage.
+func draw(percent int) func() float64 { //nolint:forbidigo // the jitter is no money
+	return func() float64 { return float64(percent) / 100 } //nolint:forbidigo // the jitter is no money
+}
+
+// payout is a call that moves money.
+func payout() *Call {
+	return &Call{
+		Method: http.MethodPost, Template: "/payouts", Path: "/payouts",
+		Body: []byte(`{"amount":25000}`), IdempotencyKey: "key-0001",
+	}
+}
+
+// lookup is a call that moves nothing.
+func lookup() *Call {
+	return &Call{Method: http.MethodGet, Template: "/operations/{id}", Path: "/operations/op_1"}
+}
