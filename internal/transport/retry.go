@@ -18,13 +18,20 @@ type verdict struct {
 // this is where a retry budget belongs too.
 func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	rec := recordOf(ctx)
+	if rec.err == nil {
+		if err != nil {
+			// http.Client refused the request, or could not read where a redirect leads.
+			return false, err
+		}
+		if !rec.last.retry {
+			// Answered for good. A context that ended in the meantime changes nothing about that: the
+			// money has moved, or has been refused.
+			return false, nil
+		}
+	}
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		rec.err = ctxErr
 		return false, ctxErr
-	}
-	if rec.err == nil && err != nil {
-		// No attempt was made at all: http.Client refused the request itself.
-		return false, err
 	}
 	if !rec.last.retry || rec.attempts >= rec.maxAttempts {
 		return false, nil
