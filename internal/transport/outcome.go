@@ -49,10 +49,11 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 	r.err, r.sent = nil, true
 	r.status, r.header, r.body, r.retryAfter = resp.StatusCode, resp.Header, body, retryAfter.wait
 	switch {
-	case resp.Header.Get("Idempotent-Replay") == "true":
+	case resp.Header.Get("Idempotent-Replay") == "true" && resp.StatusCode != http.StatusTooManyRequests:
 		// The stored answer to this very key: whatever became of earlier attempts, this is what was
-		// decided for all of them (section 4).
-		r.inDoubt = false
+		// decided for all of them (section 4), and asking again brings nothing else. An answer that is
+		// in doubt by itself stays so: the stored 500 of a lost attempt does not say that nothing was done.
+		r.inDoubt = !isDecision(resp.StatusCode)
 		r.last = verdict{}
 	case resp.StatusCode >= 500:
 		// The API's own 500 and a proxy's 502 alike may come after the work was done.
@@ -64,14 +65,19 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 		// The same key has one execution and one answer (section 4): this is it.
 		r.inDoubt = false
 		r.last = verdict{}
-	case resp.StatusCode < 400 || resp.StatusCode == http.StatusRequestTimeout:
-		// A redirect may follow a request that was executed (303), and a 408 comes from something in
-		// between: neither is the API's word.
+	case !isDecision(resp.StatusCode):
 		r.inDoubt = true
 		r.last = verdict{}
 	default:
 		r.last = verdict{}
 	}
+}
+
+// isDecision reports whether a status says what was done: success, or a refusal. A redirect may follow a
+// request that was executed (303), a 408 comes from something in between, and a 5xx may come after the work:
+// none of them is the API's last word.
+func isDecision(status int) bool {
+	return status >= 200 && status < 300 || status >= 400 && status < 500 && status != http.StatusRequestTimeout
 }
 
 // beforeSending recognises the errors that can only come before a request is written.
