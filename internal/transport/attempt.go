@@ -76,9 +76,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer cancel() // the body is read before RoundTrip returns
 
 	var conn connTrace
-	if call.Body != nil {
-		// Only a call with a body can move money, and only there does it matter whether the
-		// connection was ever made.
+	if call.Method != http.MethodGet {
+		// A read does nothing, sent or not. For everything else it matters whether the connection was ever made.
 		ctx = httptrace.WithClientTrace(ctx, conn.hooks())
 	}
 	start := a.cfg.Clock.Now()
