@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/intram/intram-go/internal/redact"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -60,7 +61,7 @@ func (e *Error) decodeFailure(header http.Header, body []byte) {
 	if err := json.Unmarshal(body, &f); err != nil {
 		e.Message = "the answer is not JSON"
 		if kind, _, _ := strings.Cut(header.Get("Content-Type"), ";"); kind != "" {
-			e.Message += " (" + scrub(kind) + ")"
+			e.Message += " (" + redact.Text(kind) + ")"
 		}
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // ErrorCode is the API's stable name of a refusal or a failure. It is an error itself, so that one test serves
@@ -176,16 +178,16 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case e.Code != "" && e.StatusCode != 0:
-		fmt.Fprintf(&b, "%s (HTTP %d)", scrub(string(e.Code)), e.StatusCode)
+		fmt.Fprintf(&b, "%s (HTTP %d)", redact.Text(string(e.Code)), e.StatusCode)
 	case e.Code != "":
-		b.WriteString(scrub(string(e.Code)))
+		b.WriteString(redact.Text(string(e.Code)))
 	case e.StatusCode != 0:
 		fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
 	default:
 		b.WriteString("no answer")
 	}
 	if e.Message != "" && len(e.Details) == 0 {
-		b.WriteString(": " + scrub(e.Message))
+		b.WriteString(": " + redact.Text(e.Message))
 	}
 	for i, d := range e.Details {
 		if i == 0 {
@@ -193,10 +195,10 @@ func (e *Error) Error() string {
 		} else {
 			b.WriteString("; ")
 		}
-		b.WriteString(scrub(d.Path + ": " + d.Msg))
+		b.WriteString(redact.Text(d.Path + ": " + d.Msg))
 	}
 	if e.cause != nil {
-		b.WriteString(": " + scrub(e.cause.Error()))
+		b.WriteString(": " + redact.Text(e.cause.Error()))
 	}
 	b.WriteString(e.state())
 	if e.hint != "" {
@@ -257,12 +259,12 @@ type OperationError struct {
 
 // Error implements error: one line, without personal data.
 func (e *OperationError) Error() string {
-	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), scrub(string(e.Code)))
+	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Text(string(e.Code)))
 	if e.Message != "" {
-		s += ": " + scrub(e.Message)
+		s += ": " + redact.Text(e.Message)
 	}
 	if e.Details.ResponseCode != "" {
-		s += " (operator's code " + scrub(e.Details.ResponseCode) + ")"
+		s += " (operator's code " + redact.Text(e.Details.ResponseCode) + ")"
 	}
 	return s
 }
@@ -319,14 +321,14 @@ func (e *WaitError) Error() string {
 	status := "it was never seen"
 	switch {
 	case e.Operation != nil:
-		status = "last seen " + scrub(string(e.Operation.Status))
+		status = "last seen " + redact.Text(string(e.Operation.Status))
 	case e.Transaction != nil:
-		status = "last seen " + scrub(string(e.Transaction.Status))
+		status = "last seen " + redact.Text(string(e.Transaction.Status))
 	case e.Payin != nil:
 		status = "last seen " + string(e.Payin.Outcome())
 	}
 	return fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id): %s",
-		scrubID(e.id), status, scrub(e.Err.Error()))
+		scrubID(e.id), status, redact.Text(e.Err.Error()))
 }
 
 // Format implements [fmt.Formatter]: every verb prints what Error returns.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // EventType names what happened.
@@ -205,7 +207,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 
 // Format implements [fmt.Formatter]: what happened to what, without the data.
 func (e Event) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("Event", scrub(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339)))
+	writeString(f, hidden("Event", redact.Text(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339)))
 }
 
 // LogValue implements [slog.LogValuer].

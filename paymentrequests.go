@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/mail"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // PaymentRequestsService asks customers for money through a checkout page.
@@ -196,7 +198,7 @@ func (Customer) LogValue() slog.Value { return slog.StringValue(hidden("Customer
 
 // Format implements [fmt.Formatter]: the operator and the end of the number.
 func (m PaymentMethod) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentMethod", string(m.Code), mask(m.MSISDN)))
+	writeString(f, hidden("PaymentMethod", string(m.Code), redact.Number(m.MSISDN)))
 }
 
 // LogValue implements [slog.LogValuer].

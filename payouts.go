@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // Longest texts of the API, in characters.
@@ -278,7 +280,7 @@ func (r PayoutResult) MarshalJSON() ([]byte, error) {
 
 // Format implements [fmt.Formatter]: the operator and the end of the number.
 func (m MobileMoney) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("MobileMoney", string(m.ProviderCode), mask(m.MSISDN)))
+	writeString(f, hidden("MobileMoney", string(m.ProviderCode), redact.Number(m.MSISDN)))
 }
 
 // LogValue implements [slog.LogValuer].
@@ -286,7 +288,7 @@ func (m MobileMoney) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(
 
 // Format implements [fmt.Formatter]: the bank and the end of the number.
 func (b BankAccount) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("BankAccount", b.SWIFT, mask(b.AccountNumber)))
+	writeString(f, hidden("BankAccount", b.SWIFT, redact.Number(b.AccountNumber)))
 }
 
 // LogValue implements [slog.LogValuer].

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"unicode"
 )
 
 // secret is a key that shows itself to nobody: not in %v, %+v, %#v, JSON or slog.
@@ -22,15 +21,6 @@ func (secret) MarshalText() ([]byte, error)      { return []byte(redacted), nil 
 func (secret) MarshalJSON() ([]byte, error)      { return []byte(`"` + redacted + `"`), nil }
 func writeString(w io.Writer, s string)          { _, _ = io.WriteString(w, s) }
 func hidden(kind string, parts ...string) string { return kind + "{" + strings.Join(parts, " ") + "}" }
-
-// mask keeps the last two characters of a number that identifies a person: enough to tell two lines of
-// a log apart, too little to call.
-func mask(s string) string {
-	if len(s) <= 4 {
-		return strings.Repeat("•", len(s))
-	}
-	return strings.Repeat("•", len(s)-2) + s[len(s)-2:]
-}
 
 // RawMessage is JSON exactly as the API sent it, so that nothing it says is lost to a caller who needs a field
 // that the SDK does not know. It holds what customers typed, so it prints as its length only; use
@@ -73,46 +63,4 @@ func marshalRaw(raw RawMessage, fallback any) ([]byte, error) {
 		return raw, nil
 	}
 	return json.Marshal(fallback)
-}
-
-// scrub makes text from outside fit for one line of an error or a log: no line breaks, no long digit
-// runs (an MSISDN, an account number), no e-mail addresses, and not too long.
-func scrub(s string) string {
-	const longest = 300
-	var out strings.Builder
-	for i, word := range strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		if i > 0 {
-			out.WriteByte(' ')
-		}
-		out.WriteString(scrubWord(word))
-		if out.Len() > longest {
-			return strings.ToValidUTF8(out.String()[:longest], "") + "…"
-		}
-	}
-	return out.String()
-}
-
-func scrubWord(word string) string {
-	if strings.Contains(strings.Trim(word, "@"), "@") {
-		return "[e-mail]"
-	}
-	const longestNumber = 6
-	var out strings.Builder
-	for len(word) > 0 {
-		n := len(word) - len(strings.TrimLeft(word, "0123456789"))
-		switch {
-		case n > longestNumber:
-			out.WriteString(mask(word[:n]))
-		case n > 0:
-			out.WriteString(word[:n])
-		default:
-			n = strings.IndexAny(word, "0123456789")
-			if n < 0 {
-				n = len(word)
-			}
-			out.WriteString(word[:n])
-		}
-		word = word[n:]
-	}
-	return out.String()
 }

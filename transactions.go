@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // TransactionsService looks up money that moved, or is about to.
@@ -310,7 +312,7 @@ func (c TransactionCustomer) LogValue() slog.Value { return slog.StringValue(fmt
 
 // Format implements [fmt.Formatter]: the end of the number.
 func (s TransactionSource) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("TransactionSource", mask(s.Number)))
+	writeString(f, hidden("TransactionSource", redact.Number(s.Number)))
 }
 
 // LogValue implements [slog.LogValuer].

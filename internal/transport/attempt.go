@@ -13,10 +13,12 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // ErrResponseTooLarge is the cause when an answer's body is larger than the SDK reads.
-var ErrResponseTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxResponseBytes)
+var ErrResponseTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxResponseBytes>>20)
 
 // record is what a call remembers of its attempts. It travels in the request's context, because that is
 // the one thing that go-retryablehttp hands to each of its hooks. Its attempts come one after the other.
@@ -218,7 +220,7 @@ func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, s
 	}
 	if rec.err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", rec.err.Error()))
+		attrs = append(attrs, slog.String("error", redact.Text(rec.err.Error())))
 	} else if resp.StatusCode >= http.StatusBadRequest {
 		level = slog.LevelWarn
 	}
