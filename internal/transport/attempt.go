@@ -100,12 +100,13 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		body, err = readBody(resp)
 	}
 	if err != nil {
-		err = a.explain(req.Context(), err, timeout)
+		err = explain(req.Context(), ctx, err, timeout)
 		rec.failed(err, &conn)
 		a.log(req.Context(), rec, resp, start)
 		return nil, err
 	}
-	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], start))
+	// A date counts from now: the attempt may have taken long.
+	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], a.cfg.Clock.Now()))
 	a.log(req.Context(), rec, resp, start)
 	resp.Body = http.NoBody
 	return resp, nil
@@ -132,8 +133,15 @@ var (
 	contentTypeJSON = []string{"application/json"}
 )
 
-// readBody reads the answer up to the cap, and closes it.
+// readBody reads the answer up to the cap, and closes it. The transport may be the user's own, so that what
+// http.Client would have checked is checked here.
 func readBody(resp *http.Response) ([]byte, error) {
+	if resp == nil {
+		return nil, errNoResponse
+	}
+	if resp.Body == nil {
+		return nil, nil
+	}
 	defer resp.Body.Close() //nolint:errcheck // reading told everything there is to know
 	if resp.ContentLength > maxResponseBytes {
 		return nil, ErrResponseTooLarge
@@ -152,15 +160,22 @@ func readBody(resp *http.Response) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// explain replaces the error of a timed-out attempt by one that says which of the time limits it was.
-func (a *attempter) explain(callCtx context.Context, err error, timeout time.Duration) error {
+var errNoResponse = errors.New("the transport returned neither an answer nor an error")
+
+// explain tells the caller's own time limit from the attempt's, and both from any other.
+func explain(callCtx, attemptCtx context.Context, err error, timeout time.Duration) error {
 	if callCtx.Err() != nil {
 		return callCtx.Err()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	err = unwrapURLError(err)
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded):
+		return err
+	case attemptCtx.Err() != nil:
 		return &attemptTimeoutError{timeout}
+	default:
+		return innerTimeoutError{err}
 	}
-	return unwrapURLError(err)
 }
 
 // attemptTimeoutError is an attempt that ran out of its own time. It is not context.DeadlineExceeded:
@@ -170,6 +185,15 @@ type attemptTimeoutError struct{ after time.Duration }
 func (e *attemptTimeoutError) Error() string   { return fmt.Sprintf("no answer within %v", e.after) }
 func (e *attemptTimeoutError) Timeout() bool   { return true }
 func (e *attemptTimeoutError) Temporary() bool { return true }
+
+// innerTimeoutError is a time limit inside the transport, such as a dialer's. The net package calls that
+// context.DeadlineExceeded too; here it would pass for the caller's.
+type innerTimeoutError struct{ err error }
+
+func (e innerTimeoutError) Error() string      { return e.err.Error() }
+func (e innerTimeoutError) Timeout() bool      { return true }
+func (e innerTimeoutError) Temporary() bool    { return true }
+func (e innerTimeoutError) As(target any) bool { return errors.As(e.err, target) }
 
 // unwrapURLError drops the wrapping that repeats the URL, which holds ids.
 func unwrapURLError(err error) error {

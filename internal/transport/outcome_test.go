@@ -88,7 +88,7 @@ func TestSuccessAfterDoubtIsSuccess(t *testing.T) {
 			assert.Equal(t, 202, res.Status)
 			assert.Equal(t, 2, res.Attempts)
 			assert.JSONEq(t, `{"error":false}`, string(res.Body))
-			assert.False(t, r.script.steps != nil && len(r.script.steps) > 0)
+			assert.Empty(t, r.script.steps)
 		})
 	}
 }

@@ -75,7 +75,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
 		body, _ = io.ReadAll(req.Body)
-		req.Body.Close()
+		_ = req.Body.Close()
 	}
 	s.mu.Lock()
 	s.sent = append(s.sent, sentRequest{req.Method, req.URL.String(), req.Header.Clone(), string(body)})
@@ -152,8 +152,8 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 }
 
 // draw is a source of jitter that always draws the same percentage.
-func draw(percent int) func() float64 { //nolint:forbidigo // the jitter is no money
-	return func() float64 { return float64(percent) / 100 } //nolint:forbidigo // the jitter is no money
+func draw(percent int) func() float64 {
+	return func() float64 { return float64(percent) / 100 }
 }
 
 // payout is a call that moves money.
