@@ -1,0 +1,582 @@
+package intram_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+)
+
+const (
+	payinKey    = "payin-key-canary"
+	payinClient = "payin-client-canary"
+)
+
+// payinServer answers payin calls from a script, and remembers what it was asked.
+type payinServer struct {
+	answers  []payinAnswer // the last one repeats
+	requests []*http.Request
+	bodies   []string
+}
+
+type payinAnswer struct {
+	status int
+	body   string
+	header http.Header
+	err    error
+}
+
+func (s *payinServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := ""
+	if r.Body != nil {
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(data)
+	}
+	s.requests, s.bodies = append(s.requests, r), append(s.bodies, body)
+	a := s.answers[min(len(s.requests), len(s.answers))-1]
+	if a.err != nil {
+		return nil, a.err
+	}
+	header := a.header
+	if header == nil {
+		header = http.Header{}
+	}
+	return &http.Response{StatusCode: a.status, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
+}
+
+func newPayin(t *testing.T, s *payinServer, opts ...intram.ClientOption) *intram.PayinService {
+	t.Helper()
+	p, err := intram.NewPayinClient(payinKey, payinClient,
+		append([]intram.ClientOption{intram.WithHTTPClient(&http.Client{Transport: s})}, opts...)...)
+	require.NoError(t, err)
+	return p
+}
+
+func payinExample(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "examples", name))
+	require.NoError(t, err)
+	return string(data)
+}
+
+func payinParams() intram.PayinSessionParams {
+	return intram.PayinSessionParams{
+		Reference: "ef76fb64-af0b-4c37-8729-bf61d85721fd", AccountID: "merchant_9923lkdz", Amount: intram.NewAmount(300),
+		MSISDN: "+2250702968786", CustomerName: "John Doe", Country: "CI",
+	}
+}
+
+func TestPayinSessionIsSentAsTheDocsShow(t *testing.T) {
+	t.Parallel()
+	server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.created.first.json")}}}
+	payin, err := newPayin(t, server, intram.WithPayinLanguage("fr")).CreateSession(t.Context(), payinParams())
+	require.NoError(t, err)
+
+	require.Len(t, server.requests, 1)
+	r := server.requests[0]
+	assert.Equal(t, "POST", r.Method)
+	assert.Equal(t, "https://business.novasend.app/v1/payin/sessions", r.URL.String())
+	assert.JSONEq(t, payinExample(t, "payin.request.json"), server.bodies[0])
+	key, secret, ok := r.BasicAuth()
+	assert.True(t, ok)
+	assert.Equal(t, payinKey, key)
+	assert.Equal(t, payinClient, secret)
+	assert.Equal(t, "fr", r.Header.Get("Accept-Language"))
+	id, err := uuid.Parse(r.Header.Get("X-Idempotency-Key"))
+	require.NoError(t, err)
+	assert.Equal(t, uuid.Version(4), id.Version())
+	assert.Empty(t, r.Header.Get("X-Signature"), "payin requests are not signed")
+
+	assert.Equal(t, "ef76fb64-af0b-4c37-8729-bf61d85721fd", payin.Reference)
+	assert.Equal(t, "tr_fhchi842jyimwiugjgszcxvb8n", payin.ID)
+	assert.Equal(t, "https://link.novasend.app/link/QGRD4D", payin.PaymentURL)
+	assert.Equal(t, intram.PayinPending, payin.Outcome())
+}
+
+func TestPayinActionURLsAreSentTogether(t *testing.T) {
+	t.Parallel()
+	server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.created.newer.json")}}}
+	params := payinParams()
+	params.AccountID, params.SuccessURL, params.FailureURL = "", "https://shop.example.com/ok", "https://shop.example.com/no"
+	payin, err := newPayin(t, server, intram.WithPayinAccount("acc_default")).CreateSession(t.Context(), params)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"reference":"ef76fb64-af0b-4c37-8729-bf61d85721fd","accountId":"acc_default","amount":300,"msisdn":"+2250702968786",
+		"customerName":"John Doe","country":"CI","action":{"successUrl":"https://shop.example.com/ok","failureUrl":"https://shop.example.com/no"}}`,
+		server.bodies[0])
+	assert.Equal(t, "pr_bakvkozbmqcmte1d8izelffjlz", payin.ID)
+	assert.Equal(t, "0f3fed58-0590-434e-8a00-5d6cd3560382", payin.Reference)
+	assert.Equal(t, "Ada", payin.Customer.Name)
+	assert.True(t, payin.Fee.Equal(intram.NewAmount(7)))
+}
+
+func TestPayinReferenceIsGeneratedAndReported(t *testing.T) {
+	t.Parallel()
+	server := &payinServer{answers: []payinAnswer{{status: 403, body: payinExample(t, "payin.error.json")}}}
+	params := payinParams()
+	params.Reference = ""
+	_, err := newPayin(t, server).CreateSession(t.Context(), params)
+	var e *intram.Error
+	require.ErrorAs(t, err, &e)
+	require.NoError(t, uuid.Validate(e.Reference))
+	assert.Contains(t, server.bodies[0], e.Reference)
+	assert.ErrorIs(t, err, intram.CodeAPITokenInvalid)
+	assert.Equal(t, intram.OutcomeRejected, e.Outcome)
+	assert.Equal(t, 403, e.StatusCode)
+	assert.NotContains(t, fmt.Sprintf("%#v %+v", err, err), payinClient)
+}
+
+func TestPayinRetriesKeepTheKeyAndTheBytes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		key, err := intram.DerivePayinKey("order-4521")
+		require.NoError(t, err)
+		server := &payinServer{answers: []payinAnswer{
+			{err: io.ErrUnexpectedEOF}, {status: 502, body: "<html>"}, {status: 200, body: payinExample(t, "payin.created.first.json")},
+		}}
+		_, err = newPayin(t, server).CreateSession(t.Context(), payinParams(), intram.WithIdempotencyKey(key))
+		require.NoError(t, err)
+		require.Len(t, server.requests, 3)
+		for i, r := range server.requests {
+			assert.Equal(t, key, r.Header.Get("X-Idempotency-Key"), "attempt %d", i+1)
+			assert.Equal(t, server.bodies[0], server.bodies[i], "attempt %d", i+1)
+		}
+	})
+}
+
+func TestDerivePayinKeyIsAStableVersion5UUID(t *testing.T) {
+	t.Parallel()
+	key, err := intram.DerivePayinKey("order-4521")
+	require.NoError(t, err)
+	// Pinned, and computed by another implementation of RFC 9562: a key that changed between two releases would charge a customer twice.
+	assert.Equal(t, "11fe8cef-c2ed-5fa7-b05e-1a60b936ed44", key)
+	id, err := uuid.Parse(key)
+	require.NoError(t, err)
+	assert.Equal(t, uuid.Version(5), id.Version())
+	other, err := intram.DerivePayinKey("order-4522")
+	require.NoError(t, err)
+	assert.NotEqual(t, key, other)
+	_, err = intram.DerivePayinKey("")
+	assert.ErrorContains(t, err, "reference")
+}
+
+func TestPayinParametersAreCheckedBeforeSending(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*intram.PayinSessionParams)
+		opts   []intram.CallOption
+		path   string
+	}{
+		"no amount":           {change: func(p *intram.PayinSessionParams) { p.Amount = intram.Amount{} }, path: "amount"},
+		"negative amount":     {change: func(p *intram.PayinSessionParams) { p.Amount = intram.NewAmount(-1) }, path: "amount"},
+		"amount with cents":   {change: func(p *intram.PayinSessionParams) { p.Amount = mustAmount("0.5") }, path: "amount"},
+		"no msisdn":           {change: func(p *intram.PayinSessionParams) { p.MSISDN = "" }, path: "msisdn"},
+		"msisdn without plus": {change: func(p *intram.PayinSessionParams) { p.MSISDN = "2250702968786" }, path: "msisdn"},
+		"msisdn with letters": {change: func(p *intram.PayinSessionParams) { p.MSISDN = "+22507029687AB" }, path: "msisdn"},
+		"msisdn too long":     {change: func(p *intram.PayinSessionParams) { p.MSISDN = "+1234567890123456" }, path: "msisdn"},
+		"msisdn too short":    {change: func(p *intram.PayinSessionParams) { p.MSISDN = "+1234567" }, path: "msisdn"},
+		"msisdn from zero":    {change: func(p *intram.PayinSessionParams) { p.MSISDN = "+0123456789" }, path: "msisdn"},
+		"no name":             {change: func(p *intram.PayinSessionParams) { p.CustomerName = " " }, path: "customerName"},
+		"no country":          {change: func(p *intram.PayinSessionParams) { p.Country = "" }, path: "country"},
+		"country in small":    {change: func(p *intram.PayinSessionParams) { p.Country = "ci" }, path: "country"},
+		"country of three":    {change: func(p *intram.PayinSessionParams) { p.Country = "CIV" }, path: "country"},
+		"reference with path": {change: func(p *intram.PayinSessionParams) { p.Reference = "../x" }, path: "reference"},
+		"reference too long":  {change: func(p *intram.PayinSessionParams) { p.Reference = strings.Repeat("x", 101) }, path: "reference"},
+		"one URL alone":       {change: func(p *intram.PayinSessionParams) { p.SuccessURL = "https://shop.example.com" }, path: "action.failureUrl"},
+		"plain URL": {change: func(p *intram.PayinSessionParams) {
+			p.SuccessURL, p.FailureURL = "http://shop.example.com", "https://shop.example.com"
+		}, path: "action.successUrl"},
+		"key that is no UUID": {opts: []intram.CallOption{intram.WithIdempotencyKey("payout-0001")}, path: "idempotency_key"},
+		"key in braces":       {opts: []intram.CallOption{intram.WithIdempotencyKey("{" + uuid.NewString() + "}")}, path: "idempotency_key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := &payinServer{}
+			params := payinParams()
+			if tc.change != nil {
+				tc.change(&params)
+			}
+			_, err := newPayin(t, server).CreateSession(t.Context(), params, tc.opts...)
+			var e *intram.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, intram.OutcomeNotSent, e.Outcome)
+			require.Len(t, e.Details, 1, "%v", err)
+			assert.Equal(t, tc.path, e.Details[0].Path)
+			assert.Empty(t, server.requests)
+		})
+	}
+}
+
+func mustAmount(s string) intram.Amount {
+	a, err := intram.ParseAmount(s)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func TestPayinWithoutCredentialsSaysSoBeforeSending(t *testing.T) {
+	t.Parallel()
+	client, err := intram.NewClient("pk_sandbox_a1", "sk_sandbox_b2")
+	require.NoError(t, err)
+	for name, call := range map[string]func() error{
+		"create": func() error { _, err := client.Payin.CreateSession(t.Context(), payinParams()); return err },
+		"get":    func() error { _, err := client.Payin.Get(t.Context(), "order-1"); return err },
+		"wait":   func() error { _, err := client.Payin.Wait(t.Context(), "order-1"); return err },
+	} {
+		err := call()
+		assert.ErrorContains(t, err, "intram.WithPayin", name)
+		assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err), name)
+	}
+}
+
+func TestPayinSpeaksToTheAddressOfItsEnvironment(t *testing.T) {
+	t.Parallel()
+	ask := func(t *testing.T, make func(*payinServer) *intram.PayinService) string {
+		t.Helper()
+		server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.status.paid.json")}}}
+		_, err := make(server).Get(t.Context(), "order-1")
+		require.NoError(t, err)
+		return server.requests[0].URL.String()
+	}
+	onClient := func(publicKey, secretKey string, opts ...intram.PayinOption) func(*payinServer) *intram.PayinService {
+		return func(s *payinServer) *intram.PayinService {
+			client, err := intram.NewClient(publicKey, secretKey, intram.WithHTTPClient(&http.Client{Transport: s}),
+				intram.WithPayin(payinKey, payinClient, opts...))
+			require.NoError(t, err)
+			return client.Payin
+		}
+	}
+	assert.Equal(t, "https://sandbox.novasend.app/v1/payin/order-1", ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2")))
+	assert.Equal(t, "https://business.novasend.app/v1/payin/order-1", ask(t, onClient("pk_live_a1", "sk_live_b2")))
+	assert.Equal(t, "https://business.novasend.app/v1/payin/order-1",
+		ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2", intram.WithPayinEnvironment(intram.Live))))
+	assert.Equal(t, "http://127.0.0.1:9/v1/payin/order-1",
+		ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2", intram.WithPayinBaseURL("http://127.0.0.1:9/"))))
+	assert.Equal(t, "https://sandbox.novasend.app/v1/payin/order-1", ask(t, func(s *payinServer) *intram.PayinService {
+		return newPayin(t, s, intram.WithPayinEnvironment(intram.Sandbox))
+	}))
+}
+
+func TestPayinOptionsAreRefusedAtConstruction(t *testing.T) {
+	t.Parallel()
+	for want, make := range map[string]func() error{
+		"apiKey is empty":      func() error { _, err := intram.NewPayinClient("", payinClient); return err },
+		"apiClient is empty":   func() error { _, err := intram.NewPayinClient(payinKey, ""); return err },
+		"apiKey has a colon":   func() error { _, err := intram.NewPayinClient("a:b", payinClient); return err },
+		"apiClient has spaces": func() error { _, err := intram.NewPayinClient(payinKey, "a b"); return err },
+		"WithPayinBaseURL": func() error {
+			_, err := intram.NewPayinClient(payinKey, payinClient, intram.WithPayinBaseURL("http://example.com"))
+			return err
+		},
+		"use WithPayinBaseURL": func() error {
+			_, err := intram.NewPayinClient(payinKey, payinClient, intram.WithBaseURL("https://example.com"))
+			return err
+		},
+		"WithPayinLanguage": func() error {
+			_, err := intram.NewPayinClient(payinKey, payinClient, intram.WithPayinLanguage("de"))
+			return err
+		},
+		"WithPayinEnvironment": func() error {
+			_, err := intram.NewPayinClient(payinKey, payinClient, intram.WithPayinEnvironment("test"))
+			return err
+		},
+		"PayinOption is nil": func() error {
+			_, err := intram.NewClient("pk_live_a1", "sk_live_b2", intram.WithPayin(payinKey, payinClient, nil))
+			return err
+		},
+	} {
+		err := make()
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), payinKey)
+		assert.NotContains(t, err.Error(), payinClient)
+	}
+}
+
+func TestPayinExamplesReadAsTheTableSays(t *testing.T) {
+	t.Parallel()
+	want := map[string]intram.PayinOutcome{
+		"payin.created.first.json":            intram.PayinPending,
+		"payin.created.newer.json":            intram.PayinPending,
+		"payin.status.paid.json":              intram.PayinPaid,
+		"payin.status.refused.json":           intram.PayinRefused,
+		"payin.status.declined.json":          intram.PayinDeclined,
+		"payin.status.expired.json":           intram.PayinExpired,
+		"payin.status.failure.json":           intram.PayinFailed,
+		"payin.status.unconfirmed_null.json":  intram.PayinPending,
+		"payin.status.unconfirmed_empty.json": intram.PayinPending,
+	}
+	files, err := filepath.Glob("testdata/examples/payin.*.json")
+	require.NoError(t, err)
+	read := 0
+	for _, file := range files {
+		name := filepath.Base(file)
+		if name == "payin.error.json" || name == "payin.request.json" {
+			continue
+		}
+		read++
+		var p intram.Payin
+		require.NoError(t, json.Unmarshal([]byte(payinExample(t, name)), &p), name)
+		outcome, known := want[name]
+		require.True(t, known, "%s has no expected outcome", name)
+		assert.Equal(t, outcome, p.Outcome(), name)
+		assert.Equal(t, outcome != intram.PayinPending, p.Outcome().Finished(), name)
+		again, err := json.Marshal(p)
+		require.NoError(t, err)
+		assert.JSONEq(t, payinExample(t, name), string(again), name)
+	}
+	assert.Equal(t, len(want), read)
+}
+
+func TestPayinAmountsAreExactWhetherNumbersOrStrings(t *testing.T) {
+	t.Parallel()
+	var p intram.Payin
+	require.NoError(t, json.Unmarshal([]byte(payinExample(t, "payin.status.paid.json")), &p))
+	assert.True(t, p.Amount.Equal(intram.NewAmount(300)))
+	assert.True(t, p.ChargedAmount.Equal(p.Amount.Add(p.Fee)))
+	require.NotNil(t, p.Transaction)
+	assert.True(t, p.Transaction.Amount.Equal(intram.NewAmount(153)))
+	assert.Equal(t, "153.00", p.Transaction.Amount.String())
+	assert.Equal(t, time.Date(2025, 11, 5, 16, 12, 42, 96e6, time.UTC), p.Transaction.ProcessedAt)
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", p, p, *p.Transaction), "+225")
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", p, p, *p.Transaction), "Habib")
+}
+
+// TestPayinOutcomeOfEveryCombination goes through all statuses, confirmations, transactions and failures, the
+// contradictory ones included. The expectation is written as the rules of the docs in words, not as the code has them.
+func TestPayinOutcomeOfEveryCombination(t *testing.T) {
+	t.Parallel()
+	statuses := []string{"processing", "processed", "expired", "", "brand_new_word"}
+	confirmations := []string{"none", "accepted", "declined", "expired", "brand_new_word"}
+	transactions := []string{"null", `{}`, `{"reference":"tr_1","status":"completed"}`, `{"reference":"tr_1","status":"failed"}`, `{"reference":"tr_1","status":"brand_new_word"}`}
+	failures := []string{"null", `{"code":"client_not_enough_cash","message":"Solde insuffisant"}`}
+
+	counts := map[intram.PayinOutcome]int{}
+	for _, status := range statuses {
+		for _, confirmation := range confirmations {
+			for ti, transaction := range transactions {
+				for fi, failure := range failures {
+					want := intram.PayinPending
+					switch {
+					case ti == 2:
+						want = intram.PayinPaid
+					case ti == 3:
+						want = intram.PayinRefused
+					case ti == 4:
+						want = intram.PayinPending
+					case fi == 1:
+						want = intram.PayinFailed
+					case confirmation == "declined":
+						want = intram.PayinDeclined
+					case confirmation == "expired" || status == "expired":
+						want = intram.PayinExpired
+					}
+					counts[want]++
+					body := fmt.Sprintf(`{"reference":"r","status":%q,"confirmationStatus":%q,"transaction":%s,"failure":%s}`,
+						status, confirmation, transaction, failure)
+					var p intram.Payin
+					require.NoError(t, json.Unmarshal([]byte(body), &p), body)
+					assert.Equal(t, want, p.Outcome(), body)
+				}
+			}
+		}
+	}
+	assert.Equal(t, map[intram.PayinOutcome]int{
+		intram.PayinPaid: 50, intram.PayinRefused: 50, intram.PayinFailed: 50,
+		intram.PayinPending: 50 + 2*12, intram.PayinDeclined: 2 * 5, intram.PayinExpired: 2 * (5 + 3),
+	}, counts, "250 combinations")
+}
+
+func TestPayinPendingTransactionAndOtherWordForNoneArePending(t *testing.T) {
+	t.Parallel()
+	var p intram.Payin
+	require.NoError(t, json.Unmarshal([]byte(`{"reference":"r","status":"processed","confirmationStatus":"pending","transaction":{"status":"pending"}}`), &p))
+	assert.Equal(t, intram.PayinPending, p.Outcome())
+	assert.Equal(t, intram.PayinUnconfirmed, p.ConfirmationStatus)
+}
+
+func TestPayinWaitAsksEveryFiveToTenSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pending, paid := payinExample(t, "payin.status.unconfirmed_null.json"), payinExample(t, "payin.status.paid.json")
+		server := &payinServer{answers: []payinAnswer{{status: 200, body: pending}}}
+		for range 9 {
+			server.answers = append(server.answers, payinAnswer{status: 200, body: pending})
+		}
+		server.answers = append(server.answers, payinAnswer{status: 200, body: paid})
+		var at []time.Time
+		transport := payinTransport(func(r *http.Request) (*http.Response, error) {
+			at = append(at, time.Now())
+			return server.RoundTrip(r)
+		})
+		payin, err := newPayin(t, server, intram.WithHTTPClient(&http.Client{Transport: transport})).Wait(t.Context(), "order-1")
+		require.NoError(t, err)
+		assert.Equal(t, intram.PayinPaid, payin.Outcome())
+		require.Len(t, at, 11)
+		for i := 1; i < len(at); i++ {
+			pause := at[i].Sub(at[i-1])
+			assert.GreaterOrEqual(t, pause, 5*time.Second)
+			assert.LessOrEqual(t, pause, 10*time.Second)
+		}
+	})
+}
+
+func TestPayinWaitThatEndsFirstGivesTheLastSeenSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.status.unconfirmed_null.json")}}}
+		_, err := newPayin(t, server).Wait(t.Context(), "order-1", intram.WithMaxWait(20*time.Second))
+		var e *intram.WaitError
+		require.ErrorAs(t, err, &e)
+		require.NotNil(t, e.Payin)
+		assert.Equal(t, intram.PayinProcessing, e.Payin.Status)
+		assert.ErrorContains(t, err, "last seen pending")
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	})
+}
+
+func TestPayinAnswerWithoutReferenceIsInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `[]`, `<html>`, `{"reference":1}`, ``} {
+		server := &payinServer{answers: []payinAnswer{{status: 200, body: body}}}
+		_, err := newPayin(t, server).CreateSession(t.Context(), payinParams())
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), body)
+		assert.Len(t, server.requests, 1, body)
+	}
+}
+
+type payinVector struct{ Name, Secret, Body, Signature string }
+
+func payinVectors(t testing.TB) []payinVector {
+	t.Helper()
+	data, err := os.ReadFile("testdata/vectors/payin_webhooks.json")
+	require.NoError(t, err)
+	var vectors []payinVector
+	require.NoError(t, json.Unmarshal(data, &vectors))
+	require.NotEmpty(t, vectors)
+	return vectors
+}
+
+func TestPayinNotificationVectorsVerify(t *testing.T) {
+	t.Parallel()
+	for _, v := range payinVectors(t) {
+		for name, signature := range map[string]string{"lower": v.Signature, "upper": strings.ToUpper(v.Signature)} {
+			note, err := intram.VerifyPayinNotification(http.Header{"X-Signature-Value": {signature}}, []byte(v.Body), "old-secret", v.Secret)
+			require.NoError(t, err, name)
+			assert.Equal(t, "TRX-69806a329d1b9", note.Payin.Reference)
+			assert.Equal(t, "tr_bbodj27lqhckrc7yomyjlo", note.Payin.ID)
+			assert.True(t, note.Payin.Amount.Equal(intram.NewAmount(306)))
+			assert.Empty(t, note.Type)
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", note, note, *note), "+225")
+		}
+		assert.Equal(t, v.Signature, intram.SignPayinNotification(v.Secret, []byte(v.Body)).Get("X-Signature-Value"))
+	}
+}
+
+func TestPayinNotificationsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	v := payinVectors(t)[0]
+	good := http.Header{"X-Signature-Value": {v.Signature}}
+	for name, tc := range map[string]struct {
+		header  http.Header
+		body    string
+		secrets []string
+		want    error
+	}{
+		"no signature":   {http.Header{}, v.Body, []string{v.Secret}, intram.ErrMissingSignature},
+		"two signatures": {http.Header{"X-Signature-Value": {v.Signature, v.Signature}}, v.Body, []string{v.Secret}, intram.ErrDuplicateHeader},
+		"not hex":        {http.Header{"X-Signature-Value": {"sha256=" + v.Signature}}, v.Body, []string{v.Secret}, intram.ErrMalformedSignature},
+		"short":          {http.Header{"X-Signature-Value": {v.Signature[:62]}}, v.Body, []string{v.Secret}, intram.ErrMalformedSignature},
+		"another secret": {good, v.Body, []string{"another"}, intram.ErrInvalidSignature},
+		"one byte more":  {good, v.Body + " ", []string{v.Secret}, intram.ErrInvalidSignature},
+		"no JSON":        {intram.SignPayinNotification("s", []byte("{")), "{", []string{"s"}, intram.ErrInvalidPayload},
+		"no reference":   {intram.SignPayinNotification("s", []byte("{}")), "{}", []string{"s"}, intram.ErrInvalidPayload},
+	} {
+		note, err := intram.VerifyPayinNotification(tc.header, []byte(tc.body), tc.secrets...)
+		require.ErrorIs(t, err, tc.want, name)
+		assert.Nil(t, note, name)
+		assert.NotContains(t, err.Error(), v.Secret, name)
+	}
+	_, err := intram.VerifyPayinNotification(good, []byte(v.Body))
+	assert.ErrorContains(t, err, "at least one secret")
+	_, err = intram.VerifyPayinNotification(good, []byte(v.Body), "")
+	assert.ErrorContains(t, err, "secret 1 is empty")
+}
+
+func TestPayinNotificationTypeFollowsTheConfirmation(t *testing.T) {
+	t.Parallel()
+	for confirmation, want := range map[string]intram.EventType{
+		"accepted": intram.EventPayinConfirmed, "declined": intram.EventPayinDeclined, "none": "", "expired": "", "new": "",
+	} {
+		body := fmt.Appendf(nil, `{"reference":"r","confirmationStatus":%q}`, confirmation)
+		note, err := intram.VerifyPayinNotification(intram.SignPayinNotification("s", body), body, "s")
+		require.NoError(t, err)
+		assert.Equal(t, want, note.Type, confirmation)
+	}
+}
+
+func FuzzVerifyPayinNotification(f *testing.F) {
+	for _, v := range payinVectors(f) {
+		f.Add(v.Signature, v.Body)
+	}
+	f.Add("", "{}")
+	f.Fuzz(func(t *testing.T, signature, body string) {
+		note, err := intram.VerifyPayinNotification(http.Header{"X-Signature-Value": {signature}}, []byte(body), "secret")
+		if (note == nil) == (err == nil) {
+			t.Fatalf("a nil value with a nil error, or both: %v, %v", note, err)
+		}
+		signed := intram.SignPayinNotification("secret", []byte(body))
+		if err == nil && !strings.EqualFold(signature, signed.Get("X-Signature-Value")) {
+			t.Fatalf("signature %q was taken for %q", signature, body)
+		}
+		if _, err := intram.VerifyPayinNotification(signed, []byte(body), "secret"); err != nil {
+			require.ErrorIs(t, err, intram.ErrInvalidPayload)
+		}
+	})
+}
+
+func FuzzPayinOutcome(f *testing.F) {
+	files, err := filepath.Glob("testdata/examples/payin.*.json")
+	require.NoError(f, err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(string(data))
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		var p intram.Payin
+		if json.Unmarshal([]byte(body), &p) != nil {
+			return
+		}
+		outcome := p.Outcome()
+		if (outcome == intram.PayinPaid) != (p.Transaction != nil && p.Transaction.Status == intram.PayinTransactionCompleted) {
+			t.Fatalf("%q of %s: only a completed transaction is paid", outcome, body)
+		}
+		again, err := json.Marshal(p)
+		require.NoError(t, err)
+		var second intram.Payin
+		require.NoError(t, json.Unmarshal(again, &second))
+		if second.Outcome() != outcome {
+			t.Fatalf("%q became %q after a round trip of %s", outcome, second.Outcome(), body)
+		}
+	})
+}
+
+// payinTransport is a function that makes attempts.
+type payinTransport func(*http.Request) (*http.Response, error)
+
+func (f payinTransport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
