@@ -35,8 +35,8 @@ func (x *exchange) authenticate() *reply {
 		return refuse(failure(http.StatusForbidden, "merchant_inactive", "This merchant is not active"), "the merchant is inactive")
 	}
 	if a.environment == live {
-		if r := s.checkAddress(a.merchant, x.entry.ClientIP); r != nil {
-			return r
+		if refused := s.checkAddress(a.merchant, s.clientIP(r.RemoteAddr, r.Header)); refused != nil {
+			return refused
 		}
 	}
 	if r := x.readBody(); r != nil {
@@ -60,10 +60,9 @@ func (s *Server) checkAddress(m *merchant, clientIP string) *reply {
 }
 
 // clientIP is where a call came from: X-Real-IP when the peer is a trusted proxy, else the peer.
-func (s *Server) clientIP(r *http.Request) string {
-	peer := s.peerAddress
-	if peer == "" {
-		peer = r.RemoteAddr
+func (s *Server) clientIP(peer string, h http.Header) string {
+	if s.peerAddress != "" {
+		peer = s.peerAddress
 	}
 	if host, _, err := net.SplitHostPort(peer); err == nil {
 		peer = host
@@ -72,7 +71,7 @@ func (s *Server) clientIP(r *http.Request) string {
 	if err != nil {
 		return peer
 	}
-	if real := r.Header.Get("X-Real-IP"); real != "" && contains(s.trustedProxies, addr) {
+	if real := h.Get("X-Real-Ip"); real != "" && contains(s.trustedProxies, addr) {
 		if realAddr, err := netip.ParseAddr(real); err == nil {
 			addr = realAddr
 		}
@@ -133,7 +132,7 @@ func (x *exchange) checkSignature() *reply {
 		timestamp: x.entry.Timestamp, method: x.request.Method, endpoint: x.endpoint,
 		query: x.request.URL.RawQuery, body: x.body,
 	}
-	x.entry.signed = q
+	x.entry.signedPath = x.endpoint
 	switch {
 	case x.entry.Signature == "":
 		return signatureInvalid("missing_signature")

@@ -39,7 +39,7 @@ func (s *Server) Operation(id string) (Operation, bool) {
 func (s *Server) Transaction(reference string) (Transaction, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tx := s.state.transactions[reference]
+	tx := s.transaction(reference)
 	if tx == nil {
 		return Transaction{}, false
 	}
@@ -64,7 +64,7 @@ func (s *Server) AwaitOperation(ctx context.Context, id string) (Operation, erro
 func (s *Server) AwaitTransaction(ctx context.Context, reference string) (Transaction, error) {
 	var found Transaction
 	err := s.await(ctx, func() (bool, string) {
-		tx := s.state.transactions[reference]
+		tx := s.transaction(reference)
 		if tx == nil {
 			return false, "there is no transaction " + reference
 		}
@@ -81,7 +81,7 @@ func (s *Server) AwaitEvent(ctx context.Context, kind, id string) (Event, error)
 	err := s.await(ctx, func() (bool, string) {
 		for i := len(s.state.events) - 1; i >= 0; i-- {
 			e := s.state.events[i]
-			if e.kind != kind || !slices.Contains(e.about, id) {
+			if e.kind != kind || !slices.Contains(e.about[:], id) {
 				continue
 			}
 			found = e.public()
@@ -154,7 +154,10 @@ func (s *Server) nextHint() string {
 func (op *operation) public() Operation {
 	o := Operation{
 		ID: op.id, Type: op.kind, Status: op.status, Environment: op.account.environment, Reference: op.reference,
-		Payload: op.payload, Result: op.result,
+		Payload: op.payload,
+	}
+	if op.resultStatus != "" {
+		o.Result = op.appendResult(nil)
 	}
 	if op.failure != nil {
 		o.ErrorCode = op.failure.code

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,9 +29,12 @@ type Clock struct {
 	// makes and never while anything waits, so that nothing in a synctest bubble blocks on it.
 	runMu sync.Mutex
 
+	// now is the time of a frozen clock, offset how far a running one is ahead of the wall. They are read without
+	// the lock, since every request does, and written with it.
+	now    atomic.Pointer[time.Time]
+	offset atomic.Int64
+
 	mu     sync.Mutex
-	now    time.Time     // frozen: the time
-	offset time.Duration // running: how far the clock is ahead of the wall
 	tasks  taskHeap
 	seq    uint64
 	timer  *time.Timer // running: set for the earliest task
@@ -56,27 +60,21 @@ func newClock(start time.Time, running bool) *Clock {
 	c := &Clock{running: running, closed: make(chan struct{})}
 	switch {
 	case !running && start.IsZero():
-		c.now = time.Now().UTC().Truncate(time.Millisecond)
-	case !running:
-		c.now = start.UTC()
-	case !start.IsZero():
-		c.offset = start.Sub(time.Now())
+		start = time.Now().Truncate(time.Millisecond)
+	case running && !start.IsZero():
+		c.offset.Store(int64(start.Sub(time.Now())))
 	}
+	start = start.UTC()
+	c.now.Store(&start)
 	return c
 }
 
 // Now is the server's time, in UTC.
 func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.nowLocked()
-}
-
-func (c *Clock) nowLocked() time.Time {
 	if c.running {
-		return time.Now().Add(c.offset).UTC()
+		return time.Now().Add(time.Duration(c.offset.Load())).UTC()
 	}
-	return c.now
+	return *c.now.Load()
 }
 
 // Running reports whether the clock follows the wall clock.
@@ -251,13 +249,13 @@ func (c *Clock) dueBy(limit time.Time) bool {
 // moveToLocked moves the clock ahead to t; it never moves it back.
 func (c *Clock) moveToLocked(t time.Time) {
 	if c.running {
-		if ahead := t.Sub(c.nowLocked()); ahead > 0 {
-			c.offset += ahead
+		if ahead := t.Sub(c.Now()); ahead > 0 {
+			c.offset.Add(int64(ahead))
 		}
 		return
 	}
-	if t.After(c.now) {
-		c.now = t
+	if t.After(c.Now()) {
+		c.now.Store(&t)
 	}
 }
 
@@ -272,7 +270,7 @@ func (c *Clock) armLocked() {
 		}
 		return
 	}
-	wait := max(c.tasks[0].at.Sub(c.nowLocked()), 0)
+	wait := max(c.tasks[0].at.Sub(c.Now()), 0)
 	if c.timer == nil {
 		c.timer = time.AfterFunc(wait, c.runDue)
 		return
@@ -300,7 +298,7 @@ func (c *Clock) keep() (time.Time, []task) {
 			kept = append(kept, *t)
 		}
 	}
-	return c.nowLocked(), kept
+	return c.Now(), kept
 }
 
 // restore puts the tasks of a snapshot in the place of the present ones. A frozen clock goes back to the
@@ -309,7 +307,7 @@ func (c *Clock) restore(now time.Time, kept []task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.running {
-		c.now = now
+		c.now.Store(&now)
 	}
 	var tasks taskHeap
 	for _, t := range c.tasks {

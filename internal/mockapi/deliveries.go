@@ -153,9 +153,10 @@ func (s *Server) drain(name string, l *lane) {
 func (s *Server) attempt(d *delivery) {
 	now := s.clock.Now()
 	a := Attempt{Number: len(d.attempts) + 1, Time: now, Timestamp: wireTime(now)}
-	a.Signature = d.subscription.key.signWebhook(a.Timestamp, d.event.body)
+	body := d.event.body()
+	a.Signature = d.subscription.key.signWebhook(a.Timestamp, body)
 	s.mu.Unlock()
-	a.Status, a.Error = s.send(d, a)
+	a.Status, a.Error = s.send(d, a, body)
 	a.Latency = s.clock.Now().Sub(now)
 	s.mu.Lock()
 	if s.closed {
@@ -197,7 +198,7 @@ func (s *Server) taskDeliver(id string) {
 }
 
 // send posts a delivery and returns the receiver's status, or why there was none.
-func (s *Server) send(d *delivery, a Attempt) (status int, failure string) {
+func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, failure string) {
 	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, deliveringKey{}, s))
 	defer cancel()
 	var timedOut atomic.Bool
@@ -206,7 +207,7 @@ func (s *Server) send(d *delivery, a Attempt) (status int, failure string) {
 	defer s.clock.cancel(alarm)
 	defer s.clock.guard(deliveryTimeout, expire)()
 
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.subscription.url, bytes.NewReader(d.event.body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.subscription.url, bytes.NewReader(body))
 	if err != nil {
 		return 0, "invalid url"
 	}
@@ -274,7 +275,7 @@ func (s *Server) Deliveries() []Delivery {
 func (d *delivery) public() Delivery {
 	return Delivery{
 		ID: d.id, SubscriptionID: d.subscription.id, URL: d.subscription.url, Event: d.event.kind,
-		OperationID: d.event.operation, Body: d.event.body, Status: d.status,
+		OperationID: d.event.operation, Body: d.event.body(), Status: d.status,
 		Attempts: slices.Clone(d.attempts), NextAttempt: d.next,
 	}
 }

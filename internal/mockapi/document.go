@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // document reads a request's JSON where it lies. Requests are validated field by field, with every
@@ -58,26 +59,40 @@ func (d document) kind() jsonKind {
 // given reports whether the field is there and not null.
 func (d document) given() bool { return d.kind() > kindNull }
 
-// field returns a member of an object, the last one when the name is repeated, as JavaScript does.
-func (d document) field(name string) document {
+// member is a name and its value in an object.
+type member struct{ name, value document }
+
+// object is the members of an object, read in one pass.
+type object []member
+
+// members appends the members of an object to room, which lets the caller keep them off the heap.
+func (d document) members(room object) object {
 	if d.kind() != kindObject {
 		return nil
 	}
-	var found document
 	for i := skipSpace(d, 1); d[i] != '}'; {
 		end := skipValue(d, i)
-		key := d[i:end]
+		m := member{name: d[i:end]}
 		i = skipSpace(d, skipSpace(d, end)+1) // past the colon
 		end = skipValue(d, i)
-		if sameKey(key, name) {
-			found = d[i:end]
-		}
+		m.value = d[i:end]
+		room = append(room, m)
 		i = skipSpace(d, end)
 		if d[i] == ',' {
 			i = skipSpace(d, i+1)
 		}
 	}
-	return found
+	return room
+}
+
+// field returns a member, the last one when the name is repeated, as JavaScript does.
+func (o object) field(name string) document {
+	for i := len(o) - 1; i >= 0; i-- {
+		if sameKey(o[i].name, name) {
+			return o[i].value
+		}
+	}
+	return nil
 }
 
 // text is the value of a string, and empty for anything else.
@@ -87,6 +102,9 @@ func (d document) text() string {
 	}
 	inner := d[1 : len(d)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {
+		if utf8.Valid(inner) {
+			return string(inner)
+		}
 		return strings.ToValidUTF8(string(inner), "\uFFFD")
 	}
 	var s string
@@ -98,7 +116,7 @@ func (d document) text() string {
 
 // compact is the value without insignificant white space.
 func (d document) compact() []byte {
-	if bytes.IndexByte(d, '\n') < 0 && bytes.IndexByte(d, ' ') < 0 && bytes.IndexByte(d, '\t') < 0 {
+	if d.isCompact() {
 		return d
 	}
 	var b bytes.Buffer
@@ -107,6 +125,21 @@ func (d document) compact() []byte {
 		return d
 	}
 	return b.Bytes()
+}
+
+// isCompact reports whether there is no white space outside strings.
+func (d document) isCompact() bool {
+	for i := 0; i < len(d); {
+		switch d[i] {
+		case ' ', '\n', '\t', '\r':
+			return false
+		case '"':
+			i = skipValue(d, i)
+		default:
+			i++
+		}
+	}
+	return true
 }
 
 // number reads an amount of whole units exactly: 1000, 1e3 and 1000.0 are the same number.
@@ -214,8 +247,11 @@ func skipValue(d []byte, i int) int {
 			i++
 		}
 	default:
-		for i < len(d) && !bytes.ContainsRune([]byte(",}] \n\t\r"), rune(d[i])) {
-			i++
+		for ; i < len(d); i++ {
+			switch d[i] {
+			case ',', '}', ']', ' ', '\n', '\t', '\r':
+				return i
+			}
 		}
 		return i
 	}

@@ -1,6 +1,7 @@
 package mockapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,14 +25,21 @@ const (
 	pingOperation = "op_test"
 )
 
-// event is something that happened, as its subscribers are told. It does not change once published.
+// event is something that happened, as its subscribers are told. Its body is made when it is first needed, which for an
+// event nobody subscribed to is never; what it is made of does not change any more.
 type event struct {
-	account    *account
-	kind       string
-	operation  string
-	about      []string // the ids it is about: the operation's, the transactions'
-	occurred   time.Time
-	body       []byte
+	account   *account
+	kind      string
+	operation string
+	about     [3]string // the ids it is about: the operation's, the transactions'
+	occurred  time.Time
+	data      []byte
+	made      []byte // the body, once it is made
+	// A payout's data is made with the body, from what does not change any more.
+	payout  *operation
+	status  string
+	failure *operationFailure
+
 	suppressed bool // by a test number
 	deliveries []string
 }
@@ -48,35 +56,36 @@ type Event struct {
 	Deliveries []string
 }
 
-// newEvent makes an event about an operation.
-func (s *Server) newEvent(op *operation, kind string, data []byte, occurred time.Time) *event {
-	e := &event{account: op.account, kind: kind, operation: op.id, occurred: occurred, about: []string{op.id}}
-	if op.reference != "" {
-		e.about = append(e.about, op.reference)
-	}
+// newEvent makes an event about an operation that happens now.
+func (s *Server) newEvent(op *operation, kind string, data []byte) *event {
+	e := &event{account: op.account, kind: kind, operation: op.id, occurred: s.date(), data: data}
+	e.about[0], e.about[1] = op.id, op.reference
 	if op.refund != nil {
-		e.about = append(e.about, op.refund.reference)
+		e.about[2] = op.refund.reference
 	}
-	e.body = eventBody(kind, op.id, occurred, data)
 	return e
 }
 
-func eventBody(kind, operationID string, occurred time.Time, data []byte) []byte {
-	b := make([]byte, 0, len(data)+160)
-	b = appendStringField(append(b, '{'), "event", kind)
-	b = appendStringField(b, "operation_id", operationID)
-	b = appendTimeField(b, "occurred_at", occurred)
-	return append(appendRawField(b, "data", data), '}')
+// body is what is sent. The caller holds the server's lock.
+func (e *event) body() []byte {
+	if e.made == nil {
+		data := e.data
+		if e.payout != nil {
+			data = e.payout.payoutData(e.status, e.failure)
+		}
+		b := make([]byte, 0, len(data)+160)
+		b = appendStringField(append(b, '{'), "event", e.kind)
+		b = appendStringField(b, "operation_id", e.operation)
+		b = appendTimeField(b, "occurred_at", e.occurred)
+		e.made = append(appendRawField(b, "data", data), '}')
+		e.data, e.payout = nil, nil
+	}
+	return e.made
 }
 
-// emit publishes an event of an operation, now and as its test number says.
+// emit publishes an event of an operation, as its test number says.
 func (s *Server) emit(op *operation, kind string, data []byte) {
-	s.publish(s.newEvent(op, kind, data, s.date()), op.script)
-}
-
-// emitAt publishes an event that happened earlier.
-func (s *Server) emitAt(op *operation, kind string, data []byte, occurred time.Time) {
-	s.publish(s.newEvent(op, kind, data, occurred), op.script)
+	s.publish(s.newEvent(op, kind, data), op.script)
 }
 
 // publish logs an event and starts a delivery for each subscription that matches. The caller holds the lock.
@@ -110,7 +119,7 @@ func (s *Server) Events() []Event {
 
 func (e *event) public() Event {
 	return Event{
-		Type: e.kind, OperationID: e.operation, OccurredAt: e.occurred, Body: e.body,
+		Type: e.kind, OperationID: e.operation, OccurredAt: e.occurred, Body: e.body(),
 		Suppressed: e.suppressed, Deliveries: slices.Clone(e.deliveries),
 	}
 }
@@ -125,14 +134,15 @@ func (s *Server) Trigger(kind, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op := s.state.operations[id]
-	tx := s.state.transactions[id]
+	tx := s.transaction(id)
 	if op == nil && tx != nil {
 		op = s.state.operations[tx.operation]
 	}
 	if op == nil {
 		return fmt.Errorf("mockapi: Trigger: there is no operation or transaction %q", id)
 	}
-	s.publish(s.newEvent(op, kind, s.triggeredData(op, kind), s.date()), script{})
+	data := s.triggeredData(op, kind)
+	s.publish(s.newEvent(op, kind, data), script{}) // by hand: the test number has no say
 	return nil
 }
 
@@ -150,10 +160,10 @@ func (s *Server) TriggerRaw(publicKey, kind, operationID string, data []byte) er
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	occurred := s.date()
+	data = bytes.Clone(data)
 	s.publish(&event{
-		account: a, kind: kind, operation: operationID, occurred: occurred, about: []string{operationID},
-		body: eventBody(kind, operationID, occurred, data),
+		account: a, kind: kind, operation: operationID, occurred: s.date(), about: [3]string{operationID},
+		data: data,
 	}, script{})
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,8 @@ type Fault struct {
 
 // faults holds the scripted failures in the order they were added.
 type faults struct {
+	waiting atomic.Int64 // len(active), for the calls that no fault concerns
+
 	mu     sync.Mutex
 	active []activeFault
 }
@@ -77,6 +80,7 @@ func (s *Server) AddFault(f Fault) error {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.active = append(s.faults.active, active)
+	s.faults.count()
 	return nil
 }
 
@@ -85,6 +89,7 @@ func (s *Server) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.active = nil
+	s.faults.count()
 }
 
 // PendingFaults returns the faults that have calls left to hit, with Times counting those.
@@ -163,22 +168,23 @@ func (f *faults) take(method, endpoint string, now time.Time, want func(FaultKin
 		hit := a.Fault
 		if a.left--; a.left == 0 {
 			f.active = slices.Delete(f.active, i, i+1)
+			f.count()
 		}
 		return &hit
 	}
 	return nil
 }
 
-func (f *faults) none() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.active) == 0
-}
+func (f *faults) none() bool { return f.waiting.Load() == 0 }
+
+// count is called after every change, with the lock held.
+func (f *faults) count() { f.waiting.Store(int64(len(f.active))) }
 
 func (f *faults) expire(now time.Time) {
 	f.active = slices.DeleteFunc(f.active, func(a activeFault) bool {
 		return !a.until.IsZero() && !a.until.After(now)
 	})
+	f.count()
 }
 
 // matchesEndpoint compares a pattern with the path of a call, a segment starting with a colon or an asterisk

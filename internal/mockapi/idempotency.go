@@ -3,7 +3,6 @@ package mockapi
 import (
 	"context"
 	"crypto/sha256"
-	"hash"
 	"sync"
 	"time"
 )
@@ -43,13 +42,14 @@ func newIdempotency() *idempotency {
 // answer of an earlier one, or refuse a key used for something else. The twin of a request under way waits for its
 // answer; when that one crashes, the twin takes its place.
 func (i *idempotency) claim(ctx context.Context, id idempotencyKey, print fingerprint, now time.Time) (mine *execution, earlier *reply, conflict bool, err error) {
+	fresh := &execution{id: id, print: print, expires: now.Add(idempotencyWindow)}
 	for {
 		i.mu.Lock()
 		i.expire(now)
 		e := i.entries[id]
 		switch {
 		case e == nil:
-			e = &execution{id: id, print: print, expires: now.Add(idempotencyWindow)}
+			e = fresh
 			i.entries[id] = e
 			i.order = append(i.order, e)
 			i.mu.Unlock()
@@ -134,21 +134,21 @@ func (i *idempotency) restore(kept []*execution) {
 	}
 }
 
-var hashers = sync.Pool{New: func() any { return sha256.New() }}
+var fingerprinted = sync.Pool{New: func() any { return new([]byte) }}
 
 // fingerprintOf is SHA-256 over method, path and body. The path is the signed one, so that a retry through the
 // other base URL is still the same request.
-func fingerprintOf(method, endpoint string, body []byte) (print fingerprint) {
-	h := hashers.Get().(hash.Hash)
-	defer hashers.Put(h)
-	h.Reset()
-	var head [256]byte
-	b := append(head[:0], method...)
+func fingerprintOf(method, endpoint string, body []byte) fingerprint {
+	room := fingerprinted.Get().(*[]byte)
+	b := append((*room)[:0], method...)
 	b = append(b, '\n')
 	b = append(b, endpoint...)
 	b = append(b, '\n')
-	h.Write(b)
-	h.Write(body)
-	h.Sum(print[:0])
+	b = append(b, body...)
+	print := sha256.Sum256(b)
+	if cap(b) <= 64<<10 { // a rare large body is not worth holding on to
+		*room = b
+	}
+	fingerprinted.Put(room)
 	return print
 }

@@ -3,7 +3,7 @@ package mockapi
 import (
 	"fmt"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +17,7 @@ type Request struct {
 	Endpoint string // the endpoint's template: "/operations/:id"; empty for an unknown path
 	Header   http.Header
 	Body     []byte
-	ClientIP string
+	ClientIP string // where it came from: the peer, or what a trusted proxy says
 
 	PublicKey      string
 	Environment    string
@@ -33,17 +33,19 @@ type Request struct {
 	Lost     bool   // executed or not, the connection was cut instead of answering
 	Response []byte
 
-	signed signedRequest
+	remote     string // the peer, from which ClientIP is read when somebody asks
+	signedPath string // the endpoint as the signature covers it, once the signature was looked at
 }
 
 // Canonical is the string the server expected to have been signed, in the raw reading of the query: what to
 // compare with when a signature was refused. It is empty when the request was refused before the signature
 // was looked at.
 func (r *Request) Canonical() string {
-	if r.signed.method == "" {
+	if r.signedPath == "" {
 		return ""
 	}
-	return r.signed.canonical()
+	q := signedRequest{timestamp: r.Timestamp, method: r.Method, endpoint: r.signedPath, query: r.Query, body: r.Body}
+	return q.canonical()
 }
 
 // String is one line without bodies, keys or signatures.
@@ -60,32 +62,28 @@ func (r Request) String() string {
 // GoString keeps %#v as discreet as String: a body holds names and phone numbers.
 func (r Request) GoString() string { return r.String() }
 
-// journal keeps the last entries, up to a capacity.
-type journal[T any] struct {
-	mu    sync.Mutex
-	ring  []T
-	next  int
-	limit int
+// journal keeps the last entries, up to a capacity. Adding takes no lock, since every request does.
+type journal struct {
+	ring []atomic.Pointer[Request]
+	next atomic.Uint64 // the number of the next entry, from 0
 }
 
-func (j *journal[T]) add(entry T) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.ring) < j.limit {
-		j.ring = append(j.ring, entry)
-		return
-	}
-	j.ring[j.next] = entry
-	j.next = (j.next + 1) % j.limit
+func (j *journal) add(entry *Request) {
+	n := j.next.Add(1) - 1
+	j.ring[n%uint64(len(j.ring))].Store(entry)
 }
 
 // all returns the entries, oldest first.
-func (j *journal[T]) all() []T {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	entries := make([]T, 0, len(j.ring))
-	entries = append(entries, j.ring[j.next:]...)
-	return append(entries, j.ring[:j.next]...)
+func (j *journal) all() []*Request {
+	size := uint64(len(j.ring))
+	end := j.next.Load()
+	var entries []*Request
+	for n := end - min(end, size); n < end; n++ {
+		if e := j.ring[n%size].Load(); e != nil { // nil while it is being added
+			entries = append(entries, e)
+		}
+	}
+	return entries
 }
 
 // Requests returns the last calls, oldest first.
@@ -95,6 +93,7 @@ func (s *Server) Requests() []Request {
 	for i, e := range entries {
 		requests[i] = *e
 		requests[i].Header = e.Header.Clone()
+		requests[i].ClientIP = s.clientIP(e.remote, e.Header)
 	}
 	return requests
 }

@@ -17,45 +17,96 @@ type Entry struct {
 	Memo        string
 }
 
+// accountNumber is an account of the ledger.
+type accountNumber int
+
 // move takes an amount out of one account and puts it into another.
 type move struct {
-	from, to string
+	from, to accountNumber
 	amount   int64
 }
 
+// posting is the moves of one event. Two are enough for all there are: a payment moves the net amount and the fee.
+type posting struct {
+	at                           time.Time
+	operationID, reference, memo string
+	moves                        [2]move
+}
+
 // ledger is the only thing that moves money. It is made of moves, so that nothing can be put in without being
-// taken out. Balances are kept beside the entries: reading one does not depend on how long the history is.
+// taken out. Balances are kept beside the postings: reading one does not depend on how long the history is.
 type ledger struct {
-	entries  []Entry
-	balances map[string]int64
-	postings int
+	accounts []ledgerAccount
+	numbers  map[string]accountNumber
+	// postings are kept in blocks, so that a long history is never copied to make room.
+	postings [][]posting
 }
 
-func newLedger() ledger { return ledger{balances: map[string]int64{}} }
+type ledgerAccount struct {
+	name    string
+	balance int64
+}
 
-// post records the moves of one event.
-func (l *ledger) post(at time.Time, operationID, reference, memo string, moves ...move) {
-	l.postings++
-	e := Entry{Posting: l.postings, Time: at, OperationID: operationID, Reference: reference, Memo: memo}
-	for _, m := range moves {
-		if m.amount == 0 {
-			continue
-		}
-		l.balances[m.from] -= m.amount
-		l.balances[m.to] += m.amount
-		e.Account, e.Amount = m.from, -m.amount
-		l.entries = append(l.entries, e)
-		e.Account, e.Amount = m.to, m.amount
-		l.entries = append(l.entries, e)
+const postingBlock = 256
+
+func newLedger() ledger { return ledger{numbers: map[string]accountNumber{}} }
+
+// account is the number of an account, which opens with its first mention.
+func (l *ledger) account(name string) accountNumber {
+	n, ok := l.numbers[name]
+	if !ok {
+		n = accountNumber(len(l.accounts))
+		l.accounts = append(l.accounts, ledgerAccount{name: name})
+		l.numbers[name] = n
 	}
+	return n
 }
 
-func (l *ledger) balance(account string) int64 { return l.balances[account] }
+// post records a posting. Moves of nothing are left out.
+func (l *ledger) post(p posting) {
+	for _, m := range p.moves {
+		l.accounts[m.from].balance -= m.amount
+		l.accounts[m.to].balance += m.amount
+	}
+	last := len(l.postings) - 1
+	if last < 0 || len(l.postings[last]) == postingBlock {
+		l.postings = append(l.postings, make([]posting, 0, postingBlock))
+		last++
+	}
+	l.postings[last] = append(l.postings[last], p)
+}
+
+func (l *ledger) balance(n accountNumber) int64 { return l.accounts[n].balance }
+
+// entries is the whole history, oldest first.
+func (l *ledger) entries() []Entry {
+	var entries []Entry
+	number := 0
+	for _, block := range l.postings {
+		for _, p := range block {
+			number++
+			e := Entry{Posting: number, Time: p.at, OperationID: p.operationID, Reference: p.reference, Memo: p.memo}
+			for _, m := range p.moves {
+				if m.amount == 0 {
+					continue
+				}
+				e.Account, e.Amount = l.accounts[m.from].name, -m.amount
+				entries = append(entries, e)
+				e.Account, e.Amount = l.accounts[m.to].name, m.amount
+				entries = append(entries, e)
+			}
+		}
+	}
+	return entries
+}
 
 func (l *ledger) clone() ledger {
-	copied := ledger{entries: slices.Clone(l.entries), balances: make(map[string]int64, len(l.balances)), postings: l.postings}
-	for account, balance := range l.balances {
-		copied.balances[account] = balance
+	copied := ledger{accounts: slices.Clone(l.accounts), numbers: make(map[string]accountNumber, len(l.numbers))}
+	for name, n := range l.numbers {
+		copied.numbers[name] = n
+	}
+	for _, block := range l.postings {
+		copied.postings = append(copied.postings, append(make([]posting, 0, postingBlock), block...))
 	}
 	return copied
 }
@@ -64,5 +115,5 @@ func (l *ledger) clone() ledger {
 func (s *Server) Ledger() []Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.state.ledger.entries)
+	return s.state.ledger.entries()
 }

@@ -56,8 +56,13 @@ type account struct {
 	keys        Keys
 	key         *signingKey
 
-	clearing, settlement, fees, opening string // ledger accounts
+	// The accounts of the ledger it uses beside its wallets.
+	clearing, settlement, fees, opening accountNumber
+	providers                           [len(methods)]accountNumber
 }
+
+// provider is the world beyond a payment method.
+func (a *account) provider(m *method) accountNumber { return a.providers[m.index] }
 
 // AddMerchant adds a merchant with its own keys and wallets.
 func (s *Server) AddMerchant(c MerchantConfig) (Merchant, error) {
@@ -94,10 +99,16 @@ func (s *Server) AddMerchant(c MerchantConfig) (Merchant, error) {
 }
 
 func newAccount(m *merchant, environment string, keys Keys) *account {
-	owner := m.id + ":" + environment
-	return &account{
-		merchant: m, environment: environment, keys: keys, key: newSigningKey(keys.Secret),
-		clearing: "clearing:" + owner, settlement: "settlement:" + owner, fees: "fees:" + owner, opening: "opening:" + owner,
+	return &account{merchant: m, environment: environment, keys: keys, key: newSigningKey(keys.Secret)}
+}
+
+// openAccounts gives an account its numbers in the ledger.
+func (a *account) openAccounts(l *ledger) {
+	owner := ":" + a.merchant.id + ":" + a.environment
+	a.clearing, a.settlement = l.account("clearing"+owner), l.account("settlement"+owner)
+	a.fees, a.opening = l.account("fees"+owner), l.account("opening"+owner)
+	for i, m := range methods {
+		a.providers[i] = l.account("provider:" + a.environment + ":" + m.code)
 	}
 }
 
@@ -124,6 +135,7 @@ func (s *Server) open(accounts []*account, balances map[string]map[string]int64)
 		if !ok {
 			opening = map[string]int64{mtnBenin: 1_000_000, moovBenin: 1_000_000, sbinBenin: 1_000_000}
 		}
+		a.openAccounts(&s.state.ledger)
 		b := &book{}
 		s.state.books[a] = b
 		for _, m := range methods {
@@ -131,8 +143,8 @@ func (s *Server) open(accounts []*account, balances map[string]map[string]int64)
 			if !ok {
 				continue
 			}
-			w := b.openWallet(a, m)
-			s.state.ledger.post(now, "", "", "opening balance", move{a.opening, w.available, balance})
+			w := b.openWallet(&s.state.ledger, a, m)
+			s.state.ledger.post(posting{at: now, memo: "opening balance", moves: [2]move{{a.opening, w.available, balance}}})
 		}
 	}
 	known := *s.accounts.Load()

@@ -7,6 +7,7 @@ type method struct {
 	name       string // the wallet's name on the balance, and the transaction's payment_method
 	kind       methodKind
 	refundable bool // once settled
+	index      int  // in the catalogue
 }
 
 type methodKind int
@@ -29,11 +30,11 @@ const (
 
 // methods is the catalogue, in the order the balance lists wallets.
 var methods = [...]*method{
-	{code: mtnBenin, name: "MTN Bénin", kind: mobileMoney, refundable: true},
-	{code: moovBenin, name: "Moov Bénin", kind: mobileMoney, refundable: true},
-	{code: sbinBenin, name: "SBIN Bénin", kind: mobileMoney, refundable: true},
-	{code: cardCode, name: "Card", kind: card, refundable: true},
-	{code: bankCode, name: "Bank", kind: bankTransfer},
+	{index: 0, code: mtnBenin, name: "MTN Bénin", kind: mobileMoney, refundable: true},
+	{index: 1, code: moovBenin, name: "Moov Bénin", kind: mobileMoney, refundable: true},
+	{index: 2, code: sbinBenin, name: "SBIN Bénin", kind: mobileMoney, refundable: true},
+	{index: 3, code: cardCode, name: "Card", kind: card, refundable: true},
+	{index: 4, code: bankCode, name: "Bank", kind: bankTransfer},
 }
 
 func methodByCode(code string) *method {

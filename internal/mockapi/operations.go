@@ -39,11 +39,13 @@ type operation struct {
 	status                      string
 	attempts, polls             int
 	created, updated, completed time.Time
-	result                      []byte // JSON, once it has succeeded
+	resultStatus                string // the status in the result, once there is one
 	failure                     *operationFailure
 
 	// reference is the transaction the operation made: the payment, the payout's debit or the refund.
 	reference string
+	// prepared is the transaction the worker will make, allocated while nobody waited for the lock.
+	prepared *transaction
 	// wallet is the payment method whose wallet was debited, and held the amount that left it and has not yet
 	// arrived anywhere.
 	wallet     string
@@ -51,7 +53,8 @@ type operation struct {
 	settlement settlementState
 	// cancels is set on a refund of a payment that is still pending.
 	cancels bool
-	qrCode  string
+	// gateway and qrCode are a payment request's.
+	gateway, qrCode string
 }
 
 // settlementState is how far the back office is with a bank payout.
@@ -63,23 +66,36 @@ const (
 	settlementEnded
 )
 
-// newOperation makes a queued operation. The caller holds the lock.
+// newOperation makes a queued operation, without a date yet: enter gives it one.
 func (x *exchange) newOperation(kind string) *operation {
-	now := x.server.date()
-	return &operation{
-		id: x.server.entropy.id("op_", 16), account: x.account, kind: kind, payload: x.document.compact(),
-		status: statusQueued, created: now, updated: now,
+	op := &operation{
+		id: x.server.entropy.id("op_", 16), account: x.account, kind: kind, payload: x.document.compact(), status: statusQueued,
 	}
+	op.prepared = x.server.prepareTransaction(op)
+	return op
 }
 
-// accepted is the answer to a creation. A payout's has its payload and its links, the others do not: that is what
-// the published payloads show.
+// enter dates an operation, makes it known and gives it to the worker.
+func (s *Server) enter(op *operation) {
+	op.created = s.date()
+	op.updated = op.created
+	s.addOperation(op)
+	s.accept(op)
+}
+
+func (s *Server) enterLocking(op *operation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(op)
+}
+
+// accepted is the answer to a creation: the operation as it was queued, whatever the worker has made of it since. A
+// payout's has its payload and its links, the others do not: that is what the published payloads show.
 func (op *operation) accepted() reply {
-	b := make([]byte, 0, len(op.payload)+256)
-	b = append(b, '{')
+	b := append(make([]byte, 0, len(op.payload)+352), `{"error":false,"http_status":202,"data":{`...)
 	b = appendStringField(b, "operation_id", op.id)
 	b = appendStringField(b, "type", op.kind)
-	b = appendStringField(b, "status", op.status)
+	b = appendStringField(b, "status", statusQueued)
 	b = appendStringField(b, "env", op.account.environment)
 	if op.kind == kindPayout {
 		b = appendRawField(b, "payload", op.payload)
@@ -88,9 +104,7 @@ func (op *operation) accepted() reply {
 	if op.kind == kindPayout {
 		b = op.appendLinks(b)
 	}
-	rep := success(http.StatusAccepted, append(b, '}'), "")
-	rep.lost = op.script.lost
-	return rep
+	return reply{status: http.StatusAccepted, body: append(b, "}}"...), lost: op.script.lost}
 }
 
 // appendJSON writes the operation as GET shows it.
@@ -102,11 +116,7 @@ func (op *operation) appendJSON(b []byte) []byte {
 	b = appendStringField(b, "env", op.account.environment)
 	b = appendRawField(b, "payload", op.payload)
 	b = appendName(b, "result")
-	if op.result == nil {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, op.result...)
-	}
+	b = op.appendResult(b)
 	b = op.failure.appendJSON(appendName(b, "error"))
 	b = appendIntField(b, "attempts", int64(op.attempts))
 	b = appendTimeField(b, "date", op.created)
@@ -115,10 +125,24 @@ func (op *operation) appendJSON(b []byte) []byte {
 	return append(op.appendLinks(b), '}')
 }
 
+func (op *operation) appendResult(b []byte) []byte {
+	switch {
+	case op.resultStatus == "":
+		return append(b, "null"...)
+	case op.kind == kindPayout:
+		return op.appendPayoutResult(b)
+	case op.kind == kindRefund:
+		return op.appendRefundResult(b)
+	default:
+		return op.appendPaymentResult(b)
+	}
+}
+
 func (op *operation) appendLinks(b []byte) []byte {
 	b = append(appendName(b, "_links"), '{')
-	b = appendStringField(b, "self", signedPrefix+"/operations/"+op.id)
-	return append(b, '}')
+	b = append(appendName(b, "self"), `"`+signedPrefix+`/operations/`...)
+	b = append(b, op.id...)
+	return append(b, `"}`...)
 }
 
 func (x *exchange) getOperation() reply {

@@ -21,17 +21,13 @@ func (x *exchange) createPaymentRequest() reply {
 	if refused != nil {
 		return *refused
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	op := x.newOperation(kindPaymentRequest)
 	op.payment = &request
 	// A customer's test number decides what happens to the payment. Of the request itself it decides one thing only:
 	// whether its answer is lost.
 	op.script = script{lost: scriptOf(op.account.environment, request.suggestedNumber()).lost}
-	s.addOperation(op)
-	rep := op.accepted()
-	s.accept(op)
-	return rep
+	s.enterLocking(op)
+	return op.accepted()
 }
 
 // beginPaymentRequest checks that the money could arrive.
@@ -55,16 +51,14 @@ func (s *Server) completePaymentRequest(op *operation) {
 	tx.method = methodByCode(p.methodCode)
 	tx.number = p.msisdn
 	tx.customerEmail, tx.customerName = p.email, p.name
-	s.addTransaction(tx)
-	op.reference = tx.reference
 	gateway := s.gatewayURL(tx.reference)
 	op.qrCode = qrCode(gateway)
-	op.result = s.paymentRequestResult(op, gateway)
+	op.gateway, op.resultStatus = gateway, "pending"
 
 	data := s.appendPaymentData(op, tx, "pending")
 	data = append(appendStringField(data, "gateway_url", gateway), '}')
 	if scriptOf(op.account.environment, p.suggestedNumber()).reordered {
-		tx.heldEvent, tx.heldSince = data, s.date()
+		tx.heldEvent = s.newEvent(op, "payment_request.created", data)
 		return
 	}
 	s.emit(op, "payment_request.created", data)
@@ -84,14 +78,15 @@ func (s *Server) fee(amount int64) int64 {
 	return whole*s.feeBasisPoints + (rest*s.feeBasisPoints+5_000)/10_000
 }
 
-func (s *Server) paymentRequestResult(op *operation, gateway string) []byte {
-	b := appendStringField([]byte{'{'}, "transaction_reference", op.reference)
-	b = appendStringField(b, "status", "pending")
+// appendPaymentResult writes the result of GET /operations/:id.
+func (op *operation) appendPaymentResult(b []byte) []byte {
+	b = appendStringField(append(b, '{'), "transaction_reference", op.reference)
+	b = appendStringField(b, "status", op.resultStatus)
 	b = appendIntField(b, "amount", op.payment.amount)
 	b = appendStringField(b, "currency", op.payment.currency)
-	b = appendStringField(b, "gateway_url", gateway)
-	b = appendStringField(b, "payment_url", gateway)
-	b = appendStringField(b, "receipt_url", gateway)
+	b = appendStringField(b, "gateway_url", op.gateway)
+	b = appendStringField(b, "payment_url", op.gateway)
+	b = appendStringField(b, "receipt_url", op.gateway)
 	b = appendStringField(b, "qr_code", op.qrCode)
 	return append(b, '}')
 }
@@ -210,7 +205,7 @@ func (s *Server) endByHand(reference string, f *operationFailure) error {
 }
 
 func (s *Server) payment(reference string) (*transaction, error) {
-	tx := s.state.transactions[reference]
+	tx := s.transaction(reference)
 	if tx == nil || tx.kind != typeCredit {
 		return nil, fmt.Errorf("mockapi: there is no payment %q", reference)
 	}
@@ -240,7 +235,7 @@ func (s *Server) confirmPayment(tx *transaction) {
 			// The provider has announced the money; an unanswered request has announced nothing.
 			w := s.walletFor(tx)
 			tx.pendingNet = tx.net
-			s.postTransaction(tx, "payment announced", move{providerAccount(tx.account.environment, tx.method.code), w.pending, tx.net})
+			s.postTransaction(tx, "payment announced", [2]move{{tx.account.provider(tx.method), w.pending, tx.net}})
 		}
 		s.emitPayment(tx, "payment_request.pending", "pending", nil)
 		s.clock.schedule(task{at: s.clock.Now().Add(script.delay), kind: taskPayment, id: tx.reference})
@@ -255,7 +250,7 @@ func (s *Server) confirmPayment(tx *transaction) {
 func (s *Server) taskEndPayment(reference string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tx := s.state.transactions[reference]
+	tx := s.transaction(reference)
 	switch {
 	case tx == nil || tx.stage != paymentConfirming:
 	case tx.script.fails != nil:
@@ -269,16 +264,15 @@ func (s *Server) taskEndPayment(reference string) {
 func (s *Server) settlePayment(tx *transaction) {
 	tx.stage, tx.status = paymentEnded, txSuccess
 	w := s.walletFor(tx)
-	provider := providerAccount(tx.account.environment, tx.method.code)
+	provider := tx.account.provider(tx.method)
 	from := provider
 	if tx.pendingNet > 0 {
 		from, tx.pendingNet = w.pending, 0
 	}
-	s.postTransaction(tx, "payment received", move{from, w.available, tx.net}, move{provider, tx.account.fees, tx.fees})
+	s.postTransaction(tx, "payment received", [2]move{{from, w.available, tx.net}, {provider, tx.account.fees, tx.fees}})
 	s.emitPayment(tx, "payment_request.paid", "paid", nil)
 	if tx.heldEvent != nil {
-		op := s.state.operations[tx.operation]
-		s.emitAt(op, "payment_request.created", tx.heldEvent, tx.heldSince)
+		s.publish(tx.heldEvent, tx.script)
 		tx.heldEvent = nil
 	}
 	s.notify()
@@ -296,7 +290,7 @@ func (s *Server) withdrawPending(tx *transaction, memo string) {
 	if tx.pendingNet == 0 {
 		return
 	}
-	s.postTransaction(tx, memo, move{s.walletFor(tx).pending, providerAccount(tx.account.environment, tx.method.code), tx.pendingNet})
+	s.postTransaction(tx, memo, [2]move{{s.walletFor(tx).pending, tx.account.provider(tx.method), tx.pendingNet}})
 	tx.pendingNet = 0
 }
 
@@ -306,17 +300,18 @@ func (s *Server) walletFor(tx *transaction) *wallet {
 	if w := b.wallet(tx.method.code); w != nil {
 		return w
 	}
-	return b.openWallet(tx.account, tx.method)
+	return b.openWallet(&s.state.ledger, tx.account, tx.method)
 }
 
-func (s *Server) postTransaction(tx *transaction, memo string, moves ...move) {
-	s.state.ledger.post(s.date(), tx.operation, tx.reference, memo, moves...)
+func (s *Server) postTransaction(tx *transaction, memo string, moves [2]move) {
+	s.state.ledger.post(posting{at: s.date(), operationID: tx.operation, reference: tx.reference, memo: memo, moves: moves})
 }
 
 // emitPayment sends an event of a payment, as its number says.
 func (s *Server) emitPayment(tx *transaction, event, status string, f *operationFailure) {
 	op := s.state.operations[tx.operation]
-	s.publish(s.newEvent(op, event, s.paymentData(tx, status, f), s.date()), tx.script)
+	data := s.paymentData(tx, status, f)
+	s.publish(s.newEvent(op, event, data), tx.script)
 }
 
 // paymentDetails is what the checkout page shows of a payment.
@@ -332,7 +327,7 @@ type paymentDetails struct {
 func (s *Server) paymentDetails(reference string) (paymentDetails, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tx := s.state.transactions[reference]
+	tx := s.transaction(reference)
 	if tx == nil || tx.kind != typeCredit || tx.reference != reference {
 		return paymentDetails{}, false
 	}

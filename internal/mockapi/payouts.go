@@ -1,7 +1,5 @@
 package mockapi
 
-import "time"
-
 // createPayout answers POST /payouts.
 func (x *exchange) createPayout() reply {
 	s := x.server
@@ -9,15 +7,11 @@ func (x *exchange) createPayout() reply {
 	if refused != nil {
 		return *refused
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	op := x.newOperation(kindPayout)
 	op.payout = &request
 	op.script = scriptOf(op.account.environment, request.msisdn)
-	s.addOperation(op)
-	rep := op.accepted()
-	s.accept(op)
-	return rep
+	s.enterLocking(op)
+	return op.accepted()
 }
 
 // beginPayout debits the wallet: the one of the provider's payment method, or for a bank payout the first that
@@ -49,10 +43,8 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 	}
 	tx := s.newTransaction(op, typeDebit)
 	tx.amount, tx.net, tx.method, tx.number = p.amount, p.amount, w.method, number
-	destination := document(op.payload).field("destination")
-	tx.customerName = joinName(destination.field("account_name").text(), destination.field("account_surname").text())
-	s.addTransaction(tx)
-	op.reference, op.wallet, op.held = tx.reference, w.method.code, p.amount
+	tx.customerName = p.name
+	op.wallet, op.held = w.method.code, p.amount
 	s.post(op, "payout debited", move{w.available, op.account.clearing, p.amount})
 	return nil
 }
@@ -61,50 +53,52 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 func (s *Server) completePayout(op *operation) {
 	if op.payout.bank {
 		op.settlement = settlementWaiting
-		op.result = op.payoutResult("queued_for_settlement")
+		op.resultStatus = "queued_for_settlement"
 		s.post(op, "settlement queued", move{op.account.clearing, op.account.settlement, op.held})
-		s.emit(op, "payout.queued", op.payoutData("queued_for_settlement", nil))
+		s.emitPayout(op, "payout.queued", "queued_for_settlement", nil)
 		return
 	}
 	s.state.transactions[op.reference].status = txSuccess
-	op.result = op.payoutResult("completed")
-	s.post(op, "payout completed", move{op.account.clearing, providerAccount(op.account.environment, op.wallet), op.held})
+	op.resultStatus = "completed"
+	s.post(op, "payout completed", move{op.account.clearing, op.account.provider(methodByCode(op.wallet)), op.held})
 	op.held = 0
-	s.emit(op, "payout.completed", op.payoutData("completed", nil))
+	s.emitPayout(op, "payout.completed", "completed", nil)
 	if op.script.reordered {
 		// The event that came first arrives last.
-		s.emitAt(op, "payout.queued", op.payoutData("queued", nil), op.created.Add(-time.Millisecond))
+		e := s.newEvent(op, "payout.queued", nil)
+		e.payout, e.status, e.occurred = op, "queued", op.created
+		s.publish(e, op.script)
 	}
 }
 
 // failPayout credits back what was debited.
 func (s *Server) failPayout(op *operation, f *operationFailure) {
 	s.creditBack(op, op.account.clearing, "payout failed")
-	s.emit(op, "payout.failed", op.payoutData("failed", f))
+	s.emitPayout(op, "payout.failed", "failed", f)
 }
 
 // settlePayout: the back office has made the transfer.
 func (s *Server) settlePayout(op *operation) {
 	op.settlement, op.updated = settlementEnded, s.date()
-	op.result = op.payoutResult("completed")
+	op.resultStatus = "completed"
 	s.state.transactions[op.reference].status = txSuccess
-	s.post(op, "settlement completed", move{op.account.settlement, providerAccount(op.account.environment, bankCode), op.held})
+	s.post(op, "settlement completed", move{op.account.settlement, op.account.provider(methodByCode(bankCode)), op.held})
 	op.held = 0
-	s.emit(op, "payout.completed", op.payoutData("completed", nil))
+	s.emitPayout(op, "payout.completed", "completed", nil)
 	s.notify()
 }
 
 // rejectPayout: the back office could not make the transfer.
 func (s *Server) rejectPayout(op *operation, f *operationFailure) {
 	op.settlement, op.updated = settlementEnded, s.date()
-	op.result = op.payoutResult("failed")
+	op.resultStatus = "failed"
 	s.creditBack(op, op.account.settlement, "settlement rejected")
-	s.emit(op, "payout.failed", op.payoutData("failed", f))
+	s.emitPayout(op, "payout.failed", "failed", f)
 	s.notify()
 }
 
 // creditBack returns what an operation holds to the wallet it came from.
-func (s *Server) creditBack(op *operation, from, memo string) {
+func (s *Server) creditBack(op *operation, from accountNumber, memo string) {
 	if op.reference != "" {
 		s.state.transactions[op.reference].status = txError
 	}
@@ -117,8 +111,14 @@ func (s *Server) creditBack(op *operation, from, memo string) {
 }
 
 // post moves money for an operation.
-func (s *Server) post(op *operation, memo string, moves ...move) {
-	s.state.ledger.post(s.date(), op.id, op.reference, memo, moves...)
+func (s *Server) post(op *operation, memo string, m move) {
+	s.state.ledger.post(posting{at: s.date(), operationID: op.id, reference: op.reference, memo: memo, moves: [2]move{m}})
+}
+
+func (s *Server) emitPayout(op *operation, kind, status string, f *operationFailure) {
+	e := s.newEvent(op, kind, nil)
+	e.payout, e.status, e.failure = op, status, f
+	s.publish(e, op.script)
 }
 
 // merchantReference is the merchant's own reference, or the transaction's when it gave none.
@@ -129,11 +129,11 @@ func (op *operation) merchantReference() string {
 	return op.reference
 }
 
-// payoutResult is the result of GET /operations/:id.
-func (op *operation) payoutResult(status string) []byte {
-	b := op.appendPayout([]byte{'{'})
+// appendPayoutResult writes the result of GET /operations/:id.
+func (op *operation) appendPayoutResult(b []byte) []byte {
+	b = op.appendPayout(append(b, '{'))
 	b = op.appendDestination(b)
-	b = appendStringField(b, "status", status)
+	b = appendStringField(b, "status", op.resultStatus)
 	if !op.payout.bank {
 		b = append(appendName(b, "provider_response"), `{"responsecode":"00","responsemsg":"Success"`...)
 		b = appendStringField(b, "serviceref", "SR"+op.id[len("op_"):])

@@ -18,10 +18,8 @@ func (x *exchange) createRefund() reply {
 	op := x.newOperation(kindRefund)
 	op.refund = &request
 	op.script = scriptOf(op.account.environment, tx.number)
-	s.addOperation(op)
-	rep := op.accepted()
-	s.accept(op)
-	return rep
+	s.enter(op)
+	return op.accepted()
 }
 
 // beginRefund checks the transaction and debits the wallet. The amount counts as refunded from here on, so that two
@@ -40,8 +38,6 @@ func (s *Server) beginRefund(op *operation) *operationFailure {
 	refund := s.newTransaction(op, typeRefund)
 	refund.amount, refund.net, refund.method, refund.number = amount, amount, tx.method, tx.number
 	refund.customerEmail, refund.customerName = tx.customerEmail, tx.customerName
-	s.addTransaction(refund)
-	op.reference = refund.reference
 	tx.refunded += amount
 	tx.refunds = append(tx.refunds, refundEntry{
 		reference: refund.reference, status: txPending, reason: op.refund.reason, date: refund.created,
@@ -92,13 +88,15 @@ func (s *Server) completeRefund(op *operation) {
 		tx.stage = paymentEnded
 	}
 	if op.held > 0 {
-		s.post(op, "refund completed", move{op.account.clearing, providerAccount(op.account.environment, op.wallet), op.held})
+		s.post(op, "refund completed", move{op.account.clearing, op.account.provider(methodByCode(op.wallet)), op.held})
 		op.held = 0
 	}
-	op.result = op.refundResult("completed")
+	op.resultStatus = "completed"
 	s.emit(op, "refund.completed", op.refundData("completed", nil))
 	if op.script.reordered {
-		s.emitAt(op, "refund.pending", op.refundData("pending", nil), op.created)
+		e := s.newEvent(op, "refund.pending", op.refundData("pending", nil))
+		e.occurred = op.created
+		s.publish(e, op.script)
 	}
 }
 
@@ -133,8 +131,9 @@ func (tx *transaction) refundPending() bool {
 	return false
 }
 
-func (op *operation) refundResult(status string) []byte {
-	b := appendStringField([]byte{'{'}, "status", status)
+// appendRefundResult writes the result of GET /operations/:id.
+func (op *operation) appendRefundResult(b []byte) []byte {
+	b = appendStringField(append(b, '{'), "status", op.resultStatus)
 	b = appendStringField(b, "refund_reference", op.reference)
 	b = appendIntField(b, "amount", op.refund.amount)
 	b = appendStringField(b, "transaction_reference", op.refund.reference)

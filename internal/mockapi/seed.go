@@ -4,16 +4,16 @@ import (
 	cryptorand "crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
-	"sync"
+	"sync/atomic"
 )
 
 // entropy is the server's only randomness. Everything it draws (keys, ids, references, secrets) follows
 // from one seed, so that a failing test can be run again with the same ones.
+//
+// It is SplitMix64: a counter and a mixing function. That needs no lock and its state is one number.
 type entropy struct {
-	mu     sync.Mutex
-	seed   uint64
-	source rand.PCG
+	seed  uint64
+	state atomic.Uint64
 }
 
 func newEntropy(seed uint64) (*entropy, error) {
@@ -25,23 +25,28 @@ func newEntropy(seed uint64) (*entropy, error) {
 		seed = binary.LittleEndian.Uint64(b[:])
 	}
 	e := &entropy{seed: seed}
-	e.source.Seed(seed, 0)
+	e.state.Store(seed)
 	return e, nil
+}
+
+func (e *entropy) draw() uint64 {
+	z := e.state.Add(0x9e3779b97f4a7c15)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
 }
 
 // id is prefix followed by n hexadecimal digits.
 func (e *entropy) id(prefix string, n int) string {
 	const digits = "0123456789abcdef"
-	b := make([]byte, len(prefix)+n)
-	copy(b, prefix)
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	var room [64]byte
+	b := append(room[:0], prefix...)
 	var bits uint64
 	for i := range n {
 		if i%16 == 0 {
-			bits = e.source.Uint64()
+			bits = e.draw()
 		}
-		b[len(prefix)+i] = digits[bits&15]
+		b = append(b, digits[bits&15])
 		bits >>= 4
 	}
 	return string(b)
@@ -51,24 +56,10 @@ func (e *entropy) id(prefix string, n int) string {
 func (e *entropy) reference() string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	var b [10]byte
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	bits := e.source.Uint64() // 36^10 < 2^52: one draw is enough
+	bits := e.draw() // 36^10 < 2^52: one draw is enough
 	for i := range b {
 		b[i] = letters[bits%uint64(len(letters))]
 		bits /= uint64(len(letters))
 	}
 	return string(b[:])
-}
-
-func (e *entropy) state() rand.PCG {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.source
-}
-
-func (e *entropy) restore(state rand.PCG) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.source = state
 }

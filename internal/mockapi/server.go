@@ -61,7 +61,7 @@ type Config struct {
 type Server struct {
 	clock    *Clock
 	entropy  *entropy
-	requests journal[*Request]
+	requests journal
 	faults   faults
 	keys     *idempotency
 	accounts atomic.Pointer[map[string]*account]
@@ -109,7 +109,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		clock:          newClock(c.Start, c.Running),
 		entropy:        entropy,
-		requests:       journal[*Request]{limit: c.JournalSize},
+		requests:       journal{ring: make([]atomic.Pointer[Request], c.JournalSize)},
 		keys:           newIdempotency(),
 		currency:       c.Currency,
 		feeBasisPoints: c.FeeBasisPoints,
@@ -251,7 +251,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Header: r.Header, IdempotencyKey: r.Header.Get("Idempotency-Key"),
 		},
 	}
-	x.entry.Time, x.entry.ClientIP = x.now, s.clientIP(r)
+	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
 	rep, cut := x.answer()
 	x.finish(w, rep, cut)
 }
@@ -434,11 +434,9 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	h := w.Header()
 	h["Date"] = x.server.dateValue(x.now)
 	h["X-Request-Id"] = []string{e.ID}
-	switch {
-	case rep.html:
-		h["Content-Type"] = []string{"text/html"}
-	default:
-		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+	h["Content-Type"] = jsonType
+	if rep.html {
+		h["Content-Type"] = htmlType
 	}
 	if rep.replayed {
 		h["Idempotent-Replay"] = []string{"true"}
@@ -454,6 +452,12 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 		_, _ = w.Write(rep.body) // the client may be gone
 	}
 }
+
+// Header values that every answer shares. Nobody changes them.
+var (
+	jsonType = []string{"application/json; charset=utf-8"}
+	htmlType = []string{"text/html"}
+)
 
 // cutConnection ends the connection without an answer. The in-process transport says how by itself; a real
 // connection is closed, with a reset where the request was never to be read.

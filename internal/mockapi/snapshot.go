@@ -2,7 +2,6 @@ package mockapi
 
 import (
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -18,7 +17,7 @@ type Snapshot struct {
 	faults []activeFault
 	now    time.Time
 	tasks  []task
-	random rand.PCG
+	random uint64
 }
 
 // Snapshot waits until no delivery is under way and keeps the state.
@@ -26,7 +25,7 @@ func (s *Server) Snapshot() *Snapshot {
 	s.waitIdle(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	snap := &Snapshot{server: s, state: s.state.clone(), worker: s.worker, keys: s.keys.keep(), random: s.entropy.state()}
+	snap := &Snapshot{server: s, state: s.state.clone(), worker: s.worker, keys: s.keys.keep(), random: s.entropy.state.Load()}
 	snap.now, snap.tasks = s.clock.keep()
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -43,8 +42,11 @@ func (s *Server) Restore(snap *Snapshot) error {
 	s.waitIdle(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	opened := s.state.books
+	opened, accounts := s.state.books, s.state.ledger.accounts
 	s.state = snap.state.clone()
+	for _, a := range accounts { // accounts keep their numbers, also those that opened since
+		s.state.ledger.account(a.name)
+	}
 	for a := range opened {
 		if s.state.books[a] == nil {
 			s.state.books[a] = &book{} // a merchant added since: known, with nothing
@@ -52,10 +54,11 @@ func (s *Server) Restore(snap *Snapshot) error {
 	}
 	s.worker = snap.worker
 	s.keys.restore(snap.keys)
-	s.entropy.restore(snap.random)
+	s.entropy.state.Store(snap.random)
 	s.clock.restore(snap.now, snap.tasks)
 	s.faults.mu.Lock()
 	s.faults.active = slices.Clone(snap.faults)
+	s.faults.count()
 	s.faults.mu.Unlock()
 	s.notify()
 	return nil

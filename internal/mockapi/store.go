@@ -11,7 +11,7 @@ type state struct {
 	ledger       ledger
 	books        map[*account]*book
 	operations   map[string]*operation
-	transactions map[string]*transaction // by reference and by internal id
+	transactions map[string]*transaction // by reference
 	deliveries   map[string]*delivery
 	deliveryLog  []*delivery     // oldest first, capped
 	events       []*event        // oldest first, capped
@@ -30,7 +30,7 @@ type book struct {
 // wallet is where a payment method's money is: two ledger accounts.
 type wallet struct {
 	method             *method
-	available, pending string
+	available, pending accountNumber
 }
 
 func newState() state {
@@ -54,12 +54,12 @@ func (b *book) wallet(code string) *wallet {
 }
 
 // openWallet adds the wallet of a payment method, keeping the catalogue's order.
-func (b *book) openWallet(a *account, m *method) *wallet {
-	owner := a.merchant.id + ":" + a.environment + ":" + m.code
-	w := &wallet{method: m, available: "wallet:" + owner, pending: "wallet_pending:" + owner}
+func (b *book) openWallet(l *ledger, a *account, m *method) *wallet {
+	owner := ":" + a.merchant.id + ":" + a.environment + ":" + m.code
+	w := &wallet{method: m, available: l.account("wallet" + owner), pending: l.account("wallet_pending" + owner)}
 	at := len(b.wallets)
 	for i, other := range b.wallets {
-		if slices.Index(methods[:], other.method) > slices.Index(methods[:], m) {
+		if other.method.index > m.index {
 			at = i
 			break
 		}
@@ -67,9 +67,6 @@ func (b *book) openWallet(a *account, m *method) *wallet {
 	b.wallets = slices.Insert(b.wallets, at, w)
 	return w
 }
-
-// providerAccount is the world outside, beyond a payment method.
-func providerAccount(environment, code string) string { return "provider:" + environment + ":" + code }
 
 // date is the present, in the milliseconds that go over the wire, and never before the last date given:
 // lists are in the order of creation and in the order of dates at once.
@@ -91,8 +88,22 @@ func (s *Server) operationOf(a *account, id string) *operation {
 }
 
 func (s *Server) transactionOf(a *account, reference string) *transaction {
-	if tx := s.state.transactions[reference]; tx != nil && tx.account == a {
+	if tx := s.transaction(reference); tx != nil && tx.account == a {
 		return tx
+	}
+	return nil
+}
+
+// transaction finds a transaction by its reference, or by its internal id. The latter is rare enough to be searched
+// for.
+func (s *Server) transaction(reference string) *transaction {
+	if len(reference) != internalIDLength {
+		return s.state.transactions[reference]
+	}
+	for _, tx := range s.state.transactions {
+		if tx.id == reference {
+			return tx
+		}
 	}
 	return nil
 }
@@ -105,7 +116,6 @@ func (s *Server) addOperation(op *operation) {
 
 func (s *Server) addTransaction(tx *transaction) {
 	s.state.transactions[tx.reference] = tx
-	s.state.transactions[tx.id] = tx
 	b := s.state.books[tx.account]
 	b.transactions = append(b.transactions, tx)
 }
@@ -119,15 +129,16 @@ func (st *state) clone() state {
 	}
 	for id, op := range st.operations {
 		copied := *op
+		if op.prepared != nil {
+			prepared := *op.prepared
+			copied.prepared = &prepared
+		}
 		c.operations[id] = &copied
 	}
-	for key, tx := range st.transactions {
-		if key != tx.reference {
-			continue
-		}
+	for reference, tx := range st.transactions {
 		copied := *tx
 		copied.refunds = slices.Clone(tx.refunds)
-		c.transactions[tx.reference], c.transactions[tx.id] = &copied, &copied
+		c.transactions[reference] = &copied
 	}
 	for id, d := range st.deliveries {
 		copied := *d

@@ -95,7 +95,7 @@ func (x *exchange) testSubscription() reply {
 	data := appendTimeField([]byte(`{"test":true`), "sent_at", now)
 	e := &event{
 		account: x.account, kind: pingEvent, operation: pingOperation, occurred: now,
-		about: []string{pingOperation, x.id}, body: eventBody(pingEvent, pingOperation, now, append(data, '}')),
+		about: [3]string{pingOperation, x.id}, data: append(data, '}'),
 	}
 	s.state.events = append(s.state.events, e)
 	s.deliver(b.subscriptions[i], e)

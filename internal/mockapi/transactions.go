@@ -23,6 +23,9 @@ var (
 	transactionTypes    = []string{typeCredit, typeDebit, typeRefund}
 )
 
+// internalIDLength is the length of an internal id; a reference has 10 characters.
+const internalIDLength = 24
+
 // transaction is a movement of money as the merchant sees it. Payouts and refunds are transactions too: the docs
 // list their types without showing one.
 type transaction struct {
@@ -48,8 +51,7 @@ type transaction struct {
 	stage      paymentStage
 	script     script
 	pendingNet int64  // what its wallet holds as pending
-	heldEvent  []byte // the created event that a test number holds back
-	heldSince  time.Time
+	heldEvent  *event // the created event that a test number holds back
 }
 
 // refundEntry is one of a transaction's refunds[].
@@ -58,15 +60,24 @@ type refundEntry struct {
 	date                      time.Time
 }
 
-// newTransaction makes a pending transaction of an operation, with a reference nobody has. The caller holds the lock
-// and adds it.
-func (s *Server) newTransaction(op *operation, kind string) *transaction {
-	tx := &transaction{
-		id: s.entropy.id("", 24), account: op.account, operation: op.id, status: txPending, kind: kind, created: s.date(),
+// prepareTransaction makes the transaction an operation will need.
+func (s *Server) prepareTransaction(op *operation) *transaction {
+	return &transaction{
+		id: s.entropy.id("", internalIDLength), reference: s.entropy.reference(), account: op.account, operation: op.id, status: txPending,
 	}
-	for tx.reference = s.entropy.reference(); s.state.transactions[tx.reference] != nil; {
+}
+
+// newTransaction dates the transaction of an operation and makes it known, under a reference nobody has. The caller
+// holds the lock.
+func (s *Server) newTransaction(op *operation, kind string) *transaction {
+	tx := op.prepared
+	op.prepared = nil
+	for s.state.transactions[tx.reference] != nil {
 		tx.reference = s.entropy.reference()
 	}
+	tx.kind, tx.created = kind, s.date()
+	s.addTransaction(tx)
+	op.reference = tx.reference
 	return tx
 }
 

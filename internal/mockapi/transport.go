@@ -177,7 +177,7 @@ func (t *dialing) RoundTrip(r *http.Request) (*http.Response, error) {
 			closeBody(r)
 			s.requests.add(&Request{
 				Time: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(),
-				IdempotencyKey: r.Header.Get("Idempotency-Key"), Fault: string(f.Kind), Lost: true,
+				IdempotencyKey: r.Header.Get("Idempotency-Key"), Fault: string(f.Kind), Lost: true, remote: fakeAddr.String(),
 			})
 			return nil, cutRefused.err()
 		}

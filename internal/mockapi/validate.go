@@ -37,6 +37,20 @@ func (m *mistakes) text(d document, path string, limit int) string {
 	return s
 }
 
+// checked is text for a string that is only checked: it stays in the payload.
+func (m *mistakes) checked(d document, path string, limit int) {
+	if !d.given() {
+		return
+	}
+	if d.kind() != kindString {
+		m.add(path, "must be a string")
+		return
+	}
+	if limit > 0 && len(d)-2 > limit { // escapes and multi-byte characters only make it shorter
+		m.text(d, path, limit)
+	}
+}
+
 // required reads a string that must be there.
 func (m *mistakes) required(d document, path string) string {
 	if !d.given() || d.kind() == kindString && d.text() == "" {
@@ -87,12 +101,11 @@ func (m *mistakes) currency(d document, path string) string {
 	return s
 }
 
-func (m *mistakes) country(d document, path string) string {
-	s := m.text(d, path, 0)
-	if d.kind() == kindString && !isUpper(s, 2) {
+func (m *mistakes) country(d document, path string) {
+	m.checked(d, path, 0)
+	if d.kind() == kindString && (len(d) != 4 || !isUpper(string(d[1:3]), 2)) {
 		m.add(path, "must be an ISO 3166 country code (2 upper-case letters)")
 	}
-	return s
 }
 
 func (m *mistakes) msisdn(path, s string) {
@@ -122,22 +135,25 @@ type payoutRequest struct {
 	providerCode string
 	msisdn       string
 	account      string
+	name         string
 	reference    string
 }
 
 func validatePayout(d document, s *Server) (payoutRequest, *reply) {
 	var m mistakes
 	var p payoutRequest
-	units := m.amount(d.field("amount"), "amount")
+	var room [12]member
+	body := d.members(room[:0])
+	units := m.amount(body.field("amount"), "amount")
 	if units.whole && !units.fits {
 		m.add("amount", "is too large")
 	}
 	p.amount = units.units
-	p.currency = m.currency(d.field("currency"), "currency")
-	m.destination(d.field("destination"), &p)
-	p.reference = m.text(d.field("reference"), "reference", 100)
-	m.text(d.field("note"), "note", 500)
-	m.object(d.field("metadata"), "metadata")
+	p.currency = m.currency(body.field("currency"), "currency")
+	m.destination(body.field("destination"), &p)
+	p.reference = m.text(body.field("reference"), "reference", 100)
+	m.checked(body.field("note"), "note", 500)
+	m.object(body.field("metadata"), "metadata")
 	if len(m) > 0 {
 		return p, refusal("Invalid payout request", m)
 	}
@@ -156,30 +172,32 @@ func (m *mistakes) destination(d document, p *payoutRequest) {
 		m.add("destination", "must be an object")
 		return
 	}
-	switch kind := m.required(d.field("type"), "destination.type"); kind {
+	var room [8]member
+	fields := d.members(room[:0])
+	switch kind := m.required(fields.field("type"), "destination.type"); kind {
 	case "":
 	case "mobile_money":
-		m.country(d.field("country_code"), "destination.country_code")
-		p.providerCode = m.text(d.field("provider_code"), "destination.provider_code", 0)
+		m.country(fields.field("country_code"), "destination.country_code")
+		p.providerCode = m.text(fields.field("provider_code"), "destination.provider_code", 0)
 		// Without a provider_code the payout is accepted and fails in the worker (intram.md section 7).
 		if p.providerCode != "" && mobileMethod(p.providerCode) == nil {
 			m.add("destination.provider_code", "must be one of %s", strings.Join(mobileCodes(), ", "))
 		}
-		if p.msisdn = m.required(d.field("msisdn"), "destination.msisdn"); p.msisdn != "" {
+		if p.msisdn = m.required(fields.field("msisdn"), "destination.msisdn"); p.msisdn != "" {
 			m.msisdn("destination.msisdn", p.msisdn)
 		}
 	case "bank_account":
 		p.bank = true
-		p.account = m.required(d.field("account_number"), "destination.account_number")
-		swift := m.text(d.field("swift"), "destination.swift", 0)
+		p.account = m.required(fields.field("account_number"), "destination.account_number")
+		swift := m.text(fields.field("swift"), "destination.swift", 0)
 		if swift != "" && (len(swift) != 8 && len(swift) != 11 || !isAlphanumeric(swift)) {
 			m.add("destination.swift", "must be a BIC: 8 or 11 letters and digits")
 		}
 	default:
 		m.add("destination.type", "must be mobile_money or bank_account")
 	}
-	m.text(d.field("account_name"), "destination.account_name", 0)
-	m.text(d.field("account_surname"), "destination.account_surname", 0)
+	name := m.text(fields.field("account_name"), "destination.account_name", 0)
+	p.name = joinName(name, m.text(fields.field("account_surname"), "destination.account_surname", 0))
 }
 
 // paymentRequest is a payment request's body once it has passed.
@@ -200,15 +218,17 @@ type paymentRequest struct {
 func validatePaymentRequest(d document, s *Server) (paymentRequest, *reply) {
 	var m mistakes
 	var p paymentRequest
-	invoice := d.field("invoice")
-	if !invoice.given() {
+	body := d.members(nil)
+	given := body.field("invoice")
+	if !given.given() {
 		r := failure(http.StatusBadRequest, "missing_invoice", "The payment request has no invoice")
 		return p, &r
 	}
-	if invoice.kind() != kindObject {
+	if given.kind() != kindObject {
 		m.add("invoice", "must be an object")
 		return p, refusal("Invalid payment request", m)
 	}
+	invoice := given.members(nil)
 	units := m.amount(invoice.field("amount"), "invoice.amount")
 	p.amount = units.units
 	if !invoice.field("currency").given() {
@@ -218,25 +238,25 @@ func validatePaymentRequest(d document, s *Server) (paymentRequest, *reply) {
 	p.description = m.text(invoice.field("description"), "invoice.description", 500)
 	if customer := invoice.field("customer"); !customer.given() {
 		m.add("invoice.customer", "is required")
-	} else if customer = m.object(customer, "invoice.customer"); customer != nil {
+	} else if customer := m.object(customer, "invoice.customer").members(nil); customer != nil {
 		p.email = m.text(customer.field("email"), "invoice.customer.email", 0)
 		first := m.text(customer.field("first_name"), "invoice.customer.first_name", 0)
 		last := m.text(customer.field("last_name"), "invoice.customer.last_name", 0)
-		p.name = strings.TrimSpace(first + " " + last)
+		p.name = joinName(first, last)
 		p.phone = m.text(customer.field("phone"), "invoice.customer.phone", 0)
 	}
-	if method := m.object(d.field("payment_method"), "payment_method"); method != nil {
+	if method := m.object(body.field("payment_method"), "payment_method").members(nil); method != nil {
 		p.methodCode = m.text(method.field("code"), "payment_method.code", 0)
 		m.country(method.field("country_code"), "payment_method.country_code")
 		if p.msisdn = m.text(method.field("msisdn"), "payment_method.msisdn", 0); p.msisdn != "" {
 			m.msisdn("payment_method.msisdn", p.msisdn)
 		}
 	}
-	if urls := m.object(d.field("return_urls"), "return_urls"); urls != nil {
+	if urls := m.object(body.field("return_urls"), "return_urls").members(nil); urls != nil {
 		p.successURL = m.webURL(urls.field("success"), "return_urls.success")
 		p.cancelURL = m.webURL(urls.field("cancel"), "return_urls.cancel")
 	}
-	p.webhookData = m.object(d.field("webhook_data"), "webhook_data")
+	p.webhookData = m.object(body.field("webhook_data"), "webhook_data")
 	if len(m) > 0 {
 		return p, refusal("Invalid payment request", m)
 	}
@@ -256,16 +276,17 @@ type refundRequest struct {
 func validateRefund(d document) (refundRequest, *reply) {
 	var m mistakes
 	var p refundRequest
-	p.reference = m.required(d.field("transaction_reference"), "transaction_reference")
-	if field := d.field("amount"); field.given() {
+	body := d.members(nil)
+	p.reference = m.required(body.field("transaction_reference"), "transaction_reference")
+	if field := body.field("amount"); field.given() {
 		units := m.amount(field, "amount")
 		if units.whole && !units.fits {
 			m.add("amount", "is too large")
 		}
 		p.amount = units.units
 	}
-	p.reason = m.text(d.field("reason"), "reason", 500)
-	m.object(d.field("metadata"), "metadata")
+	p.reason = m.text(body.field("reason"), "reason", 500)
+	m.object(body.field("metadata"), "metadata")
 	if len(m) > 0 {
 		return p, refusal("Invalid refund request", m)
 	}
@@ -278,10 +299,11 @@ type subscriptionRequest struct{ url, event string }
 func validateSubscription(d document, strict bool) (subscriptionRequest, *reply) {
 	var m mistakes
 	var p subscriptionRequest
-	if p.url = m.required(d.field("url"), "url"); p.url != "" && !isWebhookURL(p.url, strict) {
+	body := d.members(nil)
+	if p.url = m.required(body.field("url"), "url"); p.url != "" && !isWebhookURL(p.url, strict) {
 		m.add("url", "must be an https:// URL")
 	}
-	if p.event = m.required(d.field("event"), "event"); p.event != "" && !isEventPattern(p.event) {
+	if p.event = m.required(body.field("event"), "event"); p.event != "" && !isEventPattern(p.event) {
 		m.add("event", "must be an event such as payout.completed, a family such as payout.*, * or all")
 	}
 	if len(m) > 0 {

@@ -63,7 +63,7 @@ class Answer:
         return self.headers.get("Idempotent-Replay") == "true"
 
     def show(self, step, **more):
-        show(step, status=self.status, replayed=self.replayed, body=self.body, **more)
+        show(step, status=str(self.status), replayed=self.replayed, body=self.body, **more)
         return self
 
 
@@ -343,7 +343,7 @@ def main():
     paid = finished.data["result"]["transaction_reference"]
     merchant.get(f"/transactions/{paid}").show("transaction.pending")
     page, answer = press(merchant, finished.data["result"]["gateway_url"], "pay")
-    show("checkout.paid", page=page.status, accepted=200 <= answer.status < 400)
+    show("checkout.paid", page=str(page.status), accepted=200 <= answer.status < 400)
     expect("payment_request.paid", finished)
     merchant.get(f"/transactions/{paid}").show("transaction.paid")
 
@@ -351,7 +351,7 @@ def main():
     expect("payment_request.created", finished)
     declined = finished.data["result"]["transaction_reference"]
     page, answer = press(merchant, finished.data["result"]["gateway_url"], "decline")
-    show("checkout.declined", page=page.status, accepted=200 <= answer.status < 400)
+    show("checkout.declined", page=str(page.status), accepted=200 <= answer.status < 400)
     expect("payment_request.failed", finished)
     merchant.get(f"/transactions/{declined}").show("transaction.declined")
 

@@ -169,7 +169,10 @@ press() { # step, gateway url, word: opens the checkout page and presses the but
     '') target=${url#"$INTRAM_URL"} ;;
     *) target=${url#"$INTRAM_URL"} target=${target%/*}/$action ;;
   esac
-  send "${method^^}" "$target" -H 'Content-Type: application/x-www-form-urlencoded' "${fields[@]:---data-raw=}"
+  if [[ ${#fields[@]} -eq 0 ]]; then
+    fields=(--data-raw '')
+  fi
+  send "${method^^}" "$target" -H 'Content-Type: application/x-www-form-urlencoded' "${fields[@]}"
   show "$step" --argjson page "$page" --argjson status "$status" '{page: $page, accepted: ($status >= 200 and $status < 400)}'
 }
 
