@@ -4,10 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOWORK=off
-allowed='^(github\.com/intram/intram-go(/internal/transport)?|github\.com/hashicorp/go-(retryablehttp|cleanhttp)|github\.com/google/uuid|github\.com/cockroachdb/apd/v3)$'
+# The SDK's own packages, but not the fake and its door.
+own='github\.com/intram/intram-go(/internal/[a-z]+)?'
+fake='^github\.com/intram/intram-go/(internal/mockapi|intramtest)(/|$)'
+allowed='^('$own'|github\.com/hashicorp/go-(retryablehttp|cleanhttp)|github\.com/google/uuid|github\.com/cockroachdb/apd/v3)$'
 # Into a variable first: a failing go list must fail the check, not leave nothing to complain about.
 deps=$(go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' .)
 stray=$(grep -v '^$' <<<"$deps" | grep -Ev "$allowed" || true)
+stray+=$(grep -E "$fake" <<<"$deps" || true)
 if [[ -n $stray ]]; then
   printf 'the root package depends on more than it may:\n%s\n' "$stray" >&2
   exit 1
