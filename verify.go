@@ -76,8 +76,11 @@ func NewWebhookVerifier(secrets ...string) (*WebhookVerifier, error) {
 	return v, nil
 }
 
-// WithClock returns a verifier with the same secrets that reads the time from clock.
+// WithClock returns a verifier with the same secrets that reads the time from clock; nil is the machine's own.
 func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
+	if clock == nil {
+		clock = systemClock{}
+	}
 	return &WebhookVerifier{macs: v.macs, clock: clock}
 }
 
