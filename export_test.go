@@ -1,0 +1,70 @@
+package intram
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/intram/intram-go/internal/transport"
+)
+
+// WithJitter draws the same jitter each time, in percent of its range.
+func WithJitter(percent int) ClientOption {
+	return withRand(func() float64 { return float64(percent) / 100 })
+}
+
+// Sign is what one attempt's X-Timestamp and X-Signature would be.
+func Sign(secretKey string, at time.Time, method, endpoint, query string, body []byte) (timestamp, signature string) {
+	return newSigner("pk_sandbox_x", secret(secretKey)).sign(at, method, endpoint, query, body)
+}
+
+// Signer signs many times with one key, as a client does.
+func Signer(secretKey string) func(at time.Time, method, endpoint, query string, body []byte) (timestamp, signature string) {
+	return newSigner("pk_sandbox_x", secret(secretKey)).sign
+}
+
+// Authorize sets the headers of one attempt.
+func Authorize(publicKey, secretKey string, header http.Header, at time.Time, method, endpoint, query string, body []byte) {
+	newSigner(publicKey, secret(secretKey)).authorize(header, at,
+		&transport.Call{Method: method, Path: endpoint, Query: query, Body: body})
+}
+
+// SortedQuery joins keys and values, given in pairs.
+func SortedQuery(pairs ...string) string {
+	var params []queryParam
+	for i := 0; i < len(pairs); i += 2 {
+		params = append(params, queryParam{pairs[i], pairs[i+1]})
+	}
+	return sortedQuery(params...)
+}
+
+// Doors to what only the tests outside the package need.
+var (
+	NeedsNoEncoding     = needsNoEncoding
+	FormatBefore        = formatBefore
+	ValidIdempotencyKey = validIdempotencyKey
+	NewHTTPTransport    = newHTTPTransport
+)
+
+// DecodeOperation reads an envelope with an operation.
+func DecodeOperation(body []byte) (*Operation, error) {
+	env, err := decodeEnvelope[Operation](body)
+	if err != nil {
+		return nil, err
+	}
+	return &env.Data, nil
+}
+
+// DecodeTransactions reads an envelope with a page of transactions.
+func DecodeTransactions(body []byte) (*Page[Transaction], error) {
+	env, err := decodeEnvelope[[]Transaction](body)
+	if err != nil {
+		return nil, err
+	}
+	return &Page[Transaction]{Items: env.Data, Limit: env.Paging.Limit, NextBefore: env.Paging.NextBefore.Time}, nil
+}
+
+// DecodeFailure reads a refusal's body.
+func DecodeFailure(status int, header http.Header, body []byte) *Error {
+	return newError(&transport.Call{Method: http.MethodPost, Template: "/payouts", IdempotencyKey: "key-00001"},
+		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected})
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package intram_test
+
+const raceDetector = true
