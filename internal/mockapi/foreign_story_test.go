@@ -145,7 +145,7 @@ func (s *story) refusals() {
 			body := `{"amount":`
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 			mac := hmac.New(sha256.New, []byte(s.server.Merchant().Sandbox.Secret))
-			fmt.Fprintf(mac, "%s\nPOST\n/api/v1/merchant/payouts\n\n%s", r.Header.Get("X-Timestamp"), body)
+			mac.Write(fmt.Appendf(nil, "%s\nPOST\n/api/v1/merchant/payouts\n\n%s", r.Header.Get("X-Timestamp"), body))
 			r.Header.Set("X-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 		}},
 	} {

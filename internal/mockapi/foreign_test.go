@@ -230,9 +230,8 @@ var untyped = regexp.MustCompile(`(^|\.)(_links\.self|payment_url)$` +
 	`|^message$` + // of a success
 	`|^data\.(fees|net_amount|payment_method)$`) // of a payment's events: the transaction has them
 
-func (f fields) typed() fields {
+func (f fields) dropUntyped() {
 	maps.DeleteFunc(f, func(path, _ string) bool { return untyped.MatchString(path) })
-	return f
 }
 
 // runForeignClient runs a script with the server's address and keys and nothing else of ours, and reads its lines.
@@ -249,57 +248,57 @@ func runForeignClient(t *testing.T, server *mockapi.Server, interpreter, script 
 	output, err := command.Output()
 	require.NoError(t, err, "%s\nafter: %s", stderr.String(), lastLine(output))
 
-	type line struct {
-		Step    string         `json:"step"`
-		Body    map[string]any `json:"body"`
-		Page    string         `json:"page"`
-		Allowed bool           `json:"accepted"`
-	}
 	var answers []answer
-	for text := range bytes.Lines(output) {
-		l, f := decode[line](t, text), fields{}
-		switch {
-		case l.Page != "":
+	for line := range bytes.Lines(output) {
+		l := decode[shown](t, line)
+		if l.Page != "" {
 			// The page is for people: what it did shows in the transaction.
 			assert.Equal(t, "200", l.Page, l.Step)
-			assert.True(t, l.Allowed, l.Step)
+			assert.True(t, l.Accepted, l.Step)
 			continue
-		case l.Body["error"] == true:
-			f.flatten("", l.Body)
-			f.set("status", f["http_status"])
-			delete(f, "error")
-			delete(f, "http_status")
-		case l.Body != nil && l.Step != "delivery":
-			assert.Equal(t, false, l.Body["error"], l.Step)
-			f.flatten("", l.Body["data"])
 		}
-		all := decode[map[string]any](t, text)
-		switch l.Step {
-		case "delivery":
-			f.flatten("", l.Body)
-			for _, name := range []string{"verified", "forged", "attempt", "delivery", "user_agent"} {
-				f.flatten("delivery."+name, all[name])
-			}
-			assert.Equal(t, l.Body["event"], all["event"], "the X-Intram-Event header")
-		default:
-			f.flatten("", all["items"])
-			for _, name := range []string{"same_bytes", "replayed", "several_pages"} {
-				f.flatten("answer."+name, all[name])
-			}
-			f.flatten("answer.status", all["status"])
-			if l.Body["error"] == true {
-				assert.Equal(t, all["status"], f["status"], "http_status is the status")
-				delete(f, "status")
-			} else {
-				f.typed()
-			}
-		}
-		if l.Step == "delivery" {
-			f.typed()
-		}
-		answers = append(answers, answer{l.Step, forComparison(l.Step, f)})
+		answers = append(answers, answer{l.Step, forComparison(l.Step, l.fields(t, decode[map[string]any](t, line)))})
 	}
 	return sortDeliveries(answers)
+}
+
+// shown is a line of a foreign client: the answer to a call, a list, a delivery or a visit to the checkout page.
+type shown struct {
+	Step     string         `json:"step"`
+	Status   string         `json:"status"`
+	Body     map[string]any `json:"body"`
+	Items    []any          `json:"items"`
+	Page     string         `json:"page"`
+	Accepted bool           `json:"accepted"`
+}
+
+// fields writes a line down as the SDK's values are. What the client itself observed is in line alone.
+func (l shown) fields(t *testing.T, line map[string]any) fields {
+	t.Helper()
+	f := fields{}
+	if l.Step == "delivery" {
+		assert.Equal(t, l.Body["event"], line["event"], "the X-Intram-Event header")
+		f.flatten("", l.Body)
+		for _, name := range []string{"verified", "forged", "attempt", "delivery", "user_agent"} {
+			f.flatten("delivery."+name, line[name])
+		}
+		f.dropUntyped()
+		return f
+	}
+	if refused, _ := l.Body["error"].(bool); refused {
+		f.flatten("", l.Body)
+		assert.Equal(t, l.Status, f["http_status"], "%s: http_status is the status", l.Step)
+		delete(f, "error")
+		delete(f, "http_status")
+	} else {
+		f.flatten("", l.Body["data"])
+		f.flatten("", l.Items)
+		f.dropUntyped()
+	}
+	for _, name := range []string{"status", "replayed", "same_bytes", "several_pages"} {
+		f.flatten("answer."+name, line[name])
+	}
+	return f
 }
 
 func lastLine(output []byte) string {
