@@ -1,0 +1,240 @@
+package intram
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/intram/intram-go/internal/redact"
+)
+
+// Bounds of the webhook handler.
+const (
+	// MaxWebhookBody is the largest delivery that is read, 1 MiB. Intram's are a few hundred bytes.
+	MaxWebhookBody = 1 << 20
+	// DefaultHandlerTimeout is how long the merchant's function may take.
+	DefaultHandlerTimeout = 10 * time.Second
+	// MaxHandlerTimeout is the longest it can be given: Intram waits 15 s for the answer, and the inbox has its share of them.
+	MaxHandlerTimeout = 11 * time.Second
+	// DefaultClaimLease is how long an event stays claimed by a replica that crashed. It is less than the minute that Intram waits
+	// before it tries again, so that the first retry finds the event free.
+	DefaultClaimLease = 30 * time.Second
+	// leaseMargin is how much longer than the function's deadline a lease must be: what the inbox may take, and some more for a
+	// function that is slow to give up.
+	leaseMargin = 5 * time.Second
+)
+
+// HandlerOption is a setting of [NewWebhookHandler] and of [NewReconciler].
+type HandlerOption func(*handlerConfig)
+
+type handlerConfig struct {
+	timeout, lease time.Duration
+	logger         *slog.Logger
+}
+
+// WithHandlerTimeout sets the deadline of the function's context, [DefaultHandlerTimeout] unless set and [MaxHandlerTimeout] at
+// most. What takes longer belongs into a queue of your own: put it there, and return.
+func WithHandlerTimeout(d time.Duration) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.timeout = d }
+}
+
+// WithClaimLease sets how long a claim lasts, [DefaultClaimLease] unless set; it must be 5 s longer than the function's deadline
+// at least. A longer one protects a function that ignores its deadline; a shorter one frees the events of a crashed replica sooner.
+func WithClaimLease(d time.Duration) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.lease = d }
+}
+
+// WithHandlerLogger writes a line for each delivery to l: what it was and what became of it, without bodies, secrets or what
+// identifies a person. What your function returns as an error is shown with numbers and addresses masked.
+func WithHandlerLogger(l *slog.Logger) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.logger = l }
+}
+
+// newIntake checks what the handler and the reconciler have in common. The intake is there even when the error is not nil, with a
+// logger.
+func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []HandlerOption) (*intake, error) {
+	cfg := handlerConfig{timeout: DefaultHandlerTimeout, lease: DefaultClaimLease, logger: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&cfg)
+		}
+	}
+	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger}
+	switch {
+	case cfg.logger == nil:
+		in.logger = slog.New(slog.DiscardHandler)
+		return in, errors.New("WithHandlerLogger: the logger is nil")
+	case inbox == nil:
+		return in, errors.New("the inbox is nil")
+	case handle == nil:
+		return in, errors.New("the function is nil")
+	case cfg.timeout <= 0 || cfg.timeout > MaxHandlerTimeout:
+		return in, errors.New("WithHandlerTimeout: the timeout must be above 0 and at most " + MaxHandlerTimeout.String())
+	case cfg.lease < cfg.timeout+leaseMargin || cfg.lease > InboxRetention:
+		return in, errors.New("WithClaimLease: the lease must be at least " + leaseMargin.String() +
+			" longer than the function's timeout, and at most " + InboxRetention.String())
+	}
+	return in, nil
+}
+
+// NewWebhookHandler receives Intram's deliveries: it verifies each one, claims the event in the inbox, calls handle, completes the claim,
+// and only then acknowledges. No event is lost: a failure at any step makes Intram send it again. None takes effect twice:
+// what took effect is remembered, by [Event.InboxKey], for longer than Intram retries.
+//
+// Mount it where the raw body still is to be read: on [http.ServeMux], chi, gin or echo, before anything that decodes or
+// decompresses. docs/webhooks.md has each of them.
+//
+// # What handle has to do
+//
+// It is called with a context that ends after [DefaultHandlerTimeout] and that does not end when the client hangs up. Return nil when the
+// event has taken effect, or when it is nothing to you; return an error to have it sent again.
+//
+// Between handle's effect and the completion of its claim lies an instant in which the machine can fail. Close it with
+// pginbox.InTx or redisinbox.InTx, which put both into one transaction, or make the effect idempotent by Event.InboxKey. Heed
+// the context: a function that goes on after its deadline keeps its claim as long as it runs, but not beyond the
+// lease; after that another replica may start the same event, and only the transaction keeps the two apart.
+//
+// # Answers
+//
+//	200  the event has taken effect, now or before, or nobody minds it
+//	400  signed, and not an event; or the body could not be read
+//	401  "bad signature", or "stale timestamp" when the signature is good
+//	405  not a POST
+//	413  larger than MaxWebhookBody
+//	415  a content encoding: what is signed is the plain body
+//	500  handle failed, panicked or outlived its deadline; or the handler was made with a mistake, which the answer names
+//	503  with Retry-After: another replica holds the claim, or the inbox is down, or did not take note of the effect
+//
+// The Content-Type is not looked at: the documentation promises none, and the signature says more.
+//
+// A mistake in the parameters makes a handler that answers 500 to everything, says why, and loses no event.
+//
+// Docs: Merchant API, Webhooks.
+func NewWebhookHandler(verifier *WebhookVerifier, inbox Inbox, handle func(context.Context, *Event) error, opts ...HandlerOption) http.Handler {
+	in, err := newIntake(inbox, handle, opts)
+	if verifier == nil {
+		err = errors.New("the verifier is nil")
+	}
+	if err != nil {
+		return misconfigured(in.logger, err)
+	}
+	return &webhookHandler{verifier: verifier, intake: in}
+}
+
+type webhookHandler struct {
+	verifier *WebhookVerifier
+	intake   *intake
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, refused := readDelivery(w, r)
+	if refused != nil {
+		h.refuse(w, r, refused)
+		return
+	}
+	event, err := h.verifier.Verify(r.Header, body)
+	if err != nil {
+		h.refuse(w, r, refusalOf(err))
+		return
+	}
+	o := h.intake.take(r.Context(), event)
+	switch o.verdict {
+	case tookEffect, tookBefore:
+		respond(w, http.StatusOK, "ok")
+	case underWay:
+		respondLater(w, o.retryIn, "being handled")
+	case storeDown:
+		respondLater(w, o.retryIn, "the inbox is not available")
+	case notRecorded:
+		respondLater(w, o.retryIn, "handled, and not recorded")
+	case failed:
+		respond(w, http.StatusInternalServerError, "the event was not handled")
+	case outlived:
+		respond(w, http.StatusInternalServerError, "the event was not handled in time")
+	}
+}
+
+// refusal is a delivery that does not get as far as the inbox.
+type refusal struct {
+	status int
+	answer string // for whoever sent it: it tells a stranger nothing
+	log    string // for the merchant
+	err    error
+}
+
+// readDelivery reads the raw body of what looks like a delivery.
+func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, &refusal{status: http.StatusMethodNotAllowed, answer: "only POST", log: "webhook refused: not a POST"}
+	}
+	for _, encoding := range r.Header["Content-Encoding"] {
+		if encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return nil, &refusal{
+				status: http.StatusUnsupportedMediaType, answer: "no content encoding, please",
+				log: "webhook refused: the body is encoded",
+			}
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxWebhookBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &refusal{status: http.StatusRequestEntityTooLarge, answer: "too large", log: "webhook refused: the body is too large"}
+	case err != nil:
+		return nil, &refusal{
+			status: http.StatusBadRequest, answer: "the body could not be read",
+			log: "webhook refused: the body could not be read", err: err,
+		}
+	}
+	return body, nil
+}
+
+// refusalOf is the answer to a delivery that was not verified.
+func refusalOf(err error) *refusal {
+	switch {
+	case errors.Is(err, ErrInvalidPayload):
+		return &refusal{http.StatusBadRequest, "not an event", "webhook refused: signed, and not an event", err}
+	case errors.Is(err, ErrStaleTimestamp):
+		return &refusal{http.StatusUnauthorized, "stale timestamp", "webhook refused: the timestamp is stale", err}
+	default:
+		return &refusal{http.StatusUnauthorized, "bad signature", "webhook refused: the signature is not good", err}
+	}
+}
+
+func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
+	attrs := []slog.Attr{slog.Int("status", why.status), slog.String("delivery_id", scrubID(r.Header.Get(headerWebhookDelivery)))}
+	if why.err != nil {
+		attrs = append(attrs, slog.String("error", redact.Text(why.err.Error())))
+	}
+	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, why.log, attrs...)
+	respond(w, why.status, why.answer)
+}
+
+func respond(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	writeString(w, text+"\n")
+}
+
+// respondLater asks to be sent the delivery again, in whole seconds and after one at least.
+func respondLater(w http.ResponseWriter, in time.Duration, text string) {
+	seconds := max(1, int64((in+time.Second-1)/time.Second))
+	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	respond(w, http.StatusServiceUnavailable, text)
+}
+
+// misconfigured answers 500 to everything: Intram tries again, and by then the mistake may be mended.
+func misconfigured(logger *slog.Logger, err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		logger.LogAttrs(r.Context(), slog.LevelError, "webhook handler was made with a mistake", slog.String("error", err.Error()))
+		respond(w, http.StatusInternalServerError, "webhook handler: "+err.Error())
+	})
+}

@@ -1,0 +1,137 @@
+package intram
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// InboxRetention is how long an [Inbox] remembers at least what took effect. Intram retries a delivery for 14.6 hours; the
+// rest is for a person who has a delivery sent again after a weekend, and for the [Reconciler].
+const InboxRetention = 72 * time.Hour
+
+// Inbox remembers which events have taken effect, so that each does once, whatever Intram sends again and however many
+// replicas receive it. It is shared by all replicas of a receiver, and by the [Reconciler].
+//
+// A key goes from unknown to claimed to done. A claim is a lease: whoever holds it calls the merchant's function, and nobody else
+// does in the meantime. A holder that crashes completes nothing, and its lease runs out. A done key stays done for
+// [InboxRetention] at least.
+//
+// An Inbox must be safe for concurrent use. Which clock leases run by is the implementation's: a shared one uses its store's,
+// never that of one replica. Package intramtest has a suite that every implementation must pass; [MemoryInbox] is for one
+// process, and the modules inbox/pginbox and inbox/redisinbox are for several.
+type Inbox interface {
+	// Claim takes the key for the length of lease, unless it is done or another's lease is running. Claim.State says which; that
+	// is not an error. An error means that the store could not say: nothing is known to be claimed.
+	Claim(ctx context.Context, key string, lease time.Duration) (Claim, error)
+	// Complete marks a claimed key done. Once a lease has run out, somebody else may have claimed the key: then Complete
+	// changes nothing and returns [ErrLeaseLost]. As long as nobody has, it succeeds, late as it is: the effect is
+	// there, and forgetting it would be worse. Completing a claim again is no error, so that an answer that was lost on the
+	// way can be asked for again.
+	Complete(ctx context.Context, claim Claim) error
+	// Release gives a claimed key up, because the function failed; it can be claimed again at once. What is done stays done:
+	// releasing a completed claim, or one whose lease was lost, changes nothing and returns [ErrLeaseLost].
+	Release(ctx context.Context, claim Claim) error
+}
+
+// ClaimState is what became of a claim. The zero value is no state: a Claim that no Inbox has made.
+type ClaimState int
+
+// What an Inbox answers to a claim.
+const (
+	ClaimHeld ClaimState = iota + 1 // the caller's, until the lease runs out
+	ClaimBusy                       // another holds it
+	ClaimDone                       // the key is done
+)
+
+// String is the state in a word.
+func (s ClaimState) String() string {
+	switch s {
+	case ClaimHeld:
+		return "held"
+	case ClaimBusy:
+		return "busy"
+	case ClaimDone:
+		return "done"
+	}
+	return "invalid"
+}
+
+// Claim is an Inbox's answer to a claim, and what completes and releases it.
+type Claim struct {
+	Key   string
+	State ClaimState
+	// Token fences the claim: it differs from that of every other claim of the key, so that a holder whose lease was lost
+	// cannot complete or release what is another's by now. It is set when the claim is held.
+	Token string
+	// RetryIn is how long the other's lease still runs, when the claim is busy.
+	RetryIn time.Duration
+}
+
+var (
+	// ErrLeaseLost: the claim is no longer the caller's. It took longer than its lease, and another has claimed the key since.
+	ErrLeaseLost = errors.New("intram: inbox: the lease was lost: it ran out and another claimed the key, or the claim has ended")
+	// ErrInboxFull: a [MemoryInbox] holds as many keys as it may, all of them young.
+	ErrInboxFull = errors.New("intram: inbox: full: every key it holds is younger than it has to be kept")
+	// ErrInvalidClaim: the key is empty, or the lease is not positive. It is a mistake of the caller's.
+	ErrInvalidClaim = errors.New("intram: inbox: a claim needs a key, and a lease above zero")
+)
+
+// CheckClaim returns [ErrInvalidClaim] for a key or a lease that no Inbox takes. It is for implementations.
+func CheckClaim(key string, lease time.Duration) error {
+	if key == "" || lease <= 0 {
+		return ErrInvalidClaim
+	}
+	return nil
+}
+
+// InboxKey is what the event is told from others by, in an [Inbox] or in a table of yours: 64 hexadecimal digits. It is made of
+// signed content alone; the X-Intram-Delivery header is not signed, and anybody who saw a delivery could send it again under
+// another id, or send another under this one.
+//
+// For the states that the API shows of an operation (payout.completed, payout.queued, payout.failed,
+// payment_request.created, .paid and .failed, refund.completed, .pending and .failed) it is a hash of the event type and
+// the operation id. An operation reaches such a state once: a delivery that was written anew with another occurred_at, and an
+// event that the [Reconciler] read from the API instead of receiving it, say the same and have the same key.
+//
+// For all others, unknown types and test.ping among them, it is the SHA-256 of the body: each distinct body is an event of its own. A retry of
+// Intram's carries the same bytes, whatever its timestamp.
+func (e *Event) InboxKey() string {
+	var sum [sha256.Size]byte
+	if e.Type.isState() && e.OperationID != "" {
+		// A type has no line feed in it, so that no two pairs make one text; the first word keeps the keys apart from
+		// those of bodies, which are JSON.
+		sum = sha256.Sum256([]byte("state\n" + string(e.Type) + "\n" + e.OperationID))
+	} else {
+		sum = sha256.Sum256(e.Raw)
+	}
+	return hex.EncodeToString(sum[:])
+}
+
+// isState reports whether e says that an operation reached a state that GET shows too. The list is part of what is stored: a
+// type that joins it changes the key of its events, and an event that is delivered on both sides of such an
+// update would take effect twice.
+func (e EventType) isState() bool {
+	switch e {
+	case EventPayoutCompleted, EventPayoutQueued, EventPayoutFailed,
+		EventPaymentRequestCreated, EventPaymentRequestPaid, EventPaymentRequestFailed,
+		EventRefundCompleted, EventRefundPending, EventRefundFailed:
+		return true
+	}
+	return false
+}
+
+type claimContextKey struct{}
+
+// ClaimFromContext returns the claim under which the merchant's function is called. A store that keeps the function's own
+// writes completes it in the same transaction, as pginbox.InTx does.
+func ClaimFromContext(ctx context.Context) (claim Claim, ok bool) {
+	claim, ok = ctx.Value(claimContextKey{}).(Claim)
+	return claim, ok
+}
+
+func withClaim(ctx context.Context, claim Claim) context.Context {
+	return context.WithValue(ctx, claimContextKey{}, claim)
+}

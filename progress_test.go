@@ -1,0 +1,103 @@
+package intram_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+)
+
+// lives are what can happen to one object, in the order that it happens.
+var lives = [][]intram.EventType{
+	{intram.EventPayoutCompleted},
+	{intram.EventPayoutQueued, intram.EventPayoutFailed},
+	{intram.EventPayoutQueued, intram.EventPayoutCompleted, intram.EventPayoutFailed}, // returned by the bank
+	{intram.EventPaymentRequestCreated, intram.EventPaymentRequestPending, intram.EventPaymentRequestPaid},
+	{intram.EventPaymentRequestCreated, intram.EventPaymentRequestFailed, intram.EventPaymentRequestPaid},
+	{intram.EventRefundPending, intram.EventRefundCompleted},
+	{intram.EventRefundPending, intram.EventRefundFailed},
+	{intram.EventTransferFailed, intram.EventTransferCompleted},
+}
+
+func TestInWhateverOrderEventsArriveTheFurthestStateIsKept(t *testing.T) {
+	t.Parallel()
+	for _, life := range lives {
+		events := make([]*intram.Event, len(life))
+		for i, typ := range life {
+			events[i] = &intram.Event{Type: typ, OperationID: "op_1", OccurredAt: newHandClock().at.Add(time.Duration(i) * time.Second)}
+		}
+		for _, order := range permutations(len(events)) {
+			t.Run(fmt.Sprint(life, order), func(t *testing.T) {
+				t.Parallel()
+				var progress intram.Progress
+				furthest := -1
+				for _, i := range append(order, order...) { // each comes twice
+					next, moved := progress.Apply(events[i])
+					assert.Equal(t, i > furthest, moved, "event %d after %d", i, furthest)
+					progress, furthest = next, max(furthest, i)
+				}
+				last := events[len(events)-1]
+				assert.Equal(t, intram.Progress{Event: last.Type, OperationID: "op_1", OccurredAt: last.OccurredAt}, progress)
+			})
+		}
+	}
+}
+
+func permutations(n int) [][]int {
+	if n == 0 {
+		return [][]int{nil}
+	}
+	var all [][]int
+	for _, p := range permutations(n - 1) {
+		for at := range n {
+			q := append([]int(nil), p[:at]...)
+			all = append(all, append(append(q, n-1), p[at:]...))
+		}
+	}
+	return all
+}
+
+func TestWhatIsNotAboutTheSameThingMovesNothing(t *testing.T) {
+	t.Parallel()
+	at := newHandClock().at
+	progress, moved := intram.Progress{}.Apply(&intram.Event{Type: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: at})
+	require.True(t, moved)
+	for name, event := range map[string]*intram.Event{
+		"another operation": {Type: intram.EventPayoutCompleted, OperationID: "op_2", OccurredAt: at.Add(time.Second)},
+		"another family":    {Type: intram.EventRefundCompleted, OperationID: "op_1", OccurredAt: at.Add(time.Second)},
+		"an unknown state":  {Type: "payout.reversed", OperationID: "op_1", OccurredAt: at.Add(time.Second)},
+		"a ping":            {Type: intram.EventTestPing, OperationID: "op_1", OccurredAt: at.Add(time.Second)},
+		"the same":          {Type: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: at.Add(time.Second)},
+	} {
+		next, moved := progress.Apply(event)
+		assert.False(t, moved, name)
+		assert.Equal(t, progress, next, name)
+	}
+	_, moved = intram.Progress{}.Apply(&intram.Event{Type: "payout.reversed", OperationID: "op_1"})
+	assert.False(t, moved)
+}
+
+// Of two ends at the same moment the first to arrive stands: there is nothing to tell which was later.
+func TestTwoEndsAtTheSameMomentDoNotMoveEachOther(t *testing.T) {
+	t.Parallel()
+	at := newHandClock().at
+	progress, _ := intram.Progress{}.Apply(&intram.Event{Type: intram.EventPayoutCompleted, OperationID: "op_1", OccurredAt: at})
+	_, moved := progress.Apply(&intram.Event{Type: intram.EventPayoutFailed, OperationID: "op_1", OccurredAt: at})
+	assert.False(t, moved)
+}
+
+func TestProgressIsKeptAsJSON(t *testing.T) {
+	t.Parallel()
+	progress := intram.Progress{Event: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: newHandClock().at}
+	text, err := json.Marshal(progress)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"event":"payout.queued","operation_id":"op_1","occurred_at":"2026-05-20T10:30:00Z"}`, string(text))
+	var back intram.Progress
+	require.NoError(t, json.Unmarshal(text, &back))
+	assert.Equal(t, progress, back)
+}
