@@ -44,6 +44,12 @@ func newState() state {
 	}
 }
 
+// WalletAccount is the ledger's account of what a merchant's wallet has available. What is only announced is in the
+// same account with ":pending".
+func WalletAccount(merchantID, environment, methodCode string) string {
+	return "wallet:" + merchantID + ":" + environment + ":" + methodCode
+}
+
 func (b *book) wallet(code string) *wallet {
 	for _, w := range b.wallets {
 		if w.method.code == code {
@@ -55,8 +61,8 @@ func (b *book) wallet(code string) *wallet {
 
 // openWallet adds the wallet of a payment method, keeping the catalogue's order.
 func (b *book) openWallet(l *ledger, a *account, m *method) *wallet {
-	owner := ":" + a.merchant.id + ":" + a.environment + ":" + m.code
-	w := &wallet{method: m, available: l.account("wallet" + owner), pending: l.account("wallet_pending" + owner)}
+	available := WalletAccount(a.merchant.id, a.environment, m.code)
+	w := &wallet{method: m, available: l.account(available), pending: l.account(available + ":pending")}
 	at := len(b.wallets)
 	for i, other := range b.wallets {
 		if other.method.index > m.index {

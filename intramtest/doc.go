@@ -1,0 +1,47 @@
+// Package intramtest is the Intram Merchant API in memory, for the tests of code that uses package intram. It is not canned answers:
+// it checks signatures, keeps idempotency keys, moves money through a ledger, works operations off, shows a checkout
+// page and sends signed webhooks.
+//
+//	func TestPayout(t *testing.T) {
+//		server := intramtest.NewServer(t)
+//		client := server.Client()
+//		op, err := client.Payouts.Create(ctx, intram.PayoutParams{ … })
+//		…
+//		result, err := client.Payouts.Wait(ctx, op.ID)
+//	}
+//
+// Each server is on its own: nothing is shared, so tests run in parallel. It closes with its test, and when the test
+// fails it prints the seed its keys and ids came from ([WithSeed] brings them back).
+//
+// # Time
+//
+// The clock of a test's server stands still. [Server.Advance] moves it, running in time order whatever comes due: operations,
+// webhook retries, late payments. A client made by [Server.Client] waits through the same clock, and its waiting moves it, so that
+// a test of a wait of ten minutes takes none. [WithRunningClock] makes it an ordinary clock.
+//
+// # Outcomes
+//
+// In the sandbox, the last six digits of a phone number choose what happens:
+//
+//	000000 success                          000007 stuck in processing, no event
+//	000001 provider_error                   000008 success after 30 s
+//	000002 insufficient_balance             000009 failure after 30 s
+//	000003 declined by the payer            000010 success, the event is never sent
+//	000004 no such account                  000011 success, the event is delivered twice
+//	000005 limit reached                    000012 success, events out of order
+//	000006 expires unanswered after 6 min   000013 executed, and the response is lost
+//
+// Any other number succeeds. What a network can do wrong is scripted with [Server.Fault]. [Server.Complete], [Server.Fail],
+// [Server.Pay] and [Server.Decline] settle one thing by hand.
+//
+// # Webhooks
+//
+// [Server.Receive] gives a handler of yours a URL to subscribe with; deliveries to it need no network. Wait for one thing by
+// its identity, never by counting or sleeping: [Server.AwaitOperation], [Server.AwaitTransaction], [Server.AwaitEvent],
+// [Server.AwaitDelivery].
+//
+// # synctest
+//
+// With [WithoutListener] a server has no socket, and it, its client and its receivers work inside [testing/synctest]. Start it
+// inside the bubble.
+package intramtest
