@@ -80,6 +80,9 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 			opt.applyCall(&cfg)
 		}
 	}
+	if cfg.response != nil {
+		*cfg.response = Response{} // nothing of an earlier call's stays, whatever becomes of this one
+	}
 	call, err := p.prepare(ctx, &r, &cfg)
 	if err != nil {
 		return err
@@ -128,6 +131,9 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 			cfg.idempotencyKey = ""
 		}
 		call.IdempotencyKey = cfg.idempotencyKey
+		if cfg.response != nil {
+			cfg.response.IdempotencyKey = call.IdempotencyKey
+		}
 	}
 	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {
 		return nil, refuse(fields, nil)
