@@ -2,6 +2,7 @@ package intram
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -179,8 +180,10 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	s := string(bytes.TrimSpace(data))
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = s[1 : len(s)-1]
+	if strings.HasPrefix(s, `"`) {
+		if err := json.Unmarshal(data, &s); err != nil {
+			return fmt.Errorf("intram: amount: %w", err)
+		}
 	}
 	parsed, err := parseAmount(s)
 	if err != nil {
