@@ -125,7 +125,16 @@ func cutDigits(s string) (digits, rest string) {
 }
 
 // String writes the amount in plain decimal notation, without an exponent: "25000", "153.00".
-func (a Amount) String() string { return a.d.Text('f') }
+func (a Amount) String() string { return string(a.appendTo(nil)) }
+
+// appendTo writes the amount in plain notation. Zero has one digit before its point, whatever its exponent: 0e5 is not 000000,
+// which JSON would not take.
+func (a Amount) appendTo(b []byte) []byte {
+	if a.d.IsZero() && a.d.Exponent > 0 {
+		return append(b, '0')
+	}
+	return a.d.Append(b, 'f')
+}
 
 // GoString implements [fmt.GoStringer].
 func (a Amount) GoString() string { return "intram.Amount(" + a.String() + ")" }
@@ -171,7 +180,7 @@ func (a Amount) isWhole() bool {
 }
 
 // MarshalJSON implements [json.Marshaler]: a number in plain notation.
-func (a Amount) MarshalJSON() ([]byte, error) { return a.d.Append(nil, 'f'), nil }
+func (a Amount) MarshalJSON() ([]byte, error) { return a.appendTo(nil), nil }
 
 // UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a string; null is zero.
 func (a *Amount) UnmarshalJSON(data []byte) error {
