@@ -20,7 +20,7 @@ import (
 type ErrorCode string
 
 // Error implements error.
-func (c ErrorCode) Error() string { return "intram: " + string(c) }
+func (c ErrorCode) Error() string { return string(c) }
 
 // Codes of refused calls (Merchant API docs, Errors). The HTTP status is beside each.
 const (

@@ -30,7 +30,7 @@ type PaymentRequestParams struct {
 type Invoice struct {
 	// Amount is in whole units of the currency, above zero and within the API's limits for it. Required.
 	Amount Amount
-	// Currency is an ISO 4217 code; the API's default is the wallet's.
+	// Currency is an ISO 4217 code. Required.
 	Currency Currency
 	// Description is at most 500 characters. The customer sees it.
 	Description string
@@ -127,7 +127,9 @@ func (p PaymentRequestParams) wire(v *validation) paymentRequestBody {
 		WebhookData: v.object("webhook_data", p.WebhookData),
 	}
 	v.amount("invoice.amount", p.Invoice.Amount, p.Invoice.Currency)
-	v.currency("invoice.currency", p.Invoice.Currency)
+	if v.required("invoice.currency", string(p.Invoice.Currency), "an ISO 4217 code, such as XOF") {
+		v.currency("invoice.currency", p.Invoice.Currency)
+	}
 	v.text("invoice.description", p.Invoice.Description, maxDescription)
 	p.Invoice.Customer.check(v)
 	if m := p.PaymentMethod; m != (PaymentMethod{}) {

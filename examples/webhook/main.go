@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -28,9 +29,14 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /intram/webhook", receive(verifier))
-	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	fmt.Printf("listening on http://%s/intram/webhook\n", *listen)
-	fmt.Fprintln(os.Stderr, server.ListenAndServe())
+	listener, err := net.Listen("tcp", *listen)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	fmt.Printf("listening on http://%s/intram/webhook\n", listener.Addr())
+	fmt.Fprintln(os.Stderr, server.Serve(listener))
 	os.Exit(1)
 }
 
