@@ -1,0 +1,59 @@
+package mockapi
+
+import (
+	"strings"
+	"time"
+)
+
+// payinScript is what a test number makes of a session once the customer confirms.
+type payinScript struct {
+	failure    string        // the session fails with this code, and no money moves
+	declines   bool          // the customer declines at the operator's prompt
+	refused    bool          // the transaction is made, and fails
+	delay      time.Duration // how long the operator takes
+	unanswered bool          // the operator's prompt is never answered: the session expires
+	stuck      bool          // it never ends
+	silent     bool          // its notification is never sent
+	twice      bool          // its notification is delivered twice
+	reordered  bool          // an older notification arrives last
+	lost       bool          // the session is created, and the answer is lost
+	direct     bool          // no confirmation is required
+}
+
+// payinScripts is the table of fake.md read for payins, by the number's last two digits; 14 is of payins alone.
+var payinScripts = [...]payinScript{
+	0:  {},
+	1:  {failure: "transaction_error"},
+	2:  {failure: "client_not_enough_cash"},
+	3:  {declines: true},
+	4:  {failure: "client_not_found"},
+	5:  {refused: true},
+	6:  {unanswered: true},
+	7:  {stuck: true},
+	8:  {delay: lateAnswer},
+	9:  {delay: lateAnswer, refused: true},
+	10: {silent: true},
+	11: {twice: true},
+	12: {reordered: true},
+	13: {lost: true},
+	14: {direct: true},
+}
+
+// payinScriptOf finds the outcome a number stands for. Only the sandbox knows test numbers.
+func payinScriptOf(environment, number string) payinScript {
+	n := len(number)
+	if environment != sandbox || n < 6 || !strings.HasPrefix(number[n-6:], "0000") || !isDigits(number[n-2:]) {
+		return payinScript{}
+	}
+	code := int(number[n-2]-'0')*10 + int(number[n-1]-'0')
+	if code >= len(payinScripts) {
+		return payinScript{}
+	}
+	return payinScripts[code]
+}
+
+// payinCountries are the countries that pay in the server's currency, with their calling codes: the eight of the West
+// African monetary union. A number is routed by them.
+var payinCountries = map[string]string{
+	"BF": "226", "BJ": "229", "CI": "225", "GW": "245", "ML": "223", "NE": "227", "SN": "221", "TG": "228",
+}
