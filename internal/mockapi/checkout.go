@@ -24,7 +24,7 @@ type pages struct {
 }
 
 func (p *pages) get() (*template.Template, error) {
-	p.once.Do(func() { p.templates, p.err = template.New("page").Parse(pageTemplates) })
+	p.once.Do(func() { p.templates, p.err = template.New("page").Parse(pageTemplates + payinTemplates) })
 	return p.templates, p.err
 }
 
@@ -123,7 +123,7 @@ func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
 	return p
 }
 
-func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, name string, p checkoutPage) {
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, name string, p any) {
 	templates, err := s.pages.get()
 	var b bytes.Buffer
 	if err == nil {

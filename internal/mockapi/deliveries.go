@@ -152,9 +152,9 @@ func (s *Server) drain(name string, l *lane) {
 // attempt makes one try. It is called with the lock held and gives it up while the receiver has the floor.
 func (s *Server) attempt(d *delivery) {
 	now := s.clock.Now()
-	a := Attempt{Number: len(d.attempts) + 1, Time: now, Timestamp: wireTime(now)}
+	a := Attempt{Number: len(d.attempts) + 1, Time: now}
 	body := d.event.body()
-	a.Signature = d.subscription.key.signWebhook(a.Timestamp, body)
+	d.subscription.sign(&a, body)
 	s.mu.Unlock()
 	a.Status, a.Error = s.send(d, a, body)
 	a.Latency = s.clock.Now().Sub(now)
@@ -211,14 +211,7 @@ func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, failure 
 	if err != nil {
 		return 0, "invalid url"
 	}
-	h := r.Header
-	h.Set("User-Agent", "Intram-Webhooks/1.0")
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Intram-Signature", a.Signature)
-	h.Set("X-Intram-Timestamp", a.Timestamp)
-	h.Set("X-Intram-Event", d.event.kind)
-	h.Set("X-Intram-Delivery", d.id)
-	h.Set("X-Intram-Attempt", strconv.Itoa(a.Number))
+	d.setHeaders(r.Header, a)
 	resp, err := s.roundTripper(r.URL.Host).RoundTrip(r) // not a client: a redirect is an answer, and not a 2xx
 	if err != nil {
 		return 0, deliveryError(err, timedOut.Load())
@@ -226,6 +219,20 @@ func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, failure 
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxReceiverAnswer)) // the status is the answer
 	return resp.StatusCode, ""
+}
+
+func (d *delivery) setHeaders(h http.Header, a Attempt) {
+	if d.subscription.payin {
+		setPayinHeaders(h, a)
+		return
+	}
+	h.Set("User-Agent", "Intram-Webhooks/1.0")
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Intram-Signature", a.Signature)
+	h.Set("X-Intram-Timestamp", a.Timestamp)
+	h.Set("X-Intram-Event", d.event.kind)
+	h.Set("X-Intram-Delivery", d.id)
+	h.Set("X-Intram-Attempt", strconv.Itoa(a.Number))
 }
 
 // deliveryError is why a receiver did not answer, in a word that does not depend on the platform.

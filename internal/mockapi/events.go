@@ -91,10 +91,7 @@ func (s *Server) emit(op *operation, kind string, data []byte) {
 // publish logs an event and starts a delivery for each subscription that matches. The caller holds the lock.
 func (s *Server) publish(e *event, script script) {
 	e.suppressed = script.silent
-	s.state.events = append(s.state.events, e)
-	if excess := len(s.state.events) - s.journalSize; excess > 0 {
-		s.state.events = slices.Delete(s.state.events, 0, max(excess, s.journalSize/8)) // in blocks, not one by one
-	}
+	s.logEvent(e)
 	if !e.suppressed {
 		for _, sub := range s.state.books[e.account].subscriptions {
 			if sub.matches(e.kind) {
@@ -104,6 +101,13 @@ func (s *Server) publish(e *event, script script) {
 		}
 	}
 	s.notify()
+}
+
+func (s *Server) logEvent(e *event) {
+	s.state.events = append(s.state.events, e)
+	if excess := len(s.state.events) - s.journalSize; excess > 0 {
+		s.state.events = slices.Delete(s.state.events, 0, max(excess, s.journalSize/8)) // in blocks, not one by one
+	}
 }
 
 // Events returns the last events, oldest first.
@@ -125,7 +129,7 @@ func (e *event) public() Event {
 }
 
 // Trigger publishes an event about an existing object by hand, whatever state the object is in: about an operation,
-// by its id, or about a payment or refund, by its reference. Nothing else changes. An event type the fake has
+// by its id, about a payment or refund, by its reference, or about a payin session, by either of its own. Nothing else changes. An event type the fake has
 // no payload for carries the object as GET shows it.
 func (s *Server) Trigger(kind, id string) error {
 	if !isEventName(kind) {
@@ -133,6 +137,10 @@ func (s *Server) Trigger(kind, id string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p, err := s.anyPayin(id); err == nil {
+		s.publishPayin(s.newPayinEvent(p, kind), payinScript{})
+		return nil
+	}
 	op := s.state.operations[id]
 	tx := s.transaction(id)
 	if op == nil && tx != nil {

@@ -29,6 +29,8 @@ type MerchantConfig struct {
 	// method code. An environment that is absent gets 1 000 000 in each mobile-money wallet; one that is
 	// there and empty gets no wallet at all.
 	Balances map[string]map[string]int64
+	// Payin are the credentials of payin sessions by environment. What is left empty is generated.
+	Payin map[string]PayinKeys
 }
 
 // Keys are a merchant's credentials in one environment.
@@ -39,6 +41,8 @@ type Merchant struct {
 	ID            string
 	Name          string
 	Sandbox, Live Keys
+	// SandboxPayin and LivePayin are the credentials of payin sessions.
+	SandboxPayin, LivePayin PayinKeys
 }
 
 // merchant is the part that the checks of a call need.
@@ -59,6 +63,7 @@ type account struct {
 	// The accounts of the ledger it uses beside its wallets.
 	clearing, settlement, fees, opening accountNumber
 	providers                           [len(methods)]accountNumber
+	payin                               payinAccount
 }
 
 // provider is the world beyond a payment method.
@@ -85,11 +90,14 @@ func (s *Server) AddMerchant(c MerchantConfig) (Merchant, error) {
 			keys.Public = s.entropy.id("pk_"+environment+"_", 24)
 		}
 		a := newAccount(m, environment, keys)
+		if a.payin.keys, err = s.payinKeys(environment, c.Payin); err != nil {
+			return Merchant{}, err
+		}
 		accounts = append(accounts, a)
 		if environment == sandbox {
-			public.Sandbox = a.keys
+			public.Sandbox, public.SandboxPayin = a.keys, a.payin.keys
 		} else {
-			public.Live = a.keys
+			public.Live, public.LivePayin = a.keys, a.payin.keys
 		}
 	}
 	if err := s.open(accounts, c.Balances); err != nil {
@@ -107,6 +115,8 @@ func (a *account) openAccounts(l *ledger) {
 	owner := ":" + a.merchant.id + ":" + a.environment
 	a.clearing, a.settlement = l.account("clearing"+owner), l.account("settlement"+owner)
 	a.fees, a.opening = l.account("fees"+owner), l.account("opening"+owner)
+	a.payin.wallet = l.account(WalletAccount(a.merchant.id, a.environment, PayinMethod))
+	a.payin.provider = l.account("provider:" + a.environment + ":" + PayinMethod)
 	for i, m := range methods {
 		a.providers[i] = l.account("provider:" + a.environment + ":" + m.code)
 	}
@@ -129,6 +139,9 @@ func (s *Server) open(accounts []*account, balances map[string]map[string]int64)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.openPayin(accounts); err != nil {
+		return err
+	}
 	now := s.clock.Now()
 	for _, a := range accounts {
 		opening, ok := balances[a.environment]

@@ -71,7 +71,13 @@ type payinAccount struct {
 func (s *Server) payinAccountOf(apiKey string) *account { return (*s.payin.accounts.Load())[apiKey] }
 
 // payinKeys completes the credentials of a configuration with generated ones.
-func (s *Server) payinKeys(environment string, k PayinKeys) (PayinKeys, error) {
+func (s *Server) payinKeys(environment string, configured map[string]PayinKeys) (PayinKeys, error) {
+	for name := range configured {
+		if name != sandbox && name != live {
+			return PayinKeys{}, fmt.Errorf("mockapi: Payin: unknown environment %q, want sandbox or live", name)
+		}
+	}
+	k := configured[environment]
 	if k.APIKey == "" {
 		for k.APIKey == "" || s.payinAccountOf(k.APIKey) != nil { // after a Restore the same draws come again
 			k.APIKey = s.entropy.id("payin_key_"+environment+"_", 24)

@@ -52,8 +52,11 @@ func payinScriptOf(environment, number string) payinScript {
 	return payinScripts[code]
 }
 
-// payinCountries are the countries that pay in the server's currency, with their calling codes: the eight of the West
-// African monetary union. A number is routed by them.
+// payinCurrency is the one currency of payins.
+const payinCurrency = "XOF"
+
+// payinCountries are the countries that pay in XOF, with their calling codes: the eight of the West African monetary
+// union. A number is routed by them.
 var payinCountries = map[string]string{
 	"BF": "226", "BJ": "229", "CI": "225", "GW": "245", "ML": "223", "NE": "227", "SN": "221", "TG": "228",
 }

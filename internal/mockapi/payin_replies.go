@@ -89,7 +89,7 @@ func (x *exchange) french() bool {
 // appendPayinCreated writes a session as its creation shows it, in the field order of the published answers.
 func (s *Server) appendPayinCreated(b []byte, p *payin) []byte {
 	if s.payin.revision == PayinNewer {
-		return append(s.appendPayinNewer(b, p, p.confirmation), `,"failure":null}`...)
+		return append(s.appendPayinNewer(b, p), `,"failure":null}`...)
 	}
 	b = append(b, '{')
 	b = appendStringField(b, "type", "payin")
@@ -106,7 +106,7 @@ func (s *Server) appendPayinCreated(b []byte, p *payin) []byte {
 // none where the newer words say accepted.
 func (s *Server) appendPayin(b []byte, p *payin, french bool) []byte {
 	if s.payin.revision == PayinNewer {
-		b = s.appendPayinNewer(b, p, p.confirmation)
+		b = s.appendPayinNewer(b, p)
 		b = appendStringField(b, "customerName", p.customer)
 		b = p.appendTransaction(appendName(b, "transaction"), "null")
 		return append(p.appendFailure(appendName(b, "failure"), french), '}')
@@ -142,14 +142,14 @@ func (p *payin) appendMoney(b []byte) []byte {
 }
 
 // appendPayinNewer writes the newer revision's object up to its failure, without closing it.
-func (s *Server) appendPayinNewer(b []byte, p *payin, confirmation string) []byte {
+func (s *Server) appendPayinNewer(b []byte, p *payin) []byte {
 	b = append(b, '{')
 	b = appendStringField(b, "id", p.id)
 	b = appendStringField(b, "type", "payin")
 	b = appendStringField(b, "reference", p.reference)
 	b = appendStringField(b, "status", p.status)
 	b = appendBoolField(b, "confirmationRequired", !p.script.direct)
-	b = appendStringField(b, "confirmationStatus", confirmation)
+	b = appendStringField(b, "confirmationStatus", p.confirmation)
 	b = appendStringField(b, "paymentUrl", s.payinURL(p))
 	b = p.appendCustomer(b)
 	b = appendBoolField(b, "isDirect", p.script.direct)

@@ -36,6 +36,9 @@ var pathPrefixes = [...]string{"/v1", signedPrefix}
 
 // endpointOf cuts the prefix off an escaped path.
 func endpointOf(path string) (string, bool) {
+	if path == healthPath {
+		return path, true
+	}
 	for _, prefix := range pathPrefixes {
 		if rest, ok := strings.CutPrefix(path, prefix); ok && strings.HasPrefix(rest, "/") {
 			return rest, true
@@ -44,9 +47,9 @@ func endpointOf(path string) (string, bool) {
 	return "", false
 }
 
-// findRoute finds the endpoint of a call and the id in its path. A path that exists for other methods only
+// findRoute finds the endpoint of a call in a protocol's table, and the id in its path. A path that exists for other methods only
 // reports those in allow.
-func findRoute(method, endpoint string) (found *route, id, allow string) {
+func findRoute(routes []route, method, endpoint string) (found *route, id, allow string) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}

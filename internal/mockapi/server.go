@@ -55,6 +55,10 @@ type Config struct {
 	StrictWebhookURLs bool
 	// JournalSize is how many requests, and how many deliveries and events, are remembered. Default 4096.
 	JournalSize int
+	// PayinRevision is the revision of the payin documentation that is followed. Default PayinNewer.
+	PayinRevision PayinRevision
+	// PayinExpiry is how long a payin session waits for its confirmation. Default 6 minutes.
+	PayinExpiry time.Duration
 }
 
 // Server is the fake. It is safe for concurrent use.
@@ -76,6 +80,7 @@ type Server struct {
 	journalSize          int
 	dateHeader           atomic.Pointer[dateHeader]
 	pages                pages
+	payin                payinProtocol
 	// tasks says how each kind of scheduled task is run. A second protocol adds its own kinds.
 	tasks map[string]func(id string)
 
@@ -140,6 +145,7 @@ func New(c Config) (*Server, error) {
 		taskPayment: s.taskEndPayment,
 		taskDeliver: s.taskDeliver,
 	}
+	s.startPayin(c)
 	s.clock.run = func(t task) { s.tasks[t.kind](t.id) }
 	s.clock.idle = s.waitIdle
 	if s.merchant, err = s.AddMerchant(c.Merchant); err != nil {
@@ -179,7 +185,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("mockapi: Config.JournalSize: %d, want at least 1", c.JournalSize)
 	}
 	c.FeeBasisPoints = max(c.FeeBasisPoints, 0)
-	return c, c.Worker.validate()
+	return c, errors.Join(c.Worker.validate(), c.checkPayin())
 }
 
 // Clock is the server's time.
@@ -238,17 +244,21 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
-// ServeHTTP answers the API on both prefixes and the checkout pages.
+// ServeHTTP answers the API on both prefixes, payin sessions, and the pages of both.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, gatewayPath) {
 		s.serveGateway(w, r)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, linkPath) {
+		s.serveLink(w, r)
 		return
 	}
 	x := &exchange{
 		server: s, request: r, now: s.clock.Now(),
 		entry: &Request{
 			ID: s.entropy.id("req_", 16), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
-			Header: r.Header, IdempotencyKey: r.Header.Get("Idempotency-Key"),
+			Header: journalHeader(r.Header), IdempotencyKey: keyHeader(r.URL.Path, r.Header),
 		},
 	}
 	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
@@ -267,6 +277,7 @@ type exchange struct {
 	account  *account
 	body     []byte
 	document document
+	payin    bool // of the payin protocol
 
 	retryAfter string
 }
@@ -288,8 +299,12 @@ func (x *exchange) answer() (reply, cutKind) {
 	if !ok {
 		return proxied(http.StatusNotFound), noCut
 	}
-	x.endpoint = endpoint
-	route, id, allow := findRoute(r.Method, endpoint)
+	x.endpoint, x.payin = endpoint, isPayinPath(r.URL.EscapedPath())
+	table := routes[:]
+	if x.payin {
+		table = payinRoutes[:]
+	}
+	route, id, allow := findRoute(table, r.Method, endpoint)
 	if route != nil {
 		x.entry.Endpoint, x.id = route.template, id
 	}
@@ -304,7 +319,7 @@ func (x *exchange) answer() (reply, cutKind) {
 			return x.unavailable(fault), noCut
 		case FaultServerError:
 			if !fault.Executed {
-				return failure(fault.Status, fault.Code, "Internal server error"), noCut
+				return x.serverError(fault.Status, fault.Code), noCut
 			}
 		}
 	}
@@ -318,7 +333,7 @@ func (x *exchange) answer() (reply, cutKind) {
 	rep := x.execute(route)
 	switch {
 	case fault != nil && fault.Kind == FaultServerError:
-		return failure(fault.Status, fault.Code, "Internal server error"), noCut
+		return x.serverError(fault.Status, fault.Code), noCut
 	case rep.lost || fault != nil && fault.Kind == FaultDropResponse:
 		return rep, cutSilently
 	}
@@ -354,10 +369,13 @@ func (x *exchange) unavailable(f *Fault) reply {
 func (x *exchange) execute(route *route) (rep reply) {
 	defer func() {
 		if p := recover(); p != nil {
-			rep = failure(http.StatusInternalServerError, "internal_error", "Internal server error")
+			rep = x.serverError(http.StatusInternalServerError, "internal_error")
 			rep.reason = fmt.Sprint("panic: ", p)
 		}
 	}()
+	if x.payin {
+		return x.executePayin(route)
+	}
 	if refused := x.authenticate(); refused != nil {
 		return *refused
 	}
@@ -438,7 +456,7 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	if rep.html {
 		h["Content-Type"] = htmlType
 	}
-	if rep.replayed {
+	if rep.replayed && !x.payin { // the payin docs know no such header
 		h["Idempotent-Replay"] = []string{"true"}
 	}
 	if rep.allow != "" {

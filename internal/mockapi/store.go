@@ -12,6 +12,7 @@ type state struct {
 	books        map[*account]*book
 	operations   map[string]*operation
 	transactions map[string]*transaction // by reference
+	payins       payinState
 	deliveries   map[string]*delivery
 	deliveryLog  []*delivery     // oldest first, capped
 	events       []*event        // oldest first, capped
@@ -25,6 +26,7 @@ type book struct {
 	operations    []*operation   // oldest first
 	transactions  []*transaction // oldest first
 	subscriptions []*subscription
+	payinWebhook  *subscription // nil without one
 }
 
 // wallet is where a payment method's money is: two ledger accounts.
@@ -39,6 +41,7 @@ func newState() state {
 		books:        map[*account]*book{},
 		operations:   map[string]*operation{},
 		transactions: map[string]*transaction{},
+		payins:       newPayinState(),
 		deliveries:   map[string]*delivery{},
 		down:         map[string]bool{},
 	}
@@ -130,6 +133,7 @@ func (st *state) clone() state {
 	c := newState()
 	c.ledger = st.ledger.clone()
 	c.latest = st.latest
+	c.payins = st.payins.clone()
 	for code, down := range st.down {
 		c.down[code] = down
 	}
@@ -156,7 +160,7 @@ func (st *state) clone() state {
 	}
 	c.events = slices.Clone(st.events)
 	for a, b := range st.books {
-		copied := &book{wallets: slices.Clone(b.wallets), subscriptions: slices.Clone(b.subscriptions)}
+		copied := &book{wallets: slices.Clone(b.wallets), subscriptions: slices.Clone(b.subscriptions), payinWebhook: b.payinWebhook}
 		for _, op := range b.operations {
 			copied.operations = append(copied.operations, c.operations[op.id])
 		}

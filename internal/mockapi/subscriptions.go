@@ -12,6 +12,7 @@ type subscription struct {
 	id, url, event string
 	key            *signingKey
 	created        time.Time
+	payin          bool // of the payin protocol, which signs its notifications otherwise
 }
 
 // matches: an event by name, a family, or everything.

@@ -176,8 +176,8 @@ func (t *dialing) RoundTrip(r *http.Request) (*http.Response, error) {
 		if f := s.faults.take(r.Method, endpoint, now, isRefusal); f != nil {
 			closeBody(r)
 			s.requests.add(&Request{
-				Time: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(),
-				IdempotencyKey: r.Header.Get("Idempotency-Key"), Fault: string(f.Kind), Lost: true, remote: fakeAddr.String(),
+				Time: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: journalHeader(r.Header.Clone()),
+				IdempotencyKey: keyHeader(r.URL.Path, r.Header), Fault: string(f.Kind), Lost: true, remote: fakeAddr.String(),
 			})
 			return nil, cutRefused.err()
 		}

@@ -1,0 +1,169 @@
+package mockapi
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+// healthPath is the one path of the payin protocol that has no prefix and needs no credentials.
+const healthPath = "/health"
+
+// payinRoutes are the endpoints of payin.md. A fault names them as it names the others: "POST /payin/sessions".
+var payinRoutes = [...]route{
+	{"POST", "/payin/sessions", true, (*exchange).createPayinSession},
+	{"GET", "/payin/:reference", false, (*exchange).getPayin},
+	{"GET", healthPath, false, (*exchange).getHealth},
+}
+
+// isPayinPath reports whether a path belongs to payin sessions, which share the prefix /v1 with the Merchant API but not
+// the other one.
+func isPayinPath(path string) bool {
+	return path == healthPath || strings.HasPrefix(path, "/v1/payin/")
+}
+
+// executePayin makes the checks of a payin call, in order: credentials, then the body is read, idempotency key, body.
+func (x *exchange) executePayin(route *route) reply {
+	if x.endpoint == healthPath {
+		return route.handle(x)
+	}
+	if refused := x.authenticatePayin(); refused != nil {
+		return *refused
+	}
+	if refused := x.readBody(); refused != nil {
+		return *refused
+	}
+	if !route.keyed {
+		return route.handle(x)
+	}
+	return x.oncePayin(route)
+}
+
+// authenticatePayin checks the Basic credentials. The docs list 401, 403 api_token_invalid and 404 api_token_not_found without
+// saying which is when: here it is none at all, a pair that is wrong, and an API key nobody has.
+func (x *exchange) authenticatePayin() *reply {
+	headers := x.request.Header.Values("Authorization")
+	if len(headers) == 0 {
+		r := x.refusePayin(http.StatusUnauthorized, "unauthorized", "no Authorization header")
+		return &r
+	}
+	scheme, encoded, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		r := x.refusePayin(http.StatusUnauthorized, "unauthorized", "the Authorization is not Basic")
+		return &r
+	}
+	invalid := func(reason string) *reply {
+		r := x.refusePayin(http.StatusForbidden, "api_token_invalid", reason)
+		return &r
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	apiKey, apiClient, pair := strings.Cut(string(decoded), ":")
+	switch {
+	case len(headers) > 1:
+		return invalid("there are several Authorization headers")
+	case err != nil:
+		return invalid("the credentials are not base64")
+	case !pair || apiKey == "" || apiClient == "":
+		return invalid("the credentials are not api_key:api_client")
+	}
+	x.entry.PublicKey = apiKey
+	a := x.server.payinAccountOf(apiKey)
+	if a == nil {
+		r := x.refusePayin(http.StatusNotFound, "api_token_not_found", "no merchant has this API key")
+		return &r
+	}
+	x.account, x.entry.Environment = a, a.environment
+	switch {
+	case subtle.ConstantTimeCompare([]byte(apiClient), []byte(a.payin.keys.APIClient)) != 1:
+		return invalid("the api_client is not the one of this API key")
+	case !a.merchant.active.Load():
+		return invalid("the merchant is inactive")
+	}
+	return nil
+}
+
+// oncePayin runs a POST under its X-Idempotency-Key. An answer is kept as long as the Merchant API keeps its own; after
+// that the merchant's reference still stands in the way of a second session.
+func (x *exchange) oncePayin(route *route) reply {
+	key := x.entry.IdempotencyKey
+	if key == "" {
+		return x.refusePayin(http.StatusBadRequest, "missing_idempotency_key", "no X-Idempotency-Key header")
+	}
+	if !isUUID(key) {
+		return x.refusePayin(http.StatusBadRequest, "invalid_idempotency_key", "the X-Idempotency-Key is not a UUID")
+	}
+	keys := x.server.keys
+	// A UUID is the same in upper and in lower case. The scope is one that no public key can be.
+	id := idempotencyKey{scope: "payin " + x.account.payin.keys.APIKey, key: strings.ToLower(key)}
+	mine, earlier, conflict, err := keys.claim(x.request.Context(), id, fingerprintOf(x.request.Method, x.endpoint, x.body), x.now)
+	switch {
+	case err != nil:
+		return reply{lost: true, reason: "the client left while its twin was executed"}
+	case conflict:
+		return x.refusePayin(http.StatusConflict, "idempotency_conflict", "the key was used with another body")
+	case earlier != nil:
+		replay := *earlier
+		replay.replayed, replay.lost = true, false
+		return replay
+	}
+	var kept *reply
+	defer func() { keys.end(mine, kept) }()
+	rep := x.withPayinBody(route)
+	if rep.status < http.StatusInternalServerError {
+		kept = &rep
+	}
+	return rep
+}
+
+func (x *exchange) withPayinBody(route *route) reply {
+	if !isJSON(x.request.Header.Get("Content-Type")) {
+		return x.refusePayin(http.StatusBadRequest, "invalid_body", "the Content-Type is not application/json")
+	}
+	document, ok := parseDocument(x.body)
+	if !ok {
+		return x.refusePayin(http.StatusBadRequest, "invalid_body", "not a JSON object")
+	}
+	x.document = document
+	return route.handle(x)
+}
+
+// isUUID takes the usual form of 36 characters only.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// keyHeader is the idempotency key of a call, by whichever name its protocol gives it.
+func keyHeader(path string, h http.Header) string {
+	if isPayinPath(path) {
+		return h.Get("X-Idempotency-Key")
+	}
+	return h.Get("Idempotency-Key")
+}
+
+// journalHeader keeps Basic credentials out of the journal: unlike a signature, they are the secret itself. A request's
+// PublicKey says whose they were, and its Reason what was wrong with them.
+func journalHeader(h http.Header) http.Header {
+	if h["Authorization"] == nil {
+		return h
+	}
+	h = h.Clone()
+	h.Set("Authorization", "[redacted]")
+	return h
+}
