@@ -1,0 +1,155 @@
+package mockapi
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestBalanceShowsWalletsInTheCatalogueOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Merchant: MerchantConfig{Balances: map[string]map[string]int64{
+		"sandbox": {moovBenin: 440_000, mtnBenin: 800_000},
+	}}})
+	a := f.get("/balance").ok(200)
+	assert.JSONEq(t, `{"error":false,"http_status":200,"data":{"currency":"XOF","payment_method_balances":[
+		{"payment_method":"MTN Bénin","available":800000,"pending":0},
+		{"payment_method":"Moov Bénin","available":440000,"pending":0}]}}`, string(a.body))
+}
+
+func TestMerchantWithoutWallet(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Merchant: MerchantConfig{Balances: map[string]map[string]int64{"sandbox": {}}}})
+	assert.JSONEq(t, string(testdata(t, "examples", "balance.no_wallet.current.json")), string(f.get("/balance").ok(200).body))
+	f.failedWith(f.payout(1, "22961234567"), "merchant_wallet_missing")
+	f.failedWith(f.post("/payouts", bankBody(1)).ok(202).text("data.operation_id"), "merchant_wallet_missing")
+	f.failedWith(f.post("/payment-requests", paymentBody(1000, "", "")).ok(202).text("data.operation_id"), "merchant_wallet_missing")
+}
+
+func TestPayoutDebitsItsProvidersWallet(t *testing.T) {
+	t.Parallel()
+	for code, name := range map[string]string{mtnBenin: "MTN Bénin", moovBenin: "Moov Bénin", sbinBenin: "SBIN Bénin"} {
+		f := newFixture(t, Config{})
+		id := f.post("/payouts", strings.Replace(payoutBody(25_000, "22961234567"), mtnBenin, code, 1)).ok(202).text("data.operation_id")
+		op := f.operation(id)
+		assert.Equal(t, "succeeded", op.text("data.status"))
+		assert.Equal(t, "completed", op.text("data.result.status"))
+		assert.Equal(t, "25000", op.text("data.result.amount"))
+		assert.Equal(t, "22961234567", op.text("data.result.destination.msisdn"))
+		assert.Equal(t, "00", op.text("data.result.provider_response.responsecode"))
+		assert.EqualValues(t, 975_000, f.wallet(code))
+		assert.Equal(t, []string{"payout.completed"}, f.events(id))
+		list := f.get("/transactions?type=DEBIT").ok(200)
+		assert.Equal(t, "SUCCESS", list.text("data.0.status"))
+		assert.Equal(t, name, list.text("data.0.payment_method"))
+	}
+}
+
+func TestPayoutWithoutTheProvidersWallet(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Merchant: MerchantConfig{Balances: map[string]map[string]int64{"sandbox": {moovBenin: 10}}}})
+	f.failedWith(f.payout(1, "22961234567"), "merchant_wallet_missing")
+}
+
+func TestPayoutNeedsTheWholeAmount(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Merchant: MerchantConfig{Balances: map[string]map[string]int64{"sandbox": {mtnBenin: 1000}}}})
+	id := f.payout(1001, "22961234567")
+	f.failedWith(id, "insufficient_balance")
+	assert.Equal(t, []string{"payout.failed"}, f.events(id))
+	assert.Empty(t, f.get("/transactions").at("data"), "no money moved, so there is no transaction")
+	f.payout(1000, "22961234567")
+	assert.Zero(t, f.wallet(mtnBenin))
+}
+
+func TestPayoutWithoutProviderCodeFailsInTheWorker(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	id := f.post("/payouts", `{"amount":5,"destination":{"type":"mobile_money","msisdn":"22961234567"}}`).ok(202).text("data.operation_id")
+	f.failedWith(id, "missing_provider_code")
+	assert.Equal(t, []string{"payout.failed"}, f.events(id))
+}
+
+func TestRefusedPayoutIsCreditedBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	id := f.payout(5000, "22961000004")
+	op := f.failedWith(id, "provider_rejected")
+	assert.Equal(t, "102", op.text("data.error.details.responsecode"))
+	assert.Equal(t, "Subscriber not found", op.text("data.error.details.responsemsg"))
+	assert.Equal(t, "Subscriber not found", op.text("data.error.message"))
+	assert.Nil(t, op.at("data.result"))
+	assert.EqualValues(t, 1_000_000, f.wallet(mtnBenin))
+	assert.Equal(t, "ERROR", f.get("/transactions").text("data.0.status"))
+	var memos []string
+	for _, e := range f.s.Ledger() {
+		if e.OperationID == id {
+			memos = append(memos, e.Memo)
+		}
+	}
+	assert.Equal(t, []string{"payout debited", "payout debited", "payout failed", "payout failed"}, memos)
+}
+
+func TestProviderThatIsDown(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	require.NoError(t, f.s.SetProviderDown(mtnBenin, true))
+	id := f.payout(5, "22961234567")
+	f.failedWith(id, "provider_unavailable")
+	f.post("/payouts", strings.Replace(payoutBody(5, "22961234567"), mtnBenin, moovBenin, 1)).ok(202)
+	require.NoError(t, f.s.SetProviderDown(mtnBenin, false))
+	assert.Equal(t, "succeeded", f.operation(f.payout(5, "22961234567")).text("data.status"))
+	require.Error(t, f.s.SetProviderDown("ORANGE", true))
+}
+
+func TestBankPayoutWaitsForItsSettlement(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Merchant: MerchantConfig{Balances: map[string]map[string]int64{"sandbox": {mtnBenin: 100, moovBenin: 900, sbinBenin: 900}}}})
+	id := f.post("/payouts", bankBody(500)).ok(202).text("data.operation_id")
+	op := f.operation(id)
+	assert.Equal(t, "succeeded", op.text("data.status"))
+	assert.Equal(t, "queued_for_settlement", op.text("data.result.status"))
+	assert.NotContains(t, string(op.body), "provider_response")
+	assert.EqualValues(t, 400, f.wallet(moovBenin), "the first wallet that holds enough")
+	assert.Equal(t, []string{"payout.queued"}, f.events(id))
+	assert.Equal(t, "PENDING", f.get("/transactions").text("data.0.status"))
+
+	f.s.Clock().Advance(time.Hour)
+	require.NoError(t, f.s.Complete(id))
+	op = f.operation(id)
+	assert.Equal(t, "completed", op.text("data.result.status"))
+	assert.Equal(t, wireTime(start.Add(time.Hour)), op.text("data.updated_date"))
+	assert.Equal(t, []string{"payout.queued", "payout.completed"}, f.events(id))
+	assert.Equal(t, "SUCCESS", f.get("/transactions").text("data.0.status"))
+	require.ErrorContains(t, f.s.Complete(id), "already succeeded")
+
+	rejected := f.post("/payouts", bankBody(400)).ok(202).text("data.operation_id")
+	require.NoError(t, f.s.Fail(rejected, "provider_rejected"))
+	assert.Equal(t, "failed", f.operation(rejected).text("data.result.status"))
+	assert.Equal(t, []string{"payout.queued", "payout.failed"}, f.events(rejected))
+	assert.EqualValues(t, 400, f.wallet(moovBenin))
+	f.failedWith(f.post("/payouts", bankBody(901)).ok(202).text("data.operation_id"), "insufficient_balance")
+}
+
+func TestPayoutWithoutReferenceGetsTheTransactions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	id := f.post("/payouts", strings.Replace(payoutBody(5, "22961234567"), `,"reference":"PO-1"`, "", 1)).ok(202).text("data.operation_id")
+	reference := f.operation(id).text("data.result.reference")
+	assert.Equal(t, "5", f.transaction(reference).text("data.amount"))
+}
+
+func TestPayloadIsEchoedCompact(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	a := f.post("/payouts", "{ \"amount\" : 1.0e3,\n \"destination\":{\"type\":\"bank_account\",\"account_number\":\"1 2\"} , \"metadata\":{\"é\":\"✓\"}}").ok(202)
+	var body struct {
+		Data struct{ Payload json.RawMessage }
+	}
+	require.NoError(t, json.Unmarshal(a.body, &body))
+	assert.Equal(t, `{"amount":1.0e3,"destination":{"type":"bank_account","account_number":"1 2"},"metadata":{"é":"✓"}}`, string(body.Data.Payload))
+}
