@@ -1,0 +1,187 @@
+// Package pginbox is an intram.Inbox in PostgreSQL, shared by all replicas of a webhook receiver.
+//
+//	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
+//	err = pginbox.Migrate(ctx, pool)
+//	inbox, err := pginbox.New(pool)
+//	handler := intram.NewWebhookHandler(verifier, inbox, inbox.InTx(
+//		func(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
+//			_, err := tx.Exec(ctx, "UPDATE payouts SET state = $1 WHERE operation_id = $2", event.Type, event.OperationID)
+//			return err
+//		}))
+//
+// With [Inbox.InTx] your writes and the note that the event took effect are one transaction: they are both there, or neither is,
+// wherever the machine fails. Without it the inbox still lets one replica at a time handle an event, and remembers what has
+// taken effect.
+//
+// # Time
+//
+// Leases run by the clock of the database server, never by a replica's. Should that clock be set back, a lease lasts its own length
+// from then on, and no longer. Should it be set forward, a lease ends early: then two replicas may be at one
+// event, and one of them cannot complete it.
+//
+// # Durability
+//
+// An event that was acknowledged must stay known: leave synchronous_commit on, and fail over only to a replica that has what was
+// committed.
+package pginbox
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	intram "github.com/intram/intram-go"
+)
+
+var (
+	errNilPool = errors.New("pginbox: the pool is nil")
+	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than intram's webhook handler or reconciler.
+	ErrNoClaim = errors.New("pginbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
+)
+
+// Inbox is an intram.Inbox in PostgreSQL. It is safe for concurrent use.
+type Inbox struct {
+	pool *pgxpool.Pool
+}
+
+// New makes an inbox on a database that has been migrated; see [Migrate]. The table is looked for along the search_path of the
+// pool's connections.
+func New(pool *pgxpool.Pool) (*Inbox, error) {
+	if pool == nil {
+		return nil, errNilPool
+	}
+	return &Inbox{pool: pool}, nil
+}
+
+const (
+	// claimSQL claims a key that is new, whose lease has run out, or that this very claim already has: the answer to the
+	// first try was lost.
+	claimSQL = `
+INSERT INTO intram_inbox AS held (key, token, lease, leased_until)
+VALUES ($1, $2, $3::interval, clock_timestamp() + $3::interval)
+ON CONFLICT (key) DO UPDATE
+SET token = excluded.token, lease = excluded.lease, leased_until = excluded.leased_until
+WHERE held.completed_at IS NULL AND (held.leased_until <= clock_timestamp() OR held.token = excluded.token)`
+
+	// lookSQL tells why a key could not be claimed.
+	lookSQL = `
+SELECT completed_at IS NOT NULL, leased_until - clock_timestamp(), leased_until > clock_timestamp() + lease
+FROM intram_inbox WHERE key = $1`
+
+	// shortenSQL gives a lease its own length from now: the clock was set back since it began.
+	shortenSQL = `
+UPDATE intram_inbox SET leased_until = clock_timestamp() + lease
+WHERE key = $1 AND completed_at IS NULL AND leased_until > clock_timestamp() + lease`
+
+	completeSQL = `
+UPDATE intram_inbox SET completed_at = coalesce(completed_at, clock_timestamp())
+WHERE key = $1 AND token = $2`
+
+	releaseSQL = `DELETE FROM intram_inbox WHERE key = $1 AND token = $2 AND completed_at IS NULL`
+)
+
+// Claim implements intram.Inbox.
+func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (intram.Claim, error) {
+	if err := intram.CheckClaim(key, lease); err != nil {
+		return intram.Claim{}, err
+	}
+	token := rand.Text()
+	for {
+		claimed, err := in.exec(ctx, claimSQL, key, token, lease)
+		if err != nil {
+			return intram.Claim{}, fmt.Errorf("pginbox: claim: %w", err)
+		}
+		if claimed {
+			return intram.Claim{Key: key, State: intram.ClaimHeld, Token: token}, nil
+		}
+		claim, err := in.look(ctx, key)
+		if !errors.Is(err, errGone) {
+			return claim, err
+		}
+	}
+}
+
+// errGone: between the two statements of a claim the other one ended, and the key can be claimed.
+var errGone = errors.New("pginbox: the claim is gone")
+
+// look says who has a key that could not be claimed.
+func (in *Inbox) look(ctx context.Context, key string) (intram.Claim, error) {
+	claim := intram.Claim{Key: key}
+	var (
+		done, tooLong bool
+		left          time.Duration
+	)
+	err := in.pool.QueryRow(ctx, lookSQL, key).Scan(&done, &left, &tooLong)
+	if err == nil && tooLong && !done {
+		if _, err = in.exec(ctx, shortenSQL, key); err == nil {
+			err = in.pool.QueryRow(ctx, lookSQL, key).Scan(&done, &left, &tooLong)
+		}
+	}
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return intram.Claim{}, errGone
+	case err != nil:
+		return intram.Claim{}, fmt.Errorf("pginbox: claim: %w", err)
+	case done:
+		claim.State = intram.ClaimDone
+	case left <= 0:
+		return intram.Claim{}, errGone
+	default:
+		claim.State, claim.RetryIn = intram.ClaimBusy, left
+	}
+	return claim, nil
+}
+
+// Complete implements intram.Inbox.
+func (in *Inbox) Complete(ctx context.Context, claim intram.Claim) error {
+	return in.end(ctx, "complete", completeSQL, claim)
+}
+
+// Release implements intram.Inbox.
+func (in *Inbox) Release(ctx context.Context, claim intram.Claim) error {
+	return in.end(ctx, "release", releaseSQL, claim)
+}
+
+func (in *Inbox) end(ctx context.Context, what, sql string, claim intram.Claim) error {
+	mine, err := in.exec(ctx, sql, claim.Key, claim.Token)
+	switch {
+	case err != nil:
+		return fmt.Errorf("pginbox: %s: %w", what, err)
+	case !mine:
+		return intram.ErrLeaseLost
+	}
+	return nil
+}
+
+// exec runs a statement and reports whether it found its row. A connection that the server has closed is found out only when
+// it is used, so a statement that failed with its connection is sent again, over others of the pool. All of
+// them may be: the token tells a claim and a completion that were made by the first try from another's.
+func (in *Inbox) exec(ctx context.Context, sql string, args ...any) (found bool, err error) {
+	for range 3 {
+		var tag pgconn.CommandTag
+		tag, err = in.pool.Exec(ctx, sql, args...)
+		if err == nil {
+			return tag.RowsAffected() > 0, nil
+		}
+		if ctx.Err() != nil || !connectionLost(err) {
+			break
+		}
+	}
+	return false, err
+}
+
+// connectionLost reports whether the statement failed because its connection did. Class 57P is a server that stops or starts.
+func connectionLost(err error) bool {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return strings.HasPrefix(answer.Code, "57P")
+	}
+	return true
+}

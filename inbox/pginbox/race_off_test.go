@@ -1,0 +1,5 @@
+//go:build !race
+
+package pginbox_test
+
+const raceDetector = false
