@@ -14,29 +14,56 @@ import (
 // envelope is the frame around every successful answer (Merchant API docs, Response format). The earlier
 // revision has no http_status; nothing here depends on it.
 type envelope[T any] struct {
-	Failed bool   `json:"error"`
-	Data   T      `json:"data"`
-	Paging paging `json:"paging"`
+	Data   T
+	Paging paging
 }
 
 // paging is the frame's part for lists.
 type paging struct {
-	Limit      int       `json:"limit"`
-	NextBefore timestamp `json:"next_before"`
+	Limit      int    `json:"limit"`
+	NextBefore cursor `json:"next_before"`
+}
+
+// cursor is a date that must be readable: taking a cursor that is not for the end of the list would lose the rest.
+type cursor struct{ timestamp }
+
+func (c *cursor) UnmarshalJSON(data []byte) error {
+	if err := c.timestamp.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	if c.IsZero() && !isNull(data) && string(data) != `""` {
+		return errors.New("paging.next_before is not a date")
+	}
+	return nil
 }
 
 // answer is implemented by models that can tell an answer which lacks what makes it one. A 202 without an
 // operation id is no proof that a payout was accepted.
 type answer interface{ complete() error }
 
-// decodeEnvelope reads a 2xx answer.
+// decodeEnvelope reads a 2xx answer. It must have data; where the docs show none (T is json.RawMessage), it must
+// say at least that nothing failed.
 func decodeEnvelope[T any](body []byte) (*envelope[T], error) {
-	var env envelope[T]
-	if err := json.Unmarshal(body, &env); err != nil {
+	var wire struct {
+		Failed *bool  `json:"error"`
+		Data   *T     `json:"data"`
+		Paging paging `json:"paging"`
+	}
+	if err := json.Unmarshal(body, &wire); err != nil {
 		return nil, fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
 	}
-	if env.Failed {
+	env := envelope[T]{Paging: wire.Paging}
+	if wire.Data != nil {
+		env.Data = *wire.Data
+	}
+	_, withoutData := any(env.Data).(json.RawMessage)
+	switch {
+	case wire.Failed != nil && *wire.Failed:
 		return nil, errors.New("the answer says success and failure at once")
+	case withoutData && wire.Failed == nil:
+		return nil, errors.New("the answer does not say what was done")
+	case !withoutData && wire.Data == nil:
+		return nil, errors.New("the answer has no data")
 	}
 	if a, ok := any(&env.Data).(answer); ok {
 		if err := a.complete(); err != nil {
@@ -59,11 +86,18 @@ type failure struct {
 func (e *Error) decodeFailure(header http.Header, body []byte) {
 	var f failure
 	if err := json.Unmarshal(body, &f); err != nil {
-		e.Message = "the answer is not JSON"
-		if kind, _, _ := strings.Cut(header.Get("Content-Type"), ";"); kind != "" {
-			e.Message += " (" + redact.Text(kind) + ")"
+		// Only the code is stable: a field of another type beside it changes nothing.
+		if _, other := errors.AsType[*json.UnmarshalTypeError](err); !other {
+			e.Message = "the answer is not JSON"
+			if kind, _, _ := strings.Cut(header.Get("Content-Type"), ";"); kind != "" {
+				e.Message += " (" + redact.Text(kind) + ")"
+			}
+			return
 		}
-		return
+		if f.Code == "" {
+			e.Message = "the answer is JSON of another kind than the API's"
+			return
+		}
 	}
 	e.Code, e.Message, e.ClientIP = f.Code, f.Message, f.ClientIP
 	// Details may also be an operator's object: it stays readable in Body.

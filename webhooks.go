@@ -67,9 +67,6 @@ func (s *WebhooksService) List(ctx context.Context, opts ...CallOption) ([]Webho
 	if err != nil {
 		return nil, err
 	}
-	if env.Data == nil {
-		return []WebhookSubscription{}, nil
-	}
 	return env.Data, nil
 }
 
