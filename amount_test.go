@@ -127,7 +127,6 @@ func TestAmountComparesByValue(t *testing.T) {
 		assert.Equal(t, tt.cmp, a.Cmp(b), "%s and %s", tt.a, tt.b)
 		assert.Equal(t, -tt.cmp, b.Cmp(a), "%s and %s", tt.b, tt.a)
 		assert.Equal(t, tt.cmp == 0, a.Equal(b))
-		assert.Zero(t, a.Cmp(a))
 	}
 	assert.Equal(t, -1, amount(t, "-0.1").Sign())
 	assert.Equal(t, 0, amount(t, "-0.0").Sign())
@@ -210,7 +209,7 @@ func TestAmountInJSON(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		`25000`: `25000`, `0.1`: `0.1`, `1e3`: `1000`, `"153.00"`: `153.00`, `"1e3"`: `1000`, `-5`: `-5`, `"-0"`: `0`,
-		`123456789012345678901234567890`: `123456789012345678901234567890`, `null`: `0`, ` 7 `: `7`,
+		`123456789012345678901234567890`: `123456789012345678901234567890`, `null`: `0`, "\t7\n": `7`,
 	} {
 		var got struct{ Amount intram.Amount }
 		require.NoError(t, json.Unmarshal([]byte(`{"Amount":`+in+`}`), &got), in)

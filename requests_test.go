@@ -163,11 +163,13 @@ func TestRequestsOnTheWire(t *testing.T) {
 		{
 			name: "smallest payment request",
 			call: func(c *intram.Client) error {
-				_, err := c.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: intram.NewAmount(100)}})
+				_, err := c.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{
+					Invoice: intram.Invoice{Amount: intram.NewAmount(100), Currency: intram.XOF},
+				})
 				return err
 			},
 			method: "POST", path: "/v1/payment-requests", status: 202, answer: "payment_request.accepted.current.json",
-			body: `{"invoice":{"amount":100,"customer":{}}}`,
+			body: `{"invoice":{"amount":100,"currency":"XOF","customer":{}}}`,
 		},
 		{
 			name:   "refund",
@@ -383,7 +385,7 @@ func TestResponseInto(t *testing.T) {
 	// And when nothing was sent, either.
 	resp = intram.Response{StatusCode: 202, RequestID: "stale", Replayed: true, Attempts: 99, Header: http.Header{"X": {"y"}}}
 	_, err = client.Payouts.Create(t.Context(), intram.PayoutParams{}, intram.WithResponseInto(&resp), intram.WithIdempotencyKey("mine-0003"))
-	refusal(t, err)
+	_ = refusal(t, err)
 	assert.Equal(t, intram.Response{IdempotencyKey: "mine-0003"}, resp)
 }
 
@@ -403,7 +405,7 @@ func TestNilContext(t *testing.T) {
 	for name, call := range everyCall {
 		client, s := scripted(t)
 		assert.NotPanics(t, func() {
-			e := refusal(t, call(nil, client)) //nolint:staticcheck // the mistake under test
+			e := refusal(t, call(nil, client))
 			assert.Equal(t, "ctx", e.Details[0].Path, name)
 		}, name)
 		assert.Empty(t, s.requests())
@@ -411,14 +413,14 @@ func TestNilContext(t *testing.T) {
 	client, _ := scripted(t)
 	assert.NotPanics(t, func() {
 		_, err := client.WaitForOperation(nil, "op_1") //nolint:staticcheck // the mistake under test
-		refusal(t, err)
+		_ = refusal(t, err)
 		_, err = client.Transactions.Wait(nil, "AB12CD34EF") //nolint:staticcheck // the mistake under test
-		refusal(t, err)
+		_ = refusal(t, err)
 		for _, err := range client.Transactions.All(nil, intram.TransactionListParams{}) { //nolint:staticcheck // the mistake under test
-			refusal(t, err)
+			_ = refusal(t, err)
 		}
 		for _, err := range client.Operations.All(nil, intram.OperationListParams{}) { //nolint:staticcheck // the mistake under test
-			refusal(t, err)
+			_ = refusal(t, err)
 		}
 	})
 }
