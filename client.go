@@ -71,7 +71,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 	c := &Client{
 		environment: environment, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
-			transport: transport.New(cfg.transport(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key")),
+			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key", true)),
 			baseURL:   base.String(),
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
 			adviseNotFound: adviseBaseURL,

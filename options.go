@@ -67,12 +67,14 @@ func (cfg *clientConfig) apply(opts []ClientOption) error {
 	return nil
 }
 
-// transport is what all protocols of a client share, with what is one protocol's own.
-func (cfg *clientConfig) transport(base *url.URL, authorize func(http.Header, time.Time, *transport.Call), keyHeader string) transport.Config {
+// transportOf is what all protocols of a client share, with what is one protocol's own. dated says that its
+// signatures have an age.
+func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, time.Time, *transport.Call), keyHeader string, dated bool) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
 		HTTP:        cfg.roundTripper(),
 		Authorize:   authorize,
+		Dated:       dated,
 		KeyHeader:   keyHeader,
 		UserAgent:   cfg.userAgent,
 		Clock:       cfg.clock,

@@ -128,7 +128,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", err)
 	}
 	s.protocol = &protocol{
-		transport: transport.New(cfg.transport(base, cfg.payin.authorizer(), "X-Idempotency-Key")),
+		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", false)),
 		baseURL:   base.String(),
 		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 	}

@@ -38,6 +38,8 @@ type record struct {
 	wait      time.Duration
 	stoppedBy string
 
+	corrected bool // the clock's offset was learned from one of the answers
+
 	sent    bool // an attempt may have put bytes on the wire
 	inDoubt bool // an attempt may have been executed, and was not answered
 }
@@ -61,7 +63,10 @@ func (r *record) result() Result {
 //
 // It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each call that failed,
 // which would flush the whole pool and make an outage dearer still.
-type attempter struct{ cfg *Config }
+type attempter struct {
+	cfg  *Config
+	skew skew
+}
 
 // RoundTrip dates and signs a clone of req, sends it, and reads the whole answer into the call's record.
 // The response it returns has no body left to read.
@@ -84,7 +89,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
-	attempt.Header = a.header(call, start)
+	attempt.Header = a.header(call, start.Add(a.skew.get()))
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -106,8 +111,13 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	// A date counts from now: the attempt may have taken long.
-	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], a.cfg.Clock.Now()))
+	now := a.cfg.Clock.Now()
+	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], now))
 	a.log(req.Context(), rec, resp, start)
+	if a.cfg.Dated && refusedForAge(resp.StatusCode, body) && a.skew.correct(rec, resp.Header, now) {
+		rec.last = verdict{retry: true, redate: true}
+		logSkew(req.Context(), a.cfg.Logger, a.skew.get())
+	}
 	resp.Body = http.NoBody
 	return resp, nil
 }

@@ -10,12 +10,15 @@ import (
 
 // verdict is what one attempt says about making another.
 type verdict struct {
-	retry      bool
+	retry bool
+	// redate asks for one more attempt at once, dated by the server's clock. Nothing was executed, and nothing is
+	// wrong with the server: it costs neither an attempt nor the budget.
+	redate     bool
 	retryAfter retryAfter
 }
 
-// checkRetry is go-retryablehttp's question after each attempt. All that it may depend on is in the record:
-// this is where a retry budget belongs too.
+// checkRetry is go-retryablehttp's question after each attempt. All that it may depend on is in the record
+// and the budgets.
 func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	rec := recordOf(ctx)
 	if rec.err == nil {
@@ -26,12 +29,20 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		if !rec.last.retry {
 			// Answered for good. A context that ended in the meantime changes nothing about that: the
 			// money has moved, or has been refused.
+			if isDecision(rec.status) {
+				c.budgets.of(rec.call.Method).refill()
+			}
 			return false, nil
 		}
 	}
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		rec.err = ctxErr
 		return false, ctxErr
+	}
+	if rec.last.redate {
+		rec.maxAttempts++
+		rec.wait = 0
+		return true, nil
 	}
 	if !rec.last.retry || rec.attempts >= rec.maxAttempts {
 		return false, nil
@@ -46,6 +57,10 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		if after.wait > 0 {
 			rec.wait = after.wait
 		}
+	}
+	if !c.budgets.of(rec.call.Method).spend() {
+		rec.stoppedBy = "too many calls of this client have failed lately, so it was not tried again: this is the last answer"
+		return false, nil
 	}
 	return true, nil
 }

@@ -36,6 +36,8 @@ type Config struct {
 	HTTP http.RoundTripper
 	// Authorize sets the headers that prove who is calling, on the attempt's own header map.
 	Authorize func(header http.Header, at time.Time, call *Call)
+	// Dated says that Authorize's proof has an age: a refusal for it is met by correcting the clock.
+	Dated bool
 	// KeyHeader is the header that carries the idempotency key, in canonical form.
 	KeyHeader string
 	// UserAgent is sent as it is.
@@ -66,13 +68,14 @@ const (
 
 // Client makes calls. It is safe for concurrent use.
 type Client struct {
-	cfg   Config
-	retry *retryablehttp.Client
+	cfg     Config
+	retry   *retryablehttp.Client
+	budgets budgets
 }
 
 // New returns a client for cfg.
 func New(cfg Config) *Client {
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, budgets: newBudgets()}
 	c.retry = &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport: &attempter{cfg: &c.cfg},
