@@ -195,7 +195,7 @@ func (e *Error) Error() string {
 		} else {
 			b.WriteString("; ")
 		}
-		b.WriteString(redact.Text(d.Path + ": " + d.Msg))
+		b.WriteString(e.field(d))
 	}
 	if e.cause != nil {
 		b.WriteString(": " + redact.Text(e.cause.Error()))
@@ -205,6 +205,19 @@ func (e *Error) Error() string {
 		b.WriteString("; " + e.hint)
 	}
 	return b.String()
+}
+
+// field is one refused parameter. The SDK's own messages name the field and hold nothing of the caller's; the API's
+// may hold anything.
+func (e *Error) field(d FieldError) string {
+	switch {
+	case e.StatusCode == 0:
+		return d.Msg
+	case strings.Contains(d.Msg, d.Path):
+		return redact.Text(d.Msg)
+	default:
+		return redact.Text(d.Path + ": " + d.Msg)
+	}
 }
 
 // state is the part of the text that a caller acts on.

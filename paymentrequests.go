@@ -154,7 +154,7 @@ func (c Customer) check(v *validation) {
 	if c.Email != "" {
 		address, err := mail.ParseAddress(c.Email)
 		v.check(err == nil && address.Address == c.Email, "invoice.customer.email",
-			"invoice.customer.email must be an address such as client@example.com")
+			"invoice.customer.email must be one e-mail address, without a name")
 	}
 	v.text("invoice.customer.first_name", c.FirstName, 0)
 	v.text("invoice.customer.last_name", c.LastName, 0)

@@ -196,7 +196,7 @@ func destinationWire(v *validation, d Destination) destinationBody {
 func (m MobileMoney) wire(v *validation) destinationBody {
 	v.country("destination.country_code", m.CountryCode)
 	v.provider("destination.provider_code", m.ProviderCode)
-	if v.required("destination.msisdn", m.MSISDN, "the number in international form without +, such as 22961234567") {
+	if v.required("destination.msisdn", m.MSISDN, "the number in international form, digits only") {
 		v.msisdn("destination.msisdn", m.MSISDN)
 	}
 	v.text("destination.account_name", m.AccountName, 0)

@@ -70,7 +70,7 @@ func (v *validation) country(path, country string) {
 // msisdn checks an optional phone number: international, digits only, no +.
 func (v *validation) msisdn(path, msisdn string) {
 	v.check(msisdn == "" || len(msisdn) >= 8 && len(msisdn) <= 15 && allOf(msisdn, isDigit), path,
-		"%s must be an international number of 8 to 15 digits without +, such as 22961234567", path)
+		"%s must be an international number: 8 to 15 digits with the country's code, without +", path)
 }
 
 // provider checks an optional provider code. An unknown one is the API's to refuse.
@@ -92,7 +92,7 @@ func (v *validation) object(path string, object map[string]any) json.RawMessage 
 // httpsURL checks an absolute https URL. Loopback may be plain http, for the fake and for development.
 func (v *validation) httpsURL(path, raw string) {
 	u, err := url.Parse(raw)
-	ok := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+	ok := err == nil && u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
 	v.check(ok, path, "%s must be an https:// URL", path)
 }
 
