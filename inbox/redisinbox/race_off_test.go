@@ -1,0 +1,5 @@
+//go:build !race
+
+package redisinbox_test
+
+const raceDetector = false

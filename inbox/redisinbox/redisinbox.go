@@ -1,0 +1,155 @@
+// Package redisinbox is an intram.Inbox in Redis, shared by all replicas of a webhook receiver. It needs Redis 5 or later.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
+//	inbox, err := redisinbox.New(client)
+//	handler := intram.NewWebhookHandler(verifier, inbox, handle)
+//
+// When the effect of an event is in the same Redis, [Inbox.InTx] makes it and the note that the event took effect one step.
+//
+// # A lost reply is not a duplicate
+//
+// go-redis sends a command again when its connection fails. If the first one had arrived, a SET NX would now say that somebody else has
+// the key, and the event would be lost. Each claim here carries a token that is made once: the script that finds its
+// own token in the store holds the claim.
+//
+// # Time
+//
+// Leases run by the clock of the Redis server, never by a replica's. Should that clock be set back, a lease lasts its own length
+// from then on, and no longer. Should it be set forward, a lease ends early: then two replicas may be at one
+// event, and one of them cannot complete it.
+//
+// # Durability
+//
+// Redis forgets by default. What it forgets takes effect again when Intram sends it again. Set appendonly yes, with appendfsync always
+// (with everysec a power failure loses a second of it), and maxmemory-policy noeviction. A failover to a replica that lags behind forgets too: when that
+// is not good enough, use pginbox.
+package redisinbox
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed" // for the scripts
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	intram "github.com/intram/intram-go"
+)
+
+// DefaultPrefix is what the names of the inbox's keys begin with.
+const DefaultPrefix = "intram:inbox:"
+
+// Inbox is an intram.Inbox in Redis. It is safe for concurrent use.
+type Inbox struct {
+	client    redis.Scripter
+	prefix    string
+	retention time.Duration
+}
+
+// Option is a setting of [New].
+type Option func(*Inbox)
+
+// WithPrefix sets what the names of the inbox's keys begin with, [DefaultPrefix] unless set: another one for another environment.
+func WithPrefix(prefix string) Option { return func(in *Inbox) { in.prefix = prefix } }
+
+// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72 h) unless set, and never less.
+func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
+
+// New makes an inbox of a *redis.Client, or of any other client of go-redis. It sends nothing. The error names what is wrong.
+func New(client redis.Scripter, opts ...Option) (*Inbox, error) {
+	in := &Inbox{client: client, prefix: DefaultPrefix, retention: intram.InboxRetention}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(in)
+		}
+	}
+	switch {
+	case client == nil:
+		return nil, errors.New("redisinbox: the client is nil")
+	case in.prefix == "":
+		return nil, errors.New("redisinbox: WithPrefix: the prefix is empty")
+	case in.retention < intram.InboxRetention:
+		return nil, fmt.Errorf("redisinbox: WithRetention: %v is less than %v", in.retention, intram.InboxRetention)
+	}
+	return in, nil
+}
+
+// The scripts run by themselves: nothing comes between their steps.
+var (
+	//go:embed claim.lua
+	claimSource string
+	//go:embed complete.lua
+	completeSource string
+	//go:embed release.lua
+	releaseSource string
+
+	claimScript    = redis.NewScript(claimSource)
+	completeScript = redis.NewScript(completeSource)
+	releaseScript  = redis.NewScript(releaseSource)
+)
+
+// What claim.lua answers.
+const (
+	answerHeld = 1
+	answerBusy = 2
+	answerDone = 3
+)
+
+// Claim implements intram.Inbox.
+func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (intram.Claim, error) {
+	if err := intram.CheckClaim(key, lease); err != nil {
+		return intram.Claim{}, err
+	}
+	token := rand.Text()
+	keep := max(in.retention, lease)
+	answer, err := claimScript.Run(ctx, in.client, in.name(key), token, wholeMillis(lease), wholeMillis(keep)).Int64Slice()
+	if err != nil {
+		return intram.Claim{}, fmt.Errorf("redisinbox: claim: %w", err)
+	}
+	if len(answer) == 2 {
+		switch answer[0] {
+		case answerHeld:
+			return intram.Claim{Key: key, State: intram.ClaimHeld, Token: token}, nil
+		case answerBusy:
+			return intram.Claim{Key: key, State: intram.ClaimBusy, RetryIn: time.Duration(answer[1]) * time.Millisecond}, nil
+		case answerDone:
+			return intram.Claim{Key: key, State: intram.ClaimDone}, nil
+		}
+	}
+	return intram.Claim{}, fmt.Errorf("redisinbox: claim: the script answered %v", answer)
+}
+
+// Complete implements intram.Inbox.
+func (in *Inbox) Complete(ctx context.Context, claim intram.Claim) error {
+	return in.complete(ctx, claim, nil)
+}
+
+// complete completes a claim, with the commands that belong to it.
+func (in *Inbox) complete(ctx context.Context, claim intram.Claim, commands []any) error {
+	args := append([]any{claim.Token, wholeMillis(in.retention)}, commands...)
+	mine, err := completeScript.Run(ctx, in.client, in.name(claim.Key), args...).Bool()
+	return in.ended("complete", mine, err)
+}
+
+// Release implements intram.Inbox.
+func (in *Inbox) Release(ctx context.Context, claim intram.Claim) error {
+	mine, err := releaseScript.Run(ctx, in.client, in.name(claim.Key), claim.Token).Bool()
+	return in.ended("release", mine, err)
+}
+
+func (in *Inbox) ended(what string, mine bool, err error) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("redisinbox: %s: %w", what, err)
+	case !mine:
+		return intram.ErrLeaseLost
+	}
+	return nil
+}
+
+func (in *Inbox) name(key string) []string { return []string{in.prefix + key} }
+
+// wholeMillis is a duration as Redis counts it, and never nothing.
+func wholeMillis(d time.Duration) int64 { return max(1, d.Milliseconds()) }
