@@ -35,12 +35,24 @@ type callConfig struct {
 	maxAttempts    int
 	timeout        time.Duration
 	response       *Response
+	intent         *Intent
 	invalid        validation
+}
+
+func newCallConfig(opts []CallOption) *callConfig {
+	cfg := new(callConfig)
+	for _, opt := range opts {
+		if opt != nil {
+			opt.applyCall(cfg)
+		}
+	}
+	return cfg
 }
 
 // protocol is one of the SDK's two: where it is, and what its idempotency keys look like.
 type protocol struct {
 	transport *transport.Client
+	clock     Clock
 	baseURL   string
 	newKey    func() (string, error)
 	validKey  func(string) bool
@@ -74,16 +86,11 @@ func do[T any](ctx context.Context, c *Client, r request, opts []CallOption) (*e
 
 // do is the one way from a service to the wire: check, marshal once, send, decode. The error is an [*Error].
 func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode func(body []byte) error) error {
-	var cfg callConfig
-	for _, opt := range opts {
-		if opt != nil {
-			opt.applyCall(&cfg)
-		}
-	}
+	cfg := newCallConfig(opts)
 	if cfg.response != nil {
 		*cfg.response = Response{} // nothing of an earlier call's stays, whatever becomes of this one
 	}
-	call, err := p.prepare(ctx, &r, &cfg)
+	call, err := p.prepare(ctx, &r, cfg)
 	if err != nil {
 		return err
 	}
@@ -112,13 +119,22 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		Method: r.method, Template: r.template, Path: r.path, Query: r.query,
 		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
 	}
-	refuse := func(fields []FieldError, cause error) error {
+	refuse := func(fields []FieldError, cause error) *Error {
+		outcome := OutcomeNotSent
+		if cfg.intent.resumed() {
+			outcome = OutcomeUnknown // nothing is sent now, but an earlier call may have been
+		}
 		return &Error{
 			Method: call.Method, Path: call.Template, Code: CodeValidationError, Message: "nothing was sent",
-			Details: fields, Outcome: OutcomeNotSent, IdempotencyKey: call.IdempotencyKey, Reference: r.reference, cause: cause,
+			Details: fields, Outcome: outcome, IdempotencyKey: call.IdempotencyKey, Reference: r.reference, cause: cause,
 		}
 	}
 	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
+	if cfg.intent != nil && r.method == http.MethodPost {
+		cfg.invalid.check(!cfg.keyGiven || cfg.idempotencyKey == cfg.intent.IdempotencyKey, "idempotency_key",
+			"idempotency_key is another than the intent's: give one of the two")
+		cfg.idempotencyKey, cfg.keyGiven = cfg.intent.IdempotencyKey, true
+	}
 	if r.method == http.MethodPost {
 		if !cfg.keyGiven {
 			key, err := p.newKey()
@@ -145,7 +161,24 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		}
 		call.Body = body
 	}
+	if cfg.intent != nil && r.method == http.MethodPost {
+		if err := cfg.intent.check(callHash(call.Method, call.Path, call.Body), p.clock.Now()); err != nil {
+			return nil, refuse(nil, err)
+		}
+		call.Resumed = cfg.intent.use()
+	}
 	return call, nil
+}
+
+// intend makes the record of a call, for callers who save it before they send it.
+func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
+	cfg := newCallConfig(opts)
+	cfg.invalid.check(cfg.intent == nil, "intent", "intent is what Prepare makes: leave WithIntent to the call itself")
+	call, err := p.prepare(context.Background(), &r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return newIntent(call.IdempotencyKey, callHash(call.Method, call.Path, call.Body), p.clock.Now()), nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {

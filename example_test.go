@@ -159,7 +159,7 @@ func ExamplePaymentRequestsService_Create() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("send the customer to", page.GatewayURL)
+	fmt.Println("send the customer to the page:", page.GatewayURL != "")
 
 	_ = server.Pay(page.TransactionReference) // the customer's part
 
@@ -170,7 +170,7 @@ func ExamplePaymentRequestsService_Create() {
 	}
 	fmt.Println(payment.Status, payment.Amount, "less", payment.Fees, "is", payment.NetAmount)
 	// Output:
-	// send the customer to https://api.intram.test/gateway/K6QILEO3NQ
+	// send the customer to the page: true
 	// SUCCESS 12000 less 240 is 11760
 }
 

@@ -176,21 +176,43 @@ func (p *Payin) Outcome() PayinOutcome {
 // Endpoint: POST /v1/payin/sessions. Errors: [*Error] with [CodeValidationError], [CodeAPITokenInvalid], [CodeWalletNotFound],
 // [CodeCountryNotFound], [CodeProviderNotFound] and the like. Docs: Payin, Create a session.
 func (s *PayinService) CreateSession(ctx context.Context, params PayinSessionParams, opts ...CallOption) (*Payin, error) {
-	const path = "/v1/payin/sessions"
-	r := request{method: http.MethodPost, template: path, path: path}
 	if params.Reference == "" {
 		reference, err := uuid.NewRandom()
-		if err != nil {
-			r.invalid.fail("reference", "reference is empty, and there is no randomness to make one: %v", err)
+		if err == nil { // without one, the check of the parameters says that it is missing
+			params.Reference = reference.String()
 		}
-		params.Reference = reference.String()
 	}
+	return s.do(ctx, s.request(params), opts)
+}
+
+// Prepare makes the record of a session to save before it is asked for, with [WithIntent]. It checks the parameters, the
+// reference included, which must be yours, and sends nothing. It takes [WithIdempotencyKey]; other options are the call's.
+//
+// Errors: [*Error] with [CodeValidationError]. Docs: Payin, Transport.
+func (s *PayinService) Prepare(params PayinSessionParams, opts ...CallOption) (*Intent, error) {
+	r := s.request(params)
+	p := s.withCredentials(&r)
+	return p.intend(r, opts)
+}
+
+// request is the call that these parameters make.
+func (s *PayinService) request(params PayinSessionParams) request {
+	const path = "/v1/payin/sessions"
+	r := request{method: http.MethodPost, template: path, path: path, reference: params.Reference}
 	if params.AccountID == "" {
 		params.AccountID = s.account
 	}
-	r.reference = params.Reference
 	r.params = params.wire(&r.invalid)
-	return s.do(ctx, r, opts)
+	return r
+}
+
+// withCredentials is the protocol to make a call with. Without credentials it is one that refuses the call before sending.
+func (s *PayinService) withCredentials(r *request) *protocol {
+	if s.protocol != nil {
+		return s.protocol
+	}
+	r.invalid.fail("credentials", "payin sessions have credentials of their own: give intram.WithPayin to NewClient, or use NewPayinClient")
+	return &protocol{clock: systemClock{}, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
 }
 
 // Get looks a session up, by your reference or the system's.
@@ -228,13 +250,8 @@ func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitO
 }
 
 func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*Payin, error) {
-	if s.protocol == nil {
-		r.invalid.fail("credentials", "payin sessions have credentials of their own: give intram.WithPayin to NewClient, or use NewPayinClient")
-		_, err := (&protocol{newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}).prepare(ctx, &r, &callConfig{})
-		return nil, err
-	}
 	p := new(Payin)
-	err := s.protocol.do(ctx, r, opts, func(body []byte) error {
+	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) error {
 		if err := json.Unmarshal(body, p); err != nil {
 			return fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
 		}

@@ -129,6 +129,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	}
 	s.protocol = &protocol{
 		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", false)),
+		clock:     cfg.clock,
 		baseURL:   base.String(),
 		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 	}

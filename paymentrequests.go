@@ -84,13 +84,19 @@ type PaymentRequestResult struct {
 // [CodeAmountTooSmall], [CodeAmountTooLarge], [CodeIdempotencyConflict] and the authentication codes.
 // Docs: Merchant API, Payment requests.
 func (s *PaymentRequestsService) Create(ctx context.Context, params PaymentRequestParams, opts ...CallOption) (*Operation, error) {
-	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests"}
-	r.params = params.wire(&r.invalid)
-	env, err := do[Operation](ctx, s.client, r, opts)
+	env, err := do[Operation](ctx, s.client, params.request(), opts)
 	if err != nil {
 		return nil, err
 	}
 	return &env.Data, nil
+}
+
+// Prepare makes the record of a payment request to save before it is asked for, with [WithIntent]. It checks the parameters, and sends
+// nothing. It takes [WithIdempotencyKey]; other options are the call's.
+//
+// Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
+func (s *PaymentRequestsService) Prepare(params PaymentRequestParams, opts ...CallOption) (*Intent, error) {
+	return s.client.merchant.intend(params.request(), opts)
 }
 
 // Wait waits until the checkout page is there, not until it is paid.
@@ -115,6 +121,13 @@ type invoiceBody struct {
 	Description string   `json:"description,omitempty"`
 	// Customer is required by the API, even when nothing is known of the customer.
 	Customer Customer `json:"customer"`
+}
+
+// request is the call that these parameters make.
+func (p PaymentRequestParams) request() request {
+	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests"}
+	r.params = p.wire(&r.invalid)
+	return r
 }
 
 // wire checks the parameters and gives them the docs' shape.

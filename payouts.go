@@ -114,13 +114,19 @@ type ProviderResponse struct {
 // Endpoint: POST /payouts. Errors: [*Error] with [CodeValidationError], [CodeUnknownCurrency], [CodeIdempotencyConflict] and the
 // authentication codes. Docs: Merchant API, Payouts.
 func (s *PayoutsService) Create(ctx context.Context, params PayoutParams, opts ...CallOption) (*Operation, error) {
-	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts"}
-	r.params = params.wire(&r.invalid)
-	env, err := do[Operation](ctx, s.client, r, opts)
+	env, err := do[Operation](ctx, s.client, params.request(), opts)
 	if err != nil {
 		return nil, err
 	}
 	return &env.Data, nil
+}
+
+// Prepare makes the record of a payout to save before it is asked for, with [WithIntent]. It checks the parameters, and sends
+// nothing. It takes [WithIdempotencyKey]; other options are the call's.
+//
+// Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
+func (s *PayoutsService) Prepare(params PayoutParams, opts ...CallOption) (*Intent, error) {
+	return s.client.merchant.intend(params.request(), opts)
 }
 
 // Wait waits until the payout's operation has ended, and returns its result. A bank payout's operation ends
@@ -158,6 +164,13 @@ const (
 	typeMobileMoney = "mobile_money"
 	typeBankAccount = "bank_account"
 )
+
+// request is the call that these parameters make.
+func (p PayoutParams) request() request {
+	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts"}
+	r.params = p.wire(&r.invalid)
+	return r
+}
 
 // wire checks the parameters and gives them the docs' shape.
 func (p PayoutParams) wire(v *validation) payoutBody {

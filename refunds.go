@@ -50,13 +50,19 @@ type RefundResult struct {
 // Endpoint: POST /refunds. Errors: [*Error] with [CodeTransactionNotFound] at once for an unknown reference, [CodeNotRefundable],
 // [CodeValidationError], [CodeIdempotencyConflict] and the authentication codes. Docs: Merchant API, Refunds.
 func (s *RefundsService) Create(ctx context.Context, params RefundParams, opts ...CallOption) (*Operation, error) {
-	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds"}
-	r.params = params.wire(&r.invalid)
-	env, err := do[Operation](ctx, s.client, r, opts)
+	env, err := do[Operation](ctx, s.client, params.request(), opts)
 	if err != nil {
 		return nil, err
 	}
 	return &env.Data, nil
+}
+
+// Prepare makes the record of a refund to save before it is asked for, with [WithIntent]. It checks the parameters, and sends
+// nothing. It takes [WithIdempotencyKey]; other options are the call's.
+//
+// Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
+func (s *RefundsService) Prepare(params RefundParams, opts ...CallOption) (*Intent, error) {
+	return s.client.merchant.intend(params.request(), opts)
 }
 
 // Wait waits until the refund's operation has ended, and returns its result.
@@ -74,6 +80,13 @@ type refundBody struct {
 	Amount               *Amount         `json:"amount,omitempty"`
 	Reason               string          `json:"reason,omitempty"`
 	Metadata             json.RawMessage `json:"metadata,omitempty"`
+}
+
+// request is the call that these parameters make.
+func (p RefundParams) request() request {
+	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds"}
+	r.params = p.wire(&r.invalid)
+	return r
 }
 
 // wire checks the parameters and gives them the docs' shape.

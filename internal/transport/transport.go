@@ -110,6 +110,9 @@ type Call struct {
 	Body []byte
 	// IdempotencyKey is empty for methods without one.
 	IdempotencyKey string
+	// Resumed says that an earlier call, of which nothing is known, may have carried the same key. The call
+	// is in doubt from the start.
+	Resumed bool
 	// Header holds what this call alone sends. It is not changed.
 	Header http.Header
 	// MaxAttempts and Timeout, when above zero, stand for those of Config.
@@ -139,7 +142,7 @@ type Result struct {
 // Do makes the call. It returns when an attempt was answered for good, when there are no more
 // attempts to make, or when ctx ends.
 func (c *Client) Do(ctx context.Context, call *Call) Result {
-	rec := &record{call: call, maxAttempts: call.MaxAttempts}
+	rec := &record{call: call, maxAttempts: call.MaxAttempts, inDoubt: call.Resumed}
 	if rec.maxAttempts <= 0 {
 		rec.maxAttempts = c.cfg.MaxAttempts
 	}
