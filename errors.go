@@ -134,8 +134,9 @@ type FieldError struct {
 // Error is a call that the API refused, that could not be answered, or that the SDK refused to send. Every
 // method of the services returns it; get at it with [errors.As], or test for one code with [errors.Is].
 //
-// Its text is one line without secrets or personal data, whatever the verb. Message and Body are the
-// server's own words and may hold what your customer typed: do not log them.
+// Its text is one line without secrets or personal data, whatever the verb: of the server's message it shows the words that
+// the docs' messages are made of, and … for the others, which may be a name. Message, Details and Body hold the server's own
+// words whole, and with them what your customer typed: do not log those.
 type Error struct {
 	// Method and Path say which call it was. Path has placeholders for ids: /operations/{id}.
 	Method, Path string
@@ -186,8 +187,8 @@ func (e *Error) Error() string {
 	default:
 		b.WriteString("no answer")
 	}
-	if e.Message != "" && len(e.Details) == 0 {
-		b.WriteString(": " + redact.Text(e.Message))
+	if e.Message != "" && len(e.Details) == 0 && e.StatusCode != 0 {
+		b.WriteString(": " + redact.Message(e.Message))
 	}
 	for i, d := range e.Details {
 		if i == 0 {
@@ -198,7 +199,7 @@ func (e *Error) Error() string {
 		b.WriteString(e.field(d))
 	}
 	if e.cause != nil {
-		b.WriteString(": " + redact.Text(e.cause.Error()))
+		b.WriteString(": " + redact.Cause(e.cause.Error()))
 	}
 	b.WriteString(e.state())
 	if e.hint != "" {
@@ -214,9 +215,9 @@ func (e *Error) field(d FieldError) string {
 	case e.StatusCode == 0:
 		return d.Msg
 	case strings.Contains(d.Msg, d.Path):
-		return redact.Text(d.Msg)
+		return redact.Message(d.Msg)
 	default:
-		return redact.Text(d.Path + ": " + d.Msg)
+		return redact.Message(d.Path + ": " + d.Msg)
 	}
 }
 
@@ -274,10 +275,10 @@ type OperationError struct {
 func (e *OperationError) Error() string {
 	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Text(string(e.Code)))
 	if e.Message != "" {
-		s += ": " + redact.Text(e.Message)
+		s += ": " + redact.Message(e.Message)
 	}
 	if e.Details.ResponseCode != "" {
-		s += " (operator's code " + redact.Text(e.Details.ResponseCode) + ")"
+		s += " (operator's code " + redact.Message(e.Details.ResponseCode) + ")"
 	}
 	return s
 }

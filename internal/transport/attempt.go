@@ -254,7 +254,7 @@ func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, s
 	}
 	if rec.err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", redact.Text(rec.err.Error())))
+		attrs = append(attrs, slog.String("error", redact.Cause(rec.err.Error())))
 	} else if resp.StatusCode >= http.StatusBadRequest {
 		level = slog.LevelWarn
 	}
