@@ -3,6 +3,7 @@ package mockapi
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -106,10 +107,7 @@ func (s *Server) payinKeys(environment string, configured map[string]PayinKeys) 
 // openPayin makes the payin credentials of accounts known. The caller holds the lock.
 func (s *Server) openPayin(accounts []*account) error {
 	known := *s.payin.accounts.Load()
-	keys := make(map[string]*account, len(known)+len(accounts))
-	for key, a := range known {
-		keys[key] = a
-	}
+	keys := maps.Clone(known)
 	for _, a := range accounts {
 		if keys[a.payin.keys.APIKey] != nil {
 			return errors.New("mockapi: Payin: an APIKey belongs to one merchant in one environment only")
