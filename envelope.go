@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -51,6 +52,9 @@ func decodeEnvelope[T any](body []byte) (*envelope[T], error) {
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return nil, fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
+	}
+	if err := strictjson.Check(body); err != nil {
+		return nil, fmt.Errorf("the answer can be read in two ways: %w", err)
 	}
 	env := envelope[T]{Paging: wire.Paging}
 	if wire.Data != nil {

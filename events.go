@@ -119,6 +119,13 @@ func parseEvent(body []byte) (*Event, error) {
 	}
 	event := &Event{Type: wire.Type, OperationID: wire.OperationID, OccurredAt: wire.OccurredAt.Time}
 	event.Data = decodeEventData(wire.Type, wire.Data)
+	if err := strictjson.Check(body); err != nil {
+		if strictjson.Check(wire.Data) == nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+		}
+		// The event is sure, and what it says of the money can be read in two ways: it is kept, unread.
+		event.Data = &UnknownEventData{Raw: RawMessage(wire.Data)}
+	}
 	return event, event.Raw.UnmarshalJSON(body)
 }
 

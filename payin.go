@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/intram/intram-go/internal/strictjson"
 )
 
 // PayinService takes payments by payin sessions: a mobile-money payment that the customer confirms through a link. It is a
@@ -254,6 +256,9 @@ func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*P
 	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) error {
 		if err := json.Unmarshal(body, p); err != nil {
 			return fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
+		}
+		if err := strictjson.Check(body); err != nil {
+			return fmt.Errorf("the answer can be read in two ways: %w", err)
 		}
 		if p.ID == "" && p.Reference == "" {
 			return errors.New("the answer has no reference")

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"github.com/intram/intram-go/internal/strictjson"
 )
 
 // headerPayinSignature carries a notification's signature (Payin docs, Notifications).
@@ -78,6 +80,9 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 func parsePayinNotification(body []byte) (*PayinNotification, error) {
 	note := &PayinNotification{Payin: new(Payin)}
 	if err := json.Unmarshal(body, note.Payin); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+	}
+	if err := strictjson.Check(body); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
 	}
 	if note.Payin.Reference == "" && note.Payin.ID == "" {

@@ -1,0 +1,137 @@
+package strictjson_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/internal/strictjson"
+)
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	deep := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	for document, want := range map[string]error{
+		`{"amount":1,"fees":2}`:                           nil,
+		`{"amount":1,"amount":1}`:                         strictjson.ErrDuplicateKey,
+		`{"amount":1,"AMOUNT":2}`:                         strictjson.ErrDuplicateKey,
+		`{"amount":1,"\u0061mount":2}`:                    strictjson.ErrDuplicateKey,
+		`{"amount" : 1 , "x":[{"a":1},{"a":2}]}`:          nil,
+		`{"x":[{"a":1,"b":[],"a":2}]}`:                    strictjson.ErrDuplicateKey,
+		`{"a":{"b":1},"b":{"b":1}}`:                       nil,
+		`{"a":{"b":{"c":1}},"c":1,"a":0}`:                 strictjson.ErrDuplicateKey,
+		`{"metadata":{"k":1,"K":2},"amount":1}`:           nil,
+		`{"metadata":{"k":{"a":1,"a":2}},"k":1}`:          nil,
+		`{"metadata":{"k":1},"metadata":{}}`:              strictjson.ErrDuplicateKey,
+		`{"data":{"payload":{"a":1,"a":2}}}`:              nil,
+		`{"data":{"payload":{},"amount":1,"a":2}}`:        nil,
+		`{"s":"\"amount\":1,","amount":"\\"}`:             nil,
+		`{"s":"}{][","t":"\\\""}`:                         nil,
+		`"a"`:                                             nil,
+		`[]`:                                              nil,
+		`[1,true,null,-1.5e3,"x"]`:                        nil,
+		" {\n\t\"a\" : [ 1 , 2 ] }\r\n":                   nil,
+		`{"amount":1,"amoun` + "\u017f" + `t":1}`:         nil,                        // not the same letters
+		`{"status":1,"` + "\u017f" + `tatus":1}`:          strictjson.ErrDuplicateKey, // encoding/json folds ſ to s
+		deep(64):                                          nil,
+		deep(65):                                          strictjson.ErrTooDeep,
+		strings.Repeat("[", 65) + strings.Repeat("]", 65): strictjson.ErrTooDeep,
+	} {
+		require.True(t, json.Valid([]byte(document)), document)
+		assert.Equal(t, want, strictjson.Check([]byte(document)), document)
+	}
+}
+
+func TestObjectsWithTooManyKeysAreRefused(t *testing.T) {
+	t.Parallel()
+	object := map[string]int{}
+	for i := range 512 {
+		object[strings.Repeat("k", i+1)] = i
+	}
+	document, err := json.Marshal(object)
+	require.NoError(t, err)
+	require.NoError(t, strictjson.Check(document))
+	object[""] = 1
+	document, err = json.Marshal(object)
+	require.NoError(t, err)
+	assert.Equal(t, strictjson.ErrTooManyKeys, strictjson.Check(document))
+}
+
+func TestEveryExampleOfTheDocsIsStrict(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../testdata/examples/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.NoError(t, strictjson.Check(data), file)
+	}
+}
+
+//nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
+func TestCheckAllocatesOnce(t *testing.T) {
+	data, err := os.ReadFile("../../testdata/examples/operation.payout.succeeded.current.json")
+	require.NoError(t, err)
+	assert.LessOrEqual(t, int(testing.AllocsPerRun(100, func() { _ = strictjson.Check(data) })), 1)
+}
+
+// FuzzCheck compares with a reader that is slow and plain.
+func FuzzCheck(f *testing.F) {
+	f.Add(`{"a":1,"A":[{"\u0061":2,"a":3}],"metadata":{"x":1,"x":2}}`)
+	f.Add(`{"a":"\\\"","b":{}}`)
+	f.Add(`[[[]]]`)
+	f.Fuzz(func(t *testing.T, document string) {
+		err := strictjson.Check([]byte(document)) // never panics, valid or not
+		if !json.Valid([]byte(document)) {
+			return
+		}
+		decoder := json.NewDecoder(strings.NewReader(document))
+		decoder.UseNumber()
+		if want := plain(t, decoder, 0, true); want != err {
+			t.Fatalf("%q: %v, not %v", document, err, want)
+		}
+	})
+}
+
+// plain is the rule again, over encoding/json's tokens.
+func plain(t *testing.T, d *json.Decoder, depth int, checked bool) error {
+	token, err := d.Token()
+	require.NoError(t, err)
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return nil
+	}
+	if depth == 64 {
+		return strictjson.ErrTooDeep
+	}
+	var keys []string
+	for d.More() {
+		inner := checked
+		if delim == '{' {
+			token, err := d.Token()
+			require.NoError(t, err)
+			key, _ := token.(string)
+			if checked {
+				for _, k := range keys {
+					if strings.EqualFold(k, key) {
+						return strictjson.ErrDuplicateKey
+					}
+				}
+			}
+			keys = append(keys, key)
+			inner = checked && key != "metadata" && key != "webhook_data" && key != "payload"
+		}
+		if err := plain(t, d, depth+1, inner); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	require.NoError(t, err)
+	return nil
+}
