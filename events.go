@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/strictjson"
 )
 
 // EventType names what happened.
