@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
-
 	"github.com/intram/intram-go/internal/strictjson"
 )
 
@@ -122,7 +121,7 @@ func parseEvent(body []byte) (*Event, error) {
 	event := &Event{Type: wire.Type, OperationID: wire.OperationID, OccurredAt: wire.OccurredAt.Time}
 	event.Data = decodeEventData(wire.Type, wire.Data)
 	if err := strictjson.Check(body); err != nil {
-		if strictjson.Check(wire.Data) == nil {
+		if len(wire.Data) == 0 || strictjson.Check(wire.Data) == nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
 		}
 		// The event is sure, and what it says of the money can be read in two ways: it is kept, unread.

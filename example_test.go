@@ -550,7 +550,7 @@ func ExampleError() {
 	}
 	// Output:
 	// amount - amount must be greater than 0
-	// destination.msisdn - destination.msisdn must be an international number of 8 to 15 digits without +, such as 22961234567
+	// destination.msisdn - destination.msisdn must be an international number: 8 to 15 digits with the country's code, without +
 }
 
 func ExampleParseAmount() {
