@@ -1,8 +1,11 @@
 // Package redisinbox is an intram.Inbox in Redis, shared by all replicas of a webhook receiver. It needs Redis 5 or later.
 //
-//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
+//	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
 //	inbox, err := redisinbox.New(client)
 //	handler := intram.NewWebhookHandler(verifier, inbox, handle)
+//
+// ContextTimeoutEnabled lets the handler's deadlines reach the connection: without it a Redis that hangs holds up the answer to Intram until go-redis
+// gives up by itself.
 //
 // When the effect of an event is in the same Redis, [Inbox.InTx] makes it and the note that the event took effect one step.
 //

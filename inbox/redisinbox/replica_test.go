@@ -25,6 +25,7 @@ func isReplica() bool { return os.Getenv(replicaRedis) != "" }
 func runReplica() int {
 	options, err := redis.ParseURL(os.Getenv(replicaRedis))
 	if err == nil {
+		options.ContextTimeoutEnabled = true
 		var inbox *redisinbox.Inbox
 		if inbox, err = redisinbox.New(redis.NewClient(options)); err == nil {
 			err = inboxtest.ServeReplica(inbox, inbox.InTx(func(_ context.Context, tx *redisinbox.Tx, event *intram.Event) error {

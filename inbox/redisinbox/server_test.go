@@ -154,6 +154,7 @@ func newClient(t *testing.T, url string, change ...func(*redis.Options)) *redis.
 	t.Helper()
 	options, err := redis.ParseURL(url)
 	require.NoError(t, err)
+	options.ContextTimeoutEnabled = true
 	for _, f := range change {
 		f(options)
 	}
