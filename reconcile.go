@@ -308,7 +308,7 @@ func (o *Operation) eventError() *OperationError {
 	return failure
 }
 
-// Format of a failure is without the data, as that of an event.
+// String is what is missing and why, without the data.
 func (f ReconciliationFailure) String() string {
 	return redact.Text(string(f.Event.Type)) + " " + scrubID(f.Event.OperationID) + ": " + redact.Text(f.Err.Error())
 }
