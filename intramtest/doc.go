@@ -40,6 +40,23 @@
 // its identity, never by counting or sleeping: [Server.AwaitOperation], [Server.AwaitTransaction], [Server.AwaitEvent],
 // [Server.AwaitDelivery].
 //
+// # Payin sessions
+//
+// A client of [Server.Client] takes payin sessions too, and [Server.PayinClient] takes nothing else. The customer answers on the
+// session's PaymentURL, or through [Server.ConfirmPayin] and [Server.DeclinePayin]; nobody answers until the clock or
+// [Server.ExpirePayin] says so. What the numbers above then stand for, and one more of payins alone:
+//
+//	000000 paid                             000008 paid after 30 s
+//	000001 failed, transaction_error        000009 refused after 30 s
+//	000002 failed, client_not_enough_cash   000010 paid, the notification is never sent
+//	000003 declined at the operator's       000011 paid, the notification is delivered twice
+//	000004 failed, client_not_found         000012 paid, an older notification arrives last
+//	000005 refused                          000013 created, and the response is lost
+//	000006 expires unanswered               000014 paid without any confirmation
+//	000007 stuck in processing
+//
+// [Server.SetPayinWebhook] sets where notifications go, as the portal does.
+//
 // # synctest
 //
 // With [WithoutListener] a server has no socket, and it, its client and its receivers work inside [testing/synctest]. Start it

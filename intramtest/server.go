@@ -17,6 +17,11 @@ type Server struct {
 	// PublicKey and SecretKey are the merchant's in the sandbox, LivePublicKey and LiveSecretKey the live ones.
 	PublicKey, SecretKey         string
 	LivePublicKey, LiveSecretKey string
+	// PayinAPIKey and PayinAPIClient are the merchant's credentials of payin sessions in the sandbox, LivePayinAPIKey and
+	// LivePayinAPIClient the live ones. PayinAccountID is the account that sessions of the first revision name.
+	PayinAPIKey, PayinAPIClient         string
+	LivePayinAPIKey, LivePayinAPIClient string
+	PayinAccountID, LivePayinAccountID  string
 
 	core    *mockapi.Server
 	tb      testing.TB // nil for a program
@@ -76,6 +81,8 @@ func start(running bool, opts []Option) (*Server, error) {
 	keys := core.Merchant()
 	s.PublicKey, s.SecretKey = keys.Sandbox.Public, keys.Sandbox.Secret
 	s.LivePublicKey, s.LiveSecretKey = keys.Live.Public, keys.Live.Secret
+	s.PayinAPIKey, s.PayinAPIClient, s.PayinAccountID = keys.SandboxPayin.APIKey, keys.SandboxPayin.APIClient, keys.SandboxPayin.AccountID
+	s.LivePayinAPIKey, s.LivePayinAPIClient, s.LivePayinAccountID = keys.LivePayin.APIKey, keys.LivePayin.APIClient, keys.LivePayin.AccountID
 	return s, nil
 }
 
@@ -88,7 +95,7 @@ func (s *Server) Close() {
 	s.core.Close()
 }
 
-// Client is a client of the server's sandbox, which waits through the server's clock. Options of yours come after and win. In
+// Client is a client of the server's sandbox, payin sessions included, which waits through the server's clock. Options of yours come after and win. In
 // a test, an option that is wrong fails the test; in a program it panics, and [Server.NewClient] returns the error.
 func (s *Server) Client(opts ...intram.ClientOption) *intram.Client {
 	if s.tb != nil {
@@ -102,16 +109,16 @@ func (s *Server) LiveClient(opts ...intram.ClientOption) *intram.Client {
 	if s.tb != nil {
 		s.tb.Helper()
 	}
-	return s.must(s.newClient(s.LivePublicKey, s.LiveSecretKey, opts))
+	return s.must(s.newClient(s.LivePublicKey, s.LiveSecretKey, s.withPayin(s.LivePayinAPIKey, s.LivePayinAPIClient), opts))
 }
 
 // NewClient is [Server.Client] for a program that wants the error.
 func (s *Server) NewClient(opts ...intram.ClientOption) (*intram.Client, error) {
-	return s.newClient(s.PublicKey, s.SecretKey, opts)
+	return s.newClient(s.PublicKey, s.SecretKey, s.withPayin(s.PayinAPIKey, s.PayinAPIClient), opts)
 }
 
-func (s *Server) newClient(publicKey, secretKey string, opts []intram.ClientOption) (*intram.Client, error) {
-	own := []intram.ClientOption{intram.WithBaseURL(s.URL), intram.WithHTTPClient(s.client), intram.WithClock(s.Clock())}
+func (s *Server) newClient(publicKey, secretKey string, payin intram.ClientOption, opts []intram.ClientOption) (*intram.Client, error) {
+	own := []intram.ClientOption{intram.WithBaseURL(s.URL), intram.WithHTTPClient(s.client), intram.WithClock(s.Clock()), payin}
 	return intram.NewClient(publicKey, secretKey, append(own, opts...)...)
 }
 
@@ -158,6 +165,10 @@ type Merchant struct {
 	ID, Name                     string
 	PublicKey, SecretKey         string // in the sandbox
 	LivePublicKey, LiveSecretKey string
+	// The credentials of payin sessions, in the sandbox and live; see [Server].
+	PayinAPIKey, PayinAPIClient         string
+	LivePayinAPIKey, LivePayinAPIClient string
+	PayinAccountID, LivePayinAccountID  string
 
 	server *Server
 }
@@ -170,18 +181,21 @@ func (s *Server) AddMerchant(name string) (*Merchant, error) {
 	}
 	return &Merchant{
 		ID: m.ID, Name: m.Name, PublicKey: m.Sandbox.Public, SecretKey: m.Sandbox.Secret,
-		LivePublicKey: m.Live.Public, LiveSecretKey: m.Live.Secret, server: s,
+		LivePublicKey: m.Live.Public, LiveSecretKey: m.Live.Secret,
+		PayinAPIKey: m.SandboxPayin.APIKey, PayinAPIClient: m.SandboxPayin.APIClient, PayinAccountID: m.SandboxPayin.AccountID,
+		LivePayinAPIKey: m.LivePayin.APIKey, LivePayinAPIClient: m.LivePayin.APIClient, LivePayinAccountID: m.LivePayin.AccountID,
+		server: s,
 	}, nil
 }
 
 // NewClient is a client of the merchant's sandbox.
 func (m *Merchant) NewClient(opts ...intram.ClientOption) (*intram.Client, error) {
-	return m.server.newClient(m.PublicKey, m.SecretKey, opts)
+	return m.server.newClient(m.PublicKey, m.SecretKey, m.server.withPayin(m.PayinAPIKey, m.PayinAPIClient), opts)
 }
 
 // NewLiveClient is a client of the merchant's live environment.
 func (m *Merchant) NewLiveClient(opts ...intram.ClientOption) (*intram.Client, error) {
-	return m.server.newClient(m.LivePublicKey, m.LiveSecretKey, opts)
+	return m.server.newClient(m.LivePublicKey, m.LiveSecretKey, m.server.withPayin(m.LivePayinAPIKey, m.LivePayinAPIClient), opts)
 }
 
 // SetMerchantActive switches the merchant that a public key belongs to on or off; calls of one that is off answer 403
