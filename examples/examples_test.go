@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -191,6 +192,65 @@ func TestWebhookShowsWhatIsReallyIntrams(t *testing.T) {
 	for range lines { // until it has ended
 	}
 	assert.Error(t, cmd.Wait())
+}
+
+func TestRecoverPaysOnceThroughAKillAtTheWorstMoment(t *testing.T) {
+	t.Parallel()
+	server := runningServer(t)
+	journal := t.TempDir()
+	pay := func() *exec.Cmd {
+		return program(t, server, "recover", "-journal", journal, "-reference", "PO-1", "-msisdn", "22961234567", "-amount", "25000")
+	}
+	// Every answer is lost after the payout was executed, and the program is killed while it tries again.
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 1}))
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Unavailable, On: "POST /payouts", RetryAfter: "20"}))
+	executed := make(chan struct{}, 1)
+	receiver := server.Receive(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { executed <- struct{}{} }))
+	_, err := server.Client().Webhooks.Create(t.Context(), intram.WebhookParams{URL: receiver, Event: intram.EventPayoutCompleted})
+	require.NoError(t, err)
+	cmd := pay()
+	require.NoError(t, cmd.Start())
+	<-executed
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	server.ClearFaults()
+
+	for range 2 {
+		out, err := pay().CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Contains(t, string(out), "going on from there")
+		assert.Contains(t, string(out), "Paid out 25000 XOF")
+	}
+	wallet := server.WalletAccount(intram.Sandbox, intram.MTNBenin)
+	assert.Equal(t, int64(975000), server.Ledger().Balance(wallet), "paid once")
+}
+
+func TestRecoverLooksUpWhatIsTooOldToSendAgain(t *testing.T) {
+	t.Parallel()
+	server := runningServer(t)
+	journal := t.TempDir()
+	args := []string{"-journal", journal, "-reference", "PO-1", "-msisdn", "22961234567", "-amount", "25000"}
+	out, err := program(t, server, "recover", args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	// As after a crash a day ago: the intent is written down, the operation is not.
+	file := filepath.Join(journal, "PO-1.json")
+	var entry map[string]any
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &entry))
+	entry["OperationID"] = ""
+	intent, ok := entry["Intent"].(map[string]any)
+	require.True(t, ok)
+	intent["first_sent_at"] = time.Now().Add(-24 * time.Hour)
+	data, err = json.Marshal(entry)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, data, 0o600))
+
+	out, err = program(t, server, "recover", args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "Paid out 25000 XOF")
+	assert.Equal(t, int64(975000), server.Ledger().Balance(server.WalletAccount(intram.Sandbox, intram.MTNBenin)))
 }
 
 // start runs a program and returns what it prints, line by line.

@@ -1,0 +1,150 @@
+// Command recover pays out once, however often it is killed on the way.
+//
+//	INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… go run ./examples/recover -journal payouts -reference PO-2026-0001 -msisdn 22961000000 -amount 25000
+//
+// Before it asks for the payout it writes down that it will: the intent, in a file. Run again after a crash, it finds the file, and goes on from
+// there with the same key and the same parameters. After 23 hours it does not send again, but looks the payout up.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	intram "github.com/intram/intram-go"
+)
+
+func main() {
+	journal := flag.String("journal", "payouts", "the folder where payouts are written down")
+	reference := flag.String("reference", "", "your own name of this one payout, letters and digits and -")
+	msisdn := flag.String("msisdn", "", "the number to pay out to, international, without +")
+	amount := flag.Int64("amount", 0, "whole units of XOF")
+	flag.Parse()
+	if err := payOut(context.Background(), *journal, *reference, *msisdn, *amount); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// payout is what is written down of one payout. A shop keeps it in its database, in the transaction that decides to pay.
+type payout struct {
+	MSISDN      string
+	Amount      int64
+	Intent      *intram.Intent
+	OperationID string // once the API has accepted it
+}
+
+func payOut(ctx context.Context, journal, reference, msisdn string, amount int64) error {
+	client, err := intram.NewClientFromEnv()
+	if err != nil {
+		return err
+	}
+	if reference == "" || filepath.Base(reference) != reference {
+		return errors.New("give a -reference, the same one after a crash")
+	}
+	file := filepath.Join(journal, reference+".json")
+
+	p, err := read(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// The first time: write it down before anything is sent.
+		intent, err := client.Payouts.Prepare(payoutParams(reference, msisdn, amount))
+		if err != nil {
+			return err
+		}
+		p = &payout{MSISDN: msisdn, Amount: amount, Intent: intent}
+		if err := write(file, p); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		fmt.Println("Found", file, "- going on from there.")
+	}
+
+	if p.OperationID == "" {
+		op, err := client.Payouts.Create(ctx, payoutParams(reference, p.MSISDN, p.Amount), intram.WithIntent(p.Intent))
+		if errors.Is(err, intram.ErrIntentExpired) {
+			op, err = find(ctx, client, p, reference)
+		}
+		if err != nil {
+			if intram.OutcomeOf(err) == intram.OutcomeUnknown {
+				return fmt.Errorf("the payout may have been made: run this again: %w", err)
+			}
+			return fmt.Errorf("no payout was made: correct it, and use a new reference: %w", err)
+		}
+		p.OperationID = op.ID
+		if err := write(file, p); err != nil {
+			return err
+		}
+	}
+	result, err := client.Payouts.Wait(ctx, p.OperationID)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Paid out %s %s as operation %s: %s.\n", result.Amount, result.Currency, p.OperationID, result.Status)
+	return nil
+}
+
+func payoutParams(reference, msisdn string, amount int64) intram.PayoutParams {
+	return intram.PayoutParams{
+		Amount:      intram.NewAmount(amount),
+		Currency:    intram.XOF,
+		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: msisdn},
+		Reference:   reference,
+	}
+}
+
+// find looks for a payout whose key the API may have forgotten. Sending it again could pay twice.
+func find(ctx context.Context, client *intram.Client, p *payout, reference string) (*intram.Operation, error) {
+	for op, err := range client.Operations.All(ctx, intram.OperationListParams{Type: intram.OperationPayout}) {
+		if err != nil {
+			return nil, err
+		}
+		if op.CreatedAt.Before(p.Intent.FirstSentAt.Add(-time.Hour)) {
+			break // newest first: it cannot be older than that
+		}
+		var sent struct {
+			Reference string `json:"reference"`
+		}
+		if json.Unmarshal(op.Payload, &sent) == nil && sent.Reference == reference {
+			return op, nil
+		}
+	}
+	return nil, errors.New("the payout is not in the list of operations: it was never made, and needs a new reference")
+}
+
+func read(file string) (*payout, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	p := new(payout)
+	return p, json.Unmarshal(data, p)
+}
+
+// write replaces the file in one step, and only when the new one is on the disk.
+func write(file string, p *payout) error {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), "*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), file)
+}
