@@ -4,6 +4,7 @@ import (
 	cryptorand "crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 )
 
@@ -14,6 +15,8 @@ import (
 type entropy struct {
 	seed  uint64
 	state atomic.Uint64
+	// calls numbers the requests. Their ids are not drawn, so that one poll more or less changes no other id.
+	calls atomic.Uint64
 }
 
 func newEntropy(seed uint64) (*entropy, error) {
@@ -29,8 +32,9 @@ func newEntropy(seed uint64) (*entropy, error) {
 	return e, nil
 }
 
-func (e *entropy) draw() uint64 {
-	z := e.state.Add(0x9e3779b97f4a7c15)
+func (e *entropy) draw() uint64 { return mix(e.state.Add(0x9e3779b97f4a7c15)) }
+
+func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
@@ -50,6 +54,14 @@ func (e *entropy) id(prefix string, n int) string {
 		bits >>= 4
 	}
 	return string(b)
+}
+
+// requestID is the X-Request-Id of the next call.
+func (e *entropy) requestID() string {
+	var room [20]byte
+	b := append(room[:0], "req_"...)
+	bits := mix(e.seed ^ e.calls.Add(1))
+	return string(strconv.AppendUint(b, bits, 16))
 }
 
 // reference is a public transaction reference: 10 characters of A-Z and 0-9.

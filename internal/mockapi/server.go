@@ -257,7 +257,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{
 		server: s, request: r, now: s.clock.Now(),
 		entry: &Request{
-			ID: s.entropy.id("req_", 16), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+			ID: s.entropy.requestID(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
 			Header: journalHeader(r.Header), IdempotencyKey: keyHeader(r.URL.Path, r.Header),
 		},
 	}
