@@ -17,7 +17,7 @@ BENCHSTAT := $(BIN)/benchstat
 # How long each fuzz target runs, and how many there must be at least: canonical query, verification of webhooks
 # and of payin notifications, decoding of errors, envelopes and payins, amounts, Retry-After, redaction.
 FUZZTIME ?= 10m
-FUZZSMOKETIME ?= 5s
+FUZZSMOKETIME ?= 3s
 FUZZTARGETS := 9
 
 # The least of the root package's and of each internal package's statements that tests cover, in percent.
