@@ -28,14 +28,14 @@ type reconciled struct {
 	reconciler *intram.Reconciler
 	inbox      *intram.MemoryInbox
 
-	mu         sync.Mutex
-	swallow    func(n int) bool // whether the n-th delivery is acknowledged and dropped
-	secret     string
-	bodies     []string // of all deliveries, to be sent again
-	dropped    int
-	fail       func(*intram.Event) error
-	effects    map[string]int
-	events     map[string]*intram.Event // what took effect, by type and operation
+	mu      sync.Mutex
+	swallow func(n int) bool // whether the n-th delivery is acknowledged and dropped
+	secret  string
+	bodies  []string // of all deliveries, to be sent again
+	dropped int
+	fail    func(*intram.Event) error
+	effects map[string]int
+	events  map[string]*intram.Event // what took effect, by type and operation
 }
 
 func newReconciled(t *testing.T, opts ...intramtest.Option) *reconciled {
