@@ -179,9 +179,9 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case e.Code != "" && e.StatusCode != 0:
-		fmt.Fprintf(&b, "%s (HTTP %d)", redact.Text(string(e.Code)), e.StatusCode)
+		fmt.Fprintf(&b, "%s (HTTP %d)", redact.Word(string(e.Code)), e.StatusCode)
 	case e.Code != "":
-		b.WriteString(redact.Text(string(e.Code)))
+		b.WriteString(redact.Word(string(e.Code)))
 	case e.StatusCode != 0:
 		fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
 	default:
@@ -273,7 +273,7 @@ type OperationError struct {
 
 // Error implements error: one line, without personal data.
 func (e *OperationError) Error() string {
-	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Text(string(e.Code)))
+	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Word(string(e.Code)))
 	if e.Message != "" {
 		s += ": " + redact.Message(e.Message)
 	}
@@ -335,14 +335,14 @@ func (e *WaitError) Error() string {
 	status := "it was never seen"
 	switch {
 	case e.Operation != nil:
-		status = "last seen " + redact.Text(string(e.Operation.Status))
+		status = "last seen " + redact.Word(string(e.Operation.Status))
 	case e.Transaction != nil:
-		status = "last seen " + redact.Text(string(e.Transaction.Status))
+		status = "last seen " + redact.Word(string(e.Transaction.Status))
 	case e.Payin != nil:
 		status = "last seen " + string(e.Payin.Outcome())
 	}
 	return fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id): %s",
-		scrubID(e.id), status, redact.Text(e.Err.Error()))
+		scrubID(e.id), status, redact.Cause(e.Err.Error()))
 }
 
 // Format implements [fmt.Formatter]: every verb prints what Error returns.
@@ -363,8 +363,12 @@ func (e maxWaitError) Unwrap() error { return context.DeadlineExceeded }
 // refund's id given to Payouts.Wait, or a result that the SDK cannot read. Operations.Get shows it whole.
 var ErrUnexpectedResult = errors.New("intram: the operation succeeded with another kind of result")
 
-// scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked.
+// scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked, and whether it is a
+// number that someone took for an id.
 func scrubID(id string) string {
+	if len(id) > 6 && allOf(id, isDigit) {
+		return redact.Number(id)
+	}
 	if len(id) > 64 || !allOf(id, func(c byte) bool { return isAlphanumeric(c) || strings.IndexByte("_-.:", c) >= 0 }) {
 		return "[malformed id]"
 	}

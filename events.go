@@ -207,6 +207,46 @@ func (d *PingData) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes what the API sent.
 func (d *UnknownEventData) MarshalJSON() ([]byte, error) { return d.Raw.MarshalJSON() }
 
+// Format implements [fmt.Formatter]: the payout, and why it failed.
+func (d PayoutEventData) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PayoutEventData", fmt.Sprint(d.PayoutResult), codeOf(d.Error)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (d PayoutEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
+
+// Format implements [fmt.Formatter]: the payment, and why it failed.
+func (d PaymentRequestEventData) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PaymentRequestEventData", fmt.Sprint(d.PaymentRequestResult), codeOf(d.Error)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (d PaymentRequestEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
+
+// Format implements [fmt.Formatter]: the refund, and why it failed.
+func (d RefundEventData) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("RefundEventData", fmt.Sprint(d.RefundResult), codeOf(d.Error)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (d RefundEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
+
+// Format implements [fmt.Formatter]: the length, never the content.
+func (d UnknownEventData) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("UnknownEventData", fmt.Sprint(d.Raw)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (d UnknownEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
+
+// codeOf is the code of an operation's error, empty for none.
+func codeOf(e *OperationError) string {
+	if e == nil {
+		return ""
+	}
+	return redact.Word(string(e.Code))
+}
+
 // MarshalJSON writes the body as it was signed.
 func (e Event) MarshalJSON() ([]byte, error) {
 	type plain Event
@@ -215,7 +255,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 
 // Format implements [fmt.Formatter]: what happened to what, without the data.
 func (e Event) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("Event", redact.Text(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339)))
+	writeString(f, hidden("Event", redact.Word(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339)))
 }
 
 // LogValue implements [slog.LogValuer].

@@ -3,7 +3,9 @@ package intram
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,6 +25,12 @@ type Page[T any] struct {
 	// methods ask again for that millisecond and drop what was seen.
 	NextBefore time.Time
 }
+
+// Format implements [fmt.Formatter]: each item as it prints itself.
+func (p Page[T]) Format(f fmt.State, _ rune) { writeString(f, hidden("Page", fmt.Sprint(p.Items))) }
+
+// LogValue implements [slog.LogValuer].
+func (p Page[T]) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
 
 // HasMore reports whether there is another page.
 func (p *Page[T]) HasMore() bool { return !p.NextBefore.IsZero() }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // OperationsService looks up what became of payouts, payment requests and refunds.
@@ -195,6 +199,22 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 	type plain Operation
 	return marshalRaw(o.Raw, plain(o))
 }
+
+// Format implements [fmt.Formatter]: what became of what, without payload and result.
+func (o Operation) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("Operation", scrubID(o.ID), redact.Word(string(o.Type)), redact.Word(string(o.Status)), codeOf(o.Error)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (o Operation) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
+
+// Format implements [fmt.Formatter]: the length, never the content.
+func (r UnknownResult) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("UnknownResult", fmt.Sprint(r.Raw)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (r UnknownResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // decodeResult reads a result as its operation's type says. What does not fit is kept, not judged: a result that the SDK cannot
 // read must not hide that the operation succeeded.

@@ -205,6 +205,30 @@ func (r PaymentRequestResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
+// Format implements [fmt.Formatter]: the transaction and the amount, without the page's address.
+func (r PaymentRequestResult) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PaymentRequestResult", scrubID(r.TransactionReference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(r.Status)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (r PaymentRequestResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// Format implements [fmt.Formatter]: the amount, and nothing of the customer.
+func (i Invoice) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("Invoice", i.Amount.String(), redact.Word(string(i.Currency))))
+}
+
+// LogValue implements [slog.LogValuer].
+func (i Invoice) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(i)) }
+
+// Format implements [fmt.Formatter]: the hosts, since the rest may hold a token.
+func (u ReturnURLs) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("ReturnURLs", hostOf(u.Success), hostOf(u.Cancel)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (u ReturnURLs) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(u)) }
+
 // Format implements [fmt.Formatter]: nothing that identifies the customer.
 func (Customer) Format(f fmt.State, _ rune) { writeString(f, hidden("Customer", redacted)) }
 
@@ -213,7 +237,7 @@ func (Customer) LogValue() slog.Value { return slog.StringValue(hidden("Customer
 
 // Format implements [fmt.Formatter]: the operator and the end of the number.
 func (m PaymentMethod) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentMethod", string(m.Code), redact.Number(m.MSISDN)))
+	writeString(f, hidden("PaymentMethod", redact.Word(string(m.Code)), redact.Number(m.MSISDN)))
 }
 
 // LogValue implements [slog.LogValuer].
@@ -221,7 +245,7 @@ func (m PaymentMethod) LogValue() slog.Value { return slog.StringValue(fmt.Sprin
 
 // Format implements [fmt.Formatter]: the amount, and nothing of the customer or your own data.
 func (p PaymentRequestParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentRequestParams", p.Invoice.Amount.String(), string(p.Invoice.Currency)))
+	writeString(f, hidden("PaymentRequestParams", p.Invoice.Amount.String(), redact.Word(string(p.Invoice.Currency))))
 }
 
 // LogValue implements [slog.LogValuer].

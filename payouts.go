@@ -291,9 +291,33 @@ func (r PayoutResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
+// Format implements [fmt.Formatter]: the payout, without its destination and the operator's words.
+func (r PayoutResult) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("PayoutResult", scrubID(r.Reference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(string(r.Status))))
+}
+
+// LogValue implements [slog.LogValuer].
+func (r PayoutResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// Format implements [fmt.Formatter]: the operator's code, not its words.
+func (p ProviderResponse) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("ProviderResponse", redact.Message(p.ResponseCode)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (p ProviderResponse) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
+
+// Format implements [fmt.Formatter]: the kind.
+func (u UnknownDestination) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("UnknownDestination", redact.Word(u.Type)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (u UnknownDestination) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(u)) }
+
 // Format implements [fmt.Formatter]: the operator and the end of the number.
 func (m MobileMoney) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("MobileMoney", string(m.ProviderCode), redact.Number(m.MSISDN)))
+	writeString(f, hidden("MobileMoney", redact.Word(string(m.ProviderCode)), redact.Number(m.MSISDN)))
 }
 
 // LogValue implements [slog.LogValuer].
@@ -301,7 +325,7 @@ func (m MobileMoney) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(
 
 // Format implements [fmt.Formatter]: the bank and the end of the number.
 func (b BankAccount) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("BankAccount", b.SWIFT, redact.Number(b.AccountNumber)))
+	writeString(f, hidden("BankAccount", redact.Word(b.SWIFT), redact.Number(b.AccountNumber)))
 }
 
 // LogValue implements [slog.LogValuer].
@@ -309,7 +333,7 @@ func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(
 
 // Format implements [fmt.Formatter]: the amount and the destination, without note and metadata.
 func (p PayoutParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PayoutParams", p.Amount.String(), string(p.Currency), fmt.Sprint(p.Destination)))
+	writeString(f, hidden("PayoutParams", p.Amount.String(), redact.Word(string(p.Currency)), fmt.Sprint(p.Destination)))
 }
 
 // LogValue implements [slog.LogValuer].

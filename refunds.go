@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // RefundsService gives customers their money back.
@@ -131,9 +133,17 @@ func (r RefundResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
+// Format implements [fmt.Formatter]: the refund, without the operator's words.
+func (r RefundResult) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("RefundResult", scrubID(r.RefundReference), r.Amount.String(), redact.Word(string(r.Status))))
+}
+
+// LogValue implements [slog.LogValuer].
+func (r RefundResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
 // Format implements [fmt.Formatter]: the transaction and the amount, without reason and metadata.
 func (p RefundParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("RefundParams", p.TransactionReference, p.Amount.String()))
+	writeString(f, hidden("RefundParams", scrubID(p.TransactionReference), p.Amount.String()))
 }
 
 // LogValue implements [slog.LogValuer].

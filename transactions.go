@@ -302,6 +302,22 @@ func (r *RefundEntry) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Format implements [fmt.Formatter]: what moved, and nothing that identifies the customer.
+func (t Transaction) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("Transaction", scrubID(t.Reference), redact.Word(string(t.Status)), t.Amount.String(), redact.Word(string(t.Currency))))
+}
+
+// LogValue implements [slog.LogValuer].
+func (t Transaction) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
+
+// Format implements [fmt.Formatter]: the refund, without its reason.
+func (r RefundEntry) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("RefundEntry", scrubID(r.Reference), redact.Word(string(r.Status))))
+}
+
+// LogValue implements [slog.LogValuer].
+func (r RefundEntry) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
 // Format implements [fmt.Formatter]: nothing that identifies the customer.
 func (TransactionCustomer) Format(f fmt.State, _ rune) {
 	writeString(f, hidden("TransactionCustomer", redacted))

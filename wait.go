@@ -89,7 +89,7 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 	result, ok := op.Result.(R)
 	if !ok {
 		return none, fmt.Errorf("%w: operation %s is a %s with a %T, not a %T",
-			ErrUnexpectedResult, scrubID(op.ID), redact.Text(string(op.Type)), op.Result, none)
+			ErrUnexpectedResult, scrubID(op.ID), redact.Word(string(op.Type)), op.Result, none)
 	}
 	return result, nil
 }

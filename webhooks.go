@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // WebhooksService manages where events are sent. To receive them, see [WebhookVerifier].
@@ -21,6 +23,14 @@ type WebhookParams struct {
 	// Event is one event type ("payout.completed"), a family of them ("payout.*"), or all ("*"). Required.
 	Event EventType
 }
+
+// Format implements [fmt.Formatter]: the event, and only the host of the URL, whose path may hold a token.
+func (p WebhookParams) Format(f fmt.State, _ rune) {
+	writeString(f, hidden("WebhookParams", redact.Word(string(p.Event)), hostOf(p.URL)))
+}
+
+// LogValue implements [slog.LogValuer].
+func (p WebhookParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
 
 // WebhookSubscription is where events of a kind are sent. It prints, and is written as JSON, without its secret.
 type WebhookSubscription struct {
@@ -144,11 +154,16 @@ func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
 
 // Format implements [fmt.Formatter]: everything but the secret, and only the host of the URL, whose path may hold a token.
 func (w WebhookSubscription) Format(f fmt.State, _ rune) {
-	host := ""
-	if u, err := url.Parse(w.URL); err == nil {
-		host = u.Host
+	writeString(f, hidden("WebhookSubscription", scrubID(w.ID), redact.Word(string(w.Event)), hostOf(w.URL)))
+}
+
+// hostOf is the host of a URL, all of it that may be shown.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
 	}
-	writeString(f, hidden("WebhookSubscription", scrubID(w.ID), string(w.Event), host))
+	return u.Host
 }
 
 // LogValue implements [slog.LogValuer].

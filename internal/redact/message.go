@@ -25,6 +25,17 @@ func Message(s string) string {
 	return strings.Join(out, " ")
 }
 
+// word is what codes, statuses and types look like, in lower or in upper case.
+var word = regexp.MustCompile(`^(?:[a-z][a-z0-9_.*]{0,63}|[A-Z][A-Z0-9_]{0,63}|\*)$`)
+
+// Word makes a code, a status or a type fit for an error or a log: what does not look like one is left out.
+func Word(s string) string {
+	if s != "" && !word.MatchString(s) {
+		return "…"
+	}
+	return Text(s)
+}
+
 // quoted is a part of an error that repeats what came in: a malformed header, a word of JSON.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
 
