@@ -233,7 +233,7 @@ func (d RefundEventData) LogValue() slog.Value { return slog.StringValue(fmt.Spr
 
 // Format implements [fmt.Formatter]: the length, never the content.
 func (d UnknownEventData) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("UnknownEventData", fmt.Sprint(d.Raw)))
+	writeString(f, hidden("UnknownEventData", d.Raw.summary()))
 }
 
 // LogValue implements [slog.LogValuer].

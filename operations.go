@@ -210,7 +210,7 @@ func (o Operation) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)
 
 // Format implements [fmt.Formatter]: the length, never the content.
 func (r UnknownResult) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("UnknownResult", fmt.Sprint(r.Raw)))
+	writeString(f, hidden("UnknownResult", r.Raw.summary()))
 }
 
 // LogValue implements [slog.LogValuer].

@@ -28,14 +28,12 @@ func hidden(kind string, parts ...string) string { return kind + "{" + strings.J
 type RawMessage []byte
 
 // Format implements [fmt.Formatter]: the length, never the content.
-func (m RawMessage) Format(f fmt.State, _ rune) {
-	writeString(f, fmt.Sprintf("RawMessage(%d bytes)", len(m)))
-}
+func (m RawMessage) Format(f fmt.State, _ rune) { writeString(f, m.summary()) }
 
 // LogValue implements [slog.LogValuer]: the length, never the content.
-func (m RawMessage) LogValue() slog.Value {
-	return slog.StringValue(fmt.Sprintf("RawMessage(%d bytes)", len(m)))
-}
+func (m RawMessage) LogValue() slog.Value { return slog.StringValue(m.summary()) }
+
+func (m RawMessage) summary() string { return fmt.Sprintf("RawMessage(%d bytes)", len(m)) }
 
 // MarshalJSON implements [json.Marshaler]. An empty RawMessage is null.
 func (m RawMessage) MarshalJSON() ([]byte, error) {
