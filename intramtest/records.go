@@ -105,9 +105,10 @@ type Request struct {
 	Status   int              // of the answer; 0 when none was sent
 	Code     intram.ErrorCode // of the answer, when it was a refusal
 	Reason   string           // why, in more detail than the code: for a signature, which of the five reasons
-	Fault    FaultKind        // the scripted fault that hit it
+	Fault    FaultKind        // the fault that hit it
 	Replayed bool             // the stored answer to an earlier request with the same key
-	Lost     bool             // the connection was cut instead of answering
+	Lost     bool             // the connection was cut instead of answering, or before the answer's end
+	Followed bool             // it came to the other host that a [Redirect] named: whoever sent it followed a redirect
 	Response intram.RawMessage
 }
 
@@ -118,6 +119,9 @@ func (r Request) String() string {
 		if word != "" {
 			line += " " + word
 		}
+	}
+	if r.Followed {
+		line += " followed a redirect to another host"
 	}
 	return line
 }
@@ -135,7 +139,7 @@ func (s *Server) Requests() []Request {
 			Body: c.Body, ClientIP: c.ClientIP, PublicKey: c.PublicKey, Environment: intram.Environment(c.Environment),
 			Timestamp: c.Timestamp, Signature: c.Signature, IdempotencyKey: c.IdempotencyKey, Canonical: intram.RawMessage(c.Canonical()),
 			Status: c.Status, Code: intram.ErrorCode(c.Code), Reason: c.Reason, Fault: FaultKind(c.Fault),
-			Replayed: c.Replayed, Lost: c.Lost, Response: c.Response,
+			Replayed: c.Replayed, Lost: c.Lost, Followed: c.Followed, Response: c.Response,
 		}
 	}
 	return requests
@@ -150,6 +154,7 @@ type Attempt struct {
 	Status    int    // the receiver's answer; 0 when there was none
 	Error     string // why there was none, such as "timeout"
 	Latency   time.Duration
+	Fault     FaultKind // the fault that hit it
 }
 
 // DeliveryStatus is how far a delivery is.
@@ -160,6 +165,7 @@ const (
 	DeliveryPending   DeliveryStatus = "pending"   // an attempt is under way or will follow
 	DeliveryDelivered DeliveryStatus = "delivered" // the receiver answered 2xx
 	DeliveryExhausted DeliveryStatus = "exhausted" // the last attempt has failed
+	DeliveryDropped   DeliveryStatus = "dropped"   // a [WebhookDropped] lost it before its first attempt
 )
 
 // Delivery is an event on its way to one subscription.
@@ -191,7 +197,10 @@ func newDelivery(d mockapi.Delivery) Delivery {
 		Body: d.Body, Status: DeliveryStatus(d.Status), NextAttempt: d.NextAttempt,
 	}
 	for _, a := range d.Attempts {
-		out.Attempts = append(out.Attempts, Attempt(a))
+		out.Attempts = append(out.Attempts, Attempt{
+			Number: a.Number, Time: a.Time, Timestamp: a.Timestamp, Signature: a.Signature, Status: a.Status, Error: a.Error,
+			Latency: a.Latency, Fault: FaultKind(a.Fault),
+		})
 	}
 	return out
 }

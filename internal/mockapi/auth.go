@@ -144,7 +144,7 @@ func (x *exchange) checkSignature() *reply {
 		return signatureInvalid("invalid_timestamp_format")
 	}
 	// The wire has milliseconds, so the comparison has too: exactly five minutes off still passes.
-	if off := x.now.Truncate(time.Millisecond).Sub(at); off > signatureWindow || off < -signatureWindow {
+	if off := x.now.Add(x.effect.skew).Truncate(time.Millisecond).Sub(at); off > signatureWindow || off < -signatureWindow {
 		return signatureInvalid("timestamp_out_of_window")
 	}
 	if !q.signedBy(x.account.key, x.entry.Signature) {

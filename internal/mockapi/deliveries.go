@@ -32,6 +32,7 @@ const (
 	DeliveryPending   DeliveryStatus = "pending"   // an attempt is under way or will follow
 	DeliveryDelivered DeliveryStatus = "delivered" // a receiver answered 2xx
 	DeliveryExhausted DeliveryStatus = "exhausted" // every attempt failed
+	DeliveryDropped   DeliveryStatus = "dropped"   // a fault lost it before its first attempt
 )
 
 // Attempt is one try to deliver.
@@ -43,6 +44,7 @@ type Attempt struct {
 	Status    int    // the receiver's answer; 0 when there was none
 	Error     string // why there was none
 	Latency   time.Duration
+	Fault     string // the fault that hit it
 }
 
 // delivery is an event on its way to one subscription.
@@ -55,7 +57,9 @@ type delivery struct {
 	failures     int       // scheduled attempts that failed
 	next         time.Time // when the next attempt is due
 	queued       int       // attempts waiting in a lane or under way
-	repeat       bool      // a test number wants it delivered twice
+	repeat       bool      // a test number or a fault wants it delivered twice
+	held         bool      // a fault holds it back
+	fault        FaultKind // the fault that holds it back, or has lost it
 }
 
 // Delivery is a delivery of the log.
@@ -152,9 +156,13 @@ func (s *Server) drain(name string, l *lane) {
 // attempt makes one try. It is called with the lock held and gives it up while the receiver has the floor.
 func (s *Server) attempt(d *delivery) {
 	now := s.clock.Now()
+	fault := s.webhookFault(d, now)
+	if s.withhold(d, fault, now) {
+		return
+	}
 	a := Attempt{Number: len(d.attempts) + 1, Time: now}
 	body := d.event.body()
-	d.subscription.sign(&a, body)
+	d.signAttempt(&a, body, fault)
 	s.mu.Unlock()
 	a.Status, a.Error = s.send(d, a, body)
 	a.Latency = s.clock.Now().Sub(now)
@@ -163,6 +171,7 @@ func (s *Server) attempt(d *delivery) {
 		return
 	}
 	d.attempts = append(d.attempts, a)
+	s.release(d)
 	switch {
 	case a.Status >= 200 && a.Status < 300:
 		d.status = DeliveryDelivered

@@ -82,7 +82,7 @@ func TestFaultsAreChecked(t *testing.T) {
 		{Fault{Kind: FaultLatency}, "Fault.Delay"},
 		{Fault{Kind: FaultServerError, Status: 404}, "404 is not a server error"},
 		{Fault{Kind: FaultServerError, Status: 600}, "600"},
-		{Fault{Kind: FaultUnavailable, Status: 500}, "429 or 503"},
+		{Fault{Kind: FaultUnavailable, Status: 500}, "want one of [503 429]"},
 		{Fault{Kind: FaultReset, On: "post payouts"}, "Fault.On"},
 		{Fault{Kind: FaultReset, On: "GET POST"}, "Fault.On"},
 		{Fault{Kind: FaultReset, On: "/a /b"}, "Fault.On"},

@@ -28,9 +28,10 @@ type Request struct {
 	Status   int    // 0 when no answer was sent
 	Code     string // the error code answered
 	Reason   string // why it was refused, in more detail than the code
-	Fault    string // the scripted fault that hit it
+	Fault    string // the fault that hit it
 	Replayed bool   // the stored answer to an earlier request with the same key
-	Lost     bool   // executed or not, the connection was cut instead of answering
+	Lost     bool   // executed or not, the connection was cut instead of answering, or before the answer's end
+	Followed bool   // it came to the other host that a FaultRedirect named: whoever sent it followed a redirect
 	Response []byte
 
 	remote     string // the peer, from which ClientIP is read when somebody asks
@@ -55,6 +56,9 @@ func (r Request) String() string {
 		if word != "" {
 			line += " " + word
 		}
+	}
+	if r.Followed {
+		line += " followed a redirect to another host"
 	}
 	return line
 }

@@ -35,6 +35,7 @@ type operation struct {
 	refund  *refundRequest
 	script  script
 	mode    WorkerMode
+	key     string // the idempotency key that made it
 
 	status                      string
 	attempts, polls             int
@@ -70,6 +71,7 @@ const (
 func (x *exchange) newOperation(kind string) *operation {
 	op := &operation{
 		id: x.server.entropy.id("op_", 16), account: x.account, kind: kind, payload: x.document.compact(), status: statusQueued,
+		key: x.entry.IdempotencyKey,
 	}
 	op.prepared = x.server.prepareTransaction(op)
 	return op

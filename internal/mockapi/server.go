@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -254,6 +255,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveLink(w, r)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, elsewherePath+"/") {
+		s.serveElsewhere(w, r)
+		return
+	}
 	x := &exchange{
 		server: s, request: r, now: s.clock.Now(),
 		entry: &Request{
@@ -279,7 +284,7 @@ type exchange struct {
 	document document
 	payin    bool // of the payin protocol
 
-	retryAfter string
+	effect effect // of a fault
 }
 
 // cutKind is how a connection ends without an answer.
@@ -308,19 +313,10 @@ func (x *exchange) answer() (reply, cutKind) {
 	if route != nil {
 		x.entry.Endpoint, x.id = route.template, id
 	}
-	fault := x.fault()
+	fault := x.fault(route != nil)
 	if fault != nil {
-		switch fault.Kind {
-		case FaultRefuse:
-			return reply{}, cutRefused
-		case FaultReset:
-			return reply{}, cutReset
-		case FaultUnavailable:
-			return x.unavailable(fault), noCut
-		case FaultServerError:
-			if !fault.Executed {
-				return x.serverError(fault.Status, fault.Code), noCut
-			}
+		if rep, cut, ended := x.beforeExecuting(fault); ended {
+			return rep, cut
 		}
 	}
 	switch {
@@ -332,37 +328,12 @@ func (x *exchange) answer() (reply, cutKind) {
 	}
 	rep := x.execute(route)
 	switch {
-	case fault != nil && fault.Kind == FaultServerError:
-		return x.serverError(fault.Status, fault.Code), noCut
-	case rep.lost || fault != nil && fault.Kind == FaultDropResponse:
+	case rep.lost:
 		return rep, cutSilently
+	case fault != nil:
+		return x.afterExecuting(fault, rep)
 	}
 	return rep, noCut
-}
-
-// fault takes the scripted failures that hit this call: a latency passes here, any other is returned.
-func (x *exchange) fault() *Fault {
-	s := x.server
-	if s.faults.none() {
-		return nil
-	}
-	if f := s.faults.take(x.request.Method, x.endpoint, x.now, isLatency); f != nil {
-		x.entry.Fault = string(f.Kind)
-		_ = s.clock.Sleep(x.request.Context(), f.Delay) // a client that left meanwhile is noticed by the write
-		x.now = s.clock.Now()
-	}
-	f := s.faults.take(x.request.Method, x.endpoint, x.now, isNotLatency)
-	if f != nil {
-		x.entry.Fault = string(f.Kind)
-	}
-	return f
-}
-
-func (x *exchange) unavailable(f *Fault) reply {
-	if f.RetryAfter != "-" {
-		x.retryAfter = f.RetryAfter
-	}
-	return proxied(f.Status)
 }
 
 // execute makes the checks and runs the endpoint, once for each idempotency key.
@@ -444,13 +415,17 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	} else {
 		e.Lost = true
 	}
+	streamed := x.effect.streamed
+	if streamed != nil {
+		e.Response, e.Lost = rep.body[:streamed.sent], streamed.lost
+	}
 	x.server.requests.add(e)
 	if cut != noCut {
 		cutConnection(w, cut)
 		return
 	}
 	h := w.Header()
-	h["Date"] = x.server.dateValue(x.now)
+	h["Date"] = x.server.dateValue(x.now.Add(x.effect.dateOff))
 	h["X-Request-Id"] = []string{e.ID}
 	h["Content-Type"] = jsonType
 	if rep.html {
@@ -462,8 +437,18 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	if rep.allow != "" {
 		h["Allow"] = []string{rep.allow}
 	}
-	if x.retryAfter != "" {
-		h["Retry-After"] = []string{x.retryAfter}
+	if x.effect.retryAfter != nil {
+		h["Retry-After"] = slices.Clone(x.effect.retryAfter)
+	}
+	if x.effect.location != "" {
+		h["Location"] = []string{x.effect.location}
+	}
+	if x.effect.age != "" {
+		h["Age"] = []string{x.effect.age}
+	}
+	if streamed != nil {
+		writeStreamed(w, x.request, rep.status, streamed)
+		return
 	}
 	w.WriteHeader(rep.status)
 	if x.request.Method != http.MethodHead {

@@ -2,11 +2,10 @@ package mockapi
 
 import (
 	"errors"
-	"slices"
 	"time"
 )
 
-// Snapshot is a server's state at a moment: money, objects, subscriptions, deliveries, idempotency keys, scripted
+// Snapshot is a server's state at a moment: money, objects, subscriptions, deliveries, idempotency keys,
 // faults, what is scheduled, and the randomness to come. Merchants and their settings are not part of it, nor is the
 // journal of requests.
 type Snapshot struct {
@@ -14,7 +13,7 @@ type Snapshot struct {
 	state  state
 	worker WorkerMode
 	keys   []*execution
-	faults []activeFault
+	faults keptFaults
 	now    time.Time
 	tasks  []task
 	random uint64
@@ -27,9 +26,7 @@ func (s *Server) Snapshot() *Snapshot {
 	defer s.mu.Unlock()
 	snap := &Snapshot{server: s, state: s.state.clone(), worker: s.worker, keys: s.keys.keep(), random: s.entropy.state.Load()}
 	snap.now, snap.tasks = s.clock.keep()
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
-	snap.faults = slices.Clone(s.faults.active)
+	snap.faults = s.faults.keep()
 	return snap
 }
 
@@ -56,10 +53,7 @@ func (s *Server) Restore(snap *Snapshot) error {
 	s.keys.restore(snap.keys)
 	s.entropy.state.Store(snap.random)
 	s.clock.restore(snap.now, snap.tasks)
-	s.faults.mu.Lock()
-	s.faults.active = slices.Clone(snap.faults)
-	s.faults.count()
-	s.faults.mu.Unlock()
+	s.faults.restore(snap.faults)
 	s.notify()
 	return nil
 }

@@ -17,6 +17,7 @@ type state struct {
 	deliveryLog  []*delivery     // oldest first, capped
 	events       []*event        // oldest first, capped
 	down         map[string]bool // providers that are unavailable, by payment method code
+	behind       []string        // ids of deliveries that a fault holds back until another of their subscription
 	latest       time.Time       // the newest date given to an object
 }
 
@@ -133,6 +134,7 @@ func (st *state) clone() state {
 	c := newState()
 	c.ledger = st.ledger.clone()
 	c.latest = st.latest
+	c.behind = slices.Clone(st.behind)
 	c.payins = st.payins.clone()
 	for code, down := range st.down {
 		c.down[code] = down

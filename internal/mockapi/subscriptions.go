@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// subscription is where an account wants its events. It never changes.
+// subscription is where an account wants its events. It never changes: a rotation of its secret puts another in its place.
 type subscription struct {
 	id, url, event string
 	key            *signingKey
+	previous       *signingKey // before the secret was rotated; nil when it never was
 	created        time.Time
 	payin          bool // of the payin protocol, which signs its notifications otherwise
 }

@@ -6,18 +6,23 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Transport is an [http.RoundTripper] that calls the server with no socket between. It works inside testing/synctest,
 // ends with the request's context, and fails as a network does where a fault or a test number says so.
 //
-// An answer is passed on when it is complete: nothing of it is seen while the server still writes it.
+// An answer is passed on when it is complete: nothing of it is seen while the server still writes it, except where a fault
+// makes its body slow. The hooks of an httptrace in the request's context are called as net/http calls them; a
+// refused connection is wanted and never got.
 func (s *Server) Transport() http.RoundTripper {
-	return &inProcess{handler: s, remote: "127.0.0.1:49152"}
+	return &inProcess{handler: s, remote: "127.0.0.1:49152", refuse: s.refuseDial}
 }
 
 // Dialing wraps a network transport so that a FaultRefuse refuses the connection, which the server itself can no longer
@@ -30,6 +35,7 @@ func (s *Server) Dialing(network http.RoundTripper) http.RoundTripper {
 type inProcess struct {
 	handler http.Handler
 	remote  string
+	refuse  func(*http.Request) error // may refuse the connection; nil when nothing does
 }
 
 func (t *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -48,6 +54,15 @@ func (t *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	trace := tracing(r)
+	trace.GetConn(hostPort(r.URL))
+	if t.refuse != nil {
+		if err := t.refuse(r); err != nil {
+			return nil, err
+		}
+	}
+	trace.GotConn(httptrace.GotConnInfo{Conn: inProcessConn{}})
+	trace.WroteRequest(httptrace.WroteRequestInfo{})
 	handlerCtx, cancel := context.WithCancel(ctx)
 	incoming := r.Clone(handlerCtx)
 	incoming.Body, incoming.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -69,7 +84,11 @@ func (t *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}()
 	select {
 	case <-done:
-		return rec.response()
+		resp, err := rec.response()
+		if err == nil {
+			trace.GotFirstResponseByte()
+		}
+		return resp, err
 	case <-ctx.Done():
 		cancel()
 		return nil, ctx.Err()
@@ -86,12 +105,13 @@ func closeBody(r *http.Request) {
 type recorder struct {
 	request *http.Request
 
-	mu     sync.Mutex
-	header http.Header
-	sent   http.Header // the header as it was when it was written
-	status int
-	body   bytes.Buffer
-	ended  cutKind
+	mu       sync.Mutex
+	header   http.Header
+	sent     http.Header // the header as it was when it was written
+	status   int
+	body     bytes.Buffer
+	streamed *streamedBody
+	ended    cutKind
 }
 
 func (w *recorder) Header() http.Header { return w.header }
@@ -115,6 +135,13 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
+// stream makes the rest of the answer come as a fault says, while the client reads it.
+func (w *recorder) stream(body *streamedBody) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.streamed = body
+}
+
 // cut ends the call without an answer.
 func (w *recorder) cut(kind cutKind) {
 	w.mu.Lock()
@@ -136,16 +163,35 @@ func (w *recorder) response() (*http.Response, error) {
 		return nil, w.ended.err()
 	}
 	w.writeHeader(http.StatusOK)
+	if w.streamed != nil {
+		return w.answer(w.streamed.length, w.reading()), nil
+	}
 	body := w.body.Bytes()
 	if w.request.Method == http.MethodHead {
 		body = nil
 	}
+	return w.answer(int64(len(body)), bytes.NewReader(body)), nil
+}
+
+func (w *recorder) answer(length int64, body io.Reader) *http.Response {
 	return &http.Response{
 		Status: httpStatus(w.status), StatusCode: w.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.sent, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		Header: w.sent, Body: io.NopCloser(body), ContentLength: length,
 		Request: w.request,
-	}, nil
+	}
+}
+
+// reading is a body that comes while it is read, and no longer than the request's context lasts.
+func (w *recorder) reading() io.Reader {
+	ctx := w.request.Context()
+	from := w.streamed.open(ctx)
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return from.Read(p)
+	})
 }
 
 // err is what a network transport says when a connection ends this way.
@@ -169,18 +215,10 @@ type dialing struct {
 }
 
 func (t *dialing) RoundTrip(r *http.Request) (*http.Response, error) {
-	endpoint, ok := endpointOf(r.URL.EscapedPath())
-	s := t.server
-	if ok && !s.faults.none() {
-		now := s.clock.Now()
-		if f := s.faults.take(r.Method, endpoint, now, isRefusal); f != nil {
-			closeBody(r)
-			s.requests.add(&Request{
-				Time: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: journalHeader(r.Header.Clone()),
-				IdempotencyKey: keyHeader(r.URL.Path, r.Header), Fault: string(f.Kind), Lost: true, remote: fakeAddr.String(),
-			})
-			return nil, cutRefused.err()
-		}
+	if err := t.server.refuseDial(r); err != nil {
+		closeBody(r)
+		tracing(r).GetConn(hostPort(r.URL))
+		return nil, err
 	}
 	return t.network.RoundTrip(r)
 }
@@ -193,3 +231,45 @@ func (t *dialing) CloseIdleConnections() {
 }
 
 func httpStatus(code int) string { return strconv.Itoa(code) + " " + http.StatusText(code) }
+
+// tracing is the trace of a request's context, with every hook that is called here set.
+func tracing(r *http.Request) httptrace.ClientTrace {
+	var trace httptrace.ClientTrace
+	if t := httptrace.ContextClientTrace(r.Context()); t != nil {
+		trace = *t
+	}
+	if trace.GetConn == nil {
+		trace.GetConn = func(string) {}
+	}
+	if trace.GotConn == nil {
+		trace.GotConn = func(httptrace.GotConnInfo) {}
+	}
+	if trace.WroteRequest == nil {
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) {}
+	}
+	if trace.GotFirstResponseByte == nil {
+		trace.GotFirstResponseByte = func() {}
+	}
+	return trace
+}
+
+// hostPort is the address as net/http names it to a trace.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[bool]string{true: "80", false: "443"}[u.Scheme == "http"]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// inProcessConn stands for the connection that there is not, in the hooks of a trace. Nothing can be sent over it.
+type inProcessConn struct{}
+
+func (inProcessConn) Read([]byte) (int, error)         { return 0, net.ErrClosed }
+func (inProcessConn) Write([]byte) (int, error)        { return 0, net.ErrClosed }
+func (inProcessConn) Close() error                     { return nil }
+func (inProcessConn) LocalAddr() net.Addr              { return fakeAddr }
+func (inProcessConn) RemoteAddr() net.Addr             { return fakeAddr }
+func (inProcessConn) SetDeadline(time.Time) error      { return nil }
+func (inProcessConn) SetReadDeadline(time.Time) error  { return nil }
+func (inProcessConn) SetWriteDeadline(time.Time) error { return nil }

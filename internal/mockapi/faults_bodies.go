@@ -1,0 +1,108 @@
+package mockapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// streamedBody is the body of an answer that does not come at once, or not whole.
+type streamedBody struct {
+	// length is what Content-Length announces; -1 announces nothing.
+	length int64
+	// sent is how much of the answer is sent, for the journal, and lost that the connection is cut after it.
+	sent int
+	lost bool
+	// open begins to send, until ctx ends. A reader that ends with another error than EOF cuts the connection.
+	open func(ctx context.Context) io.Reader
+}
+
+// readerFunc is a reader made of a function.
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// truncated is half of a body whose whole length was announced.
+func truncated(body []byte) *streamedBody {
+	half := len(body) / 2
+	return &streamedBody{length: int64(len(body)), sent: half, lost: true, open: func(context.Context) io.Reader {
+		return io.MultiReader(bytes.NewReader(body[:half]), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }))
+	}}
+}
+
+// tricklePieces is how many pieces a slow body comes in.
+const tricklePieces = 8
+
+// trickling is a body in pieces, each of which takes its share of delay.
+func trickling(clock *Clock, delay time.Duration, body []byte) *streamedBody {
+	return &streamedBody{length: int64(len(body)), sent: len(body), open: func(ctx context.Context) io.Reader {
+		rest, piece := body, len(body)/tricklePieces+1
+		waited := 0
+		return readerFunc(func(p []byte) (int, error) {
+			if len(rest) == 0 {
+				return 0, io.EOF
+			}
+			if len(body)-len(rest) == waited {
+				if err := clock.Sleep(ctx, delay/tricklePieces); err != nil {
+					return 0, err
+				}
+				waited += min(piece, len(rest))
+			}
+			n := copy(p, rest[:waited-(len(body)-len(rest))])
+			rest = rest[n:]
+			return n, nil
+		})
+	}}
+}
+
+// oversized is a body with white space in front, which JSON allows: who reads far enough finds the answer.
+func oversized(size int64, body []byte) *streamedBody {
+	spaces := readerFunc(func(p []byte) (int, error) {
+		for i := range p {
+			p[i] = ' '
+		}
+		return len(p), nil
+	})
+	return &streamedBody{length: -1, sent: len(body), open: func(context.Context) io.Reader {
+		return io.MultiReader(io.LimitReader(spaces, size), bytes.NewReader(body))
+	}}
+}
+
+// writeStreamed sends an answer piece by piece. The in-process transport hands the pieces on by itself.
+func writeStreamed(w http.ResponseWriter, r *http.Request, status int, body *streamedBody) {
+	if body.length >= 0 {
+		w.Header()["Content-Length"] = []string{strconv.FormatInt(body.length, 10)}
+	}
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if t, ok := w.(interface{ stream(body *streamedBody) }); ok {
+		t.stream(body)
+		return
+	}
+	from, flusher := body.open(r.Context()), http.NewResponseController(w)
+	room := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(room)
+		if n > 0 {
+			if _, err := w.Write(room[:n]); err != nil {
+				return // the client has left
+			}
+			_ = flusher.Flush()
+		}
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			cutConnection(w, cutSilently)
+			return
+		}
+	}
+}
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
