@@ -186,8 +186,13 @@ func TestWebhookShowsWhatIsReallyIntrams(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusUnauthorized, send("whsec_another", body))
 	assert.Equal(t, http.StatusBadRequest, send("whsec_new", []byte("{}")))
-	assert.Equal(t, http.StatusNoContent, send("whsec_new", body))
+	for range 2 { // sent again, it takes no second effect
+		assert.Equal(t, http.StatusOK, send("whsec_new", body))
+	}
 	assert.Equal(t, "payout.completed: payout PO-1 of 25000 XOF", <-lines)
+	late := bytes.Replace(body, []byte("payout.completed"), []byte("payout.queued"), 1)
+	assert.Equal(t, http.StatusOK, send("whsec_old", late))
+	assert.Equal(t, "payout.queued: payout PO-1 of 25000 XOF (already payout.completed)", <-lines)
 	require.NoError(t, cmd.Process.Kill())
 	for range lines { // until it has ended
 	}

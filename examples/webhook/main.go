@@ -1,19 +1,23 @@
-// Command webhook receives Intram's events, and shows each that is really Intram's.
+// Command webhook receives Intram's events, and shows each that is really Intram's, once.
 //
 //	INTRAM_WEBHOOK_SECRET=whsec_… go run ./examples/webhook -listen 127.0.0.1:8080
 //
-// To rotate a secret, give the old one and the new one with a comma between them.
+// To rotate a secret, give the old one and the new one with a comma between them. With INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY set, it also
+// looks every hour for events that never arrived.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"sync"
 	"time"
 
 	intram "github.com/intram/intram-go"
@@ -22,52 +26,113 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address to listen on")
 	flag.Parse()
-	verifier, err := intram.NewWebhookVerifier(strings.Split(os.Getenv("INTRAM_WEBHOOK_SECRET"), ",")...)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "INTRAM_WEBHOOK_SECRET:", err)
-		os.Exit(1)
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /intram/webhook", receive(verifier))
-	listener, err := net.Listen("tcp", *listen)
-	if err != nil {
+	if err := run(*listen); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	fmt.Printf("listening on http://%s/intram/webhook\n", listener.Addr())
-	fmt.Fprintln(os.Stderr, server.Serve(listener))
-	os.Exit(1)
 }
 
-func receive(verifier *intram.WebhookVerifier) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		// The raw bytes, before anything decodes them: they are what is signed.
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-		if err != nil {
-			http.Error(w, "the body could not be read", http.StatusBadRequest)
-			return
-		}
-		event, err := verifier.Verify(r.Header, body)
-		if errors.Is(err, intram.ErrInvalidPayload) {
-			http.Error(w, "not an event", http.StatusBadRequest)
-			return
-		}
-		if err != nil {
-			http.Error(w, "not from Intram", http.StatusUnauthorized)
-			return
-		}
-		switch data := event.Data.(type) {
-		case *intram.PayoutEventData:
-			fmt.Printf("%s: payout %s of %s %s\n", event.Type, data.Reference, data.Amount, data.Currency)
-		case *intram.PaymentRequestEventData:
-			fmt.Printf("%s: payment %s of %s %s\n", event.Type, data.TransactionReference, data.Amount, data.Currency)
-		case *intram.RefundEventData:
-			fmt.Printf("%s: refund %s of %s\n", event.Type, data.RefundReference, data.Amount)
-		default:
-			fmt.Printf("%s: operation %s\n", event.Type, event.OperationID)
-		}
-		// Only now: anything but a 2xx makes Intram send the event again.
-		w.WriteHeader(http.StatusNoContent)
+func run(listen string) error {
+	verifier, err := intram.NewWebhookVerifier(strings.Split(os.Getenv("INTRAM_WEBHOOK_SECRET"), ",")...)
+	if err != nil {
+		return fmt.Errorf("INTRAM_WEBHOOK_SECRET: %w", err)
 	}
+	// For one process, and until it ends. With real money use pginbox or redisinbox.
+	inbox := new(intram.MemoryInbox)
+	events := &shop{progress: make(map[string]intram.Progress)}
+	router := events.router()
+	if err := router.Err(); err != nil {
+		return err
+	}
+	log := intram.WithHandlerLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if os.Getenv("INTRAM_PUBLIC_KEY") != "" {
+		client, err := intram.NewClientFromEnv()
+		if err != nil {
+			return err
+		}
+		reconciler, err := intram.NewReconciler(client, inbox, router.Handle, log)
+		if err != nil {
+			return err
+		}
+		go reconcile(ctx, reconciler)
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/intram/webhook", intram.NewWebhookHandler(verifier, inbox, router.Handle, log))
+	return serve(ctx, listen, mux)
+}
+
+// serve ends with ctx, and lets what has begun come to its end.
+func serve(ctx context.Context, listen string, handler http.Handler) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on http://%s/intram/webhook\n", listener.Addr())
+	server := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	return server.Shutdown(ending)
+}
+
+// reconcile looks for missing events now and every hour.
+func reconcile(ctx context.Context, reconciler *intram.Reconciler) {
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
+	for {
+		if _, err := reconciler.Run(ctx, time.Now().Add(-48*time.Hour)); err != nil && !errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "reconciling:", err)
+		}
+		select {
+		case <-hourly.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// shop is what the events are for. It keeps the furthest state of each operation, since events come out of order; yours is a
+// database.
+type shop struct {
+	mu       sync.Mutex
+	progress map[string]intram.Progress
+}
+
+func (s *shop) router() *intram.EventRouter {
+	router := new(intram.EventRouter)
+	intram.OnData(router, "payout.*", func(_ context.Context, e *intram.Event, payout *intram.PayoutEventData) error {
+		return s.show(e, "payout %s of %s %s", payout.Reference, payout.Amount, payout.Currency)
+	})
+	intram.OnData(router, "payment_request.*", func(_ context.Context, e *intram.Event, payment *intram.PaymentRequestEventData) error {
+		return s.show(e, "payment %s of %s %s", payment.TransactionReference, payment.Amount, payment.Currency)
+	})
+	intram.OnData(router, "refund.*", func(_ context.Context, e *intram.Event, refund *intram.RefundEventData) error {
+		return s.show(e, "refund %s of %s", refund.RefundReference, refund.Amount)
+	})
+	return router.Default(func(_ context.Context, e *intram.Event) error {
+		return s.show(e, "operation %s", e.OperationID)
+	})
+}
+
+func (s *shop) show(e *intram.Event, format string, args ...any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := ""
+	if next, moved := s.progress[e.OperationID].Apply(e); moved {
+		s.progress[e.OperationID] = next
+	} else if known := s.progress[e.OperationID].Event; known != "" {
+		news = " (already " + string(known) + ")"
+	}
+	fmt.Printf("%s: %s%s\n", e.Type, fmt.Sprintf(format, args...), news)
+	return nil
 }
