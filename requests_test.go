@@ -112,7 +112,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 			name: "mobile money payout by pointer",
 			call: func(c *intram.Client) error {
 				p := mobilePayout()
-				m := p.Destination.(intram.MobileMoney) //nolint:forcetypeassert // mobilePayout made it
+				m := p.Destination.(intram.MobileMoney)
 				p.Destination = &m
 				_, err := c.Payouts.Create(t.Context(), p)
 				return err
