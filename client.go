@@ -154,6 +154,9 @@ func checkKeys(publicKey, secretKey string) (Environment, error) {
 	default:
 		return "", errors.New("intram: publicKey must start with pk_sandbox_ or pk_live_")
 	}
+	if publicKey == "pk_sandbox_" || publicKey == "pk_live_" {
+		return "", errors.New("intram: publicKey ends after its prefix: was it copied whole?")
+	}
 	if !allOf(publicKey, func(c byte) bool { return c > ' ' && c < 0x7f }) {
 		return "", errors.New("intram: publicKey has spaces or characters that no key has: was it copied whole?")
 	}
@@ -162,6 +165,8 @@ func checkKeys(publicKey, secretKey string) (Environment, error) {
 		return "", errors.New("intram: secretKey is empty: it starts with sk_")
 	case !strings.HasPrefix(secretKey, "sk_"):
 		return "", errors.New("intram: secretKey must start with sk_ (the private key of the legacy API does not sign)")
+	case secretKey == "sk_" || secretKey == "sk_sandbox_" || secretKey == "sk_live_":
+		return "", errors.New("intram: secretKey ends after its prefix: was it copied whole?")
 	case strings.TrimSpace(secretKey) != secretKey:
 		return "", errors.New("intram: secretKey has spaces or a line break around it: was it copied whole?")
 	case environment == Live && strings.HasPrefix(secretKey, "sk_sandbox_"),
@@ -178,9 +183,9 @@ func parseBaseURL(raw, defaultPath string) (*url.URL, error) {
 		return nil, errors.New("not a URL")
 	}
 	switch {
-	case u.Host == "" || u.Opaque != "":
+	case u.Hostname() == "" || u.Opaque != "":
 		return nil, errors.New("not an absolute URL: write it with https:// and the host")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("it must have no user, query or fragment")
 	case u.Scheme == "https":
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
