@@ -45,6 +45,9 @@ var (
 	NewHTTPTransport    = newHTTPTransport
 )
 
+// SystemClock is the machine's clock.
+var SystemClock Clock = systemClock{}
+
 // DecodeOperation reads an envelope with an operation.
 func DecodeOperation(body []byte) (*Operation, error) {
 	env, err := decodeEnvelope[Operation](body)
