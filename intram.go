@@ -47,23 +47,31 @@
 //	key, err := intram.DeriveIdempotencyKey("payout", "PO-2026-0001")
 //	op, err := client.Payouts.Create(ctx, params, intram.WithIdempotencyKey(key))
 //
-// Run again after a crash, the same lines return the same operation.
+// Run again after a crash, the same lines return the same operation. [PayoutsService.Prepare] makes a record to save before the call; it refuses
+// to be sent once the API may have forgotten the key.
 //
 // # Retries
 //
 // Network failures, 5xx and 429 are tried again, up to four attempts in all, with random pauses, or after the Retry-After that the server asks
-// for, up to 30 s. Each attempt is dated and signed anew, and carries the same key and the same bytes. The
+// for, up to 30 s. A budget keeps an outage from being amplified. Each attempt is dated and signed anew, and carries the same key and the same bytes. The
 // context ends a call at once, pauses included.
 //
 // # Webhooks
 //
-// Subscribe once with [WebhooksService.Create], and store the secret it returns. In your handler, give the raw body to a
-// [WebhookVerifier]:
+// Subscribe once with [WebhooksService.Create], and store the secret it returns. Mount a handler that calls your function once for each
+// event, and acknowledges only when it has succeeded:
 //
-//	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-//	event, err := verifier.Verify(r.Header, body)
+//	verifier, err := intram.NewWebhookVerifier(secret)
+//	http.Handle("/intram/webhook", intram.NewWebhookHandler(verifier, inbox, handle))
 //
-// Events may come twice and out of order. Answer 2xx only when the event has taken effect: anything else makes Intram send it again.
+// The [Inbox] remembers what took effect: [MemoryInbox] for one process, the modules inbox/pginbox and inbox/redisinbox for several.
+// Events may come twice and out of order; [EventRouter] sorts them by type, [Progress] never goes backwards, and
+// [Reconciler] finds those that never came.
+//
+// # Payin sessions
+//
+// A second API, with credentials of its own, takes a payment from a wallet that the customer confirms through a link: see [WithPayin],
+// [PayinService] and [VerifyPayinNotification].
 //
 // # Testing your own code
 //
