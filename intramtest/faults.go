@@ -167,7 +167,7 @@ type FaultRate struct {
 func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 	drawn := make([]mockapi.FaultRate, len(rates))
 	for i, r := range rates {
-		drawn[i] = mockapi.FaultRate{Fault: r.Fault.core(), PerThousand: r.PerThousand}
+		drawn[i] = mockapi.FaultRate{Fault: r.core(), PerThousand: r.PerThousand}
 	}
 	err := s.core.SeededFaults(seed, drawn...)
 	if err != nil && s.tb != nil {

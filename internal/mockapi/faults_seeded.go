@@ -49,7 +49,7 @@ func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 			return errors.New("mockapi: SeededFaults: the rates sum to more than 1000 per thousand")
 		}
 		active.start(now)
-		drawn.rates = append(drawn.rates, seededFault{active, draw, uint64(r.PerThousand)}) //nolint:gosec // 1 to 1000
+		drawn.rates = append(drawn.rates, seededFault{active, draw, uint64(r.PerThousand)})
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -112,7 +112,7 @@ func (sf *seededFaults) draw(t *target, now time.Time, stages faultStage) *Fault
 		if draw == drawClock {
 			attempt = 0
 		}
-		left := hashOf(sf.seed, uint64(draw), t.identity, attempt) % 1000 //nolint:gosec // a small constant
+		left := hashOf(sf.seed, uint64(draw), t.identity, attempt) % 1000
 		for i := range sf.rates {
 			// The stages are looked at last: one attempt has one fate, whichever stage asks for it.
 			r := &sf.rates[i]
