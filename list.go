@@ -35,9 +35,17 @@ func (p Page[T]) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) 
 // HasMore reports whether there is another page.
 func (p *Page[T]) HasMore() bool { return !p.NextBefore.IsZero() }
 
-// ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because more were
-// created in one millisecond than the largest page holds. Narrow the list by type or status.
-var ErrPageOverflow = errors.New("intram: the cursor stands still: more than 100 items were created in one millisecond; " +
+// full reports whether the page has all the items that the API puts on one of the limit that was asked for.
+func (p *Page[T]) full(limit int) bool {
+	if p.Limit > 0 {
+		limit = min(limit, p.Limit)
+	}
+	return len(p.Items) >= limit
+}
+
+// ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because as many were
+// created in one millisecond as the largest page holds, and there may be more. Narrow the list by type or status.
+var ErrPageOverflow = errors.New("intram: the cursor stands still: one millisecond fills the largest page, and there may be more; " +
 	"narrow the list by type or status")
 
 // listQuery is the parameters that all lists share.
@@ -85,13 +93,15 @@ type listItem[T any] interface {
 //
 // The cursor is exclusive and has milliseconds, so items created in the cursor's own millisecond but not on the page would be lost.
 // Each next page is therefore asked for from one millisecond later, and what was seen is dropped. When a page brings
-// nothing new and the cursor stands still, the millisecond holds more than a page: the page grows up to the API's
-// largest, and past that the sequence ends with an error instead of a gap.
+// nothing new and the cursor stands still, either the millisecond holds more than a page, or it is the last one of a list whose
+// cursor only ends with an empty page. So the page grows to the API's largest. If that is not full, the millisecond has been
+// seen whole, and is stepped over; if it is, the sequence ends with an error instead of a gap.
 func allItems[T any, P listItem[T]](q listQuery, page func(listQuery) (*Page[T], error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		q := q // each range starts anew
 		var cursor time.Time
 		seen := make(map[string]time.Time)
+		stepped := false
 		for {
 			p, err := page(q)
 			if err != nil {
@@ -114,12 +124,20 @@ func allItems[T any, P listItem[T]](q listQuery, page func(listQuery) (*Page[T],
 				return
 			}
 			next := p.NextBefore.Truncate(time.Millisecond)
-			if !cursor.IsZero() && !next.Before(cursor) && fresh == 0 {
-				if q.limit >= maxPageLimit {
+			if fresh == 0 && !cursor.IsZero() && !next.Before(cursor) {
+				switch {
+				case q.limit < maxPageLimit:
+					q.limit = maxPageLimit
+				case stepped || p.full(q.limit):
 					yield(nil, ErrPageOverflow)
 					return
+				default:
+					stepped = true
+					q.before = next
+					continue
 				}
-				q.limit = maxPageLimit
+			} else {
+				stepped = false
 			}
 			cursor = next
 			q.before = next.Add(time.Millisecond)

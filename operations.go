@@ -149,7 +149,7 @@ func (p OperationListParams) query() listQuery {
 }
 
 // identity and created are what pagination knows an item by.
-func (o *Operation) identity() string   { return o.ID }
+func (o *Operation) identity() string   { return firstWord(o.ID, string(o.Raw)) }
 func (o *Operation) created() time.Time { return o.CreatedAt }
 
 // complete implements answer.

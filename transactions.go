@@ -189,7 +189,7 @@ func (p TransactionListParams) query() listQuery {
 }
 
 // identity and created are what pagination knows an item by.
-func (t *Transaction) identity() string   { return t.Reference }
+func (t *Transaction) identity() string   { return firstWord(t.Reference, t.ID, string(t.Raw)) }
 func (t *Transaction) created() time.Time { return t.CreatedAt }
 
 // complete implements answer.
