@@ -1,0 +1,363 @@
+package intram_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/quick"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go"
+)
+
+// item is a transaction or an operation, as far as lists care.
+type item struct {
+	id      string
+	created time.Time
+	kind    string
+}
+
+// listServer is the cursor of section 7 to the letter: newest first, before is exclusive, in milliseconds, and next_before is
+// the date of the page's last item.
+type listServer struct {
+	t     *testing.T
+	items []item // newest first
+	// eager gives a cursor with every full page, even when nothing follows, and with every page that is not empty
+	// when it is very eager.
+	eager, veryEager bool
+	// filterLate applies type and status after the page was cut, so that pages may be short or empty and go on.
+	filterLate bool
+	// largest is the page size that the server does not go beyond.
+	largest int
+	queries []url.Values
+}
+
+func (s *listServer) RoundTrip(req *http.Request) (*http.Response, error) {
+	q := req.URL.Query()
+	s.queries = append(s.queries, q)
+	limit := 20
+	if q.Has("limit") {
+		limit, _ = strconv.Atoi(q.Get("limit"))
+	}
+	if s.largest > 0 {
+		limit = min(limit, s.largest)
+	}
+	rest := s.items
+	if q.Has("before") {
+		before, err := time.Parse("2006-01-02T15:04:05.000Z", q.Get("before"))
+		if err != nil {
+			s.t.Errorf("before=%s", q.Get("before"))
+		}
+		for len(rest) > 0 && !rest[0].created.Before(before) {
+			rest = rest[1:]
+		}
+	}
+	wanted := func(i item) bool { return !q.Has("type") || i.kind == q.Get("type") }
+	if !s.filterLate {
+		rest = slices.Clone(rest)
+		rest = slices.DeleteFunc(rest, func(i item) bool { return !wanted(i) })
+	}
+	page := rest[:min(limit, len(rest))]
+	var next any
+	if len(page) > 0 && (len(rest) > len(page) || s.eager && len(page) == limit || s.veryEager) {
+		next = page[len(page)-1].created.Format("2006-01-02T15:04:05.000Z")
+	}
+	data := []map[string]any{}
+	for _, i := range page {
+		if wanted(i) {
+			data = append(data, map[string]any{
+				"reference": i.id, "operation_id": i.id, "type": i.kind, "date": i.created.Format("2006-01-02T15:04:05.000Z"),
+			})
+		}
+	}
+	body, err := json.Marshal(map[string]any{"error": false, "data": data, "paging": map[string]any{"limit": limit, "next_before": next}})
+	if err != nil {
+		return nil, err
+	}
+	return answer(200, string(body))(req)
+}
+
+// itemsAt makes items at milliseconds after a fixed time, newest first as given.
+func itemsAt(milliseconds ...int) []item {
+	all := make([]item, 0, len(milliseconds))
+	for n, ms := range milliseconds {
+		all = append(all, item{
+			id: fmt.Sprintf("T%09d", n), created: at1030.Add(time.Duration(ms) * time.Millisecond), kind: []string{"CREDIT", "DEBIT"}[n%2],
+		})
+	}
+	slices.SortStableFunc(all, func(a, b item) int { return b.created.Compare(a.created) })
+	return all
+}
+
+func ids(items []item) []string {
+	out := []string{}
+	for _, i := range items {
+		out = append(out, i.id)
+	}
+	return out
+}
+
+// collect ranges over a sequence, and returns the ids and the error.
+func collect[T any](seq iter.Seq2[*T, error], id func(*T) string) ([]string, error) {
+	got := []string{}
+	for one, err := range seq {
+		if err != nil {
+			return got, err
+		}
+		got = append(got, id(one))
+	}
+	return got, nil
+}
+
+func allTransactions(t *testing.T, s http.RoundTripper, p intram.TransactionListParams) ([]string, error) {
+	t.Helper()
+	return collect(newClient(t, s).Transactions.All(t.Context(), p), func(tx *intram.Transaction) string { return tx.Reference })
+}
+
+func allOperations(t *testing.T, s http.RoundTripper, p intram.OperationListParams) ([]string, error) {
+	t.Helper()
+	return collect(newClient(t, s).Operations.All(t.Context(), p), func(op *intram.Operation) string { return op.ID })
+}
+
+// Items of one millisecond on both sides of a page's end all come out, once each and in order.
+func TestItemsOfOneMillisecondAreNotLost(t *testing.T) {
+	t.Parallel()
+	many := func(n, ms int) []int { return slices.Repeat([]int{ms}, n) }
+	for name, ms := range map[string][]int{
+		"none":                       {},
+		"one":                        {5},
+		"all apart":                  {9, 8, 7, 6, 5, 4, 3, 2, 1},
+		"two at the first page end":  {9, 8, 8, 7},
+		"three at a time":            {9, 9, 9, 8, 8, 8, 7, 7, 7},
+		"everything at once":         many(50, 5),
+		"almost a page at once":      append(many(99, 5), 4, 3, 3),
+		"a crowd in the middle":      append(append([]int{9, 8}, many(60, 7)...), 6, 6, 5),
+		"a crowd over a page's end":  append(append(many(70, 9), many(70, 8)...), many(70, 7)...),
+		"a crowd at the end":         append([]int{9}, many(99, 1)...),
+		"two hundred and one, apart": func() (all []int) { return append(all, slices.Collect(countDown(201))...) }(),
+	} {
+		for _, limit := range []int{0, 1, 2, 3, 100} {
+			if len(ms) > 120 && limit < 3 && limit != 0 {
+				continue // hundreds of requests that show nothing new
+			}
+			for _, server := range []listServer{{}, {eager: true}, {veryEager: true}} {
+				t.Run(fmt.Sprintf("%s by %d, eager %v %v", name, limit, server.eager, server.veryEager), func(t *testing.T) {
+					t.Parallel()
+					s := server
+					s.t, s.items = t, itemsAt(ms...)
+					got, err := allTransactions(t, &s, intram.TransactionListParams{Limit: limit})
+					require.NoError(t, err)
+					assert.Equal(t, ids(s.items), got)
+					assert.LessOrEqual(t, len(s.queries), 3*len(s.items)+3, "it does not go round in circles")
+				})
+			}
+		}
+	}
+}
+
+func countDown(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := n; i > 0 && yield(i); i-- {
+		}
+	}
+}
+
+// Whatever the dates and the size of a page: everything once, in order.
+func TestEveryItemComesOutOnce(t *testing.T) {
+	t.Parallel()
+	once := func(raw []uint8, spread, limit, kind uint8, operations bool) bool {
+		ms := make([]int, len(raw))
+		for i, r := range raw {
+			ms[i] = int(r) % (int(spread)%40 + 1)
+		}
+		if len(ms) > 95 {
+			ms = ms[:95] // more of one millisecond than a page holds is another test
+		}
+		s := &listServer{t: t, items: itemsAt(ms...), eager: kind&1 != 0, veryEager: kind&2 != 0}
+		size := []int{0, 1, 2, 3, 5, 50, 100}[int(limit)%7]
+		var got []string
+		var err error
+		if operations {
+			got, err = allOperations(t, s, intram.OperationListParams{Limit: size})
+		} else {
+			got, err = allTransactions(t, s, intram.TransactionListParams{Limit: size})
+		}
+		return err == nil && slices.Equal(got, ids(s.items))
+	}
+	require.NoError(t, quick.Check(once, &quick.Config{MaxCount: 80}))
+}
+
+// More of one millisecond than the largest page holds ends with an error, never with a gap.
+func TestPageOverflowIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{100, 101, 150} {
+		for _, limit := range []int{0, 1, 100} {
+			s := &listServer{t: t, items: itemsAt(append(slices.Repeat([]int{5}, n), 4, 3)...)}
+			got, err := allTransactions(t, s, intram.TransactionListParams{Limit: limit})
+			require.ErrorIs(t, err, intram.ErrPageOverflow, "%d by %d", n, limit)
+			assert.Equal(t, ids(s.items)[:100], got, "what could be read came out, once each")
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+		}
+	}
+	// A server that keeps its pages smaller than it is asked to.
+	s := &listServer{t: t, items: itemsAt(append(slices.Repeat([]int{5}, 20), 4)...), largest: 10}
+	got, err := allTransactions(t, s, intram.TransactionListParams{})
+	require.ErrorIs(t, err, intram.ErrPageOverflow)
+	assert.Len(t, got, 10)
+	// A cursor that never moves, with nothing on the page.
+	stuck := &script{t: t, forever: answer(200, `{"error":false,"data":[],"paging":{"limit":20,"next_before":"2026-05-19T12:34:56.000Z"}}`)}
+	_, err = allTransactions(t, stuck, intram.TransactionListParams{})
+	require.ErrorIs(t, err, intram.ErrPageOverflow)
+	assert.LessOrEqual(t, len(stuck.requests()), 4)
+}
+
+func TestEmptyPageWithACursorGoesOn(t *testing.T) {
+	t.Parallel()
+	// Two of each ten are DEBIT, and the filter is applied after the page was cut: some pages are empty.
+	var items []item
+	for n := range 60 {
+		kind := "CREDIT"
+		if n == 25 || n == 58 {
+			kind = "DEBIT"
+		}
+		items = append(items, item{id: fmt.Sprintf("T%09d", n), created: at1030.Add(-time.Duration(n) * time.Millisecond), kind: kind})
+	}
+	for _, limit := range []int{2, 5, 10} {
+		s := &listServer{t: t, items: items, filterLate: true}
+		got, err := allTransactions(t, s, intram.TransactionListParams{Limit: limit, Type: intram.TransactionDebit})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"T000000025", "T000000058"}, got)
+		assert.Greater(t, len(s.queries), 60/limit, "it went on over the empty pages")
+	}
+}
+
+// The parameters go with every page, and the cursor is one millisecond later than the server's.
+func TestPagesAreAskedFor(t *testing.T) {
+	t.Parallel()
+	s := &listServer{t: t, items: itemsAt(9, 7, 5, 3, 1)}
+	got, err := allTransactions(t, s, intram.TransactionListParams{
+		Limit: 2, Type: intram.TransactionCredit, Status: intram.TransactionSuccess, Before: at1030.Add(8 * time.Millisecond),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"T000000002", "T000000004"}, got)
+	require.NotEmpty(t, s.queries)
+	assert.Equal(t, url.Values{
+		"limit": {"2"}, "type": {"CREDIT"}, "status": {"SUCCESS"}, "before": {"2026-05-20T10:30:00.008Z"},
+	}, s.queries[0])
+
+	s = &listServer{t: t, items: itemsAt(9, 7, 5, 3, 1)}
+	_, err = allOperations(t, s, intram.OperationListParams{Limit: 2, Type: "CREDIT", Status: intram.OperationFailed})
+	require.NoError(t, err)
+	require.Len(t, s.queries, 2)
+	assert.Equal(t, url.Values{"limit": {"2"}, "type": {"CREDIT"}, "status": {"failed"}}, s.queries[0])
+	assert.Equal(t, url.Values{
+		"limit": {"2"}, "type": {"CREDIT"}, "status": {"failed"}, "before": {"2026-05-20T10:30:00.006Z"},
+	}, s.queries[1])
+}
+
+func TestBreakingOffAsksForNoMore(t *testing.T) {
+	t.Parallel()
+	s := &listServer{t: t, items: itemsAt(9, 8, 7, 6, 5, 4)}
+	n := 0
+	for tx, err := range newClient(t, s).Transactions.All(t.Context(), intram.TransactionListParams{Limit: 2}) {
+		require.NoError(t, err)
+		assert.NotNil(t, tx)
+		if n++; n == 3 {
+			break
+		}
+	}
+	assert.Len(t, s.queries, 2, "pages are read as they are needed")
+	assert.Empty(t, func() []url.Values {
+		s := &listServer{t: t, items: itemsAt(1)}
+		_ = newClient(t, s).Transactions.All(t.Context(), intram.TransactionListParams{})
+		return s.queries
+	}(), "and not before")
+}
+
+func TestSequenceStartsAnewEachTime(t *testing.T) {
+	t.Parallel()
+	s := &listServer{t: t, items: itemsAt(9, 8, 8, 8, 7)}
+	seq := newClient(t, s).Transactions.All(t.Context(), intram.TransactionListParams{Limit: 1})
+	id := func(tx *intram.Transaction) string { return tx.Reference }
+	for range 3 {
+		got, err := collect(seq, id)
+		require.NoError(t, err)
+		assert.Equal(t, ids(s.items), got)
+	}
+}
+
+// An error is yielded once, with a nil item, after what was read before it; and the sequence is over.
+func TestErrorEndsASequence(t *testing.T) {
+	t.Parallel()
+	first := answer(200, `{"error":false,"data":[{"reference":"A","operation_id":"A","date":"2026-05-20T10:30:00.000Z"}],
+		"paging":{"limit":1,"next_before":"2026-05-20T10:30:00.000Z"}}`)
+	client, s := scripted(t, first, answer(401, `{"error":true,"code":"signature_invalid"}`))
+	var got []string
+	var failures []error
+	for tx, err := range client.Transactions.All(t.Context(), intram.TransactionListParams{Limit: 1}) {
+		if err != nil {
+			assert.Nil(t, tx)
+			failures = append(failures, err)
+			continue // a careless caller goes on
+		}
+		got = append(got, tx.Reference)
+	}
+	assert.Equal(t, []string{"A"}, got)
+	require.Len(t, failures, 1)
+	require.ErrorIs(t, failures[0], intram.CodeSignatureInvalid)
+	assert.Len(t, s.requests(), 2)
+
+	client, _ = scripted(t, first, answer(200, "{}"))
+	n := 0
+	for op, err := range client.Operations.All(t.Context(), intram.OperationListParams{Limit: 1}) {
+		if n++; n == 2 {
+			assert.Nil(t, op)
+			require.Error(t, err, "a page that is none is no last page")
+		}
+	}
+	assert.Equal(t, 2, n)
+}
+
+// Items that cannot be told apart by their reference are told apart by all of them.
+func TestItemsWithoutAReferenceAreNotDropped(t *testing.T) {
+	t.Parallel()
+	page := `{"error":false,"data":[{"amount":1},{"amount":2},{"id":"x","amount":3},{"id":"y","amount":3}],"paging":{"limit":20,"next_before":null}}`
+	client, _ := scripted(t, answer(200, page))
+	var sum intram.Amount
+	n := 0
+	for tx, err := range client.Transactions.All(t.Context(), intram.TransactionListParams{}) {
+		require.NoError(t, err)
+		sum = sum.Add(tx.Amount)
+		n++
+	}
+	assert.Equal(t, 4, n)
+	assert.Equal(t, "9", sum.String())
+
+	page = `{"error":false,"data":[{"attempts":1},{"attempts":2}],"paging":{}}`
+	client, _ = scripted(t, answer(200, page))
+	n = 0
+	for _, err := range client.Operations.All(t.Context(), intram.OperationListParams{}) {
+		require.NoError(t, err)
+		n++
+	}
+	assert.Equal(t, 2, n)
+}
+
+// A transaction and its refund may share a reference; an item without a date may share it with nothing.
+func TestItemsWithoutADateComeOutOnce(t *testing.T) {
+	t.Parallel()
+	first := answer(200, `{"error":false,"data":[{"reference":"A"},{"reference":"B"}],"paging":{"limit":2,"next_before":"2026-05-20T10:30:00.000Z"}}`)
+	second := answer(200, `{"error":false,"data":[{"reference":"B"},{"reference":"C"}],"paging":{"limit":2,"next_before":null}}`)
+	client, _ := scripted(t, first, second)
+	got, err := collect(client.Transactions.All(t.Context(), intram.TransactionListParams{Limit: 2}), func(tx *intram.Transaction) string { return tx.Reference })
+	require.NoError(t, err)
+	assert.Equal(t, []string{"A", "B", "C"}, got)
+}
