@@ -1,0 +1,183 @@
+package simulation_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	intram "github.com/intram/intram-go"
+)
+
+// call is what the network and the clock know of one call of the SDK, or of one wait. It travels in the context, and holds what the
+// next step must look like: the run is checked as it goes on.
+type call struct {
+	w      *world
+	m      *merchant
+	p      *process
+	who    string
+	chance chance
+	kind   callKind
+	rec    *intentRecord // what it is the call of, when it has an intent
+
+	maxAttempts int
+	// Of a wait.
+	pollMin, pollMax, maxWait time.Duration
+	began                     time.Duration
+	skew                      time.Duration
+
+	mu           sync.Mutex
+	method, path string
+	attempts     int
+	corrections  int  // attempts that only a wrong clock cost
+	decided      bool // nothing may be sent any more
+	slept        bool
+	polls        int
+	interval     time.Duration // the poll interval that the docs ask for next, before jitter
+	next         wanted
+}
+
+type callKind int
+
+const (
+	single  callKind = iota // one call of the SDK
+	polling                 // a wait: one call after the other
+	several                 // a list or a reconciliation: calls of any kind
+)
+
+// wanted is what the next sleep must be.
+type wanted struct {
+	redate bool          // none at all: the same again, dated by the server
+	exact  time.Duration // a Retry-After
+}
+
+type callKey struct{}
+
+func (c *call) in(ctx context.Context) context.Context { return context.WithValue(ctx, callKey{}, c) }
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// newCall describes a call that is about to be made.
+func (p *process) newCall(who string, at chance, kind callKind) *call {
+	return &call{
+		w: p.m.w, m: p.m, p: p, who: who, chance: at, kind: kind, began: p.m.w.now(),
+		skew: p.m.skew(), maxAttempts: intram.DefaultMaxAttempts, pollMin: intram.DefaultPollMin, pollMax: intram.DefaultPollMax,
+		interval: intram.DefaultPollMin,
+	}
+}
+
+// skewed reports whether the merchant's clock was set since the call began: what it measured is then off by as much.
+func (c *call) skewed() bool { return c.m.skew() != c.skew }
+
+// merchantClock is the clock of a merchant's machine: off at times. Its Sleep checks what the SDK waits for, and draws the jitter
+// anew from the seed, within the same bounds.
+type merchantClock struct{ m *merchant }
+
+func (c merchantClock) Now() time.Time { return c.m.w.clock.Now().Add(c.m.skew()) }
+
+func (c merchantClock) Sleep(ctx context.Context, d time.Duration) error {
+	if call := callOf(ctx); call != nil {
+		d = call.pause(d)
+	}
+	return c.m.w.clock.Sleep(ctx, d)
+}
+
+// Bounds of the SDK's own waits, as its documentation gives them.
+const (
+	backoffBase   = 500 * time.Millisecond
+	backoffCap    = 8 * time.Second
+	retryAfterCap = 30 * time.Second
+	longestPause  = 5 * time.Minute
+)
+
+// pause checks a wait of the SDK's and returns the one to make.
+func (c *call) pause(d time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	want := c.next
+	c.next, c.slept = wanted{}, true
+	switch {
+	case want.redate:
+		c.w.require(d == 0, c.who, "waited %v for the corrected attempt", d)
+		return 0
+	case c.kind == polling:
+		return c.pollPause(d, want.exact)
+	case want.exact > 0:
+		c.w.require(c.kind == several || d == want.exact, c.who, "waited %v, and the server asked for %v", d, want.exact)
+		c.w.tally.saw("call: Retry-After waited for")
+		return d
+	case c.kind == several:
+		c.w.require(d >= 0 && d <= retryAfterCap, c.who, "waited %v", d)
+		if d == 0 || d > backoffCap {
+			return d
+		}
+		return c.chance.of("several", c.attempts).between(0, backoffBase) // any wait within the bounds will do
+	default:
+		bound := backoffCap
+		if made := c.attempts - c.corrections; made < 5 {
+			bound = min(bound, backoffBase<<max(made-1, 0))
+		}
+		// A corrected attempt counts for the backoff as it does not for the number of attempts.
+		bound = min(backoffCap, bound<<c.corrections)
+		c.w.require(d >= 0 && d <= bound, c.who, "backed off for %v after attempt %d, beyond %v", d, c.attempts, bound)
+		return c.chance.of("backoff", c.attempts).between(0, bound)
+	}
+}
+
+// pollPause is pause for a wait.
+func (c *call) pollPause(d, retryAfter time.Duration) time.Duration {
+	if c.skewed() {
+		return d
+	}
+	left := c.maxWait - (c.w.now() - c.began)
+	c.w.require(left > 0, c.who, "waited on after the maximum wait of %v", c.maxWait)
+	lo, hi := max(c.pollMin, c.interval*3/4), min(c.pollMax, c.interval*5/4)
+	c.interval = min(c.pollMax, c.interval*3/2)
+	if retryAfter > 0 {
+		c.w.require(d == min(retryAfter, longestPause, left), c.who, "waited %v, and the server asked for %v", d, retryAfter)
+		c.w.tally.saw("wait: Retry-After waited for")
+		return d
+	}
+	const rounding = time.Microsecond // the SDK's jitter is a fraction
+	c.w.require(d <= left && d <= hi+rounding && d >= min(lo, left)-rounding, c.who,
+		"waited %v before poll %d, not %v to %v, with %v left", d, c.polls+1, lo, hi, left)
+	if hi <= lo {
+		return min(lo, left)
+	}
+	return min(c.chance.of("poll", c.polls).between(lo, hi), left)
+}
+
+// answered notes what the SDK was given, and what must follow.
+func (c *call) answered(verdict answerVerdict) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = verdict.wanted
+	if verdict.redate {
+		c.corrections++
+	}
+	c.decided = verdict.final && c.kind == single
+}
+
+// answerVerdict is what the documentation says about an answer: whether there may be another attempt, and when.
+type answerVerdict struct {
+	wanted
+	final bool
+	// decided: the server has said what it did, so that retries are paid for again.
+	decided bool
+}
+
+// budgetModel is the retry budget as it is documented: a retry costs 5, a success brings 1, and 500 are the most. The SDK may
+// never spend what the model does not have.
+type budgetModel struct{ reads, writes int }
+
+func newBudgetModel() budgetModel { return budgetModel{500, 500} }
+
+func (b *budgetModel) of(method string) *int {
+	if method == http.MethodGet {
+		return &b.reads
+	}
+	return &b.writes
+}

@@ -1,0 +1,627 @@
+package simulation_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// network is what is between one process of a merchant's and the API. It checks every attempt, and then lets happen to it what the
+// seed says.
+type network struct {
+	w *world
+	p *process
+	// reports says that it tells of its connections, as net/http does. Not every transport does.
+	reports bool
+
+	mu      sync.Mutex
+	offsets []time.Duration // what the SDK may have learned of the clock; 0 to begin with
+	budget  budgetModel
+}
+
+// networkFault is one way for a call to go wrong. It is given the call and makes the answer.
+type networkFault struct {
+	name   string
+	weight int
+	play   func(*exchange) (*http.Response, error)
+}
+
+// exchange is one attempt on its way.
+type exchange struct {
+	*network
+	ctx    context.Context
+	req    *http.Request
+	body   []byte
+	call   *call
+	chance chance
+	trace  *httptrace.ClientTrace
+}
+
+// The faults, and how often they are, in thousandths. The rest of the attempts is answered. It is a function's result in a variable
+// because some faults are made of others.
+var networkFaults = []networkFault{
+	{"refused connection", 25, (*exchange).refuse},
+	{"name not found", 8, (*exchange).noName},
+	{"reset before reading", 25, (*exchange).reset},
+	{"executed, response lost", 50, (*exchange).loseResponse},
+	{"executed, then the next dial refused", 12, (*exchange).loseThenRefuse},
+	{"executed, response late beyond the time-out", 15, (*exchange).hang},
+	{"delivered after the time-out", 12, (*exchange).deliverLate},
+	{"truncated answer", 20, (*exchange).truncate},
+	{"slow answer", 15, (*exchange).trickle},
+	{"answer slower than the time-out", 10, (*exchange).stall},
+	{"oversized answer, announced", 6, (*exchange).oversized},
+	{"oversized answer, streamed at times", 1, (*exchange).flood},
+	{"200 that is not JSON", 10, (*exchange).notJSON},
+	{"200 without a body", 6, (*exchange).empty},
+	{"500 before executing", 15, (*exchange).errorBefore},
+	{"500 after executing", 15, (*exchange).errorAfter},
+	{"502 page of a proxy", 12, (*exchange).badGateway},
+	{"504 page of a proxy, executed", 15, (*exchange).gatewayTimeout},
+	{"408 of a proxy, executed", 6, (*exchange).requestTimeout},
+	{"404 page of a proxy", 5, (*exchange).notFoundPage},
+	{"redirect to another host", 8, (*exchange).redirect},
+	{"redirect after executing", 5, (*exchange).redirectAfter},
+	{"429 with Retry-After", 25, (*exchange).tooMany},
+	{"503 with Retry-After", 25, (*exchange).unavailable},
+	{"hostile Retry-After", 15, (*exchange).hostile},
+	{"latency", 120, (*exchange).latency},
+	{"duplicated request", 30, (*exchange).duplicate},
+	{"duplicated request, at once", 15, (*exchange).twin},
+	{"answer dated wrong", 10, (*exchange).dateWrong},
+	{"answer from a cache", 10, (*exchange).cached},
+}
+
+// RoundTrip is one attempt.
+func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := &exchange{network: n, ctx: req.Context(), req: req, call: callOf(req.Context()), trace: httptrace.ContextClientTrace(req.Context())}
+	if req.Body != nil {
+		x.body, _ = io.ReadAll(req.Body)
+		_ = req.Body.Close()
+	}
+	if x.call == nil {
+		n.w.violate(n.p.m.name, "%s %s was sent without its context", req.Method, req.URL.Path)
+		return nil, errors.New("simulation: no call")
+	}
+	x.inspect()
+	fault := x.draw()
+	if !n.w.sleepIn(x.ctx, x.chance.of("travel").between(time.Millisecond, 80*time.Millisecond)) {
+		return nil, x.ctx.Err()
+	}
+	var resp *http.Response
+	var err error
+	if fault == nil {
+		n.w.note(x.call.who, req.Method, "")
+		resp, err = x.forward()
+	} else {
+		n.w.tally.saw("network: " + fault.name)
+		n.w.note(x.call.who, req.Method, fault.name)
+		resp, err = fault.play(x)
+	}
+	if err != nil {
+		return nil, err
+	}
+	x.judge(resp)
+	n.w.open.Add(1)
+	resp.Body = &trackedBody{ReadCloser: resp.Body, open: &n.w.open}
+	return resp, nil
+}
+
+// sleepIn is sleep, for a goroutine that stands in a RoundTrip.
+func (w *world) sleepIn(ctx context.Context, d time.Duration) bool { return w.clock.Sleep(ctx, d) == nil }
+
+// draw decides what happens.
+func (x *exchange) draw() *networkFault {
+	if x.w.calm.Load() {
+		return nil
+	}
+	at := x.chance.of("fault").below(1000)
+	if x.p.outage.Load() {
+		at /= 3 // nothing but trouble
+	}
+	for i := range networkFaults {
+		if at -= networkFaults[i].weight; at < 0 {
+			return &networkFaults[i]
+		}
+	}
+	return nil
+}
+
+// inspect checks an attempt as the SDK put it on the wire.
+func (x *exchange) inspect() {
+	c, req, w := x.call, x.req, x.w
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts++
+	x.chance = c.chance.of("attempt", c.attempts)
+	w.require("https://"+req.URL.Host == w.server.URL && req.URL.Scheme == "https", c.who, "was sent to %s", req.URL.Host)
+	w.require(!c.decided, c.who, "attempt %d after a final answer", c.attempts)
+	if c.kind != several {
+		if c.attempts == 1 {
+			c.method, c.path = req.Method, req.URL.RequestURI()
+		}
+		w.require(c.method == req.Method && c.path == req.URL.RequestURI(), c.who, "attempt %d is of another request", c.attempts)
+		w.require(c.attempts == 1 || c.slept, c.who, "attempt %d without going through the clock", c.attempts)
+		c.slept = false
+	}
+	retry := c.kind == single && c.attempts > 1 && !c.next.redate
+	c.next.redate = false
+	if c.kind == single {
+		w.require(c.attempts-c.corrections <= c.maxAttempts, c.who, "attempt %d of %d", c.attempts-c.corrections, c.maxAttempts)
+		w.require(c.corrections <= 1, c.who, "the clock was corrected %d times", c.corrections)
+	}
+	if c.kind == polling {
+		c.polls++
+	}
+	x.inspectSignature()
+	if c.rec != nil {
+		c.rec.inspect(x)
+	}
+	if retry {
+		x.mu.Lock()
+		tokens := x.budget.of(req.Method)
+		*tokens -= 5
+		w.require(*tokens >= 0, c.who, "attempt %d is a retry that the budget does not have", c.attempts)
+		x.mu.Unlock()
+	}
+}
+
+// inspectSignature computes the signature from what is on the wire, with code of its own.
+func (x *exchange) inspectSignature() {
+	c, req, w := x.call, x.req, x.w
+	timestamp := req.Header.Get("X-Timestamp")
+	at, err := time.Parse("2006-01-02T15:04:05.000Z", timestamp)
+	w.require(err == nil, c.who, "X-Timestamp is %q", timestamp)
+	local := merchantClock{x.p.m}.Now()
+	x.mu.Lock()
+	fresh := false
+	for _, offset := range x.offsets {
+		off := at.Sub(local.Add(offset))
+		fresh = fresh || off.Abs() <= 2*time.Millisecond
+	}
+	x.mu.Unlock()
+	w.require(fresh, c.who, "attempt %d is dated %s, and it is %s here", c.attempts, timestamp, local.Format(time.RFC3339Nano))
+
+	endpoint := strings.TrimPrefix(req.URL.EscapedPath(), "/v1")
+	mac := hmac.New(sha256.New, []byte(x.p.m.secretKey))
+	_, _ = io.WriteString(mac, timestamp+"\n"+req.Method+"\n/api/v1/merchant"+endpoint+"\n"+req.URL.RawQuery+"\n")
+	mac.Write(x.body)
+	w.require(req.Header.Get("X-Signature") == "sha256="+hex.EncodeToString(mac.Sum(nil)), c.who,
+		"attempt %d has a signature that is not its own", c.attempts)
+	w.require(req.Header.Get("X-Api-Key") == x.p.m.publicKey, c.who, "attempt %d is another merchant's", c.attempts)
+}
+
+// judge notes what an answer leaves to be done, by the documentation and not by the SDK.
+func (x *exchange) judge(resp *http.Response) {
+	v := x.verdict(resp)
+	if v.redate {
+		x.w.tally.saw("call: clock corrected")
+	}
+	x.call.answered(v)
+	if v.decided {
+		x.mu.Lock()
+		tokens := x.budget.of(x.req.Method)
+		*tokens = min(500, *tokens+1)
+		x.mu.Unlock()
+	}
+}
+
+func (x *exchange) verdict(resp *http.Response) answerVerdict {
+	status := resp.StatusCode
+	wait, given := x.retryAfterOf(resp.Header)
+	switch {
+	case resp.ContentLength > 8<<20:
+		return answerVerdict{final: true}
+	case resp.ContentLength < 0: // it will not arrive whole
+		return answerVerdict{}
+	case status == http.StatusUnauthorized && x.outOfWindow(resp):
+		if x.mayCorrect(resp) {
+			return answerVerdict{wanted: wanted{redate: true}}
+		}
+		return answerVerdict{final: true, decided: true}
+	case resp.Header.Get("Idempotent-Replay") == "true":
+		x.w.tally.saw("call: replayed answer")
+		return answerVerdict{final: true, decided: true}
+	case status >= 500 || status == http.StatusTooManyRequests:
+		if given && wait > retryAfterCap && x.call.kind == single {
+			return answerVerdict{final: true}
+		}
+		return answerVerdict{wanted: wanted{exact: wait}}
+	case status == http.StatusRequestTimeout || status >= 300 && status < 400:
+		return answerVerdict{final: true}
+	default:
+		return answerVerdict{final: true, decided: true}
+	}
+}
+
+func (x *exchange) outOfWindow(resp *http.Response) bool {
+	body, _ := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte("timestamp_out_of_window"))
+}
+
+// mayCorrect says whether the SDK may try again, dated by this answer, and what it may have learned.
+func (x *exchange) mayCorrect(resp *http.Response) bool {
+	x.call.mu.Lock()
+	already := x.call.corrections > 0
+	x.call.mu.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.call.kind == single && already {
+		x.w.tally.saw("call: clock unlearned")
+		x.offsets = []time.Duration{0}
+		return false
+	}
+	at, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil || resp.Header.Get("Age") != "" {
+		return false
+	}
+	x.offsets = append(x.offsets, at.Add(500*time.Millisecond).Sub(merchantClock{x.p.m}.Now()))
+	return true
+}
+
+// retryAfterOf reads a Retry-After as the documentation wants it read: whole seconds or a date, once.
+func (x *exchange) retryAfterOf(h http.Header) (wait time.Duration, given bool) {
+	values := h.Values("Retry-After")
+	if len(values) != 1 {
+		return 0, false
+	}
+	if n, err := strconv.ParseUint(values[0], 10, 64); err == nil {
+		return time.Duration(min(n, 1e9)) * time.Second, true //nolint:gosec // bounded
+	} else if errors.Is(err, strconv.ErrRange) {
+		return 1e9 * time.Second, true
+	}
+	at, err := http.ParseTime(values[0])
+	if err != nil {
+		return 0, false
+	}
+	return max(0, at.Sub(merchantClock{x.p.m}.Now())), true
+}
+
+// connect reports a connection, as net/http does.
+func (x *exchange) connect(got bool) {
+	if !x.reports || x.trace == nil {
+		return
+	}
+	if x.trace.GetConn != nil {
+		x.trace.GetConn(x.req.URL.Host)
+	}
+	if got && x.trace.GotConn != nil {
+		x.trace.GotConn(httptrace.GotConnInfo{})
+	}
+}
+
+// forward delivers the attempt, and brings the answer.
+func (x *exchange) forward() (*http.Response, error) {
+	x.connect(true)
+	return x.deliver(x.ctx)
+}
+
+// deliver hands the request to the fake.
+func (x *exchange) deliver(ctx context.Context) (*http.Response, error) {
+	req := x.req.Clone(ctx)
+	req.Body, req.GetBody = io.NopCloser(bytes.NewReader(x.body)), nil
+	return x.w.server.Transport().RoundTrip(req)
+}
+
+// execute delivers the attempt, and drops the answer on the way.
+func (x *exchange) execute() {
+	x.connect(true)
+	if resp, err := x.deliver(context.WithoutCancel(x.ctx)); err == nil {
+		_ = resp.Body.Close()
+	}
+}
+
+var (
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	errNoName  = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "api.intram.test", IsNotFound: true}}
+	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+)
+
+func (x *exchange) refuse() (*http.Response, error) { x.connect(false); return nil, errRefused }
+func (x *exchange) noName() (*http.Response, error) { x.connect(false); return nil, errNoName }
+func (x *exchange) reset() (*http.Response, error)  { x.connect(true); return nil, errReset }
+
+func (x *exchange) loseResponse() (*http.Response, error) {
+	x.execute()
+	if x.chance.percent(50) {
+		return nil, errReset
+	}
+	return nil, io.EOF
+}
+
+// loseThenRefuse is net/http's own resend on a dead connection: the error is the second dial's. A transport that does not tell of its
+// connections cannot do that, or nobody could know.
+func (x *exchange) loseThenRefuse() (*http.Response, error) {
+	if !x.reports {
+		return x.loseResponse()
+	}
+	x.execute()
+	x.connect(false)
+	return nil, errRefused
+}
+
+func (x *exchange) hang() (*http.Response, error) {
+	x.execute()
+	<-x.ctx.Done()
+	return nil, x.ctx.Err()
+}
+
+// deliverLate holds the request in a queue of the network's until the client has given up, and a little longer.
+func (x *exchange) deliverLate() (*http.Response, error) {
+	x.connect(true)
+	late := x.chance.of("late").between(31*time.Second, 8*time.Minute)
+	x.w.do(func() {
+		if x.w.sleep(x.w.ctx, late) {
+			if resp, err := x.deliver(context.WithoutCancel(x.ctx)); err == nil {
+				_ = resp.Body.Close()
+			}
+		}
+	})
+	<-x.ctx.Done()
+	return nil, x.ctx.Err()
+}
+
+func (x *exchange) truncate() (*http.Response, error) {
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	body, _ := io.ReadAll(resp.Body)
+	half := io.MultiReader(bytes.NewReader(body[:x.chance.of("cut").below(len(body))]), endsWith{io.ErrUnexpectedEOF})
+	resp.Body, resp.ContentLength = io.NopCloser(half), -1
+	return resp, nil
+}
+
+func (x *exchange) trickle() (*http.Response, error) {
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(&slowReader{x: x, rest: body, every: x.chance.of("trickle").between(time.Millisecond, time.Second)})
+	return resp, nil
+}
+
+func (x *exchange) stall() (*http.Response, error) {
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body, resp.ContentLength = io.NopCloser(&slowReader{x: x, rest: body, every: time.Minute}), -1
+	return resp, nil
+}
+
+func (x *exchange) oversized() (*http.Response, error) {
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	resp.ContentLength = 1 << 40
+	return resp, nil
+}
+
+// flood is the one fault that costs real time, and so is an announcement more often than not.
+func (x *exchange) flood() (*http.Response, error) {
+	if !x.chance.of("flood").percent(10) {
+		return x.oversized()
+	}
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(endless{}), -1
+	return resp, nil
+}
+
+func (x *exchange) notJSON() (*http.Response, error) {
+	x.execute()
+	return x.page(http.StatusOK, "<html>Welcome to the hotel's network</html>"), nil
+}
+
+func (x *exchange) empty() (*http.Response, error) {
+	x.execute()
+	return x.page([]int{200, 202, 204}[x.chance.of("status").below(3)], ""), nil
+}
+
+func (x *exchange) errorBefore() (*http.Response, error) {
+	x.connect(true)
+	return x.internalError(), nil
+}
+
+func (x *exchange) errorAfter() (*http.Response, error) {
+	x.execute()
+	return x.internalError(), nil
+}
+
+func (x *exchange) badGateway() (*http.Response, error) {
+	x.connect(true)
+	return x.page(http.StatusBadGateway, "<html>502 Bad Gateway</html>"), nil
+}
+
+func (x *exchange) gatewayTimeout() (*http.Response, error) {
+	x.execute()
+	return x.page(http.StatusGatewayTimeout, "<html>504 Gateway Time-out</html>"), nil
+}
+
+func (x *exchange) requestTimeout() (*http.Response, error) {
+	x.execute()
+	return x.page(http.StatusRequestTimeout, "<html>408 Request Time-out</html>"), nil
+}
+
+func (x *exchange) notFoundPage() (*http.Response, error) {
+	x.connect(true)
+	return x.page(http.StatusNotFound, "<html>404 Not Found</html>"), nil
+}
+
+func (x *exchange) redirect() (*http.Response, error) {
+	x.connect(true)
+	resp := x.page([]int{301, 302, 307, 308}[x.chance.of("status").below(4)], "")
+	resp.Header.Set("Location", "https://evil.example/collect")
+	return resp, nil
+}
+
+func (x *exchange) redirectAfter() (*http.Response, error) {
+	x.execute()
+	resp := x.page(http.StatusSeeOther, "")
+	resp.Header.Set("Location", "https://evil.example/receipt")
+	return resp, nil
+}
+
+func (x *exchange) tooMany() (*http.Response, error) {
+	x.connect(true)
+	return x.later(http.StatusTooManyRequests), nil
+}
+
+func (x *exchange) unavailable() (*http.Response, error) {
+	x.connect(true)
+	return x.later(http.StatusServiceUnavailable), nil
+}
+
+// later answers with a Retry-After in seconds or as a date, sometimes beyond what a call waits for.
+func (x *exchange) later(status int) *http.Response {
+	resp := x.page(status, `{"error":true,"http_status":`+strconv.Itoa(status)+`,"code":"rate_limited","message":"Slow down"}`)
+	in := x.chance.of("retry after").below(40)
+	if x.chance.of("date").percent(30) {
+		at := merchantClock{x.p.m}.Now().Add(time.Duration(in) * time.Second)
+		resp.Header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
+	} else {
+		resp.Header.Set("Retry-After", strconv.Itoa(in))
+	}
+	return resp
+}
+
+func (x *exchange) hostile() (*http.Response, error) {
+	x.connect(true)
+	status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[x.chance.of("status").below(2)]
+	resp := x.page(status, "busy")
+	values := [][]string{
+		{"-1"}, {"99999999999999999999999"}, {"9223372037"}, {"Thu, 01 Jan 1970 00:00:00 GMT"}, {"Fri, 31 Dec 9999 23:59:59 GMT"},
+		{"1e3"}, {"NaN"}, {""}, {"0x10"}, {"5", "3600"}, {"3,600"}, {"31536000"},
+	}
+	resp.Header["Retry-After"] = values[x.chance.of("value").below(len(values))]
+	return resp, nil
+}
+
+func (x *exchange) latency() (*http.Response, error) {
+	x.connect(true)
+	if !x.w.sleepIn(x.ctx, x.chance.of("latency").between(100*time.Millisecond, 25*time.Second)) {
+		return nil, x.ctx.Err()
+	}
+	return x.deliver(x.ctx)
+}
+
+// duplicate delivers the request twice; the answer is that of the second.
+func (x *exchange) duplicate() (*http.Response, error) {
+	x.execute()
+	if !x.w.sleepIn(x.ctx, x.chance.of("apart").between(time.Millisecond, 3*time.Second)) {
+		return nil, x.ctx.Err()
+	}
+	return x.deliver(x.ctx)
+}
+
+// twin delivers the request twice at one moment; the answer is that of either.
+func (x *exchange) twin() (*http.Response, error) {
+	if x.chance.of("first").percent(50) {
+		x.execute()
+		return x.forward()
+	}
+	resp, err := x.forward()
+	x.execute()
+	return resp, err
+}
+
+func (x *exchange) dateWrong() (*http.Response, error) {
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	off := []time.Duration{-24 * time.Hour, -20 * time.Minute, 20 * time.Minute, 24 * time.Hour}[x.chance.of("off").below(4)]
+	resp.Header.Set("Date", x.w.clock.Now().Add(off).UTC().Format(http.TimeFormat))
+	return resp, nil
+}
+
+func (x *exchange) cached() (*http.Response, error) {
+	resp, err := x.forward()
+	if err != nil {
+		return nil, err
+	}
+	resp.Header.Set("Age", "600")
+	resp.Header.Set("Date", x.w.clock.Now().Add(-10*time.Minute).UTC().Format(http.TimeFormat))
+	return resp, nil
+}
+
+func (x *exchange) internalError() *http.Response {
+	return x.page(http.StatusInternalServerError, `{"error":true,"http_status":500,"code":"internal_error","message":"Try again"}`)
+}
+
+// page is an answer that something on the way makes.
+func (x *exchange) page(status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{
+			"Content-Type": {"text/html"}, "Date": {x.w.clock.Now().UTC().Format(http.TimeFormat)},
+		},
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: x.req,
+	}
+}
+
+// endsWith is the end of a body that does not end well.
+type endsWith struct{ err error }
+
+func (r endsWith) Read([]byte) (int, error) { return 0, r.err }
+
+// endless is a body without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// slowReader gives its bytes in a few pieces, with a pause before each.
+type slowReader struct {
+	x     *exchange
+	rest  []byte
+	every time.Duration
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		return 0, io.EOF
+	}
+	if !r.x.w.sleepIn(r.x.ctx, r.every) {
+		return 0, r.x.ctx.Err()
+	}
+	n := copy(p, r.rest[:min(len(r.rest), 200)])
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// trackedBody counts itself as open until it is closed.
+type trackedBody struct {
+	io.ReadCloser
+	open interface{ Add(int64) int64 }
+	once sync.Once
+}
+
+func (b *trackedBody) Close() error {
+	b.once.Do(func() { b.open.Add(-1) })
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,74 @@
+package simulation_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// tally counts what happened in all runs. A kind of trouble that never came about proves nothing: see missing.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func newTally() *tally {
+	t := &tally{counts: map[string]int{}}
+	for _, f := range networkFaults {
+		t.counts["network: "+f.name] = 0
+	}
+	for _, name := range slices.Concat(webhookFaults, storeFaults, handlerFates, crashPoints, landmarks) {
+		t.counts[name] = 0
+	}
+	return t
+}
+
+// saw counts one of the kinds.
+func (t *tally) saw(kind string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.counts[kind]; !known {
+		panic("simulation: " + kind + " is not on the list of what must happen")
+	}
+	t.counts[kind]++
+}
+
+// missing names the kinds that never happened.
+func (t *tally) missing() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var missing []string
+	for kind, n := range t.counts {
+		if n == 0 {
+			missing = append(missing, kind)
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var lines []string
+	for kind, n := range t.counts {
+		lines = append(lines, fmt.Sprintf("  %-44s %9d", kind, n))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// landmarks are places a run must have come to, besides the faults.
+var landmarks = []string{
+	"order: paid", "order: payout failed", "order: refused by the API", "order: new intent after a refusal",
+	"call: rejected", "call: not sent", "call: in doubt", "call: in doubt, then answered", "call: replayed answer",
+	"call: deadline ended it", "call: Retry-After waited for", "call: Retry-After beyond the cap", "call: clock corrected",
+	"call: clock unlearned", "call: budget spent",
+	"intent: expired", "intent: found in the list after it expired", "intent: not found in the list after it expired",
+	"intent: read back after a crash",
+	"wait: succeeded", "wait: failed", "wait: ended first", "wait: Retry-After waited for",
+	"event: refused as stale", "event: forgery refused", "event: known already", "event: claimed elsewhere",
+	"event: delivery exhausted", "event: found by the reconciler", "event: out of order", "event: lease lost",
+	"settlement: completed", "settlement: returned by the bank",
+}
