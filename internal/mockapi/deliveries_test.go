@@ -344,8 +344,10 @@ func TestResend(t *testing.T) {
 	require.NoError(t, f.s.Resend(id))
 	f.idle()
 	assert.Equal(t, DeliveryDelivered, f.s.Deliveries()[0].Status)
+	_, due := f.s.Clock().NextDue()
+	assert.False(t, due, "what was scheduled is not needed any more")
 	f.s.Clock().Advance(24 * time.Hour)
-	assert.Equal(t, 4, got.count(), "what was scheduled is not needed any more")
+	assert.Equal(t, 4, got.count())
 
 	got.answer(500)
 	require.NoError(t, f.s.Resend(id))
@@ -388,6 +390,12 @@ func TestSlowReceiverHoldsUpNoOther(t *testing.T) {
 
 func TestReceiverMayCallTheServer(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, receiverMayCallTheServer)
+}
+
+func receiverMayCallTheServer(t *testing.T) {
+	began := time.Now()
+	defer func() { assert.Zero(t, time.Since(began), "no real time passes: the sleeper is known to be the receiver") }()
 	f := newFixture(t, Config{})
 	var status string
 	f.subscribe("payout.*", func(_ http.ResponseWriter, r *http.Request) {
@@ -403,6 +411,23 @@ func TestReceiverMayCallTheServer(t *testing.T) {
 	f.s.Clock().Advance(time.Minute)
 	assert.Equal(t, "succeeded", status)
 	assert.Equal(t, time.Second, f.s.Deliveries()[0].Attempts[0].Latency)
+}
+
+func TestAwaitEventWaitsForTheAttemptUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, Config{})
+		release := make(chan struct{})
+		f.subscribe("*", func(http.ResponseWriter, *http.Request) { <-release })
+		id := f.payout(1, "22961234567")
+		var event Event
+		go func() { event, _ = f.s.AwaitEvent(t.Context(), "payout.completed", id) }()
+		synctest.Wait()
+		assert.Empty(t, event.Type)
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, "payout.completed", event.Type)
+	})
 }
 
 func TestDeliveryLogIsCapped(t *testing.T) {

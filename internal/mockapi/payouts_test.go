@@ -133,6 +133,8 @@ func TestBankPayoutWaitsForItsSettlement(t *testing.T) {
 	assert.Equal(t, []string{"payout.queued", "payout.failed"}, f.events(rejected))
 	assert.EqualValues(t, 400, f.wallet(moovBenin))
 	f.failedWith(f.post("/payouts", bankBody(901)).ok(202).text("data.operation_id"), "insufficient_balance")
+	f.post("/payouts", bankBody(900)).ok(202)
+	assert.Zero(t, f.wallet(sbinBenin), "exactly enough is enough")
 }
 
 func TestPayoutWithoutReferenceGetsTheTransactions(t *testing.T) {

@@ -117,6 +117,32 @@ func TestSnapshotAndRestore(t *testing.T) {
 	require.Error(t, newFixture(t, Config{}).s.Restore(snapshot))
 }
 
+func TestRestoreForgetsTheKeysUsedSince(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	c := call{method: "POST", endpoint: "/payouts", body: payoutBody(10, "22961234567"), key: "used-before"}
+	f.do(c).ok(202)
+	snapshot := f.s.Snapshot()
+	since := call{method: "POST", endpoint: "/payouts", body: payoutBody(10, "22961234567"), key: "used-since"}
+	f.do(since).ok(202)
+	require.NoError(t, f.s.Restore(snapshot))
+	assert.Equal(t, "true", f.do(c).ok(202).header.Get("Idempotent-Replay"))
+	assert.Empty(t, f.do(since).ok(202).header.Get("Idempotent-Replay"))
+	assert.EqualValues(t, 999_980, f.wallet(mtnBenin))
+}
+
+func TestReferencesAreUnique(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	_, taken := f.requestPayment(1000, "", "")
+	op := &operation{id: "op_1", account: f.s.accountOf(f.keys.Public), prepared: &transaction{reference: taken, account: f.s.accountOf(f.keys.Public)}}
+	f.s.mu.Lock()
+	tx := f.s.newTransaction(op, typeDebit)
+	f.s.mu.Unlock()
+	assert.NotEqual(t, taken, tx.reference)
+	assert.Equal(t, op.reference, tx.reference)
+}
+
 func TestRestoreKeepsWhatCannotBeUndone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

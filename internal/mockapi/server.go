@@ -382,9 +382,7 @@ func (x *exchange) once(route *route) reply {
 	var kept *reply
 	defer func() { keys.end(mine, kept) }()
 	rep := x.withBody(route)
-	if rep.status < http.StatusInternalServerError {
-		kept = &rep
-	}
+	kept = &rep
 	return rep
 }
 
