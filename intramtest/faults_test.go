@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -191,7 +192,7 @@ func checkAttempts(t *testing.T, attempts []intramtest.Request) {
 	}
 }
 
-// The table above is complete, and so is its twin for webhooks.
+// The table above is complete, and so are its twins: of webhooks, and in the documentation.
 func TestEveryKindOfFaultIsTested(t *testing.T) {
 	t.Parallel()
 	tested := map[intramtest.FaultKind]bool{}
@@ -201,8 +202,11 @@ func TestEveryKindOfFaultIsTested(t *testing.T) {
 	for _, c := range webhookFaults {
 		tested[c.fault.Kind] = true
 	}
+	documented, err := os.ReadFile("../docs/faults.md")
+	require.NoError(t, err)
 	for _, kind := range intramtest.FaultKinds() {
 		assert.True(t, tested[kind], "no row for %s", kind)
+		assert.Contains(t, string(documented), "\n| `"+string(kind)+"` |", "docs/faults.md")
 	}
 	assert.Len(t, tested, len(intramtest.FaultKinds()))
 }
