@@ -425,3 +425,33 @@ func TestPayinConfigurationsThatMakeNoSenseAreRefused(t *testing.T) {
 	assert.NotEmpty(t, f.s.Merchant().LivePayin.APIKey, "the live ones are generated")
 	f.create("order-1", payinNumber)
 }
+
+func TestPayinIsAnsweredOnceWhileTheMoneyIsUnderWay(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	for _, number := range []string{"+2250700000006", "+2250700000007", "+2250700000008", "+2250700000009"} {
+		f.create(number[1:], number)
+		require.NoError(t, f.s.ConfirmPayin(number[1:]))
+		before := f.get(number[1:]).body
+		f.s.Clock().Advance(10 * time.Second)
+		require.ErrorContains(t, f.s.ConfirmPayin(number[1:]), "not open", number)
+		require.ErrorContains(t, f.s.DeclinePayin(number[1:]), "not open", number)
+		assert.Equal(t, string(before), string(f.get(number[1:]).body), number)
+	}
+	f.s.Clock().Advance(time.Hour)
+	assert.EqualValues(t, 300, f.payinWallet(), "08 alone, once")
+}
+
+func TestPayinSnapshotKeepsTheWebhook(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	r := &receiver{}
+	f.listen(r)
+	snap := f.s.Snapshot()
+	require.NoError(t, f.s.SetPayinWebhook(f.payin.APIKey, "", ""))
+	require.NoError(t, f.s.Restore(snap))
+	f.create("order-1", payinNumber)
+	require.NoError(t, f.s.ConfirmPayin("order-1"))
+	f.idle()
+	assert.Len(t, r.got(), 1)
+}
