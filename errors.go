@@ -352,12 +352,26 @@ func (e *WaitError) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
 func (e *WaitError) Unwrap() error { return e.Err }
 
 // maxWaitError is why a wait ended that had as long as it asked for.
-type maxWaitError struct{ after time.Duration }
+type maxWaitError struct {
+	after time.Duration
+	// lookup is why the last look-up failed, nil when it did not.
+	lookup error
+}
 
 func (e maxWaitError) Error() string {
-	return fmt.Sprintf("the maximum wait of %v has passed", e.after)
+	text := fmt.Sprintf("the maximum wait of %v has passed", e.after)
+	if e.lookup != nil {
+		text += "; the last look-up failed: " + e.lookup.Error()
+	}
+	return text
 }
-func (e maxWaitError) Unwrap() error { return context.DeadlineExceeded }
+
+func (e maxWaitError) Unwrap() []error {
+	if e.lookup != nil {
+		return []error{context.DeadlineExceeded, e.lookup}
+	}
+	return []error{context.DeadlineExceeded}
+}
 
 // ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
 // refund's id given to Payouts.Wait, or a result that the SDK cannot read. Operations.Get shows it whole.

@@ -38,7 +38,7 @@ func WithPollInterval(lowest, highest time.Duration) WaitOption {
 }
 
 // WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, and 6 minutes for a customer's payment. 0 waits for as
-// long as the context lasts.
+// long as the context lasts. The operation is looked up once more at the end, for which the server has up to a second.
 func WithMaxWait(d time.Duration) WaitOption {
 	return func(cfg *waitConfig) { cfg.maxWait = d }
 }
@@ -128,7 +128,7 @@ func wait(ctx context.Context, c *Client, cfg waitConfig, opts []WaitOption,
 		if cfg.maxWait > 0 {
 			left := deadline.Sub(c.clock.Now())
 			if left <= 0 {
-				return maxWaitError{cfg.maxWait}
+				return maxWaitError{after: cfg.maxWait, lookup: err}
 			}
 			pause = min(pause, left)
 		}
@@ -166,12 +166,16 @@ func (cfg *waitConfig) grow(interval time.Duration) time.Duration {
 	return min(cfg.pollMax, time.Duration(float64(interval)*pollFactor))
 }
 
-// pollTimeout keeps the last look-up within the wait.
+// lastLook is what the look-up at the end of a wait has to be answered in: with nothing left of the wait, it would be
+// broken off before any network could carry it.
+const lastLook = time.Second
+
+// pollTimeout keeps a look-up within the wait.
 func (c *Client) pollTimeout(cfg *waitConfig, deadline time.Time) time.Duration {
 	if cfg.maxWait == 0 {
 		return c.timeout
 	}
-	return max(min(c.timeout, deadline.Sub(c.clock.Now())), time.Millisecond)
+	return min(c.timeout, max(lastLook, deadline.Sub(c.clock.Now())))
 }
 
 // transient reports whether a look-up that failed is worth another: it was not answered for good. A look-up moves no
