@@ -129,8 +129,10 @@ func (c *call) pause(d time.Duration) time.Duration {
 
 // pollPause is pause for a wait.
 func (c *call) pollPause(d, retryAfter time.Duration) time.Duration {
-	if c.skewed() {
-		return d
+	if c.skewed() && retryAfter == 0 { // how long is left, the SDK and the run no longer agree
+		return c.chance.of("skewed poll", c.polls).between(c.pollMin, c.pollMax+1)
+	} else if c.skewed() {
+		return min(retryAfter, longestPause)
 	}
 	left := c.maxWait - (c.w.now() - c.began)
 	c.w.require(left > 0, c.who, "waited on after the maximum wait of %v", c.maxWait)

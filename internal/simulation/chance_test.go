@@ -12,7 +12,7 @@ func (c chance) of(what string, n ...int) chance {
 		h = (h ^ uint64(what[i])) * 0x100000001b3
 	}
 	for _, v := range n {
-		h = mix(h ^ uint64(v)) //nolint:gosec // only its bits matter
+		h = mix(h ^ uint64(v))
 	}
 	return chance(mix(h))
 }
@@ -27,7 +27,7 @@ func mix(z uint64) uint64 {
 
 // below draws from 0 to n-1.
 func (c chance) below(n int) int {
-	return int(uint64(c) >> 1 % uint64(n)) //nolint:gosec // n is above zero, and the result below it
+	return int(uint64(c) >> 1 % uint64(n))
 }
 
 // percent is true that often.

@@ -35,7 +35,7 @@ type merchant struct {
 type process struct {
 	m       *merchant
 	gen     int
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // the process's own life: it ends with a crash
 	kill    context.CancelFunc
 	client  *intram.Client
 	network *network

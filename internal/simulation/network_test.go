@@ -42,7 +42,7 @@ type networkFault struct {
 // exchange is one attempt on its way.
 type exchange struct {
 	*network
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the attempt's, for as long as the attempt lasts
 	req    *http.Request
 	body   []byte
 	call   *call
@@ -98,7 +98,7 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	x.inspect()
 	fault := x.draw()
-	if !n.w.sleepIn(x.ctx, x.chance.of("travel").between(time.Millisecond, 80*time.Millisecond)) {
+	if !n.w.sleep(x.ctx, x.chance.of("travel").between(time.Millisecond, 80*time.Millisecond)) {
 		return nil, x.ctx.Err()
 	}
 	var resp *http.Response
@@ -119,9 +119,6 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = &trackedBody{ReadCloser: resp.Body, open: &n.w.open}
 	return resp, nil
 }
-
-// sleepIn is sleep, for a goroutine that stands in a RoundTrip.
-func (w *world) sleepIn(ctx context.Context, d time.Duration) bool { return w.clock.Sleep(ctx, d) == nil }
 
 // draw decides what happens.
 func (x *exchange) draw() *networkFault {
@@ -281,7 +278,7 @@ func (x *exchange) retryAfterOf(h http.Header) (wait time.Duration, given bool) 
 		return 0, false
 	}
 	if n, err := strconv.ParseUint(values[0], 10, 64); err == nil {
-		return time.Duration(min(n, 1e9)) * time.Second, true //nolint:gosec // bounded
+		return time.Duration(min(n, 1e9)) * time.Second, true
 	} else if errors.Is(err, strconv.ErrRange) {
 		return 1e9 * time.Second, true
 	}
@@ -520,7 +517,7 @@ func (x *exchange) hostile() (*http.Response, error) {
 
 func (x *exchange) latency() (*http.Response, error) {
 	x.connect(true)
-	if !x.w.sleepIn(x.ctx, x.chance.of("latency").between(100*time.Millisecond, 25*time.Second)) {
+	if !x.w.sleep(x.ctx, x.chance.of("latency").between(100*time.Millisecond, 25*time.Second)) {
 		return nil, x.ctx.Err()
 	}
 	return x.deliver(x.ctx)
@@ -529,7 +526,7 @@ func (x *exchange) latency() (*http.Response, error) {
 // duplicate delivers the request twice; the answer is that of the second.
 func (x *exchange) duplicate() (*http.Response, error) {
 	x.execute()
-	if !x.w.sleepIn(x.ctx, x.chance.of("apart").between(time.Millisecond, 3*time.Second)) {
+	if !x.w.sleep(x.ctx, x.chance.of("apart").between(time.Millisecond, 3*time.Second)) {
 		return nil, x.ctx.Err()
 	}
 	return x.deliver(x.ctx)
@@ -606,7 +603,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 	if len(r.rest) == 0 {
 		return 0, io.EOF
 	}
-	if !r.x.w.sleepIn(r.x.ctx, r.every) {
+	if !r.x.w.sleep(r.x.ctx, r.every) {
 		return 0, r.x.ctx.Err()
 	}
 	n := copy(p, r.rest[:min(len(r.rest), 200)])

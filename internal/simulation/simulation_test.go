@@ -41,21 +41,21 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	shards := min(*seeds, 4*runtime.GOMAXPROCS(0))
-	t.Run("seeds", func(t *testing.T) {
-		for shard := range shards {
-			t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
-				t.Parallel()
-				for n := shard; n < *seeds && !t.Failed(); n += shards {
-					simulate(t, *from+uint64(n), tally) //nolint:gosec // not negative
-				}
-			})
+	t.Cleanup(func() { // when all shards have ended
+		if *seeds >= everything && !t.Failed() {
+			assert.Empty(t, tally.missing(), "this never happened in %d seeds, so that nothing was proved about it", *seeds)
+		}
+		if testing.Verbose() {
+			t.Logf("%d seeds of %d payouts:\n%s", *seeds, merchants*ordersPerMerchant, tally)
 		}
 	})
-	if *seeds >= everything && !t.Failed() {
-		assert.Empty(t, tally.missing(), "this never happened in %d seeds, so that nothing was proved about it", *seeds)
-	}
-	if testing.Verbose() {
-		t.Logf("%d seeds of %d payouts:\n%s", *seeds, merchants*ordersPerMerchant, tally)
+	for shard := range shards {
+		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
+			t.Parallel()
+			for n := shard; n < *seeds && !t.Failed(); n += shards {
+				simulate(t, *from+uint64(n), tally)
+			}
+		})
 	}
 }
 

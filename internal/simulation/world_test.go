@@ -36,9 +36,9 @@ type world struct {
 	tally     *tally
 	merchants []*merchant
 
-	calm atomic.Bool   // nothing goes wrong any more
-	over chan struct{} // closed when all is checked: what "died" may end now
-	ctx  context.Context
+	calm atomic.Bool     // nothing goes wrong any more
+	over chan struct{}   // closed when all is checked: what "died" may end now
+	ctx  context.Context //nolint:containedctx // the run's own life
 	wg   sync.WaitGroup
 
 	open atomic.Int64 // response bodies that were handed out and not closed
