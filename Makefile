@@ -82,10 +82,11 @@ cover: ## run the tests once, and fail when too little is covered
 	GOFLAGS="$${GOFLAGS-} $(COVERFLAGS)" go test -race ./...
 	$(MAKE) cover-check
 
-# Packages named …test are tests that several modules share: they are what covers, not what is covered.
+# Packages named …test are tests that several modules share, and the simulation is one itself: they are what covers, not
+# what is covered.
 .PHONY: cover-check
 cover-check: ## check the profile of the last run of cover, or of .ci/run
-	packages=$$(go list . ./internal/... | grep -v 'test$$'); \
+	packages=$$(go list . ./internal/... | grep -Ev '(test|/simulation)$$'); \
 	go -C tools run ./coverfloor -profile $(COVERPROFILE) -floor $(COVERFLOOR) $$packages
 
 .PHONY: cover-flags
@@ -99,6 +100,24 @@ fuzz: ## fuzz each target for FUZZTIME (10m)
 .PHONY: fuzz-smoke
 fuzz-smoke: ## fuzz each target for some seconds
 	scripts/fuzz.sh $(FUZZSMOKETIME) $(FUZZTARGETS)
+
+# How many seeds of the simulation `make simulate` runs, and from which on. CI runs SIMULATECISEEDS of them without the race detector;
+# `go test -race ./...` runs 200 with it.
+SIMULATESEEDS ?= 200000
+SIMULATEFROM ?= 1
+SIMULATECISEEDS := 2000
+
+.PHONY: simulate
+simulate: ## run the simulation for SIMULATESEEDS (200000) seeds, from SIMULATEFROM (1) on
+	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout=0 -v -seeds=$(SIMULATESEEDS) -from=$(SIMULATEFROM)
+
+.PHONY: simulate-ci
+simulate-ci: ## run the simulation for 2000 seeds, as CI does
+	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -seeds=$(SIMULATECISEEDS)
+
+.PHONY: mutations
+mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when a test lets it live
+	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/mutations.txt
 
 .PHONY: bench
 bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each
