@@ -112,6 +112,6 @@ unprocessable unregistered unsupported until up upper uppercase url urls usage u
 version via wait waiting wallet wallets want was we webhook webhooks were when where whether which while whole whose with within without word words write written wrong xof x
 year years yet you your zero zone
 alpha-2 e-mail e.164 3166 4217 8601 sha256 hmac iana ipv4 ipv6 cidr 2xx 4xx 5xx ttl utf-8 png qr otp
-gateway_url payment_url receipt_url webhook_data client_ip responsecode responsemsg serviceref surname
+accountid customername successurl failureurl gateway_url payment_url receipt_url webhook_data client_ip responsecode responsemsg serviceref surname
 many case window html text plain xml octet stream kind's api's isn't doesn't can't couldn't wasn't don't t s
 `
