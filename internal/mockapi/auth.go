@@ -20,7 +20,7 @@ const (
 // merchant active, live source address allowed, and only then the body is read and the signature checked.
 func (x *exchange) authenticate() *reply {
 	s, r := x.server, x.request
-	publicKey := r.Header.Get("X-Api-Key")
+	publicKey := first(r.Header, "X-Api-Key")
 	x.entry.PublicKey = publicKey
 	if publicKey == "" {
 		return refuse(failure(http.StatusUnauthorized, "missing_api_key", "Missing API key"), "no X-Api-Key header")
@@ -124,10 +124,18 @@ func bodyError(err error) string {
 	return "read error"
 }
 
+// first is Header.Get for a name that is written in its canonical form already.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // checkSignature gives the documented reasons in the documented order.
 func (x *exchange) checkSignature() *reply {
 	h := x.request.Header
-	x.entry.Signature, x.entry.Timestamp = h.Get("X-Signature"), h.Get("X-Timestamp")
+	x.entry.Signature, x.entry.Timestamp = first(h, "X-Signature"), first(h, "X-Timestamp")
 	q := signedRequest{
 		timestamp: x.entry.Timestamp, method: x.request.Method, endpoint: x.endpoint,
 		query: x.request.URL.RawQuery, body: x.body,

@@ -395,7 +395,9 @@ func TestReceiverMayCallTheServer(t *testing.T) {
 
 func receiverMayCallTheServer(t *testing.T) {
 	began := time.Now()
-	defer func() { assert.Zero(t, time.Since(began), "no real time passes: the sleeper is known to be the receiver") }()
+	defer func() {
+		assert.Zero(t, time.Since(began), "no real time passes: the sleeper is known to be the receiver")
+	}()
 	f := newFixture(t, Config{})
 	var status string
 	f.subscribe("payout.*", func(_ http.ResponseWriter, r *http.Request) {

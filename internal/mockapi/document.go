@@ -12,13 +12,13 @@ import (
 // mistake reported under its path, and numbers are read from their own digits: neither goes well with
 // decoding into a struct, which stops at the first mistake, or into any, which makes floats.
 //
-// A document is only made of bytes that json.Valid has accepted, so the reading itself cannot fail.
+// A document is only made of bytes that were found to be valid, so the reading itself cannot fail.
 type document []byte
 
 // parseDocument accepts a JSON object.
 func parseDocument(body []byte) (document, bool) {
 	d := document(bytes.Trim(body, " \t\r\n"))
-	if d.kind() != kindObject || !json.Valid(d) {
+	if d.kind() != kindObject || !isValid(d) {
 		return nil, false
 	}
 	return d, true
@@ -147,6 +147,16 @@ func (d document) number() amount {
 	if d.kind() != kindNumber {
 		return amount{}
 	}
+	if len(d) <= 18 { // nearly every amount is a few digits
+		units := int64(0)
+		for _, c := range d {
+			if c < '0' || c > '9' {
+				return parseAmount(string(d))
+			}
+			units = units*10 + int64(c-'0')
+		}
+		return amount{whole: true, fits: true, units: units}
+	}
 	return parseAmount(string(d))
 }
 
@@ -206,10 +216,10 @@ func parseAmount(literal string) amount {
 }
 
 func sameKey(key document, name string) bool {
-	if bytes.IndexByte(key, '\\') >= 0 {
-		return key.text() == name
+	if len(key)-2 <= len(name) { // an escape only makes it longer
+		return string(key[1:len(key)-1]) == name
 	}
-	return string(key[1:len(key)-1]) == name
+	return bytes.IndexByte(key, '\\') >= 0 && key.text() == name
 }
 
 func skipSpace(d []byte, i int) int {

@@ -69,11 +69,17 @@ const (
 
 // newOperation makes a queued operation, without a date yet: enter gives it one.
 func (x *exchange) newOperation(kind string) *operation {
-	op := &operation{
-		id: x.server.entropy.id("op_", 16), account: x.account, kind: kind, payload: x.document.compact(), status: statusQueued,
-		key: x.entry.IdempotencyKey,
-	}
-	op.prepared = x.server.prepareTransaction(op)
+	// One allocation for the operation and what it will need.
+	room := &struct {
+		op     operation
+		tx     transaction
+		payout payoutRequest
+	}{}
+	op := &room.op
+	op.id, op.account, op.kind = x.server.entropy.id("op_", 16), x.account, kind
+	op.payload, op.status, op.key = x.document.compact(), statusQueued, x.entry.IdempotencyKey
+	op.payout, op.prepared = &room.payout, &room.tx
+	x.server.prepareTransaction(op)
 	return op
 }
 

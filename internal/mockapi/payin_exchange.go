@@ -154,7 +154,7 @@ func keyHeader(path string, h http.Header) string {
 	if isPayinPath(path) {
 		return h.Get("X-Idempotency-Key")
 	}
-	return h.Get("Idempotency-Key")
+	return first(h, "Idempotency-Key")
 }
 
 // journalHeader keeps Basic credentials out of the journal: unlike a signature, they are the secret itself. A request's

@@ -8,7 +8,7 @@ func (x *exchange) createPayout() reply {
 		return *refused
 	}
 	op := x.newOperation(kindPayout)
-	op.payout = &request
+	*op.payout = request
 	op.script = scriptOf(op.account.environment, request.msisdn)
 	s.enterLocking(op)
 	return op.accepted()

@@ -388,7 +388,7 @@ func (x *exchange) once(route *route) reply {
 
 // withBody reads the JSON of the body, the last of the checks.
 func (x *exchange) withBody(route *route) reply {
-	if !isJSON(x.request.Header.Get("Content-Type")) {
+	if !isJSON(first(x.request.Header, "Content-Type")) {
 		return invalidBody("the Content-Type is not application/json")
 	}
 	document, ok := parseDocument(x.body)
@@ -400,6 +400,9 @@ func (x *exchange) withBody(route *route) reply {
 }
 
 func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
 	media, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.TrimSpace(media), "application/json")
 }

@@ -60,11 +60,11 @@ type refundEntry struct {
 	date                      time.Time
 }
 
-// prepareTransaction makes the transaction an operation will need.
-func (s *Server) prepareTransaction(op *operation) *transaction {
-	return &transaction{
-		id: s.entropy.id("", internalIDLength), reference: s.entropy.reference(), account: op.account, operation: op.id, status: txPending,
-	}
+// prepareTransaction fills in the transaction an operation will need.
+func (s *Server) prepareTransaction(op *operation) {
+	tx := op.prepared
+	tx.id, tx.reference, tx.status = s.entropy.id("", internalIDLength), s.entropy.reference(), txPending
+	tx.account, tx.operation = op.account, op.id
 }
 
 // newTransaction dates the transaction of an operation and makes it known, under a reference nobody has. The caller
