@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +102,8 @@ const (
 	OutcomeUnknown Outcome = "unknown"
 )
 
-// OutcomeOf says what err leaves open: may the money have moved? It looks through wrapping.
+// OutcomeOf says what err leaves open: may the money have moved? It looks through wrapping, and where several errors were
+// joined, the one that leaves most open decides.
 //
 //   - a call's [*Error] has its own outcome;
 //   - an [*OperationError] is [OutcomeRejected]: the operation ended, and failed;
@@ -112,16 +114,42 @@ func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return ""
 	}
-	if _, ok := errors.AsType[*WaitError](err); ok {
-		return OutcomeUnknown
-	}
-	if _, ok := errors.AsType[*OperationError](err); ok {
-		return OutcomeRejected
-	}
-	if call, ok := errors.AsType[*Error](err); ok {
-		return call.Outcome
+	if outcome := outcomeWithin(err); outcome != "" {
+		return outcome
 	}
 	return OutcomeUnknown
+}
+
+// outcomeWithin is the outcome of the SDK's errors in err, empty when there are none.
+func outcomeWithin(err error) Outcome {
+	switch e := err.(type) { //nolint:errorlint // this is the walk that errors.As would make, over all branches
+	case *WaitError:
+		return OutcomeUnknown
+	case *OperationError:
+		return OutcomeRejected
+	case *Error:
+		if e == nil || e.Outcome == "" {
+			return OutcomeUnknown
+		}
+		return e.Outcome
+	case interface{ Unwrap() error }:
+		return outcomeWithin(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var most Outcome
+		for _, one := range e.Unwrap() {
+			if outcome := outcomeWithin(one); outcome.leavesMoreOpen(most) {
+				most = outcome
+			}
+		}
+		return most
+	}
+	return ""
+}
+
+// leavesMoreOpen orders the outcomes by what they leave open.
+func (o Outcome) leavesMoreOpen(than Outcome) bool {
+	order := []Outcome{"", OutcomeNotSent, OutcomeRejected, OutcomeUnknown}
+	return slices.Index(order, o) > slices.Index(order, than)
 }
 
 // FieldError names a parameter that was refused, as the docs name it (destination.msisdn), and says what
@@ -341,8 +369,11 @@ func (e *WaitError) Error() string {
 	case e.Payin != nil:
 		status = "last seen " + string(e.Payin.Outcome())
 	}
-	return fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id): %s",
-		scrubID(e.id), status, redact.Cause(e.Err.Error()))
+	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id)", scrubID(e.id), status)
+	if e.Err != nil {
+		text += ": " + redact.Cause(e.Err.Error())
+	}
+	return text
 }
 
 // Format implements [fmt.Formatter]: every verb prints what Error returns.
