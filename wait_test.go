@@ -2,7 +2,6 @@ package intram_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -324,7 +323,7 @@ func TestFailedOperationEndsAWait(t *testing.T) {
 			assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
 			assert.Len(t, s.requests(), 2)
 			var wait *intram.WaitError
-			assert.False(t, errors.As(err, &wait), "the wait did not end first")
+			assert.NotErrorAs(t, err, &wait, "the wait did not end first")
 		})
 	}
 	// A failure without a word is one all the same.

@@ -1,0 +1,261 @@
+package intram_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go"
+)
+
+func TestOutcomeOf(t *testing.T) {
+	t.Parallel()
+	call := func(o intram.Outcome) error { return &intram.Error{Outcome: o} }
+	failed := &intram.OperationError{Code: intram.CodeInsufficientBalance}
+	for name, tt := range map[string]struct {
+		err  error
+		want intram.Outcome
+	}{
+		"nothing":                         {nil, ""},
+		"not sent":                        {call(intram.OutcomeNotSent), intram.OutcomeNotSent},
+		"rejected":                        {call(intram.OutcomeRejected), intram.OutcomeRejected},
+		"unknown":                         {call(intram.OutcomeUnknown), intram.OutcomeUnknown},
+		"wrapped":                         {fmt.Errorf("payout 7: %w", call(intram.OutcomeNotSent)), intram.OutcomeNotSent},
+		"wrapped twice":                   {fmt.Errorf("a: %w", fmt.Errorf("b: %w", call(intram.OutcomeRejected))), intram.OutcomeRejected},
+		"joined":                          {errors.Join(errors.New("x"), call(intram.OutcomeNotSent)), intram.OutcomeNotSent},
+		"failed operation":                {failed, intram.OutcomeRejected},
+		"failed operation, wrapped":       {fmt.Errorf("x: %w", failed), intram.OutcomeRejected},
+		"wait over a refused look-up":     {&intram.WaitError{Err: call(intram.OutcomeRejected)}, intram.OutcomeUnknown},
+		"wait over a look-up not sent":    {&intram.WaitError{Err: call(intram.OutcomeNotSent)}, intram.OutcomeUnknown},
+		"wait, wrapped":                   {fmt.Errorf("x: %w", &intram.WaitError{Err: context.Canceled}), intram.OutcomeUnknown},
+		"unexpected result":               {fmt.Errorf("%w: x", intram.ErrUnexpectedResult), intram.OutcomeUnknown},
+		"context":                         {context.Canceled, intram.OutcomeUnknown},
+		"somebody else's":                 {errors.New("x"), intram.OutcomeUnknown},
+		"a bare code":                     {intram.CodeInsufficientBalance, intram.OutcomeUnknown},
+		"an error without an outcome":     {&intram.Error{}, intram.OutcomeUnknown},
+		"overflow":                        {intram.ErrPageOverflow, intram.OutcomeUnknown},
+		"a webhook's":                     {intram.ErrInvalidSignature, intram.OutcomeUnknown},
+		"two payouts, one in doubt":       {errors.Join(call(intram.OutcomeRejected), call(intram.OutcomeUnknown)), intram.OutcomeUnknown},
+		"two payouts, one not sent":       {errors.Join(call(intram.OutcomeNotSent), call(intram.OutcomeRejected)), intram.OutcomeRejected},
+		"a rejected and a failed one":     {errors.Join(call(intram.OutcomeNotSent), failed), intram.OutcomeRejected},
+		"a failed one and one in doubt":   {errors.Join(failed, call(intram.OutcomeUnknown)), intram.OutcomeUnknown},
+		"joined with somebody else's":     {errors.Join(call(intram.OutcomeRejected), errors.New("x")), intram.OutcomeRejected},
+		"two refused, wrapped and joined": {fmt.Errorf("batch: %w", errors.Join(call(intram.OutcomeRejected), fmt.Errorf("y: %w", call(intram.OutcomeUnknown)))), intram.OutcomeUnknown},
+	} {
+		assert.Equal(t, tt.want, intram.OutcomeOf(tt.err), name)
+	}
+}
+
+// One test serves a code whatever way it came.
+func TestCodesAreErrors(t *testing.T) {
+	t.Parallel()
+	code := intram.CodeInsufficientBalance
+	for _, err := range []error{
+		&intram.Error{Code: code}, &intram.OperationError{Code: code}, fmt.Errorf("x: %w", &intram.Error{Code: code}),
+		fmt.Errorf("x: %w", &intram.OperationError{Code: code}), &intram.WaitError{Err: &intram.Error{Code: code}}, code,
+	} {
+		require.ErrorIs(t, err, code)
+		require.NotErrorIs(t, err, intram.CodeNotRefundable)
+		require.NotErrorIs(t, err, intram.ErrorCode(""))
+		var as intram.ErrorCode
+		if errors.As(err, &as) {
+			assert.Equal(t, code, as)
+		}
+	}
+	require.NotErrorIs(t, &intram.Error{}, intram.ErrorCode(""), "no code is no code")
+	require.NotErrorIs(t, &intram.OperationError{}, intram.ErrorCode(""))
+	require.ErrorIs(t, &intram.Error{Code: "code_of_2027"}, intram.ErrorCode("code_of_2027"), "codes that are not listed work the same")
+	assert.Equal(t, "insufficient_balance", code.Error())
+}
+
+// Every code of section 6 of the spec has its constant; the list is read from the documentation of the constants themselves.
+func TestEveryCodeHasAConstant(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]intram.ErrorCode{
+		"missing_api_key": intram.CodeMissingAPIKey, "invalid_api_key": intram.CodeInvalidAPIKey, "signature_invalid": intram.CodeSignatureInvalid,
+		"merchant_inactive": intram.CodeMerchantInactive, "ip_allowlist_empty": intram.CodeIPAllowlistEmpty, "ip_not_allowed": intram.CodeIPNotAllowed,
+		"missing_idempotency_key": intram.CodeMissingIdempotencyKey, "invalid_idempotency_key": intram.CodeInvalidIdempotencyKey,
+		"idempotency_conflict": intram.CodeIdempotencyConflict, "validation_error": intram.CodeValidationError, "invalid_body": intram.CodeInvalidBody,
+		"missing_invoice": intram.CodeMissingInvoice, "unknown_currency": intram.CodeUnknownCurrency, "amount_too_small": intram.CodeAmountTooSmall,
+		"amount_too_large": intram.CodeAmountTooLarge, "transaction_not_found": intram.CodeTransactionNotFound,
+		"operation_not_found": intram.CodeOperationNotFound, "not_refundable": intram.CodeNotRefundable, "internal_error": intram.CodeInternalError,
+		"auth_error": intram.CodeAuthError, "idempotency_error": intram.CodeIdempotencyError,
+		"insufficient_balance": intram.CodeInsufficientBalance, "merchant_wallet_missing": intram.CodeMerchantWalletMissing,
+		"provider_rejected": intram.CodeProviderRejected, "provider_unavailable": intram.CodeProviderUnavailable,
+		"provider_error": intram.CodeProviderError, "missing_provider_code": intram.CodeMissingProviderCode,
+		"amount_exceeds_transaction": intram.CodeAmountExceedsTransaction, "transaction_not_settled": intram.CodeTransactionNotSettled,
+		"stripe_unavailable": intram.CodeStripeUnavailable, "unsupported_payment_method": intram.CodeUnsupportedPaymentMethod,
+	} {
+		assert.Equal(t, intram.ErrorCode(name), want)
+	}
+	for name, want := range map[string]intram.EventType{
+		"payout.completed": intram.EventPayoutCompleted, "payout.queued": intram.EventPayoutQueued, "payout.failed": intram.EventPayoutFailed,
+		"payment_request.created": intram.EventPaymentRequestCreated, "payment_request.paid": intram.EventPaymentRequestPaid,
+		"payment_request.pending": intram.EventPaymentRequestPending, "payment_request.failed": intram.EventPaymentRequestFailed,
+		"refund.completed": intram.EventRefundCompleted, "refund.pending": intram.EventRefundPending, "refund.failed": intram.EventRefundFailed,
+		"test.ping": intram.EventTestPing, "transfer.completed": intram.EventTransferCompleted, "transfer.failed": intram.EventTransferFailed,
+		"*": intram.EventAll,
+	} {
+		assert.Equal(t, intram.EventType(name), want)
+	}
+	// And the other way round: a constant whose word is a typo would be here and nowhere in the spec.
+	source, err := os.ReadFile("errors.go")
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`\t(Code\w+)\s+ErrorCode = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		camel := strings.NewReplacer("APIKey", "ApiKey", "APIToken", "ApiToken", "IPAllow", "IpAllow", "IPNot", "IpNot", "KYC", "Kyc", "OTP", "Otp").Replace(m[1])
+		snake := strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(strings.TrimPrefix(camel, "Code"), "${1}_${2}"))
+		assert.Equal(t, m[2], snake, "the constant's name is its word in camel case")
+	}
+}
+
+// A proxy's page on the path says what to try, for each of the base URLs.
+func TestProxysNotFoundAdvisesTheOtherBaseURL(t *testing.T) {
+	t.Parallel()
+	page := answer(404, "<html><h1>404 Not Found</h1></html>", "Content-Type", "text/html")
+	for base, says := range map[string]string{
+		"":                           "intram.WithBaseURL(intram.BaseURLDirect)",
+		intram.BaseURL:               "intram.WithBaseURL(intram.BaseURLDirect)",
+		intram.BaseURL + "/":         "intram.WithBaseURL(intram.BaseURLDirect)",
+		intram.BaseURLDirect:         "intram.WithBaseURL(intram.BaseURL)",
+		"https://proxy.example.com/": "/v1 or /api/v1/merchant",
+	} {
+		for _, body := range []step{page, answer(404, ""), answer(404, `{"message":"no Route matched with those values"}`), answer(404, "404 page not found\n")} {
+			var opts []intram.ClientOption
+			if base != "" {
+				opts = append(opts, intram.WithBaseURL(base))
+			}
+			client := newClient(t, &script{t: t, steps: []step{body}}, opts...)
+			_, err := client.Payouts.Create(t.Context(), mobilePayout())
+			var e *intram.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, http.StatusNotFound, e.StatusCode)
+			assert.Empty(t, e.Code)
+			assert.Contains(t, err.Error(), says)
+			assert.Contains(t, err.Error(), "HTTP 404")
+			assert.NotContains(t, err.Error(), "\n")
+			assert.NotContains(t, err.Error(), "<")
+		}
+	}
+	// The API's own 404 is no proxy's.
+	client, _ := scripted(t, answer(404, `{"error":true,"code":"operation_not_found","message":"Operation not found"}`))
+	_, err := client.Operations.Get(t.Context(), "op_1")
+	assert.NotContains(t, err.Error(), "WithBaseURL")
+	assert.Equal(t, "intram: GET /operations/{id}: operation_not_found (HTTP 404): Operation not found", err.Error())
+	// Nor is another status.
+	client, _ = scripted(t, answer(403, "<html>"))
+	_, err = client.Balance.Get(t.Context())
+	assert.NotContains(t, err.Error(), "WithBaseURL")
+}
+
+func TestErrorTexts(t *testing.T) {
+	t.Parallel()
+	client, _ := scripted(t, answer(400, example(t, "error.validation.json")))
+	_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
+	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount must be > 0 [idempotency key mine-0001]", err.Error())
+
+	client, _ = scripted(t, answer(500, `{"error":true,"code":"internal_error","message":"Internal error"}`), lost, lost, lost)
+	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
+	assert.Equal(t, "intram: POST /payouts: internal_error (HTTP 500): Internal error: connection reset by peer "+
+		"[4 attempts; it may have been executed: call again with the same idempotency key and parameters; idempotency key mine-0001]", err.Error())
+
+	client, _ = scripted(t, refused)
+	_, err = client.Balance.Get(t.Context(), intram.WithMaxAttempts(1))
+	assert.Equal(t, "intram: GET /balance: no answer: dial tcp: connection refused [nothing was sent]", err.Error())
+
+	client, _ = scripted(t, answer(503, "", "Retry-After", "3600"))
+	_, err = client.Payouts.Create(t.Context(), mobilePayout())
+	assert.Contains(t, err.Error(), "the server asks to come back in 1h0m0s, longer than the 30s that a call waits")
+	var e *intram.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, 1, e.Attempts)
+
+	client, _ = scripted(t, answer(403, example(t, "error.ip_not_allowed.json")))
+	_, err = client.Balance.Get(t.Context())
+	assert.Contains(t, err.Error(), "ip_not_allowed (HTTP 403)")
+
+	// Several fields, and a field whose message does not name it.
+	client, _ = scripted(t, answer(400, `{"error":true,"code":"validation_error","details":[{"path":"amount","msg":"must be > 0"},{"path":"reference","msg":"is required"}]}`))
+	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
+	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount: must be > 0; reference: is required [idempotency key mine-0001]", err.Error())
+
+	assert.Equal(t, "intram: no answer", (&intram.Error{}).Error(), "an empty one does not panic")
+	assert.Equal(t, "intram: operation  failed: ", (&intram.OperationError{}).Error())
+	assert.NotPanics(t, func() { _ = (&intram.WaitError{}).Error() })
+	assert.NotPanics(t, func() {
+		_ = fmt.Sprintf("%v %+v %#v", (*intram.Error)(nil), (*intram.OperationError)(nil), (*intram.WaitError)(nil))
+	})
+}
+
+// What is behind a call without an answer can be asked for.
+func TestErrorsUnwrap(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("connection reset by peer")
+	client, _ := scripted(t, repeat(4, failWith(cause))...)
+	_, err := client.Payouts.Create(t.Context(), mobilePayout())
+	require.ErrorIs(t, err, cause)
+	var e *intram.Error
+	require.ErrorAs(t, fmt.Errorf("x: %w", err), &e)
+	assert.Equal(t, "POST", e.Method)
+	assert.Equal(t, "/payouts", e.Path)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	client, s := scripted(t)
+	_, err = client.Payouts.Create(ctx, mobilePayout())
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
+	assert.Empty(t, s.requests())
+}
+
+// On an error the value is nil, always; without one it never is.
+func TestValueIsNilExactlyOnErrors(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string][]step{
+		"refused": {answer(400, `{"error":true,"code":"x"}`)}, "lost": {lost, lost, lost, lost}, "page": {answer(200, "<html>")}, "empty": {answer(200, "{}")},
+	} {
+		client, s := scripted(t)
+		again := func() *intram.Client {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.steps = append([]step(nil), steps...)
+			return client
+		}
+		if v, err := again().Balance.Get(t.Context()); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Payouts.Create(t.Context(), mobilePayout()); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().PaymentRequests.Create(t.Context(), paymentRequest()); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Refunds.Create(t.Context(), refund()); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Transactions.Get(t.Context(), "AB12CD34EF"); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Transactions.List(t.Context(), intram.TransactionListParams{}); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Operations.Get(t.Context(), "op_1"); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Operations.List(t.Context(), intram.OperationListParams{}); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Webhooks.Create(t.Context(), intram.WebhookParams{URL: "https://x.example", Event: "*"}); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+		if v, err := again().Webhooks.List(t.Context()); assert.Error(t, err, name) {
+			assert.Nil(t, v)
+		}
+	}
+}
