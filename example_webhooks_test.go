@@ -30,7 +30,7 @@ func ExampleNewWebhookHandler() {
 		return
 	}
 	databaseUp := false
-	handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox), func(ctx context.Context, event *intram.Event) error {
+	handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox), func(_ context.Context, event *intram.Event) error {
 		if !databaseUp {
 			return errors.New("the database is down")
 		}
@@ -54,7 +54,7 @@ func ExampleNewWebhookHandler() {
 
 func ExampleEventRouter() {
 	router := new(intram.EventRouter)
-	intram.OnData(router, intram.EventPayoutCompleted, func(_ context.Context, e *intram.Event, payout *intram.PayoutEventData) error {
+	intram.OnData(router, intram.EventPayoutCompleted, func(_ context.Context, _ *intram.Event, payout *intram.PayoutEventData) error {
 		fmt.Println("paid out", payout.Amount, payout.Currency, "for", payout.Reference)
 		return nil
 	})

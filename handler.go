@@ -164,7 +164,7 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type refusal struct {
 	status int
 	answer string // for whoever sent it: it tells a stranger nothing
-	log    string // for the merchant
+	reason string // for the merchant's log
 	err    error
 }
 
@@ -172,13 +172,13 @@ type refusal struct {
 func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, &refusal{status: http.StatusMethodNotAllowed, answer: "only POST", log: "webhook refused: not a POST"}
+		return nil, &refusal{status: http.StatusMethodNotAllowed, answer: "only POST", reason: "not a POST"}
 	}
 	for _, encoding := range r.Header["Content-Encoding"] {
 		if encoding != "" && !strings.EqualFold(encoding, "identity") {
 			return nil, &refusal{
 				status: http.StatusUnsupportedMediaType, answer: "no content encoding, please",
-				log: "webhook refused: the body is encoded",
+				reason: "the body is encoded",
 			}
 		}
 	}
@@ -186,11 +186,11 @@ func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &refusal{status: http.StatusRequestEntityTooLarge, answer: "too large", log: "webhook refused: the body is too large"}
+		return nil, &refusal{status: http.StatusRequestEntityTooLarge, answer: "too large", reason: "the body is too large"}
 	case err != nil:
 		return nil, &refusal{
 			status: http.StatusBadRequest, answer: "the body could not be read",
-			log: "webhook refused: the body could not be read", err: err,
+			reason: "the body could not be read", err: err,
 		}
 	}
 	return body, nil
@@ -200,20 +200,20 @@ func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, ErrInvalidPayload):
-		return &refusal{http.StatusBadRequest, "not an event", "webhook refused: signed, and not an event", err}
+		return &refusal{http.StatusBadRequest, "not an event", "signed, and not an event", err}
 	case errors.Is(err, ErrStaleTimestamp):
-		return &refusal{http.StatusUnauthorized, "stale timestamp", "webhook refused: the timestamp is stale", err}
+		return &refusal{http.StatusUnauthorized, "stale timestamp", "the timestamp is stale", err}
 	default:
-		return &refusal{http.StatusUnauthorized, "bad signature", "webhook refused: the signature is not good", err}
+		return &refusal{http.StatusUnauthorized, "bad signature", "the signature is not good", err}
 	}
 }
 
 func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
-	attrs := []slog.Attr{slog.Int("status", why.status), slog.String("delivery_id", scrubID(r.Header.Get(headerWebhookDelivery)))}
+	attrs := []slog.Attr{slog.String("reason", why.reason), slog.Int("status", why.status), slog.String("delivery_id", scrubID(r.Header.Get(headerWebhookDelivery)))}
 	if why.err != nil {
 		attrs = append(attrs, slog.String("error", redact.Text(why.err.Error())))
 	}
-	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, why.log, attrs...)
+	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused", attrs...)
 	respond(w, why.status, why.answer)
 }
 

@@ -70,6 +70,7 @@ type Claim struct {
 	RetryIn time.Duration
 }
 
+// What an [Inbox] refuses. Test for it with [errors.Is].
 var (
 	// ErrLeaseLost: the claim is no longer the caller's. It took longer than its lease, and another has claimed the key since.
 	ErrLeaseLost = errors.New("intram: inbox: the lease was lost: it ran out and another claimed the key, or the claim has ended")

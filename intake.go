@@ -172,7 +172,7 @@ func (in *intake) log(ctx context.Context, level slog.Level, msg string, event *
 	if err != nil {
 		attrs = append(attrs, slog.String("error", redact.Text(err.Error())))
 	}
-	in.logger.LogAttrs(ctx, level, msg, attrs...)
+	in.logger.LogAttrs(ctx, level, msg, attrs...) //nolint:sloglint // every caller gives a literal
 }
 
 func eventAttrs(event *Event) []slog.Attr {

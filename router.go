@@ -12,7 +12,7 @@ import (
 // EventHandler is a function of the merchant's that makes an event take effect.
 type EventHandler = func(context.Context, *Event) error
 
-// ErrUnexpectedData: an event's data is not of the type that its function takes. The event has not taken effect.
+// ErrUnexpectedData says that an event's data is not of the type that its function takes. The event has not taken effect.
 var ErrUnexpectedData = errors.New("intram: webhook: the event's data is not of the type that its function takes")
 
 // EventRouter calls a function by the event's type. Its Handle is what [NewWebhookHandler] and [NewReconciler] take.

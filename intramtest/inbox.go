@@ -30,7 +30,7 @@ type InboxStore struct {
 //	func TestMyInbox(t *testing.T) {
 //		intramtest.TestInbox(t, func(t *testing.T) intramtest.InboxStore { … })
 //	}
-func TestInbox(t *testing.T, newStore func(t *testing.T) InboxStore) {
+func TestInbox(t *testing.T, newStore func(t *testing.T) InboxStore) { //nolint:tparallel // whether it runs in parallel is its caller's to say
 	t.Helper()
 	for _, c := range inboxCases {
 		t.Run(c.name, func(t *testing.T) {

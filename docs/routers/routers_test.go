@@ -74,7 +74,9 @@ func TestTheDocumentationShowsWhatIsTestedHere(t *testing.T) {
 	require.NoError(t, err)
 	code, err := os.ReadFile("routers.go")
 	require.NoError(t, err)
-	flat := func(s string) string { return regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(strings.TrimSpace(s), "") }
+	flat := func(s string) string {
+		return regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(strings.TrimSpace(s), "")
+	}
 	blocks := regexp.MustCompile("(?s)```golang\n(.*?)```").FindAllStringSubmatch(string(doc), -1)
 	assert.Len(t, blocks, 5)
 	for _, block := range blocks {

@@ -27,7 +27,6 @@ package pginbox
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -40,8 +39,10 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
+var errNilPool = errors.New("pginbox: the pool is nil")
+
+// Errors of this package. Test for them with errors.Is.
 var (
-	errNilPool = errors.New("pginbox: the pool is nil")
 	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than intram's webhook handler or reconciler.
 	ErrNoClaim = errors.New("pginbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
 )
@@ -92,7 +93,7 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 	if err := intram.CheckClaim(key, lease); err != nil {
 		return intram.Claim{}, err
 	}
-	token := rand.Text()
+	token := newToken()
 	for {
 		claimed, err := in.exec(ctx, claimSQL, key, token, lease)
 		if err != nil {
@@ -179,8 +180,7 @@ func (in *Inbox) exec(ctx context.Context, sql string, args ...any) (found bool,
 
 // connectionLost reports whether the statement failed because its connection did. Class 57P is a server that stops or starts.
 func connectionLost(err error) bool {
-	var answer *pgconn.PgError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(answer.Code, "57P")
 	}
 	return true

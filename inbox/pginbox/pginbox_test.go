@@ -127,7 +127,7 @@ func TestBeforeMigrationTheErrorNamesTheTable(t *testing.T) {
 
 func TestPruneForgetsWhatIsOldEnoughAndNothingElse(t *testing.T) {
 	t.Parallel()
-	_, pool := newDatabase(t)
+	pool := newDatabase(t)
 	inbox := newInbox(t, pool)
 	const old = 2500 // more than two batches
 	_, err := pool.Exec(t.Context(), `INSERT INTO intram_inbox
@@ -156,7 +156,7 @@ type shop struct {
 
 func newShop(t *testing.T, handle func(context.Context, pgx.Tx, *intram.Event) error) *shop {
 	t.Helper()
-	_, pool := newDatabase(t)
+	pool := newDatabase(t)
 	_, err := pool.Exec(t.Context(), "CREATE TABLE effects (operation_id text)")
 	require.NoError(t, err)
 	verifier, err := intram.NewWebhookVerifier(secret)

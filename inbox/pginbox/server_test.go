@@ -246,10 +246,9 @@ func newPool(t *testing.T, address string) *pgxpool.Pool {
 }
 
 // newDatabase makes a migrated schema on the shared server.
-func newDatabase(t *testing.T) (address string, pool *pgxpool.Pool) {
+func newDatabase(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	address = newSchema(t, sharedURL(t))
-	pool = newPool(t, address)
+	pool := newPool(t, newSchema(t, sharedURL(t)))
 	require.NoError(t, pginbox.Migrate(t.Context(), pool))
-	return address, pool
+	return pool
 }

@@ -30,7 +30,6 @@ package redisinbox
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed" // for the scripts
 	"errors"
 	"fmt"
@@ -105,7 +104,7 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 	if err := intram.CheckClaim(key, lease); err != nil {
 		return intram.Claim{}, err
 	}
-	token := rand.Text()
+	token := newToken()
 	keep := max(in.retention, lease)
 	answer, err := claimScript.Run(ctx, in.client, in.name(key), token, wholeMillis(lease), wholeMillis(keep)).Int64Slice()
 	if err != nil {

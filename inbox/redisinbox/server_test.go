@@ -100,7 +100,7 @@ func newRedis() (*redisServer, error) {
 // start starts the server and waits until it answers. What it has answered is in its file: it survives being killed.
 func (s *redisServer) start() error {
 	log := new(bytes.Buffer)
-	s.process = exec.Command(s.program, "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, //nolint:gosec,noctx // found in the PATH; it is killed, not cancelled
+	s.process = exec.Command(s.program, "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, //nolint:noctx // it is killed, not cancelled
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
 	s.process.Stdout = log
 	if err := s.process.Start(); err != nil {

@@ -7,6 +7,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
+// Errors of this package. Test for them with errors.Is.
 var (
 	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than intram's webhook handler or reconciler.
 	ErrNoClaim = errors.New("redisinbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
