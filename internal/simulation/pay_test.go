@@ -301,7 +301,7 @@ func (p *process) await(o *order, rec *intentRecord) {
 	if c.skewed() {
 		took = min(took, c.maxWait) // a clock that is set while one waits makes the wait longer or shorter
 	}
-	const lastLook = time.Millisecond // the SDK's last look-up, at the very end of the wait
+	const lastLook = time.Second // the SDK's last look-up, at the very end of the wait
 	w.require(took <= c.maxWait+lastLook, c.who, "waited %v of %v", took, c.maxWait)
 	var failed *intram.OperationError
 	var ended *intram.WaitError
