@@ -48,7 +48,7 @@ func (i *idempotency) claim(ctx context.Context, id idempotencyKey, print finger
 		i.expire(now)
 		e := i.entries[id]
 		switch {
-		case e == nil:
+		case e == nil, e.ended && !e.expires.After(now): // a twin that took over has brought its own, earlier time with it
 			e = fresh
 			i.entries[id] = e
 			i.order = append(i.order, e)
@@ -71,6 +71,10 @@ func (i *idempotency) claim(ctx context.Context, id idempotencyKey, print finger
 		case <-ctx.Done():
 			return nil, nil, false, ctx.Err()
 		}
+		// Who has waited gets the answer, also when its key has expired meanwhile. It does not change any more.
+		if e.answer != nil {
+			return nil, e.answer, false, nil
+		}
 	}
 }
 
@@ -87,9 +91,10 @@ func (i *idempotency) end(e *execution, answer *reply) {
 	}
 }
 
-// expire forgets what is older than the window. Keys arrive in time order, so only the oldest are looked at.
+// expire forgets what is older than the window, and what is under way never. Keys arrive in time order as a rule, so only the
+// oldest are looked at.
 func (i *idempotency) expire(now time.Time) {
-	for i.head < len(i.order) && !i.order[i.head].expires.After(now) {
+	for i.head < len(i.order) && i.order[i.head].ended && !i.order[i.head].expires.After(now) {
 		if e := i.order[i.head]; i.entries[e.id] == e {
 			delete(i.entries, e.id)
 		}

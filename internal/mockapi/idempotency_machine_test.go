@@ -1,0 +1,228 @@
+package mockapi
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// TestIdempotencyStoreAgainstItsModel lets requests with few keys begin, twin, end, crash and leave in any order, over days, and
+// compares every answer with a model that is written from the documentation: one execution a key, its answer for 24 hours,
+// a conflict for another request, and a twin that waits.
+func TestIdempotencyStoreAgainstItsModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) {
+			m := &keyMachine{store: newIdempotency(), now: start, keys: map[string]*keyModel{}}
+			defer m.leaveAll()
+			t.Repeat(rapid.StateMachineActions(m))
+		})
+	})
+}
+
+// keyMachine drives the store and the model of it.
+type keyMachine struct {
+	store *idempotency
+	now   time.Time
+	keys  map[string]*keyModel
+	serve int // numbers the answers
+}
+
+// keyModel is what the documentation says about one key.
+type keyModel struct {
+	print   byte
+	mine    *execution // under way
+	answer  *reply     // given
+	expires time.Time
+	twins   []*keyTwin
+}
+
+// keyTwin is a request that waits for another with its key.
+type keyTwin struct {
+	since  time.Time
+	leave  context.CancelFunc
+	result chan claimed
+}
+
+type claimed struct {
+	mine     *execution
+	earlier  *reply
+	conflict bool
+	err      error
+}
+
+var (
+	someKeys   = rapid.SampledFrom([]string{"key-a", "key-b", "key-c"})
+	somePrints = rapid.SampledFrom([]byte{1, 1, 1, 2})
+)
+
+// begin sends a request and waits until it is answered or waiting.
+func (m *keyMachine) begin(key string, print byte) *keyTwin {
+	ctx, leave := context.WithCancel(context.Background())
+	w := &keyTwin{since: m.now, leave: leave, result: make(chan claimed, 1)}
+	now := m.now
+	go func() {
+		var c claimed
+		c.mine, c.earlier, c.conflict, c.err = m.store.claim(ctx, idempotencyKey{"scope", key}, fingerprint{print}, now)
+		w.result <- c
+	}()
+	synctest.Wait()
+	return w
+}
+
+// got is the answer of a request that must have one.
+func (w *keyTwin) got(t *rapid.T) claimed {
+	select {
+	case c := <-w.result:
+		w.leave()
+		return c
+	default:
+		t.Fatalf("the request waits")
+		return claimed{}
+	}
+}
+
+// known is what is known of a key now.
+func (m *keyMachine) known(key string) *keyModel {
+	k := m.keys[key]
+	if k != nil && k.mine == nil && !k.expires.After(m.now) {
+		delete(m.keys, key)
+		return nil
+	}
+	return k
+}
+
+// Request sends a request with one of a few keys.
+func (m *keyMachine) Request(t *rapid.T) {
+	key, print := someKeys.Draw(t, "key"), somePrints.Draw(t, "print")
+	k := m.known(key)
+	w := m.begin(key, print)
+	switch {
+	case k == nil:
+		c := w.got(t)
+		if c.mine == nil || c.earlier != nil || c.conflict || c.err != nil {
+			t.Fatalf("a new key got %+v, want an execution", c)
+		}
+		m.keys[key] = &keyModel{print: print, mine: c.mine, expires: m.now.Add(24 * time.Hour)}
+	case k.print != print:
+		if c := w.got(t); !c.conflict || c.mine != nil || c.earlier != nil {
+			t.Fatalf("another request with the key got %+v, want a conflict", c)
+		}
+	case k.mine == nil:
+		if c := w.got(t); c.mine != nil || c.conflict || c.earlier == nil || c.earlier.status != k.answer.status {
+			t.Fatalf("a repeated request got %+v, want the stored answer", c)
+		}
+	default:
+		if len(w.result) > 0 {
+			t.Fatalf("the twin of a request under way got %+v, want it to wait", w.got(t))
+		}
+		k.twins = append(k.twins, w)
+	}
+}
+
+// underWay draws a key whose request is being executed.
+func (m *keyMachine) underWay(t *rapid.T) (string, *keyModel) {
+	key := someKeys.Draw(t, "key")
+	k := m.keys[key]
+	if k == nil || k.mine == nil {
+		t.Skip("nothing is under way")
+	}
+	return key, k
+}
+
+// Answer ends an execution: its twins get its answer.
+func (m *keyMachine) Answer(t *rapid.T) {
+	_, k := m.underWay(t)
+	m.serve++
+	answer := &reply{status: 200 + m.serve}
+	m.store.end(k.mine, answer)
+	synctest.Wait()
+	for _, w := range k.twins {
+		if c := w.got(t); c.earlier == nil || c.earlier.status != answer.status {
+			t.Fatalf("a twin got %+v, want the answer", c)
+		}
+	}
+	k.mine, k.answer, k.twins = nil, answer, nil
+}
+
+// Crash ends an execution without an answer: nothing is kept, and one of its twins takes its place.
+func (m *keyMachine) Crash(t *rapid.T) {
+	key, k := m.underWay(t)
+	m.store.end(k.mine, nil)
+	synctest.Wait()
+	if len(k.twins) == 0 {
+		delete(m.keys, key)
+		return
+	}
+	k.mine = nil
+	var waiting []*keyTwin
+	for _, w := range k.twins {
+		if len(w.result) == 0 {
+			waiting = append(waiting, w)
+			continue
+		}
+		c := w.got(t)
+		if c.mine == nil || k.mine != nil {
+			t.Fatalf("after a crash a twin got %+v, want one of them to execute", c)
+		}
+		k.mine, k.expires = c.mine, w.since.Add(24*time.Hour)
+	}
+	if k.mine == nil {
+		t.Fatalf("after a crash no twin took over")
+	}
+	k.twins = waiting
+}
+
+// Leave is the client of a waiting twin going away.
+func (m *keyMachine) Leave(t *rapid.T) {
+	_, k := m.underWay(t)
+	if len(k.twins) == 0 {
+		t.Skip("nobody waits")
+	}
+	k.twins[0].leave()
+	synctest.Wait()
+	if c := k.twins[0].got(t); c.err == nil {
+		t.Fatalf("a twin that left got %+v", c)
+	}
+	k.twins = k.twins[1:]
+}
+
+// Wait lets time pass.
+func (m *keyMachine) Wait(t *rapid.T) {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(1, 30*60).Draw(t, "minutes")) * time.Minute)
+}
+
+// Restore goes back to a snapshot of this moment, which changes nothing.
+func (m *keyMachine) Restore(t *rapid.T) {
+	for _, k := range m.keys {
+		if k.mine != nil {
+			t.Skip("requests are under way, which no snapshot holds")
+		}
+	}
+	m.store.restore(m.store.keep())
+}
+
+// Check bounds the store: what is not forgotten is there, and nothing beyond the keys there are.
+func (m *keyMachine) Check(t *rapid.T) {
+	held := 0
+	for _, k := range m.keys {
+		if k.mine != nil || k.expires.After(m.now) {
+			held++
+		}
+	}
+	if size := m.store.size(); size < held || size > 3 {
+		t.Fatalf("the store holds %d keys, want %d at least", size, held)
+	}
+}
+
+// leaveAll ends the goroutines of the machine.
+func (m *keyMachine) leaveAll() {
+	for _, k := range m.keys {
+		for _, w := range k.twins {
+			w.leave()
+		}
+	}
+}
