@@ -134,7 +134,10 @@ func parseEvent(body []byte) (*Event, error) {
 // what it says.
 func decodeEventData(typ EventType, data json.RawMessage) EventData {
 	family, _, _ := strings.Cut(string(typ), ".")
-	var typed EventData
+	var typed interface {
+		EventData
+		json.Unmarshaler
+	}
 	switch family {
 	case "payout":
 		typed = new(PayoutEventData)
@@ -147,7 +150,8 @@ func decodeEventData(typ EventType, data json.RawMessage) EventData {
 	default:
 		return &UnknownEventData{Raw: RawMessage(data)}
 	}
-	if len(data) == 0 || isNull(data) || json.Unmarshal(data, typed) != nil {
+	// Called directly: json.Unmarshal would go through the data twice more to find out that it is valid and where it ends.
+	if len(data) == 0 || isNull(data) || typed.UnmarshalJSON(data) != nil {
 		return &UnknownEventData{Raw: RawMessage(data)}
 	}
 	return typed
@@ -156,18 +160,20 @@ func decodeEventData(typ EventType, data json.RawMessage) EventData {
 // UnmarshalJSON reads an event's data.
 func (d *PayoutEventData) UnmarshalJSON(data []byte) error {
 	var wire struct {
+		payoutResultWire
 		Error *OperationError `json:"error"`
 	}
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
 	d.Error = wire.Error
-	return d.PayoutResult.UnmarshalJSON(data)
+	return d.read(&wire.payoutResultWire, data)
 }
 
 // UnmarshalJSON reads an event's data.
 func (d *PaymentRequestEventData) UnmarshalJSON(data []byte) error {
 	var wire struct {
+		paymentRequestResultWire
 		Error       *OperationError `json:"error"`
 		WebhookData RawMessage      `json:"webhook_data"`
 	}
@@ -175,12 +181,13 @@ func (d *PaymentRequestEventData) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	d.Error, d.WebhookData = wire.Error, wire.WebhookData
-	return d.PaymentRequestResult.UnmarshalJSON(data)
+	return d.read(&wire.paymentRequestResultWire, data)
 }
 
 // UnmarshalJSON reads an event's data.
 func (d *RefundEventData) UnmarshalJSON(data []byte) error {
 	var wire struct {
+		refundResultWire
 		Error  *OperationError `json:"error"`
 		Reason string          `json:"reason"`
 	}
@@ -188,7 +195,7 @@ func (d *RefundEventData) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	d.Error, d.Reason = wire.Error, wire.Reason
-	return d.RefundResult.UnmarshalJSON(data)
+	return d.read(&wire.refundResultWire, data)
 }
 
 // UnmarshalJSON reads an event's data.

@@ -174,21 +174,29 @@ func (c Customer) check(v *validation) {
 	v.msisdn("invoice.customer.phone", c.Phone)
 }
 
+// paymentRequestResultWire is a payment request's result as the docs write it. An event has its fields too.
+type paymentRequestResultWire struct {
+	TransactionReference string   `json:"transaction_reference"`
+	Status               string   `json:"status"`
+	Amount               Amount   `json:"amount"`
+	Currency             Currency `json:"currency"`
+	GatewayURL           string   `json:"gateway_url"`
+	PaymentURL           string   `json:"payment_url"`
+	ReceiptURL           string   `json:"receipt_url"`
+	QRCode               string   `json:"qr_code"`
+}
+
 // UnmarshalJSON reads both revisions of the docs.
 func (r *PaymentRequestResult) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		TransactionReference string   `json:"transaction_reference"`
-		Status               string   `json:"status"`
-		Amount               Amount   `json:"amount"`
-		Currency             Currency `json:"currency"`
-		GatewayURL           string   `json:"gateway_url"`
-		PaymentURL           string   `json:"payment_url"`
-		ReceiptURL           string   `json:"receipt_url"`
-		QRCode               string   `json:"qr_code"`
-	}
+	var wire paymentRequestResultWire
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
+	return r.read(&wire, data)
+}
+
+// read takes over what was read from data.
+func (r *PaymentRequestResult) read(wire *paymentRequestResultWire, data []byte) error {
 	if wire.GatewayURL == "" {
 		wire.GatewayURL = wire.PaymentURL
 	}

@@ -261,19 +261,27 @@ func decodeDestination(data json.RawMessage) (Destination, error) {
 	}
 }
 
+// payoutResultWire is a payout's result as the docs write it. An event has its fields too.
+type payoutResultWire struct {
+	Reference        string           `json:"reference"`
+	Amount           Amount           `json:"amount"`
+	Currency         Currency         `json:"currency"`
+	Destination      json.RawMessage  `json:"destination"`
+	Status           PayoutStatus     `json:"status"`
+	ProviderResponse ProviderResponse `json:"provider_response"`
+}
+
 // UnmarshalJSON reads both revisions of the docs.
 func (r *PayoutResult) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Reference        string           `json:"reference"`
-		Amount           Amount           `json:"amount"`
-		Currency         Currency         `json:"currency"`
-		Destination      json.RawMessage  `json:"destination"`
-		Status           PayoutStatus     `json:"status"`
-		ProviderResponse ProviderResponse `json:"provider_response"`
-	}
+	var wire payoutResultWire
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
+	return r.read(&wire, data)
+}
+
+// read takes over what was read from data.
+func (r *PayoutResult) read(wire *payoutResultWire, data []byte) error {
 	destination, err := decodeDestination(wire.Destination)
 	if err != nil {
 		return err

@@ -108,18 +108,26 @@ func (p RefundParams) wire(v *validation) refundBody {
 	return body
 }
 
+// refundResultWire is a refund's result as the docs write it. An event has its fields too.
+type refundResultWire struct {
+	Status               RefundStatus     `json:"status"`
+	RefundReference      string           `json:"refund_reference"`
+	Amount               Amount           `json:"amount"`
+	TransactionReference string           `json:"transaction_reference"`
+	ProviderResponse     ProviderResponse `json:"provider_response"`
+}
+
 // UnmarshalJSON reads both revisions of the docs.
 func (r *RefundResult) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Status               RefundStatus     `json:"status"`
-		RefundReference      string           `json:"refund_reference"`
-		Amount               Amount           `json:"amount"`
-		TransactionReference string           `json:"transaction_reference"`
-		ProviderResponse     ProviderResponse `json:"provider_response"`
-	}
+	var wire refundResultWire
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
+	return r.read(&wire, data)
+}
+
+// read takes over what was read from data.
+func (r *RefundResult) read(wire *refundResultWire, data []byte) error {
 	*r = RefundResult{
 		Status: wire.Status, RefundReference: wire.RefundReference, Amount: wire.Amount,
 		TransactionReference: wire.TransactionReference, ProviderResponse: wire.ProviderResponse,
