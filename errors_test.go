@@ -65,8 +65,7 @@ func TestCodesAreErrors(t *testing.T) {
 		require.ErrorIs(t, err, code)
 		require.NotErrorIs(t, err, intram.CodeNotRefundable)
 		require.NotErrorIs(t, err, intram.ErrorCode(""))
-		var as intram.ErrorCode
-		if errors.As(err, &as) {
+		if as, ok := errors.AsType[intram.ErrorCode](err); ok {
 			assert.Equal(t, code, as)
 		}
 	}
@@ -94,7 +93,7 @@ func TestEveryCodeHasAConstant(t *testing.T) {
 		"amount_exceeds_transaction": intram.CodeAmountExceedsTransaction, "transaction_not_settled": intram.CodeTransactionNotSettled,
 		"stripe_unavailable": intram.CodeStripeUnavailable, "unsupported_payment_method": intram.CodeUnsupportedPaymentMethod,
 	} {
-		assert.Equal(t, intram.ErrorCode(name), want)
+		assert.Equal(t, want, intram.ErrorCode(name))
 	}
 	for name, want := range map[string]intram.EventType{
 		"payout.completed": intram.EventPayoutCompleted, "payout.queued": intram.EventPayoutQueued, "payout.failed": intram.EventPayoutFailed,
@@ -104,7 +103,7 @@ func TestEveryCodeHasAConstant(t *testing.T) {
 		"test.ping": intram.EventTestPing, "transfer.completed": intram.EventTransferCompleted, "transfer.failed": intram.EventTransferFailed,
 		"*": intram.EventAll,
 	} {
-		assert.Equal(t, intram.EventType(name), want)
+		assert.Equal(t, want, intram.EventType(name))
 	}
 	// And the other way round: a constant whose word is a typo would be here and nowhere in the spec.
 	source, err := os.ReadFile("errors.go")
