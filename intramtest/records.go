@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	intram "github.com/intram/intram-go"
@@ -114,16 +115,16 @@ type Request struct {
 
 // String is one line, without bodies, keys or signatures.
 func (r Request) String() string {
-	line := fmt.Sprintf("%s %s -> %d", r.Method, r.Path, r.Status)
+	words := []string{fmt.Sprintf("%s %s -> %d", r.Method, r.Path, r.Status)}
 	for _, word := range []string{string(r.Code), r.Reason, string(r.Fault)} {
 		if word != "" {
-			line += " " + word
+			words = append(words, word)
 		}
 	}
 	if r.Followed {
-		line += " followed a redirect to another host"
+		words = append(words, "followed a redirect to another host")
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // GoString keeps %#v as discreet as String.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -245,7 +246,7 @@ func TestFaultyBodies(t *testing.T) {
 	rest, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	assert.Equal(t, plain.body, append(first, rest...))
+	assert.Equal(t, plain.body, slices.Concat(first, rest))
 	assert.Equal(t, start.Add(8*time.Second), f.s.Clock().Now())
 
 	require.NoError(t, f.s.AddFault(Fault{Kind: FaultNotJSON}))

@@ -33,7 +33,7 @@ type keyMachine struct {
 
 // keyModel is what the documentation says about one key.
 type keyModel struct {
-	print   byte
+	shape   byte
 	mine    *execution // under way
 	answer  *reply     // given
 	expires time.Time
@@ -56,17 +56,17 @@ type claimed struct {
 
 var (
 	someKeys   = rapid.SampledFrom([]string{"key-a", "key-b", "key-c"})
-	somePrints = rapid.SampledFrom([]byte{1, 1, 1, 2})
+	someShapes = rapid.SampledFrom([]byte{1, 1, 1, 2})
 )
 
 // begin sends a request and waits until it is answered or waiting.
-func (m *keyMachine) begin(key string, print byte) *keyTwin {
+func (m *keyMachine) begin(key string, shape byte) *keyTwin {
 	ctx, leave := context.WithCancel(context.Background())
 	w := &keyTwin{since: m.now, leave: leave, result: make(chan claimed, 1)}
 	now := m.now
 	go func() {
 		var c claimed
-		c.mine, c.earlier, c.conflict, c.err = m.store.claim(ctx, idempotencyKey{"scope", key}, fingerprint{print}, now)
+		c.mine, c.earlier, c.conflict, c.err = m.store.claim(ctx, idempotencyKey{"scope", key}, fingerprint{shape}, now)
 		w.result <- c
 	}()
 	synctest.Wait()
@@ -97,17 +97,17 @@ func (m *keyMachine) known(key string) *keyModel {
 
 // Request sends a request with one of a few keys.
 func (m *keyMachine) Request(t *rapid.T) {
-	key, print := someKeys.Draw(t, "key"), somePrints.Draw(t, "print")
+	key, shape := someKeys.Draw(t, "key"), someShapes.Draw(t, "shape")
 	k := m.known(key)
-	w := m.begin(key, print)
+	w := m.begin(key, shape)
 	switch {
 	case k == nil:
 		c := w.got(t)
 		if c.mine == nil || c.earlier != nil || c.conflict || c.err != nil {
 			t.Fatalf("a new key got %+v, want an execution", c)
 		}
-		m.keys[key] = &keyModel{print: print, mine: c.mine, expires: m.now.Add(24 * time.Hour)}
-	case k.print != print:
+		m.keys[key] = &keyModel{shape: shape, mine: c.mine, expires: m.now.Add(24 * time.Hour)}
+	case k.shape != shape:
 		if c := w.got(t); !c.conflict || c.mine != nil || c.earlier != nil {
 			t.Fatalf("another request with the key got %+v, want a conflict", c)
 		}
