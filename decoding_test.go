@@ -556,6 +556,47 @@ func TestAnswersThatAreNoAnswers(t *testing.T) {
 	}
 }
 
+// What has another shape than the docs show is an error, never half a value.
+func TestValuesOfAnotherShapeAreErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		into any
+		json []string
+	}{
+		{new(intram.Amount), []string{`true`, `[]`, `"x"`}},
+		{new(intram.Currency), []string{`952`, `{"code":952}`, `[]`}},
+		{new(intram.OperationStatus), []string{`7`, `{}`}},
+		{new(intram.TransactionStatus), []string{`7`, `[]`}},
+		{new(intram.TransactionPaymentMethod), []string{`7`, `["MTN"]`, `{"name":7}`}},
+		{new(intram.TransactionCustomer), []string{`"Ada"`, `{"name":7}`}},
+		{new(intram.RefundEntry), []string{`"R"`, `{"status":7}`}},
+		{new(intram.Transaction), []string{`"R"`, `[]`, `{"amount":"lots"}`, `{"refunds":{}}`}},
+		{new(intram.Operation), []string{`"op_1"`, `{"attempts":"many"}`, `{"error":"no"}`}},
+		{new(intram.OperationError), []string{`"no"`, `{"code":7}`}},
+		{new(intram.Balance), []string{`7`, `{"payment_method_balances":{}}`, `{"available":"lots"}`}},
+		{new(intram.PayoutResult), []string{`7`, `{"destination":"x"}`, `{"status":7}`}},
+		{new(intram.PaymentRequestResult), []string{`7`, `{"amount":{}}`}},
+		{new(intram.RefundResult), []string{`7`, `{"amount":{}}`}},
+		{new(intram.WebhookSubscription), []string{`7`, `{"url":7}`}},
+	} {
+		for _, in := range tt.json {
+			require.Error(t, json.Unmarshal([]byte(in), tt.into), "%T from %s", tt.into, in)
+		}
+	}
+	// null is the absence of a value, as everywhere in JSON.
+	raw := intram.RawMessage("x")
+	require.NoError(t, json.Unmarshal([]byte("null"), &raw))
+	assert.Nil(t, raw)
+	out, err := json.Marshal(raw)
+	require.NoError(t, err)
+	assert.Equal(t, "null", string(out))
+	var direct intram.RawMessage
+	require.NoError(t, direct.UnmarshalJSON([]byte("null")))
+	assert.Nil(t, direct)
+	require.NoError(t, direct.UnmarshalJSON([]byte(` {"a":1} `)))
+	assert.Equal(t, ` {"a":1} `, string(direct))
+}
+
 func TestListsOfAnotherShapeAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"error":false,"data":{}}`, `{"error":false,"data":{"items":[]}}`, `{"error":false,"data":[7]}`} {

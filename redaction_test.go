@@ -114,6 +114,7 @@ func canaryValues(t *testing.T) map[string]any {
 			PaymentMethod: intram.PaymentMethod{MSISDN: canaryMSISDN}, WebhookData: map[string]any{"x": canaryText},
 			ReturnURLs: intram.ReturnURLs{Success: "https://x.example/" + canaryText},
 		},
+		"customer of an invoice": intram.Customer{Email: canaryEmail, FirstName: canaryFirst, LastName: canaryLast, Phone: canaryMSISDN},
 		"invoice": intram.Invoice{
 			Amount: intram.NewAmount(1), Description: canaryText, Customer: intram.Customer{FirstName: canaryFirst},
 		},
