@@ -118,6 +118,8 @@ func TestClientThatGivesUpDuringLatency(t *testing.T) {
 		_, err := f.s.Transport().RoundTrip(f.request(call{method: "POST", endpoint: "/payouts", body: payoutBody(1, "22961234567")}).WithContext(ctx))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, time.Second, time.Since(began))
+		synctest.Wait() // the server does not know that the client left, and executes the call
+		assert.EqualValues(t, 999_999, f.wallet(mtnBenin))
 	})
 }
 

@@ -60,7 +60,9 @@ func checkLedger(t *testing.T, s *Server) {
 	t.Helper()
 	postings := map[int]int64{}
 	balances := map[string]int64{}
-	for _, e := range s.Ledger() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.state.ledger.entries() {
 		postings[e.Posting] += e.Amount
 		balances[e.Account] += e.Amount
 	}
@@ -72,8 +74,6 @@ func checkLedger(t *testing.T, s *Server) {
 			assert.GreaterOrEqualf(t, balance, int64(0), "%s is overdrawn", account)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	held := map[string]int64{}
 	for _, op := range s.state.operations {
 		account := op.account.clearing

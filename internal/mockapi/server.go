@@ -220,7 +220,8 @@ func (s *Server) Listen(address string) error {
 		return fmt.Errorf("mockapi: listening: %w", err)
 	}
 	s.baseURL = "http://" + listener.Addr().String()
-	s.web = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	// Without time-outs: they cost two system calls' worth of deadlines a request, and whoever is slow here is a test.
+	s.web = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // G112: a fake has nothing to protect from a slow client
 	web := s.web
 	s.running.Go(func() { _ = web.Serve(listener) }) // ends with ErrServerClosed
 	return nil
@@ -259,7 +260,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveElsewhere(w, r)
 		return
 	}
-	x := &exchange{
+	x := exchanges.Get().(*exchange)
+	*x = exchange{
 		server: s, request: r, now: s.clock.Now(),
 		entry: &Request{
 			ID: s.entropy.requestID(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
@@ -269,7 +271,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
 	rep, cut := x.answer()
 	x.finish(w, rep, cut)
+	*x = exchange{}
+	exchanges.Put(x)
 }
+
+// exchanges are used again: one a call would be garbage as large as a small answer.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // exchange is one call on its way through the server.
 type exchange struct {
