@@ -32,6 +32,7 @@ type call struct {
 	corrections  int  // attempts that only a wrong clock cost
 	decided      bool // nothing may be sent any more
 	slept        bool
+	redated      bool // the next attempt is the corrected one, which costs nothing
 	polls        int
 	interval     time.Duration // the poll interval that the docs ask for next, before jitter
 	next         wanted
@@ -98,7 +99,7 @@ func (c *call) pause(d time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	want := c.next
-	c.next, c.slept = wanted{}, true
+	c.next, c.slept, c.redated = wanted{}, true, want.redate
 	switch {
 	case want.redate:
 		c.w.require(d == 0, c.who, "waited %v for the corrected attempt", d)

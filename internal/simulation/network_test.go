@@ -154,8 +154,8 @@ func (x *exchange) inspect() {
 		w.require(c.attempts == 1 || c.slept, c.who, "attempt %d without going through the clock", c.attempts)
 		c.slept = false
 	}
-	retry := c.kind == single && c.attempts > 1 && !c.next.redate
-	c.next.redate = false
+	retry := c.kind == single && c.attempts > 1 && !c.redated
+	c.redated = false
 	if c.kind == single {
 		w.require(c.attempts-c.corrections <= c.maxAttempts, c.who, "attempt %d of %d", c.attempts-c.corrections, c.maxAttempts)
 		w.require(c.corrections <= 1, c.who, "the clock was corrected %d times", c.corrections)
