@@ -337,8 +337,7 @@ func ExampleClient_WaitForOperation() {
 	}
 
 	_, err = client.WaitForOperation(ctx, op.ID, intram.WithMaxWait(20*time.Second))
-	var unfinished *intram.WaitError
-	if errors.As(err, &unfinished) {
+	if unfinished, ok := errors.AsType[*intram.WaitError](err); ok {
 		// It may still succeed: keep the id, and wait again later.
 		fmt.Println(unfinished.Operation.Status, errors.Is(err, context.DeadlineExceeded), intram.OutcomeOf(err))
 	}
@@ -542,8 +541,7 @@ func ExampleError() {
 	_, err := client.Payouts.Create(context.Background(), intram.PayoutParams{
 		Amount: intram.NewAmount(0), Destination: intram.MobileMoney{MSISDN: "+22961234567"},
 	})
-	var e *intram.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*intram.Error](err); ok {
 		for _, d := range e.Details {
 			fmt.Println(d.Path, "-", d.Msg)
 		}

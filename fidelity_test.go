@@ -80,7 +80,9 @@ func TestFidelityLeavesNothingOut(t *testing.T) {
 		if want == "*" || want == "operation_expired" {
 			continue // a subscription's pattern, and the SDK's own code
 		}
-		assert.True(t, strings.Contains(said.String(), "`"+want+"`"), "docs/fidelity.md has no row for %s", want)
+		if !strings.Contains(said.String(), "`"+want+"`") {
+			t.Errorf("docs/fidelity.md has no row for %s", want)
+		}
 	}
 }
 

@@ -26,6 +26,10 @@ func TestTransportEdgeCasesThroughHTTPMock(t *testing.T) {
 	text := httpmock.NewStringResponder
 	lost := httpmock.NewErrorResponder(errors.New("connection reset by peer"))
 
+	var nilPair httpmock.Responder = func(*http.Request) (*http.Response, error) {
+		return nil, nil //nolint:nilnil // the mistake that the client has to bear
+	}
+
 	for name, tc := range map[string]struct {
 		answers  httpmock.Responder
 		attempts int
@@ -43,7 +47,7 @@ func TestTransportEdgeCasesThroughHTTPMock(t *testing.T) {
 		"an answer without an operation id":   {answers: text(202, `{"error":false,"data":{}}`), attempts: 1, outcome: intram.OutcomeUnknown},
 		"an empty answer":                     {answers: text(202, ""), attempts: 1, outcome: intram.OutcomeUnknown},
 		"redirected":                          {answers: text(307, "").HeaderSet(http.Header{"Location": {"https://elsewhere.example.com/"}}), attempts: 1, outcome: intram.OutcomeUnknown},
-		"a transport that returns a nil pair": {answers: func(*http.Request) (*http.Response, error) { return nil, nil }, attempts: 4, outcome: intram.OutcomeUnknown},
+		"a transport that returns a nil pair": {answers: nilPair, attempts: 4, outcome: intram.OutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

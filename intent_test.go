@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func afterCrash(t *testing.T, intent *intram.Intent) *intram.Intent {
 func posts(server *intramtest.Server, endpoint string) int {
 	n := 0
 	for _, r := range server.Requests() {
-		if r.Method == "POST" && r.Endpoint == endpoint {
+		if r.Method == http.MethodPost && r.Endpoint == endpoint {
 			n++
 		}
 	}

@@ -246,10 +246,10 @@ func TestPayinWithoutCredentialsSaysSoBeforeSending(t *testing.T) {
 
 func TestPayinSpeaksToTheAddressOfItsEnvironment(t *testing.T) {
 	t.Parallel()
-	ask := func(t *testing.T, make func(*payinServer) *intram.PayinService) string {
+	ask := func(t *testing.T, service func(*payinServer) *intram.PayinService) string {
 		t.Helper()
 		server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.status.paid.json")}}}
-		_, err := make(server).Get(t.Context(), "order-1")
+		_, err := service(server).Get(t.Context(), "order-1")
 		require.NoError(t, err)
 		return server.requests[0].URL.String()
 	}
@@ -274,7 +274,7 @@ func TestPayinSpeaksToTheAddressOfItsEnvironment(t *testing.T) {
 
 func TestPayinOptionsAreRefusedAtConstruction(t *testing.T) {
 	t.Parallel()
-	for want, make := range map[string]func() error{
+	for want, construct := range map[string]func() error{
 		"apiKey is empty":      func() error { _, err := intram.NewPayinClient("", payinClient); return err },
 		"apiClient is empty":   func() error { _, err := intram.NewPayinClient(payinKey, ""); return err },
 		"apiKey has a colon":   func() error { _, err := intram.NewPayinClient("a:b", payinClient); return err },
@@ -300,7 +300,7 @@ func TestPayinOptionsAreRefusedAtConstruction(t *testing.T) {
 			return err
 		},
 	} {
-		err := make()
+		err := construct()
 		require.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), payinKey)
 		assert.NotContains(t, err.Error(), payinClient)
@@ -461,13 +461,13 @@ func TestPayinAnswerWithoutReferenceIsInDoubt(t *testing.T) {
 
 type payinVector struct{ Name, Secret, Body, Signature string }
 
-func payinVectors(t testing.TB) []payinVector {
-	t.Helper()
+func payinVectors(tb testing.TB) []payinVector {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/vectors/payin_webhooks.json")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var vectors []payinVector
-	require.NoError(t, json.Unmarshal(data, &vectors))
-	require.NotEmpty(t, vectors)
+	require.NoError(tb, json.Unmarshal(data, &vectors))
+	require.NotEmpty(tb, vectors)
 	return vectors
 }
 

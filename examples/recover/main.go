@@ -121,7 +121,7 @@ func find(ctx context.Context, client *intram.Client, p *payout, reference strin
 }
 
 func read(file string) (*payout, error) {
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(file) //nolint:gosec // the folder is the user's own choice, and the name is checked
 	if err != nil {
 		return nil, err
 	}
