@@ -1,0 +1,269 @@
+// Command mutate plants bugs in a copy of the tree, one at a time, and fails when the tests let one live.
+//
+//	mutate -root . mutations/mutations.txt
+//	mutate -root . -only 'Retry-After' mutations/mutations.txt
+//
+// A mutation names a file, the exact text to replace, which must be there once, the text to put in its place, and the tests that
+// must then be red. A mutation whose text is no longer there, that does not compile, or that the tests survive is a failure; so
+// is a test that is red before anything is planted, since its red would prove nothing.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
+	root := flags.String("root", ".", "the `directory` of the tree")
+	only := flags.String("only", "", "plant only those whose name matches this `regexp`")
+	limit := flags.Duration("limit", 2*time.Minute, "how long the tests of one mutation may take")
+	check := flags.Bool("check", false, "only check that every text is there once")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("name the file with the mutations")
+	}
+	data, err := os.ReadFile(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	all, err := parse(string(data))
+	if err != nil {
+		return fmt.Errorf("%s: %w", flags.Arg(0), err)
+	}
+	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, m := range all {
+		if _, err := m.planted(*root); err != nil {
+			failures = append(failures, err)
+		}
+	}
+	if err := errors.Join(failures...); err != nil || *check {
+		return err
+	}
+	picked := slices.DeleteFunc(all, func(m mutation) bool { return !pattern.MatchString(m.name) })
+	if len(picked) == 0 {
+		return errors.New("no mutation has such a name")
+	}
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := copyTree(*root, dir); err != nil {
+		return err
+	}
+	l := lab{dir: dir, limit: *limit, out: out}
+	return l.all(picked)
+}
+
+// mutation is one bug.
+type mutation struct {
+	name, file string
+	tests      []string // arguments of go test
+	old, new   string
+}
+
+// parse reads mutations: a line "=== name", then "file:" and "test:", then the old text after "--- old" and the new one after "--- new",
+// each with a line feed after it that is not part of it, and a blank line. Lines before the first mutation, and lines
+// with # between a name and its old text, are comments.
+func parse(data string) ([]mutation, error) {
+	var all []mutation
+	names := map[string]bool{}
+	parts := strings.Split("\n"+data, "\n=== ")
+	for _, part := range parts[1:] {
+		head, rest, found := strings.Cut(part, "\n--- old\n")
+		name, settings, _ := strings.Cut(head, "\n")
+		m := mutation{name: name}
+		before, after, both := strings.Cut(rest, "\n--- new\n")
+		if !found || !both {
+			return nil, fmt.Errorf("%q: want --- old and --- new", name)
+		}
+		m.old, m.new = before, strings.TrimSuffix(after, "\n")
+		for line := range strings.Lines(settings) {
+			line = strings.TrimSpace(line)
+			key, value, _ := strings.Cut(line, ": ")
+			switch {
+			case line == "" || line[0] == '#':
+			case key == "file":
+				m.file = value
+			case key == "test":
+				m.tests = strings.Fields(value)
+			default:
+				return nil, fmt.Errorf("%q: %q is neither file: nor test:", name, line)
+			}
+		}
+		switch {
+		case names[name]:
+			return nil, fmt.Errorf("%q is there twice", name)
+		case m.file == "" || len(m.tests) < 2:
+			return nil, fmt.Errorf("%q: want a file, and a test: a package and a pattern", name)
+		case m.old == m.new:
+			return nil, fmt.Errorf("%q changes nothing", name)
+		}
+		names[name] = true
+		all = append(all, m)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("it has no mutations")
+	}
+	return all, nil
+}
+
+// planted is the file with the bug in it.
+func (m mutation) planted(dir string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(dir, m.file))
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", m.name, err)
+	}
+	if n := bytes.Count(data, []byte(m.old)); n != 1 {
+		return nil, fmt.Errorf("%q: its old text is %d times in %s, want once: bring it up to date", m.name, n, m.file)
+	}
+	return bytes.Replace(data, []byte(m.old), []byte(m.new), 1), nil
+}
+
+// lab is where mutations are planted: a copy of the tree.
+type lab struct {
+	dir   string
+	limit time.Duration
+	out   io.Writer
+}
+
+func (l lab) all(picked []mutation) error {
+	var failures []error
+	sound := map[string]error{}
+	for n, m := range picked {
+		command := strings.Join(m.tests, " ")
+		if _, known := sound[command]; !known {
+			if output, err := l.test(m.tests); err != nil {
+				sound[command] = fmt.Errorf("go test %s is red before anything is planted:\n%s", command, output)
+				failures = append(failures, sound[command])
+			} else {
+				sound[command] = nil
+			}
+		}
+		if sound[command] != nil {
+			continue
+		}
+		began := time.Now()
+		killer, err := l.plant(m)
+		if err != nil {
+			killer = "ALIVE: " + err.Error()
+			failures = append(failures, fmt.Errorf("%q: %w", m.name, err))
+		}
+		fmt.Fprintf(l.out, "%3d/%d  %-66s %4.0f s  %s\n", n+1, len(picked), m.name, time.Since(began).Seconds(), killer)
+	}
+	fmt.Fprintf(l.out, "%d planted, %d failures\n", len(picked), len(failures))
+	return errors.Join(failures...)
+}
+
+// plant puts one bug in, runs its tests, and takes it out again. It returns what killed it.
+func (l lab) plant(m mutation) (killer string, err error) {
+	path := filepath.Join(l.dir, m.file)
+	sane, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	sick, err := m.planted(l.dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, sick, 0o600); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.WriteFile(path, sane, 0o600)) }()
+	output, testErr := l.test(m.tests)
+	switch {
+	case testErr == nil:
+		return "", errors.New("it survived go test " + strings.Join(m.tests, " "))
+	case errors.Is(testErr, context.DeadlineExceeded):
+		return "", fmt.Errorf("nothing was red within %v", l.limit)
+	case strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]"):
+		return "", errors.New("it does not compile:\n" + output)
+	}
+	return killedBy(output), nil
+}
+
+var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+
+// killedBy is the deepest of the tests that failed first, or the panic.
+func killedBy(output string) string {
+	names := failed.FindAllStringSubmatch(output, -1)
+	if len(names) == 0 {
+		first, _, _ := strings.Cut(output, "\n")
+		return first
+	}
+	deepest := names[0][1]
+	for _, name := range names {
+		if strings.HasPrefix(name[1], deepest+"/") {
+			deepest = name[1]
+		}
+	}
+	return deepest
+}
+
+// test runs go test in the copy. What it says is returned with the error.
+func (l lab) test(args []string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.limit)
+	defer cancel()
+	// Vetting and the tables of a debugger take longer than most tests, and kill nothing.
+	args = append([]string{"test", "-count=1", "-timeout=60s", "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the commands are the project's own
+	cmd.Dir, cmd.WaitDelay = l.dir, 5*time.Second
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	output, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return string(output), err
+}
+
+// copyTree copies what go test needs: everything but what starts with a dot.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil || name == "." {
+			return err
+		}
+		switch {
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), "."):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return os.Mkdir(filepath.Join(to, name), 0o700)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		data, err := os.ReadFile(path) //nolint:gosec // it is the tree that was named
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), data, 0o600)
+	})
+}

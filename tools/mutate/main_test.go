@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// tree is a module with a function that a test looks at, and one that none does.
+func tree(t *testing.T, mutations string) (root, file string) {
+	t.Helper()
+	root = t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":       "module example.test/tree\n\ngo 1.26.0\n",
+		"tree.go":      "package tree\n\nfunc Looked(n int) int { return n + 1 }\n\nfunc Unlooked(n int) int { return n - 1 }\n",
+		"tree_test.go": "package tree\n\nimport \"testing\"\n\nfunc TestLooked(t *testing.T) {\n\tt.Run(\"one\", func(t *testing.T) {\n\t\tif Looked(1) != 2 {\n\t\t\tt.Fatal(\"not 2\")\n\t\t}\n\t})\n}\n\nfunc TestRed(t *testing.T) { t.Fatal(\"always\") }\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file = filepath.Join(t.TempDir(), "mutations.txt")
+	if err := os.WriteFile(file, []byte(mutations), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return root, file
+}
+
+func mutationOf(test, before, after string) string {
+	return "A comment.\n\n=== a bug\nfile: tree.go\ntest: . " + test + "\n# another\n--- old\n" + before + "\n--- new\n" + after + "\n"
+}
+
+func TestMutationsAreKilledOrReported(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ mutations, want string }{
+		"killed":             {mutationOf("TestLooked", "return n + 1", "return n + 2"), ""},
+		"survived":           {mutationOf("TestLooked", "return n - 1", "return n - 2"), "survived go test . TestLooked"},
+		"text that is gone":  {mutationOf("TestLooked", "return n * 1", "return n - 2"), "0 times in tree.go"},
+		"text of two places": {mutationOf("TestLooked", "return n", "return -n"), "2 times in tree.go"},
+		"does not compile":   {mutationOf("TestLooked", "return n + 1", "return nn + 1"), "does not compile"},
+		"red before":         {mutationOf("TestRed", "return n + 1", "return n + 2"), "red before anything is planted"},
+		"nothing changed":    {mutationOf("TestLooked", "return n + 1", "return n + 1"), "changes nothing"},
+		"no mutations":       {"nothing here\n", "no mutations"},
+		"no test":            {"=== a bug\nfile: tree.go\n--- old\na\n--- new\nb\n", "want a file, and a test"},
+		"no new text":        {"=== a bug\nfile: tree.go\ntest: . T\n--- old\na\n", "want --- old and --- new"},
+		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file: nor test:"},
+		"two of one name":    {mutationOf("T", "a", "b") + mutationOf("T", "a", "b"), "there twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root, file := tree(t, c.mutations)
+			var out bytes.Buffer
+			err := run([]string{"-root", root, file}, &out)
+			if c.want == "" {
+				if err != nil || !bytes.Contains(out.Bytes(), []byte("TestLooked/one\n")) {
+					t.Fatalf("%v\n%s", err, &out)
+				}
+				return
+			}
+			if err == nil || !bytes.Contains([]byte(err.Error()), []byte(c.want)) {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+			text, _ := os.ReadFile(filepath.Join(root, "tree.go"))
+			if !bytes.Contains(text, []byte("return n + 1")) {
+				t.Fatal("the tree itself was changed")
+			}
+		})
+	}
+}
