@@ -161,7 +161,11 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		}
 		call.Body = body
 	}
+	if r.method == http.MethodPost {
+		call.NotAfter = p.clock.Now().Add(IntentHorizon + retryGrace)
+	}
 	if cfg.intent != nil && r.method == http.MethodPost {
+		call.NotAfter = cfg.intent.FirstSentAt.Add(IntentHorizon + retryGrace)
 		if err := cfg.intent.check(callHash(call.Method, call.Path, call.Body), p.clock.Now()); err != nil {
 			return nil, refuse(nil, err)
 		}

@@ -13,6 +13,10 @@ import (
 // key that was forgotten would be executed again, so the last hour is left alone.
 const IntentHorizon = 23 * time.Hour
 
+// retryGrace is how long a call that began within the horizon goes on trying. What is left of the 24 hours is for an attempt that
+// hangs on the way: its signature lasts five minutes.
+const retryGrace = 30 * time.Minute
+
 // ErrIntentExpired is behind the error of a call whose intent is older than [IntentHorizon]. The API may have
 // forgotten the key, so sending it could move the money a second time. Reconcile first: look for the operation
 // in the list, by its type and time, and make a new intent only when there is none.

@@ -58,6 +58,10 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 			rec.wait = after.wait
 		}
 	}
+	if end := rec.call.NotAfter; !end.IsZero() && c.cfg.Clock.Now().Add(rec.wait).After(end) {
+		rec.stoppedBy = "it has been tried for so long that the server may forget its key, so it was not tried again: this is the last answer"
+		return false, nil
+	}
 	if !c.budgets.of(rec.call.Method).spend() {
 		rec.stoppedBy = "too many calls of this client have failed lately, so it was not tried again: this is the last answer"
 		return false, nil

@@ -113,6 +113,8 @@ type Call struct {
 	// Resumed says that an earlier call, of which nothing is known, may have carried the same key. The call
 	// is in doubt from the start.
 	Resumed bool
+	// NotAfter, unless zero, is when the last attempt may begin: the server forgets the key, and would execute it again.
+	NotAfter time.Time
 	// Header holds what this call alone sends. It is not changed.
 	Header http.Header
 	// MaxAttempts and Timeout, when above zero, stand for those of Config.
