@@ -127,7 +127,7 @@ func (s *Server) must(client *intram.Client, err error) *intram.Client {
 		return client
 	}
 	if s.tb == nil {
-		panic("intramtest: Client: " + err.Error())
+		panic("intramtest: Client: " + err.Error()) //nolint:forbidigo // documented: a program that wants the error calls NewClient
 	}
 	s.tb.Helper()
 	s.tb.Fatalf("intramtest: Client: %v", err)

@@ -71,8 +71,8 @@ func (s *Server) clientIP(peer string, h http.Header) string {
 	if err != nil {
 		return peer
 	}
-	if real := h.Get("X-Real-Ip"); real != "" && contains(s.trustedProxies, addr) {
-		if realAddr, err := netip.ParseAddr(real); err == nil {
+	if forwarded := h.Get("X-Real-Ip"); forwarded != "" && contains(s.trustedProxies, addr) {
+		if realAddr, err := netip.ParseAddr(forwarded); err == nil {
 			addr = realAddr
 		}
 	}

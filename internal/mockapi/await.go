@@ -79,8 +79,7 @@ func (s *Server) AwaitTransaction(ctx context.Context, reference string) (Transa
 func (s *Server) AwaitEvent(ctx context.Context, kind, id string) (Event, error) {
 	var found Event
 	err := s.await(ctx, func() (bool, string) {
-		for i := len(s.state.events) - 1; i >= 0; i-- {
-			e := s.state.events[i]
+		for _, e := range slices.Backward(s.state.events) {
 			if e.kind != kind || !slices.Contains(e.about[:], id) {
 				continue
 			}

@@ -158,7 +158,10 @@ func TestCheckoutOverTheNetwork(t *testing.T) {
 	require.Error(t, f.s.Listen("127.0.0.1:0"), "once is enough")
 	id, reference := f.requestPayment(1000, mtnBenin, "22961234567")
 	network := &http.Transport{DisableKeepAlives: true}
-	resp, err := (&http.Client{Transport: network}).PostForm(f.operation(id).text("data.result.gateway_url")+"/pay", url.Values{})
+	form, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.operation(id).text("data.result.gateway_url")+"/pay", http.NoBody)
+	require.NoError(t, err)
+	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := (&http.Client{Transport: network}).Do(form)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	assert.Equal(t, 200, resp.StatusCode)

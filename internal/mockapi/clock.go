@@ -62,7 +62,7 @@ func newClock(start time.Time, running bool) *Clock {
 	case !running && start.IsZero():
 		start = time.Now().Truncate(time.Millisecond)
 	case running && !start.IsZero():
-		c.offset.Store(int64(start.Sub(time.Now())))
+		c.offset.Store(int64(time.Until(start)))
 	}
 	start = start.UTC()
 	c.now.Store(&start)
@@ -228,7 +228,7 @@ func (c *Clock) step(limit time.Time) bool {
 		c.mu.Unlock()
 		return false
 	}
-	t := heap.Pop(&c.tasks).(*task)
+	t, _ := heap.Pop(&c.tasks).(*task) // it holds nothing else
 	c.moveToLocked(t.at)
 	c.armLocked()
 	c.mu.Unlock()
@@ -346,6 +346,8 @@ func (c *Clock) close() {
 }
 
 // taskHeap orders tasks by time, then by the order they were scheduled in.
+//
+//nolint:recvcheck // as heap.Interface is used: only Push and Pop change the slice itself
 type taskHeap []*task
 
 func (h taskHeap) Len() int { return len(h) }
@@ -363,7 +365,7 @@ func (h taskHeap) Swap(i, j int) {
 }
 
 func (h *taskHeap) Push(x any) {
-	t := x.(*task)
+	t, _ := x.(*task) // schedule pushes nothing else
 	t.index = len(*h)
 	*h = append(*h, t)
 }

@@ -45,7 +45,7 @@ func TestAdvanceRunsWhatTasksSchedule(t *testing.T) {
 	c := newClock(start, false)
 	c.idle = func(<-chan struct{}) {}
 	n := 0
-	c.run = func(k task) {
+	c.run = func(task) {
 		if n++; n < 100 {
 			c.schedule(task{at: c.Now().Add(time.Second)})
 		}
@@ -123,7 +123,7 @@ func TestRunningClock(t *testing.T) {
 		c.schedule(task{at: start.Add(time.Hour), id: "b"})
 		cancelled := c.schedule(task{at: start.Add(2 * time.Second), id: "never"})
 		c.cancel(cancelled)
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's time
 		synctest.Wait()
 		assert.Equal(t, []string{"a@1s"}, *log)
 

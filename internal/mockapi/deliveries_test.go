@@ -444,7 +444,7 @@ func TestDeliveryLogIsCapped(t *testing.T) {
 	assert.LessOrEqual(t, len(f.s.Deliveries()), 16)
 	assert.LessOrEqual(t, len(f.s.Events()), 16)
 	assert.Len(t, f.s.Requests(), 16)
-	assert.Equal(t, len(f.s.Deliveries()), len(f.s.state.deliveries))
+	assert.Len(t, f.s.state.deliveries, len(f.s.Deliveries()))
 
 	pending := newFixture(t, Config{JournalSize: 16})
 	got.answer(500)

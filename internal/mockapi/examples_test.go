@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -72,11 +73,10 @@ func TestAnswersLookLikeThePublishedPayloads(t *testing.T) {
 		"webhook.deleted.current.json": deleted, "error.idempotency_conflict.json": conflict, "error.validation.json": invalid,
 		"error.ip_not_allowed.json": refusedIP, "error.signature_invalid.json": unsigned,
 	}
-	for name, a := range operations {
-		answers[name] = a
-	}
+	maps.Copy(answers, operations)
 	for name, a := range answers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			sameShape(t, "", shapeOf(t, testdata(t, "examples", name)), shapeOf(t, a.body))
 		})
 	}

@@ -209,7 +209,7 @@ func TestFaultsOnARealConnection(t *testing.T) {
 	require.ErrorIs(t, post(network), io.EOF)
 	assert.EqualValues(t, 1_000_000-3, f.wallet(mtnBenin), "three were executed: two answered, one dropped")
 	dialing.(interface{ CloseIdleConnections() }).CloseIdleConnections()
-	f.s.Dialing(http.RoundTripper(f.s.Transport())).(interface{ CloseIdleConnections() }).CloseIdleConnections()
+	f.s.Dialing(f.s.Transport()).(interface{ CloseIdleConnections() }).CloseIdleConnections()
 	found := false
 	for _, r := range f.s.Requests() {
 		found = found || r.Fault == "refuse" && r.ID == ""

@@ -27,7 +27,7 @@ type idempotencyKey struct{ scope, key string }
 // execution is the one execution of a request, under way until done is closed.
 type execution struct {
 	id      idempotencyKey
-	print   fingerprint
+	of      fingerprint
 	expires time.Time
 	done    chan struct{} // made when somebody waits
 	ended   bool
@@ -41,8 +41,8 @@ func newIdempotency() *idempotency {
 // claim says what to do with a request: execute it (the execution is the caller's to end), send again the
 // answer of an earlier one, or refuse a key used for something else. The twin of a request under way waits for its
 // answer; when that one crashes, the twin takes its place.
-func (i *idempotency) claim(ctx context.Context, id idempotencyKey, print fingerprint, now time.Time) (mine *execution, earlier *reply, conflict bool, err error) {
-	fresh := &execution{id: id, print: print, expires: now.Add(idempotencyWindow)}
+func (i *idempotency) claim(ctx context.Context, id idempotencyKey, of fingerprint, now time.Time) (mine *execution, earlier *reply, conflict bool, err error) {
+	fresh := &execution{id: id, of: of, expires: now.Add(idempotencyWindow)}
 	for {
 		i.mu.Lock()
 		i.expire(now)
@@ -54,7 +54,7 @@ func (i *idempotency) claim(ctx context.Context, id idempotencyKey, print finger
 			i.order = append(i.order, e)
 			i.mu.Unlock()
 			return e, nil, false, nil
-		case e.print != print:
+		case e.of != of:
 			i.mu.Unlock()
 			return nil, nil, true, nil
 		case e.ended:
@@ -144,16 +144,17 @@ var fingerprinted = sync.Pool{New: func() any { return new([]byte) }}
 // fingerprintOf is SHA-256 over method, path and body. The path is the signed one, so that a retry through the
 // other base URL is still the same request.
 func fingerprintOf(method, endpoint string, body []byte) fingerprint {
-	room := fingerprinted.Get().(*[]byte)
-	b := append((*room)[:0], method...)
+	room, _ := fingerprinted.Get().(*[]byte) // New makes nothing else
+	b := (*room)[:0]
+	b = append(b, method...)
 	b = append(b, '\n')
 	b = append(b, endpoint...)
 	b = append(b, '\n')
 	b = append(b, body...)
-	print := sha256.Sum256(b)
+	sum := sha256.Sum256(b)
 	if cap(b) <= 64<<10 { // a rare large body is not worth holding on to
 		*room = b
 	}
 	fingerprinted.Put(room)
-	return print
+	return sum
 }

@@ -1,8 +1,9 @@
 package mockapi
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -41,7 +42,7 @@ type Request struct {
 // Canonical is the string the server expected to have been signed, in the raw reading of the query: what to
 // compare with when a signature was refused. It is empty when the request was refused before the signature
 // was looked at.
-func (r *Request) Canonical() string {
+func (r Request) Canonical() string {
 	if r.signedPath == "" {
 		return ""
 	}
@@ -51,16 +52,16 @@ func (r *Request) Canonical() string {
 
 // String is one line without bodies, keys or signatures.
 func (r Request) String() string {
-	line := fmt.Sprintf("%s %s %s -> %d", wireTime(r.Time), r.Method, r.Path, r.Status)
+	words := []string{wireTime(r.Time), r.Method, r.Path, "->", strconv.Itoa(r.Status)}
 	for _, word := range []string{r.Code, r.Reason, r.Fault} {
 		if word != "" {
-			line += " " + word
+			words = append(words, word)
 		}
 	}
 	if r.Followed {
-		line += " followed a redirect to another host"
+		words = append(words, "followed a redirect to another host")
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // GoString keeps %#v as discreet as String: a body holds names and phone numbers.

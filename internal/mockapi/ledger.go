@@ -1,6 +1,7 @@
 package mockapi
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -102,9 +103,7 @@ func (l *ledger) entries() []Entry {
 
 func (l *ledger) clone() ledger {
 	copied := ledger{accounts: slices.Clone(l.accounts), numbers: make(map[string]accountNumber, len(l.numbers))}
-	for name, n := range l.numbers {
-		copied.numbers[name] = n
-	}
+	maps.Copy(copied.numbers, l.numbers)
 	for _, block := range l.postings {
 		copied.postings = append(copied.postings, append(make([]posting, 0, postingBlock), block...))
 	}

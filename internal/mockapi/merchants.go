@@ -3,6 +3,7 @@ package mockapi
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -162,9 +163,7 @@ func (s *Server) open(accounts []*account, balances map[string]map[string]int64)
 	}
 	known := *s.accounts.Load()
 	keys := make(map[string]*account, len(known)+len(accounts))
-	for key, a := range known {
-		keys[key] = a
-	}
+	maps.Copy(keys, known)
 	for _, a := range accounts {
 		keys[a.keys.Public] = a
 	}

@@ -194,7 +194,8 @@ func TestSameSeedSameServer(t *testing.T) {
 		}
 		return all.String()
 	}
-	assert.Equal(t, story(7), story(7))
+	first := story(7)
+	assert.Equal(t, first, story(7))
 	assert.NotEqual(t, story(7), story(8))
 	a, b := newFixture(t, Config{}), newFixture(t, Config{})
 	assert.NotEqual(t, a.s.Seed(), b.s.Seed())
@@ -327,13 +328,13 @@ func TestTransportKeepsTheRulesOfARoundTripper(t *testing.T) {
 		func(http.ResponseWriter, *http.Request) {},
 		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) },
 		func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(103)
-			w.WriteHeader(200)
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusOK)
+			w.WriteHeader(http.StatusInternalServerError)
 		},
 	} {
 		rt := &inProcess{handler: h}
-		r, err := http.NewRequest("GET", "https://receiver.intram.test", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://receiver.intram.test", http.NoBody)
 		require.NoError(t, err)
 		resp, err := rt.RoundTrip(r)
 		require.NoError(t, err)

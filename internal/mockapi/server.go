@@ -12,8 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -95,7 +94,7 @@ type Server struct {
 	receivers receivers
 	closed    bool
 
-	ctx      context.Context // ends with the server; every delivery hangs on it
+	ctx      context.Context //nolint:containedctx // ends with the server; every delivery hangs on it
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // delivery lanes and the listener's goroutine
 	web      *http.Server
@@ -221,7 +220,7 @@ func (s *Server) Listen(address string) error {
 	}
 	s.baseURL = "http://" + listener.Addr().String()
 	// Without time-outs: they cost two system calls' worth of deadlines a request, and whoever is slow here is a test.
-	s.web = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // G112: a fake has nothing to protect from a slow client
+	s.web = &http.Server{Handler: s, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} //nolint:gosec // G112: a fake has nothing to protect from a slow client
 	web := s.web
 	s.running.Go(func() { _ = web.Serve(listener) }) // ends with ErrServerClosed
 	return nil
@@ -260,7 +259,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveElsewhere(w, r)
 		return
 	}
-	x := exchanges.Get().(*exchange)
+	x, _ := exchanges.Get().(*exchange) // New makes nothing else
 	*x = exchange{
 		server: s, request: r, now: s.clock.Now(),
 		entry: &Request{
@@ -486,7 +485,7 @@ func cutConnection(w http.ResponseWriter, cut cutKind) {
 			return
 		}
 	}
-	panic(http.ErrAbortHandler)
+	panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to say: close the connection, log nothing
 }
 
 // dateHeader is the Date of answers, formatted once a second.

@@ -1,6 +1,7 @@
 package mockapi
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -136,9 +137,7 @@ func (st *state) clone() state {
 	c.latest = st.latest
 	c.behind = slices.Clone(st.behind)
 	c.payins = st.payins.clone()
-	for code, down := range st.down {
-		c.down[code] = down
-	}
+	maps.Copy(c.down, st.down)
 	for id, op := range st.operations {
 		copied := *op
 		if op.prepared != nil {

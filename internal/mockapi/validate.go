@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -373,10 +374,8 @@ func (m *mistakes) word(values url.Values, name string, words []string) string {
 		return ""
 	}
 	s := values.Get(name)
-	for _, w := range words {
-		if s == w {
-			return s
-		}
+	if slices.Contains(words, s) {
+		return s
 	}
 	m.add(name, "must be one of %s", strings.Join(words, ", "))
 	return ""
