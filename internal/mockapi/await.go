@@ -166,7 +166,7 @@ func (op *operation) public() Operation {
 
 func (tx *transaction) public() Transaction {
 	return Transaction{
-		ID: tx.id, Reference: tx.reference, Status: tx.status, Type: tx.kind, OperationID: tx.operation,
+		ID: internalID(tx.reference), Reference: tx.reference, Status: tx.status, Type: tx.kind, OperationID: tx.operation,
 		Amount: tx.amount, Fees: tx.fees, NetAmount: tx.net, Refunded: tx.refunded,
 	}
 }

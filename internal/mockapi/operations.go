@@ -100,7 +100,7 @@ func (s *Server) enterLocking(op *operation) {
 // accepted is the answer to a creation: the operation as it was queued, whatever the worker has made of it since. A
 // payout's has its payload and its links, the others do not: that is what the published payloads show.
 func (op *operation) accepted() reply {
-	b := append(make([]byte, 0, len(op.payload)+352), `{"error":false,"http_status":202,"data":{`...)
+	b := append(make([]byte, 0, len(op.payload)+256), `{"error":false,"http_status":202,"data":{`...)
 	b = appendStringField(b, "operation_id", op.id)
 	b = appendStringField(b, "type", op.kind)
 	b = appendStringField(b, "status", statusQueued)

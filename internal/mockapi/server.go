@@ -288,7 +288,8 @@ type exchange struct {
 	account  *account
 	body     []byte
 	document document
-	payin    bool // of the payin protocol
+	payin    bool       // of the payin protocol
+	claimed  *execution // while it is under way
 
 	effect effect // of a fault
 }
@@ -346,6 +347,9 @@ func (x *exchange) answer() (reply, cutKind) {
 func (x *exchange) execute(route *route) (rep reply) {
 	defer func() {
 		if p := recover(); p != nil {
+			if x.claimed != nil {
+				x.server.keys.end(x.claimed, nil)
+			}
 			rep = x.serverError(http.StatusInternalServerError, "internal_error")
 			rep.reason = fmt.Sprint("panic: ", p)
 		}
@@ -385,10 +389,10 @@ func (x *exchange) once(route *route) reply {
 		replay.replayed, replay.lost = true, false
 		return replay
 	}
-	var kept *reply
-	defer func() { keys.end(mine, kept) }()
+	x.claimed = mine
 	rep := x.withBody(route)
-	kept = &rep
+	x.claimed = nil
+	keys.end(mine, &rep)
 	return rep
 }
 

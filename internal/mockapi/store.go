@@ -105,18 +105,9 @@ func (s *Server) transactionOf(a *account, reference string) *transaction {
 	return nil
 }
 
-// transaction finds a transaction by its reference, or by its internal id. The latter is rare enough to be searched
-// for.
-func (s *Server) transaction(reference string) *transaction {
-	if len(reference) != internalIDLength {
-		return s.state.transactions[reference]
-	}
-	for _, tx := range s.state.transactions {
-		if tx.id == reference {
-			return tx
-		}
-	}
-	return nil
+// transaction finds a transaction by its reference, or by its internal id.
+func (s *Server) transaction(name string) *transaction {
+	return s.state.transactions[referenceOf(name)]
 }
 
 func (s *Server) addOperation(op *operation) {

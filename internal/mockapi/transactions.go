@@ -1,6 +1,7 @@
 package mockapi
 
 import (
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -23,13 +24,26 @@ var (
 	transactionTypes    = []string{typeCredit, typeDebit, typeRefund}
 )
 
-// internalIDLength is the length of an internal id; a reference has 10 characters.
-const internalIDLength = 24
+// internalIDEnd ends every internal id: 24 hexadecimal digits, of which the first 20 are the reference's ten bytes.
+const internalIDEnd = "c0de"
+
+// internalID is the other name of a transaction, which follows from its reference.
+func internalID(reference string) string {
+	return hex.EncodeToString([]byte(reference)) + internalIDEnd
+}
+
+// referenceOf is the reference behind an internal id, or what it was given when that is no internal id.
+func referenceOf(name string) string {
+	digits, ok := strings.CutSuffix(name, internalIDEnd)
+	if reference, err := hex.DecodeString(digits); ok && err == nil && len(reference) == 10 {
+		return string(reference)
+	}
+	return name
+}
 
 // transaction is a movement of money as the merchant sees it. Payouts and refunds are transactions too: the docs
 // list their types without showing one.
 type transaction struct {
-	id        string // internal, 24 hexadecimal digits
 	reference string
 	account   *account
 	operation string // the one that made it
@@ -63,7 +77,7 @@ type refundEntry struct {
 // prepareTransaction fills in the transaction an operation will need.
 func (s *Server) prepareTransaction(op *operation) {
 	tx := op.prepared
-	tx.id, tx.reference, tx.status = s.entropy.id("", internalIDLength), s.entropy.reference(), txPending
+	tx.reference, tx.status = s.entropy.reference(), txPending
 	tx.account, tx.operation = op.account, op.id
 }
 
