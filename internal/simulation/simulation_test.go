@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(800) // a run is small and short: collecting its garbage would cost a third of the time
+	debug.SetGCPercent(400) // a run is small and short: collecting its garbage would cost a third of the time
 	goleak.VerifyTestMain(m)
 }
 
@@ -40,7 +40,7 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
-	shards := min(*seeds, 4*runtime.GOMAXPROCS(0))
+	shards := min(*seeds, 2*runtime.GOMAXPROCS(0))
 	t.Cleanup(func() { // when all shards have ended
 		if *seeds >= everything && !t.Failed() {
 			assert.Empty(t, tally.missing(), "this never happened in %d seeds, so that nothing was proved about it", *seeds)

@@ -114,7 +114,7 @@ func parse(data string) ([]mutation, error) {
 			case key == "test":
 				m.tests = strings.Fields(value)
 			default:
-				return nil, fmt.Errorf("%q: %q is neither file: nor test:", name, line)
+				return nil, fmt.Errorf("%q: %q sets neither file nor test", name, line)
 			}
 		}
 		switch {
@@ -136,7 +136,7 @@ func parse(data string) ([]mutation, error) {
 
 // planted is the file with the bug in it.
 func (m mutation) planted(dir string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(dir, m.file))
+	data, err := os.ReadFile(filepath.Join(dir, m.file)) //nolint:gosec // a file of the tree
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", m.name, err)
 	}
@@ -184,7 +184,7 @@ func (l lab) all(picked []mutation) error {
 // plant puts one bug in, runs its tests, and takes it out again. It returns what killed it.
 func (l lab) plant(m mutation) (killer string, err error) {
 	path := filepath.Join(l.dir, m.file)
-	sane, err := os.ReadFile(path)
+	sane, err := os.ReadFile(path) //nolint:gosec // a file of the copy
 	if err != nil {
 		return "", err
 	}
@@ -195,7 +195,7 @@ func (l lab) plant(m mutation) (killer string, err error) {
 	if err := os.WriteFile(path, sick, 0o600); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, os.WriteFile(path, sane, 0o600)) }()
+	defer func() { err = errors.Join(err, os.WriteFile(path, sane, 0o600)) }() //nolint:gosec // likewise
 	output, testErr := l.test(m.tests)
 	switch {
 	case testErr == nil:
@@ -264,6 +264,6 @@ func copyTree(from, to string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(to, name), data, 0o600)
+		return os.WriteFile(filepath.Join(to, name), data, 0o600) //nolint:gosec // likewise
 	})
 }

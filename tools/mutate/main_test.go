@@ -44,7 +44,7 @@ func TestMutationsAreKilledOrReported(t *testing.T) {
 		"no mutations":       {"nothing here\n", "no mutations"},
 		"no test":            {"=== a bug\nfile: tree.go\n--- old\na\n--- new\nb\n", "want a file, and a test"},
 		"no new text":        {"=== a bug\nfile: tree.go\ntest: . T\n--- old\na\n", "want --- old and --- new"},
-		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file: nor test:"},
+		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file nor test"},
 		"two of one name":    {mutationOf("T", "a", "b") + mutationOf("T", "a", "b"), "there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
