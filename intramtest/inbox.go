@@ -422,7 +422,11 @@ func (t *inboxTest) contention() {
 	for worker := range workers {
 		inbox := t.store.Open(t.T)
 		work.Go(func() {
-			for left := keys; left > 0; {
+			for left, rounds := keys, 0; left > 0; rounds++ {
+				if rounds == 100_000 {
+					t.Errorf("%d keys were never done, though every lease ran out", left)
+					return
+				}
 				left = 0
 				for i := range keys {
 					key := (i + worker) % keys

@@ -262,6 +262,10 @@ func TestAnEffectWhoseReplyIsLostIsMadeOnce(t *testing.T) {
 		losing.Store(1)
 		return nil
 	})
+	// The server knows the scripts: the answer that is lost is the one to the effect.
+	warm, err := s.inbox.Claim(t.Context(), "warm", time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, s.inbox.Complete(t.Context(), warm))
 	assert.Equal(t, 200, s.deliver())
 	assert.Negative(t, losing.Load(), "the answer was lost")
 	assert.Equal(t, 1, s.effects(t))
