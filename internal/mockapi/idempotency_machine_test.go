@@ -226,3 +226,34 @@ func (m *keyMachine) leaveAll() {
 		}
 	}
 }
+
+// A twin that took over counts its day from when it came, though a younger key was answered before it.
+func TestTwinThatTookOverExpiresWithItsOwnDay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, day := newIdempotency(), 24*time.Hour
+		claim := func(key string, at time.Time) *execution {
+			mine, _, _, err := store.claim(t.Context(), idempotencyKey{"scope", key}, fingerprint{1}, at)
+			if err != nil {
+				t.Error(err)
+			}
+			return mine
+		}
+		first := claim("key-a", start)
+		twin := make(chan *execution, 1)
+		go func() { twin <- claim("key-a", start) }()
+		synctest.Wait()
+		store.end(claim("key-b", start.Add(23*time.Hour)), &reply{status: 202})
+		store.end(first, nil)
+		store.end(<-twin, &reply{status: 202})
+		if claim("key-a", start.Add(day-1)) != nil {
+			t.Error("the key was forgotten within its day")
+		}
+		if claim("key-a", start.Add(day)) == nil {
+			t.Error("the key was kept for longer than its day")
+		}
+		if claim("key-b", start.Add(day)) != nil {
+			t.Error("the younger key was forgotten")
+		}
+	})
+}
