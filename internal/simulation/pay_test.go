@@ -149,8 +149,8 @@ func (p *process) create(o *order, rec *intentRecord, intent *intram.Intent, at 
 	c := p.newCall(rec.reference, at, single)
 	c.rec = rec
 	opts := []intram.CallOption{intram.WithIntent(intent)}
-	if at.of("attempts").percent(30) {
-		c.maxAttempts = 1 + at.of("max attempts").below(6)
+	if at.of("attempts").percent(40) {
+		c.maxAttempts = 1 + at.of("max attempts").below(3)*at.of("times").below(3) // mostly one: a call that fails is worth more
 		opts = append(opts, intram.WithMaxAttempts(c.maxAttempts))
 	}
 	var resp intram.Response
