@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,8 +44,8 @@ func (f *fakeTB) Errorf(format string, args ...any) { f.failed = true; f.say(for
 func (f *fakeTB) Fatalf(format string, args ...any) { f.failed = true; f.say(format, args...) }
 
 func (f *fakeTB) end() {
-	for i := len(f.cleanups) - 1; i >= 0; i-- {
-		f.cleanups[i]()
+	for _, cleanup := range slices.Backward(f.cleanups) {
+		cleanup()
 	}
 }
 
@@ -192,7 +193,9 @@ func TestPaymentsAreConfigured(t *testing.T) {
 	require.NoError(t, err)
 	result, err := client.PaymentRequests.Wait(ctx, op.ID)
 	require.NoError(t, err)
-	page, err := server.HTTPClient().Get(result.GatewayURL)
+	look, err := http.NewRequestWithContext(t.Context(), http.MethodGet, result.GatewayURL, http.NoBody)
+	require.NoError(t, err)
+	page, err := server.HTTPClient().Do(look)
 	require.NoError(t, err)
 	body := new(strings.Builder)
 	_, err = fmt.Fprint(body, readAll(t, page))
