@@ -64,10 +64,10 @@ func (m *pagesMachine) make(t *rapid.T, failed bool) {
 
 // Make makes some operations in one millisecond.
 func (m *pagesMachine) Make(t *rapid.T) {
-	if len(m.made) > 120 {
+	if len(m.made) > 60 {
 		t.Skip("there are enough") // pages are what is tested, and long lists are slow under -race
 	}
-	n := rapid.SampledFrom([]int{1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 5, 8, 8, 13, 21, 101}).Draw(t, "operations")
+	n := rapid.SampledFrom([]int{1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 5, 8, 13, 50}).Draw(t, "operations")
 	failed := rapid.Bool().Draw(t, "failed")
 	for i := range n {
 		m.make(t, failed && i%2 == 0)
