@@ -285,8 +285,8 @@ func TestBreakingOffAsksForNoMore(t *testing.T) {
 
 func TestSequenceStartsAnewEachTime(t *testing.T) {
 	t.Parallel()
-	s := &listServer{t: t, items: itemsAt(9, 8, 8, 8, 7)}
-	seq := newClient(t, s).Transactions.All(t.Context(), intram.TransactionListParams{Limit: 1})
+	s := &listServer{t: t, items: itemsAt(9, 8, 7, 6, 6, 5, 4)}
+	seq := newClient(t, s).Transactions.All(t.Context(), intram.TransactionListParams{Limit: 2})
 	id := func(tx *intram.Transaction) string { return tx.Reference }
 	for range 3 {
 		got, err := collect(seq, id)
