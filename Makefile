@@ -113,7 +113,7 @@ simulate: ## run the simulation for SIMULATESEEDS (200000) seeds, from SIMULATEF
 
 .PHONY: simulate-ci
 simulate-ci: ## run the simulation for 2000 seeds, as CI does
-	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -seeds=$(SIMULATECISEEDS)
+	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout=30m -seeds=$(SIMULATECISEEDS)
 
 .PHONY: mutations
 mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when a test lets it live
