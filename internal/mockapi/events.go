@@ -58,7 +58,11 @@ type Event struct {
 
 // newEvent makes an event about an operation that happens now.
 func (s *Server) newEvent(op *operation, kind string, data []byte) *event {
-	e := &event{account: op.account, kind: kind, operation: op.id, occurred: s.date(), data: data}
+	e := op.firstEvent
+	if op.firstEvent = nil; e == nil {
+		e = &event{}
+	}
+	*e = event{account: op.account, kind: kind, operation: op.id, occurred: s.date(), data: data}
 	e.about[0], e.about[1] = op.id, op.reference
 	if op.refund != nil {
 		e.about[2] = op.refund.reference

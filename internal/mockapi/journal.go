@@ -35,8 +35,9 @@ type Request struct {
 	Followed bool   // it came to the other host that a FaultRedirect named: whoever sent it followed a redirect
 	Response []byte
 
-	remote     string // the peer, from which ClientIP is read when somebody asks
-	signedPath string // the endpoint as the signature covers it, once the signature was looked at
+	idHeader   [1]string // the X-Request-Id header's value
+	remote     string    // the peer, from which ClientIP is read when somebody asks
+	signedPath string    // the endpoint as the signature covers it, once the signature was looked at
 }
 
 // Canonical is the string the server expected to have been signed, in the raw reading of the query: what to

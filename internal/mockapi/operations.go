@@ -47,6 +47,8 @@ type operation struct {
 	reference string
 	// prepared is the transaction the worker will make, allocated while nobody waited for the lock.
 	prepared *transaction
+	// firstEvent is likewise the event it will most likely send.
+	firstEvent *event
 	// wallet is the payment method whose wallet was debited, and held the amount that left it and has not yet
 	// arrived anywhere.
 	wallet     string
@@ -74,11 +76,12 @@ func (x *exchange) newOperation(kind string) *operation {
 		op     operation
 		tx     transaction
 		payout payoutRequest
+		event  event
 	}{}
 	op := &room.op
 	op.id, op.account, op.kind = x.server.entropy.id("op_", 16), x.account, kind
 	op.payload, op.status, op.key = x.document.compact(), statusQueued, x.entry.IdempotencyKey
-	op.payout, op.prepared = &room.payout, &room.tx
+	op.payout, op.prepared, op.firstEvent = &room.payout, &room.tx, &room.event
 	x.server.prepareTransaction(op)
 	return op
 }
@@ -100,11 +103,13 @@ func (s *Server) enterLocking(op *operation) {
 // accepted is the answer to a creation: the operation as it was queued, whatever the worker has made of it since. A
 // payout's has its payload and its links, the others do not: that is what the published payloads show.
 func (op *operation) accepted() reply {
-	b := append(make([]byte, 0, len(op.payload)+256), `{"error":false,"http_status":202,"data":{`...)
-	b = appendStringField(b, "operation_id", op.id)
-	b = appendStringField(b, "type", op.kind)
-	b = appendStringField(b, "status", statusQueued)
-	b = appendStringField(b, "env", op.account.environment)
+	b := append(make([]byte, 0, len(op.payload)+256), `{"error":false,"http_status":202,"data":{"operation_id":"`...)
+	b = append(b, op.id...)
+	b = append(b, `","type":"`...)
+	b = append(b, op.kind...)
+	b = append(b, `","status":"`+statusQueued+`","env":"`...)
+	b = append(b, op.account.environment...)
+	b = append(b, '"')
 	if op.kind == kindPayout {
 		b = appendRawField(b, "payload", op.payload)
 	}

@@ -268,6 +268,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		},
 	}
 	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
+	x.entry.idHeader[0] = x.entry.ID
 	rep, cut := x.answer()
 	x.finish(w, rep, cut)
 	*x = exchange{}
@@ -437,7 +438,7 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	}
 	h := w.Header()
 	h["Date"] = x.server.dateValue(x.now.Add(x.effect.dateOff))
-	h["X-Request-Id"] = []string{e.ID}
+	h["X-Request-Id"] = e.idHeader[:]
 	h["Content-Type"] = jsonType
 	if rep.html {
 		h["Content-Type"] = htmlType

@@ -131,6 +131,7 @@ func (st *state) clone() state {
 	maps.Copy(c.down, st.down)
 	for id, op := range st.operations {
 		copied := *op
+		copied.firstEvent = nil // an event is made for one history only
 		if op.prepared != nil {
 			prepared := *op.prepared
 			copied.prepared = &prepared

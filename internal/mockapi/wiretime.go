@@ -6,7 +6,10 @@ import "time"
 const wireLayout = "2006-01-02T15:04:05.000Z"
 
 // wireTime is t as it goes over the wire.
-func wireTime(t time.Time) string { return t.UTC().Format(wireLayout) }
+func wireTime(t time.Time) string {
+	var room [len(wireLayout)]byte
+	return string(appendWireTime(room[:0], t))
+}
 
 func appendTimeField(b []byte, name string, t time.Time) []byte {
 	b = appendName(b, name)
@@ -14,9 +17,30 @@ func appendTimeField(b []byte, name string, t time.Time) []byte {
 		return append(b, "null"...)
 	}
 	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, wireLayout)
+	b = appendWireTime(b, t)
 	return append(b, '"')
 }
+
+// appendWireTime is t.AppendFormat(wireLayout), which every payload has several times.
+func appendWireTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, wireLayout)
+	}
+	hour, minute, second := t.Clock()
+	b = appendTwo(appendTwo(b, year/100), year%100)
+	b = appendTwo(append(b, '-'), int(month))
+	b = appendTwo(append(b, '-'), day)
+	b = appendTwo(append(b, 'T'), hour)
+	b = appendTwo(append(b, ':'), minute)
+	b = appendTwo(append(b, ':'), second)
+	millis := t.Nanosecond() / int(time.Millisecond)
+	b = append(b, '.', byte('0'+millis/100))
+	return append(appendTwo(b, millis%100), 'Z')
+}
+
+func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 // parseSignedTime reads an X-Timestamp: exactly the documented form, nothing near it.
 func parseSignedTime(s string) (time.Time, bool) {

@@ -23,6 +23,17 @@ func FuzzSignedTime(f *testing.F) {
 		assert.Equal(t, err == nil && want.Format(wireLayout) == s, ok, s)
 		if ok {
 			assert.Equal(t, want, got)
+			assert.Equal(t, s, wireTime(got))
 		}
 	})
+}
+
+func TestWireTimeIsTheLayout(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{
+		start, start.Add(7 * time.Millisecond), start.Add(999_999 * time.Microsecond), start.In(time.FixedZone("WAT", 3600)),
+		{}, time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-5, 1, 2, 3, 4, 5, 0, time.UTC),
+	} {
+		assert.Equal(t, at.UTC().Format(wireLayout), wireTime(at))
+	}
 }
