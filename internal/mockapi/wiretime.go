@@ -36,7 +36,7 @@ func appendWireTime(b []byte, t time.Time) []byte {
 	b = appendTwo(append(b, ':'), minute)
 	b = appendTwo(append(b, ':'), second)
 	millis := t.Nanosecond() / int(time.Millisecond)
-	b = append(b, '.', byte('0'+millis/100))
+	b = append(b, '.', byte('0'+millis/100)) //nolint:gosec // one digit
 	return append(appendTwo(b, millis%100), 'Z')
 }
 
