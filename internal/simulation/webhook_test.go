@@ -312,7 +312,7 @@ func (p *process) reconcileNowAndThen() {
 	w := p.m.w
 	for run := 0; ; run++ {
 		at := p.m.chance.of("reconcile", p.gen, run)
-		if !w.sleep(p.ctx, at.between(5*time.Hour, 14*time.Hour)) || w.calm.Load() {
+		if !w.sleep(p.ctx, at.between(5*time.Hour, 14*time.Hour)) {
 			return
 		}
 		if result, err := p.reconcile(at); err == nil {
@@ -329,7 +329,12 @@ func (p *process) reconcile(at chance) (*intram.Reconciliation, error) {
 		return nil, err
 	}
 	c := p.newCall(p.m.name+" reconciler", at, several)
-	result, err := r.Run(c.in(p.ctx), w.began.Add(-time.Minute))
+	// A run can last longer than an inbox remembers. What is older has been found by an earlier reconciliation.
+	since := w.began.Add(-time.Minute)
+	if oldest := (merchantClock{p.m}).Now().Add(time.Hour - intram.InboxRetention); oldest.After(since) {
+		since = oldest
+	}
+	result, err := r.Run(c.in(p.ctx), since)
 	for range resultOf(result).Missing {
 		w.tally.saw("event: found by the reconciler")
 	}
