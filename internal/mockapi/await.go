@@ -13,7 +13,12 @@ type Operation struct {
 	Environment      string
 	Reference        string // the transaction it made, when it made one
 	ErrorCode        string
+	ErrorMessage     string
 	Payload, Result  []byte
+	Amount           int64
+	Created, Updated time.Time
+	// AwaitsSettlement is set on a bank payout that the back office has yet to settle.
+	AwaitsSettlement bool
 }
 
 // Transaction is what waiting for a transaction returns.
@@ -22,6 +27,12 @@ type Transaction struct {
 	OperationID                 string
 	Amount, Fees, NetAmount     int64
 	Refunded                    int64
+	Environment                 string
+	Method, Number              string // the payment method's name and the other side's number, once they are known
+	Customer                    string
+	Created                     time.Time
+	// Open is set on a payment that nobody has paid or declined, Confirming on one that its provider has yet to answer.
+	Open, Confirming bool
 }
 
 // Operation looks an operation up, of any merchant and environment.
@@ -153,20 +164,36 @@ func (s *Server) nextHint() string {
 func (op *operation) public() Operation {
 	o := Operation{
 		ID: op.id, Type: op.kind, Status: op.status, Environment: op.account.environment, Reference: op.reference,
-		Payload: op.payload,
+		Payload: op.payload, Created: op.created, Updated: op.updated, AwaitsSettlement: op.settlement == settlementWaiting,
+	}
+	switch {
+	case op.kind == kindPayout:
+		o.Amount = op.payout.amount
+	case op.payment != nil:
+		o.Amount = op.payment.amount
+	case op.refund != nil:
+		o.Amount = op.refund.amount
 	}
 	if op.resultStatus != "" {
 		o.Result = op.appendResult(nil)
 	}
 	if op.failure != nil {
-		o.ErrorCode = op.failure.code
+		o.ErrorCode, o.ErrorMessage = op.failure.code, op.failure.message
 	}
 	return o
 }
 
 func (tx *transaction) public() Transaction {
-	return Transaction{
+	t := Transaction{
 		ID: internalID(tx.reference), Reference: tx.reference, Status: tx.status, Type: tx.kind, OperationID: tx.operation,
-		Amount: tx.amount, Fees: tx.fees, NetAmount: tx.net, Refunded: tx.refunded,
+		Amount: tx.amount, Fees: tx.fees, NetAmount: tx.net, Refunded: tx.refunded, Environment: tx.account.environment,
+		Number: tx.number, Customer: tx.customerName, Created: tx.created,
 	}
+	if tx.method != nil {
+		t.Method = tx.method.name
+	}
+	if tx.kind == typeCredit && tx.status == txPending {
+		t.Open, t.Confirming = tx.stage == paymentOpen, tx.stage == paymentConfirming
+	}
+	return t
 }

@@ -80,6 +80,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 		s.writePage(w, r, http.StatusConflict, "checkout", s.checkoutPage(details, "The payment could not be changed: it may be over already."))
 		return
 	}
+	s.committed()
 	w.Header()["Date"] = s.dateValue(s.clock.Now())
 	http.Redirect(w, r, gatewayPath+url.PathEscape(reference), http.StatusSeeOther)
 }

@@ -42,6 +42,8 @@ type Clock struct {
 
 	run  func(task)                 // does what a task says; set by the server
 	idle func(stop <-chan struct{}) // waits until no delivery is under way; set by the server
+
+	moved func() // is told when the clock was moved; set by the server
 }
 
 // task is something due at a moment. A task of the domain is data (kind and id), so that a snapshot can
@@ -57,7 +59,7 @@ type task struct {
 }
 
 func newClock(start time.Time, running bool) *Clock {
-	c := &Clock{running: running, closed: make(chan struct{})}
+	c := &Clock{running: running, closed: make(chan struct{}), moved: func() {}}
 	switch {
 	case !running && start.IsZero():
 		start = time.Now().Truncate(time.Millisecond)
@@ -251,11 +253,13 @@ func (c *Clock) moveToLocked(t time.Time) {
 	if c.running {
 		if ahead := t.Sub(c.Now()); ahead > 0 {
 			c.offset.Add(int64(ahead))
+			c.moved()
 		}
 		return
 	}
 	if t.After(c.Now()) {
 		c.now.Store(&t)
+		c.moved()
 	}
 }
 
@@ -320,6 +324,18 @@ func (c *Clock) restore(now time.Time, kept []task) {
 	}
 	c.tasks = tasks
 	c.reheapLocked()
+}
+
+// resume puts a new clock where a saved one was: a frozen one at its time, a running one as far ahead of the wall as it was,
+// and in no case before its time.
+func (c *Clock) resume(now time.Time, offset time.Duration, kept []task) {
+	if c.running {
+		c.offset.Store(int64(max(offset, time.Until(now))))
+	}
+	c.restore(now, kept)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq = uint64(len(kept))
 }
 
 func (c *Clock) isClosed() bool {

@@ -66,6 +66,7 @@ type delivery struct {
 type Delivery struct {
 	ID             string
 	SubscriptionID string
+	Environment    string
 	URL            string
 	Event          string
 	OperationID    string
@@ -290,7 +291,7 @@ func (s *Server) Deliveries() []Delivery {
 
 func (d *delivery) public() Delivery {
 	return Delivery{
-		ID: d.id, SubscriptionID: d.subscription.id, URL: d.subscription.url, Event: d.event.kind,
+		ID: d.id, Environment: d.event.account.environment, SubscriptionID: d.subscription.id, URL: d.subscription.url, Event: d.event.kind,
 		OperationID: d.event.operation, Body: d.event.body(), Status: d.status,
 		Attempts: slices.Clone(d.attempts), NextAttempt: d.next,
 	}

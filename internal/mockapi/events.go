@@ -47,9 +47,12 @@ type event struct {
 // Event is an event of the log.
 type Event struct {
 	Type        string
+	Environment string
 	OperationID string
 	OccurredAt  time.Time
 	Body        []byte
+	// About are the ids it is about: the operation's, the transactions'.
+	About [3]string
 	// Suppressed is set on an event that a test number keeps from being sent.
 	Suppressed bool
 	// Deliveries are the ids of its deliveries, one for each subscription that matched.
@@ -127,7 +130,7 @@ func (s *Server) Events() []Event {
 
 func (e *event) public() Event {
 	return Event{
-		Type: e.kind, OperationID: e.operation, OccurredAt: e.occurred, Body: e.body(),
+		Type: e.kind, Environment: e.account.environment, About: e.about, OperationID: e.operation, OccurredAt: e.occurred, Body: e.body(),
 		Suppressed: e.suppressed, Deliveries: slices.Clone(e.deliveries),
 	}
 }

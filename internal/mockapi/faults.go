@@ -263,6 +263,7 @@ func (s *Server) AddFault(f Fault) error {
 	defer s.faults.mu.Unlock()
 	s.faults.active = append(s.faults.active, active)
 	s.faults.count()
+	s.touch()
 	return nil
 }
 
@@ -272,6 +273,7 @@ func (s *Server) ClearFaults() {
 	defer s.faults.mu.Unlock()
 	s.faults.active, s.faults.seeded = nil, nil
 	s.faults.count()
+	s.touch()
 }
 
 // PendingFaults returns the scripted faults that have calls left to hit, with Times counting those.
@@ -489,6 +491,13 @@ func (f *faults) restore(kept keptFaults) {
 	defer f.mu.Unlock()
 	f.active, f.seeded = slices.Clone(kept.active), kept.seeded.clone()
 	f.count()
+}
+
+// fire puts back what has hit before.
+func (f *faults) fire(fired map[FaultKind]int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fired = maps.Clone(fired)
 }
 
 type keptFaults struct {

@@ -58,6 +58,7 @@ func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 		s.faults.seeded = nil
 	}
 	s.faults.count()
+	s.touch()
 	return nil
 }
 

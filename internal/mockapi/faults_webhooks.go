@@ -99,6 +99,7 @@ func (s *Server) RotateWebhookSecret(subscriptionID string) (string, error) {
 			rotated := *b.subscriptions[i]
 			rotated.previous, rotated.key = rotated.key, newSigningKey(s.entropy.id("whsec_", 32))
 			b.subscriptions[i] = &rotated
+			s.touch()
 			return rotated.key.secret, nil
 		}
 	}

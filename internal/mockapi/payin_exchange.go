@@ -107,6 +107,8 @@ func (x *exchange) oncePayin(route *route) reply {
 		replay.replayed, replay.lost = true, false
 		return replay
 	}
+	x.server.executing.RLock()
+	defer x.server.executing.RUnlock()
 	var kept *reply
 	defer func() { keys.end(mine, kept) }()
 	rep := x.withPayinBody(route)

@@ -30,6 +30,7 @@ func (s *Server) SetPayinWebhook(apiKey, url, secret string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.touch()
 	if url == "" {
 		s.state.books[a].payinWebhook = nil
 		return nil

@@ -56,6 +56,7 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 			show(http.StatusConflict, "The payment could not be changed: it may be over already.")
 			return
 		}
+		s.committed()
 		w.Header()["Date"] = s.dateValue(s.clock.Now())
 		http.Redirect(w, r, linkPath+url.PathEscape(code), http.StatusSeeOther)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Kinds of scheduled task.
@@ -177,6 +178,11 @@ type Payin struct {
 	Failure              string // its code; empty without one
 	PaymentURL           string
 	Amount, Fee          int64
+	Number               string // the customer's
+	Created              time.Time
+	// Open is set while the customer can answer, Pending while the money of a confirmed session is under way, Ended when nothing
+	// more happens.
+	Open, Pending, Ended bool
 }
 
 // Payin looks a session up by either reference, of any merchant and environment.
@@ -194,6 +200,7 @@ func (s *Server) publicPayin(p *payin) Payin {
 	return Payin{
 		ID: p.id, Reference: p.reference, Environment: p.account.environment, Status: p.status, Confirmation: p.confirmation,
 		Transaction: p.transaction.status, Failure: p.failure, PaymentURL: s.payinURL(p), Amount: p.amount, Fee: p.fee,
+		Number: p.number, Created: p.created, Open: !p.answered, Pending: p.transaction.status == payinPending, Ended: p.ended(),
 	}
 }
 

@@ -57,6 +57,9 @@ type Config struct {
 	JournalSize int
 	// PayinRevision is the revision of the payin documentation that is followed. Default PayinNewer.
 	PayinRevision PayinRevision
+	// BeforeAnswer is called before each call is answered, and the answer waits for it: whoever saves the state (Save) when
+	// Version has moved can promise that what was answered is saved.
+	BeforeAnswer func()
 	// PayinExpiry is how long a payin session waits for its confirmation. Default 6 minutes.
 	PayinExpiry time.Duration
 }
@@ -83,6 +86,13 @@ type Server struct {
 	payin                payinProtocol
 	// tasks says how each kind of scheduled task is run. A second protocol adds its own kinds.
 	tasks map[string]func(id string)
+
+	beforeAnswer func()        // nil for none
+	version      atomic.Uint64 // counts changes
+	watched      atomic.Bool   // somebody wants to know of calls too
+	// executing is held for reading from a call's first effect until its idempotency key has its answer, so that a state is
+	// saved with both or with neither.
+	executing sync.RWMutex
 
 	mu        sync.Mutex
 	state     state
@@ -123,6 +133,7 @@ func New(c Config) (*Server, error) {
 		peerAddress:    c.PeerAddress,
 		strictURLs:     c.StrictWebhookURLs,
 		journalSize:    c.JournalSize,
+		beforeAnswer:   c.BeforeAnswer,
 		state:          newState(),
 		worker:         c.Worker,
 		baseURL:        strings.TrimSuffix(c.BaseURL, "/"),
@@ -148,6 +159,7 @@ func New(c Config) (*Server, error) {
 	s.startPayin(c)
 	s.clock.run = func(t task) { s.tasks[t.kind](t.id) }
 	s.clock.idle = s.waitIdle
+	s.clock.moved = s.touch
 	if s.merchant, err = s.AddMerchant(c.Merchant); err != nil {
 		s.cancel()
 		return nil, err
@@ -270,6 +282,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
 	x.entry.idHeader[0] = x.entry.ID
 	rep, cut := x.answer()
+	if s.beforeAnswer != nil {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead || x.entry.Fault != "" {
+			s.touch()
+		}
+		s.beforeAnswer()
+	}
 	x.finish(w, rep, cut)
 	*x = exchange{}
 	exchanges.Put(x)
@@ -391,6 +409,8 @@ func (x *exchange) once(route *route) reply {
 		return replay
 	}
 	x.claimed = mine
+	x.server.executing.RLock()
+	defer x.server.executing.RUnlock()
 	rep := x.withBody(route)
 	x.claimed = nil
 	keys.end(mine, &rep)
@@ -432,6 +452,11 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 		e.Response, e.Lost = rep.body[:streamed.sent], streamed.lost
 	}
 	x.server.requests.add(e)
+	if x.server.watched.Load() {
+		x.server.mu.Lock()
+		x.server.wake()
+		x.server.mu.Unlock()
+	}
 	if cut != noCut {
 		cutConnection(w, cut)
 		return
@@ -509,12 +534,26 @@ func (s *Server) dateValue(now time.Time) []string {
 	return d.value
 }
 
-// notify wakes whoever waits for a change. The caller holds the lock.
+// notify counts a change and wakes whoever waits for one. The caller holds the lock.
 func (s *Server) notify() {
+	s.version.Add(1)
+	s.wake()
+}
+
+// wake wakes whoever waits for a change. The caller holds the lock.
+func (s *Server) wake() {
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil
 	}
+}
+
+// Changed returns a channel that is closed at the next change of anything, a call that arrives included.
+func (s *Server) Changed() <-chan struct{} {
+	s.watched.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changes()
 }
 
 // changes returns a channel that is closed at the next change. The caller holds the lock.

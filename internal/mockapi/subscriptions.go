@@ -46,12 +46,7 @@ func (x *exchange) createSubscription() reply {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sub := &subscription{
-		id: s.entropy.id("whs_", 12), url: request.url, event: request.event,
-		key: newSigningKey(s.entropy.id("whsec_", 32)), created: s.date(),
-	}
-	b := s.state.books[x.account]
-	b.subscriptions = append(b.subscriptions, sub)
+	sub := s.subscribe(x.account, request.url, request.event)
 	return success(http.StatusCreated, sub.appendJSON(nil, true), "Webhook created. Store the secret now — it will not be shown again.")
 }
 
@@ -93,16 +88,21 @@ func (x *exchange) testSubscription() reply {
 	if i < 0 {
 		return subscriptionNotFound()
 	}
+	s.ping(x.account, b.subscriptions[i])
+	return success(http.StatusAccepted, nil, "Test delivery enqueued")
+}
+
+// ping sends test.ping to one subscription. The caller holds the lock.
+func (s *Server) ping(a *account, sub *subscription) {
 	now := s.date()
 	data := appendTimeField([]byte(`{"test":true`), "sent_at", now)
 	e := &event{
-		account: x.account, kind: pingEvent, operation: pingOperation, occurred: now,
-		about: [3]string{pingOperation, x.id}, data: append(data, '}'),
+		account: a, kind: pingEvent, operation: pingOperation, occurred: now,
+		about: [3]string{pingOperation, sub.id}, data: append(data, '}'),
 	}
 	s.state.events = append(s.state.events, e)
-	s.deliver(b.subscriptions[i], e)
+	s.deliver(sub, e)
 	s.notify()
-	return success(http.StatusAccepted, nil, "Test delivery enqueued")
 }
 
 func (b *book) subscriptionIndex(id string) int {

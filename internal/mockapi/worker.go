@@ -270,5 +270,6 @@ func (s *Server) SetProviderDown(code string, down bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.down[code] = down
+	s.touch()
 	return nil
 }
