@@ -3,39 +3,164 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/local"
 )
 
-// Main runs the command of this process, and returns its exit status.
+// app is what every command is given of the process it runs in. Tests give their own.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	// lookupEnv reads the environment, and the two files are where the configuration and the address of a local server are.
+	lookupEnv             func(string) (string, bool)
+	configFile, localFile string
+	clock                 intram.Clock
+	// clientOptions come after the command's own, for tests.
+	clientOptions []intram.ClientOption
+	// isTerminal reports whether a stream is read or written by a person.
+	isTerminal func(any) bool
+
+	connection connectionFlags
+	asJSON     bool
+}
+
+// Main runs the command of this process, and returns its exit status. Ctrl-C ends what it is doing, and it then says what it left
+// behind; a second one ends it at once.
 func Main() int {
-	return run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-}
-
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(stderr, "intram:", err)
-		return 1
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{},
+		isTerminal: func(stream any) bool {
+			f, ok := stream.(*os.File)
+			return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is a small number
+		},
 	}
-	return 0
+	if dir, err := os.UserConfigDir(); err == nil {
+		a.configFile = filepath.Join(dir, "intram", "config.toml")
+	}
+	if path, err := local.Path(); err == nil {
+		a.localFile = path
+	}
+	return a.run(ctx, os.Args[1:])
 }
 
-func newRoot() *cobra.Command {
-	return &cobra.Command{
-		Use:           "intram",
-		Short:         "The Intram Merchant API on your laptop",
+// run runs one command line, and returns its exit status.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.newRoot()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	if err != nil && !errors.Is(err, errSaid) {
+		a.sayFailure(err, code)
+	}
+	return code
+}
+
+func (a *app) newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "intram",
+		Short: "The Intram Merchant API on your laptop",
+		Long: `The Intram Merchant API on your laptop: a fake of it to build against, its calls from
+a shell, and the tools one reaches for when a signature does not match.
+
+Keys come from the environment (INTRAM_PUBLIC_KEY, INTRAM_SECRET_KEY) or from the
+file that "intram config" names, never from flags. With --local, the commands speak
+to the fake that "intram serve" runs.
+
+` + exitHelp,
+		Example: `  intram serve                          # the fake, in one terminal
+  intram balance --local                # and its wallet, in another
+  intram sign POST /payouts --body @payout.json --curl
+  intram explain-signature POST /payouts --headers @headers.txt --body @payout.json`,
 		Version:       intram.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w; see: %s --help", err, cmd.CommandPath())
+	})
+	root.CompletionOptions.DisableDescriptions = false
+	root.AddCommand(
+		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
+		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(),
+		a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.manCommand(),
+	)
+	return root
+}
+
+// group is a command that only holds others.
+func group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// noSuchCommand refuses the arguments of a command that only holds others.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		message += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usagef("%s; see: %s --help", message, cmd.CommandPath())
+}
+
+// exactly asks for arguments by their names.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		want := strings.Join(names, " ")
+		if want == "" {
+			want = "no arguments"
+		}
+		return usagef("%s takes %s, and was given %d arguments; see: %s --help", cmd.CommandPath(), want, len(args), cmd.CommandPath())
 	}
 }
+
+// usageTemplate is cobra's, in 80 columns.
+const usageTemplate = `Usage:{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} [command]{{else if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if (or .IsAvailableCommand (eq .Name "help"))}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Flags of all its commands:
+{{.InheritedFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+More about a command: {{.CommandPath}} [command] --help{{end}}
+`

@@ -1,0 +1,408 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	intram "github.com/intram/intram-go"
+)
+
+// Run is one run over a file: the first, or one that goes on from where an earlier one was stopped.
+type Run struct {
+	Client  *intram.Client
+	Clock   intram.Clock
+	Journal *Journal
+	Lines   []Line
+	// Concurrency is how many calls are made at once.
+	Concurrency int
+	// MaxWait is how long operations are waited for after the last line was sent; 0 does not wait.
+	MaxWait time.Duration
+	// Progress is told of every change. It is called by one goroutine at a time.
+	Progress func(Progress)
+
+	mu       sync.Mutex
+	records  map[int]Record
+	progress Progress
+	unsure   int // how many lines in a row got no answer
+	stopped  error
+	stop     context.CancelFunc
+	sent     bool // no line is left to send
+	deadline time.Time
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Lines int // of the file
+	// Ended, Failed and Refused count lines; the failed and refused ones are among those that ended.
+	Ended, Failed, Refused int
+	// Accepted is how many the API has taken that have not ended.
+	Accepted int
+	// InDoubt is how many got no answer.
+	InDoubt int
+}
+
+// Remaining is how many lines have not ended.
+func (p Progress) Remaining() int { return p.Lines - p.Ended }
+
+// How often a line that got no answer is sent again in one run, each time with all the attempts of the SDK, and how many such lines in a row end
+// the run: the API is away, and going on would only leave more of them.
+const (
+	lineAttempts = 3
+	mostUnsure   = 8
+)
+
+// pauses are waited before a line is sent again.
+var pauses = [lineAttempts]time.Duration{0, time.Second, 5 * time.Second}
+
+// awaitStep is how long one operation is waited for before the next one has its turn.
+const awaitStep = 20 * time.Second
+
+// Start reads the journal. It comes before the other methods.
+func (r *Run) Start() error {
+	records, err := r.Journal.Records()
+	if err != nil {
+		return err
+	}
+	r.records = records
+	r.progress = Progress{Lines: len(r.Lines)}
+	for _, line := range r.Lines {
+		if record, ok := records[line.Number]; ok {
+			r.progress.count(record.State, +1)
+		}
+	}
+	return nil
+}
+
+func (p *Progress) count(s State, n int) {
+	switch s {
+	case Accepted:
+		p.Accepted += n
+	case Failed:
+		p.Failed += n
+	case Refused:
+		p.Refused += n
+	default:
+	}
+	if s.Ended() {
+		p.Ended += n
+	}
+}
+
+// Unsent are the lines that were never sent, as far as the journal tells.
+func (r *Run) Unsent() []Line {
+	var lines []Line
+	for _, line := range r.Lines {
+		if _, ok := r.records[line.Number]; !ok {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// Touched reports whether an earlier run has written anything down.
+func (r *Run) Touched() bool { return len(r.records) > 0 }
+
+// Snapshot is how far the run is.
+func (r *Run) Snapshot() Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.progress
+}
+
+// record returns what is known of a line.
+func (r *Run) record(line Line) (Record, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	record, ok := r.records[line.Number]
+	return record, ok
+}
+
+// put writes a line's record to the disk, and then tells of it.
+func (r *Run) put(line Line, record Record) error {
+	if err := r.Journal.Put(line.Number, record); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if before, ok := r.records[line.Number]; ok {
+		r.progress.count(before.State, -1)
+	}
+	r.records[line.Number] = record
+	r.progress.count(record.State, +1)
+	r.tell()
+	return nil
+}
+
+// tell calls Progress. The caller holds the lock.
+func (r *Run) tell() {
+	if r.Progress != nil {
+		r.Progress(r.progress)
+	}
+}
+
+// Do sends what was not sent, settles what is in doubt, and waits for the ends. The error says why it stopped early; the lines
+// themselves have no part in it.
+func (r *Run) Do(ctx context.Context) error {
+	ctx, r.stop = context.WithCancel(ctx)
+	defer r.stop()
+	if err := r.reconcile(ctx); err != nil {
+		return err
+	}
+	accepted := make(chan Line, len(r.Lines))
+	var waiting sync.WaitGroup // lines that were accepted and have not ended
+	var waiters, senders sync.WaitGroup
+	hand := func(line Line) { waiting.Add(1); accepted <- line }
+
+	for range r.Concurrency {
+		waiters.Go(func() { r.await(ctx, accepted, &waiting) })
+	}
+	var begun, fresh []Line
+	for _, line := range r.Lines {
+		switch record, ok := r.record(line); {
+		case !ok:
+			fresh = append(fresh, line)
+		case record.State == Intended:
+			begun = append(begun, line)
+		case record.State == Accepted:
+			hand(line)
+		}
+	}
+	// What may have been sent comes first: it is known sooner what became of it.
+	queue := make(chan Line)
+	for range r.Concurrency {
+		senders.Go(func() {
+			for line := range queue {
+				if r.send(ctx, line) {
+					hand(line)
+				}
+			}
+		})
+	}
+feed:
+	for _, lines := range [][]Line{begun, fresh} {
+		for _, line := range lines {
+			select {
+			case queue <- line:
+			case <-ctx.Done():
+				break feed
+			}
+		}
+	}
+	close(queue)
+	senders.Wait()
+	r.mu.Lock()
+	r.sent, r.deadline = true, r.Clock.Now().Add(r.MaxWait)
+	r.mu.Unlock()
+	waiting.Wait()
+	close(accepted)
+	waiters.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped != nil {
+		return r.stopped
+	}
+	return ctx.Err()
+}
+
+// halt ends the run for a reason that is not a line's.
+func (r *Run) halt(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped == nil {
+		r.stopped = err
+	}
+	r.stop()
+}
+
+// send asks for one payout, and reports whether the API has it.
+func (r *Run) send(ctx context.Context, line Line) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	record, begun := r.record(line)
+	if !begun {
+		intent, err := r.Client.Payouts.Prepare(line.Params)
+		if err != nil {
+			r.halt(fmt.Errorf("%v: %w", line, err))
+			return false
+		}
+		record = Record{State: Intended, Intent: intent}
+		// From here on the line may have been sent, whatever happens.
+		if err := r.put(line, record); err != nil {
+			r.halt(err)
+			return false
+		}
+	}
+	op, err := r.create(ctx, line, record.Intent)
+	switch {
+	case err == nil:
+		if err := r.put(line, Record{State: Accepted, Intent: record.Intent, OperationID: op.ID}); err != nil {
+			r.halt(err)
+			return false
+		}
+		r.answered()
+		return true
+	case ctx.Err() != nil:
+		r.doubt(false)
+	case stopsAll(err):
+		r.halt(fmt.Errorf("the batch has stopped: %w", err))
+	case intram.OutcomeOf(err) == intram.OutcomeRejected && !tooMany(err):
+		r.answered()
+		if err := r.put(line, Record{State: Refused, Intent: record.Intent, Code: codeOf(err)}); err != nil {
+			r.halt(err)
+		}
+	default:
+		r.doubt(true)
+	}
+	return false
+}
+
+// create makes the call, again when it got no answer: with the same key, and so at most one payout.
+func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent) (op *intram.Operation, err error) {
+	for _, pause := range pauses {
+		if pause > 0 {
+			if r.Clock.Sleep(ctx, pause) != nil {
+				return nil, err
+			}
+		}
+		op, err = r.Client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
+		if err == nil || stopsAll(err) || intram.OutcomeOf(err) == intram.OutcomeRejected && !tooMany(err) {
+			break
+		}
+	}
+	return op, err
+}
+
+// doubt counts a line without an answer. Many in a row end the run.
+func (r *Run) doubt(counts bool) {
+	r.mu.Lock()
+	r.progress.InDoubt++
+	if counts {
+		r.unsure++
+	}
+	tooMany := r.unsure >= mostUnsure
+	r.tell()
+	r.mu.Unlock()
+	if tooMany {
+		r.halt(fmt.Errorf("%d lines in a row got no answer: the API cannot be reached; run the same command again later", mostUnsure))
+	}
+}
+
+func (r *Run) answered() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsure = 0
+}
+
+// stopsAll reports a refusal that every other line would meet too: it is about the merchant or this machine, and the API looks at
+// it before the idempotency key, so the line's key is still good.
+func stopsAll(err error) bool {
+	if errors.Is(err, intram.ErrIntentMismatch) || errors.Is(err, intram.ErrIntentExpired) {
+		return true
+	}
+	for _, code := range []intram.ErrorCode{
+		intram.CodeMissingAPIKey, intram.CodeInvalidAPIKey, intram.CodeSignatureInvalid, intram.CodeMerchantInactive,
+		intram.CodeIPAllowlistEmpty, intram.CodeIPNotAllowed,
+	} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	// A 404 without a code is a proxy's: the address is wrong.
+	var call *intram.Error
+	return errors.As(err, &call) && call.StatusCode == http.StatusNotFound && call.Code == ""
+}
+
+// tooMany reports an answer that is no refusal of the line: the API has too much to do.
+func tooMany(err error) bool {
+	var call *intram.Error
+	return errors.As(err, &call) && call.StatusCode == http.StatusTooManyRequests
+}
+
+func codeOf(err error) intram.ErrorCode {
+	var call *intram.Error
+	if errors.As(err, &call) && call.Code != "" {
+		return call.Code
+	}
+	return "http_error"
+}
+
+// await waits for the operations that were accepted, one after the other, a while for each.
+func (r *Run) await(ctx context.Context, accepted chan Line, waiting *sync.WaitGroup) {
+	for line := range accepted {
+		again, err := r.awaitOne(ctx, line)
+		if err != nil {
+			r.halt(err)
+		}
+		if again {
+			accepted <- line // never full: it has room for every line
+			continue
+		}
+		waiting.Done()
+	}
+}
+
+// awaitOne waits for one operation for a while, and reports whether to come back to it.
+func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
+	r.mu.Lock()
+	left, record := awaitStep, r.records[line.Number]
+	if r.sent {
+		left = min(left, r.deadline.Sub(r.Clock.Now()))
+	}
+	r.mu.Unlock()
+	if r.MaxWait <= 0 || left <= 0 || ctx.Err() != nil {
+		return false, nil
+	}
+	op, err := r.Client.WaitForOperation(ctx, record.OperationID, intram.WithMaxWait(left))
+	var failed *intram.OperationError
+	switch {
+	case err == nil:
+		return false, r.put(line, ended(record, op))
+	case errors.As(err, &failed):
+		record.State, record.Code = Failed, failed.Code
+		return false, r.put(line, record)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, nil
+	default:
+		// The API refuses to say: the line stays accepted, and the next run asks again.
+		if stopsAll(err) {
+			return false, fmt.Errorf("the batch has stopped: %w", err)
+		}
+		return false, nil
+	}
+}
+
+// ended is the record of a payout whose operation succeeded.
+func ended(record Record, op *intram.Operation) Record {
+	record.State = Paid
+	if result, ok := op.Result.(*intram.PayoutResult); ok {
+		switch {
+		case result.Status == intram.PayoutQueuedForSettlement:
+			record.State = Queued
+		case result.Status == "failed": // a bank that sent it back
+			record.State = Failed
+			if op.Error != nil {
+				record.Code = op.Error.Code
+			}
+		}
+		// The documentation names neither for a payout; an API that tells them is believed.
+		var more struct {
+			TransactionReference string        `json:"transaction_reference"`
+			Fees                 intram.Amount `json:"fees"`
+		}
+		if json.Unmarshal(result.Raw, &more) == nil {
+			record.TransactionReference = more.TransactionReference
+			if !more.Fees.IsZero() {
+				record.Fees = more.Fees.String()
+			}
+		}
+	}
+	return record
+}

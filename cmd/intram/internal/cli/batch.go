@@ -1,0 +1,330 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/batch"
+)
+
+// batchFlags are the settings of one batch.
+type batchFlags struct {
+	confirmation
+
+	journal, results string
+	concurrency      int
+	maxWait          time.Duration
+	dryRun           bool
+	ignoreBalance    bool
+	rules            batch.Rules
+}
+
+func (a *app) batchCommand() *cobra.Command {
+	var f batchFlags
+	cmd := &cobra.Command{
+		Use: "batch FILE.csv", Short: "Pay out a whole file, each line exactly once", Args: exactly("FILE.csv"),
+		Long: `Pay out every line of a CSV file, each exactly once: through lost answers, through Ctrl-C,
+through a crash at any moment. Run the same command again, and it goes on from where
+it was.
+
+The first line names the columns. reference and amount are required, and either
+provider and msisdn or account_number; the others are currency, country, swift,
+account_name, account_surname and note. Each reference is used once.
+
+The whole file is checked before the first line is sent: amounts, numbers, operators,
+duplicates, and the total against the balance. What is wrong is listed with its line.
+
+Beside the file, FILE.csv.journal remembers what was sent. It is written before each
+call, and belongs to this content of the file, these keys and this environment: keep
+it, and do not change the file until the batch has ended. Lines whose answer was lost
+more than 23 hours ago are looked up in the list of operations first.
+
+FILE.results.csv says what became of each line: paid, queued_for_settlement (a bank has
+it), failed or refused (no money moved), unfinished, in_doubt or not_sent. Lines that
+failed are not paid again: put them into a new file, with new references.
+
+` + batchExitHelp,
+		Example: `  intram payouts batch salaries.csv --dry-run
+  intram payouts batch salaries.csv
+  intram payouts batch salaries.csv --local --concurrency 8 --json | jq .summary`,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.journal, "journal", "", "the journal's `file` (default FILE.csv.journal)")
+	flags.StringVar(&f.results, "results", "", "the `file` for the results (default FILE.results.csv)")
+	flags.IntVar(&f.concurrency, "concurrency", 4, "how many payouts are asked for at once, 1 to 32")
+	flags.DurationVar(&f.maxWait, "max-wait", 5*time.Minute, "how long to wait for the last operations to end; 0 does not wait")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check the file and the balance, and send nothing")
+	flags.BoolVar(&f.ignoreBalance, "ignore-balance", false, "begin although the balance does not cover all lines")
+	flags.BoolVar(&f.rules.AllowDuplicates, "allow-duplicates", false, "take two lines of the same amount to the same account")
+	flags.StringArrayVar(&f.rules.AllowProviders, "allow-provider", nil, "take this operator's `code` too")
+	f.flag(cmd)
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return []string{"csv"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.payBatch(cmd.Context(), args[0], &f) }
+	return cmd
+}
+
+const batchExitHelp = `Exit status of a batch:
+  0    every line was paid, or is in a bank's hands
+  1    nothing was sent
+  2    it stopped: the API refuses these keys or this machine; run it again later
+  3    some lines are in doubt, or it was interrupted: run it again
+  4    every line has ended, and some failed or were refused
+  5    some operations have not ended, or were not sent: run it again`
+
+// payBatch checks a file, pays it, and says what became of it.
+func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err error) {
+	if f.concurrency < 1 || f.concurrency > 32 {
+		return usagef("--concurrency must be between 1 and 32")
+	}
+	if f.maxWait < 0 {
+		return usagef("--max-wait must not be negative")
+	}
+	data, err := os.ReadFile(file) //nolint:gosec // the user's own choice
+	if err != nil {
+		return usagef("%w", err)
+	}
+	if f.journal == "" {
+		f.journal = file + ".journal"
+	}
+	if f.results == "" {
+		f.results = strings.TrimSuffix(file, filepath.Ext(file)) + ".results.csv"
+	}
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	lines, problems := batch.Read(data)
+	problems = append(problems, batch.Check(client, lines, f.rules)...)
+	if len(problems) > 0 {
+		return a.refuseBatch(file, problems)
+	}
+	run := &batch.Run{Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
+	_, statErr := os.Stat(f.journal)
+	begun := statErr == nil
+	if !f.dryRun || begun {
+		s, err := a.settings()
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(data)
+		run.Journal, err = batch.OpenJournal(f.journal, batch.Binding{
+			SHA256: hex.EncodeToString(sum[:]), Lines: len(lines), Environment: client.Environment(), PublicKey: s.publicKey.value,
+		})
+		if err != nil {
+			return usagef("%w", err)
+		}
+		defer func() {
+			err = errors.Join(err, run.Journal.Close())
+			if !begun && !run.Touched() {
+				_ = os.Remove(f.journal) // nothing was sent: nothing is to be remembered
+			}
+		}()
+		if err := run.Start(); err != nil {
+			return usagef("%s: %w", f.journal, err)
+		}
+	}
+	if done, err := a.beforeBatch(ctx, client, file, run, f); done || err != nil {
+		return err
+	}
+	return a.runBatch(ctx, run, f)
+}
+
+// beforeBatch compares with the balance, and asks. It reports whether that was all.
+func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file string, run *batch.Run, f *batchFlags) (done bool, err error) {
+	unsent := run.Unsent()
+	if run.Touched() {
+		p := run.Snapshot()
+		a.note("Going on with %s: %d of %d lines have ended, %d were never sent.", f.journal, p.Ended, p.Lines, len(unsent))
+	}
+	if len(unsent) > 0 {
+		balance, err := client.Balance.Get(ctx)
+		if err != nil {
+			return false, fmt.Errorf("the balance is needed to check the file, and nothing was sent: %w", err)
+		}
+		if problems := batch.CheckBalance(balance, unsent); len(problems) > 0 && !f.ignoreBalance {
+			return false, a.refuseBatch(file, problems)
+		}
+		a.note("%d payouts to make, %s in all; %s available.", len(unsent), money(batch.Total(unsent), balance.Currency), balance.Available)
+	}
+	if f.dryRun {
+		if a.asJSON {
+			return true, a.printValue(map[string]any{"dry_run": true, "lines": len(run.Lines), "unsent": len(unsent), "total": batch.Total(unsent)})
+		}
+		a.say("The file is good. Nothing was sent.")
+		return true, nil
+	}
+	if len(unsent) > 0 {
+		what := fmt.Sprintf("make %d payouts, %s in all", len(unsent), batch.Total(unsent))
+		if err := a.confirm(f.confirmation, client.Environment(), what); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// runBatch pays, shows the progress, and writes the results whatever happened.
+func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error {
+	show := a.showProgress(run.Snapshot(), f.maxWait == 0)
+	run.Progress = show.update
+	runErr := run.Do(ctx)
+	show.finish()
+	results := run.Results()
+	if err := batch.WriteResults(f.results, results); err != nil {
+		runErr = errors.Join(runErr, fmt.Errorf("the results cannot be written: %w", err))
+	}
+	counts := map[batch.State]int{}
+	for _, r := range results {
+		counts[r.Status]++
+	}
+	if a.asJSON {
+		if err := a.printValue(map[string]any{"summary": counts, "results": results, "results_file": f.results, "journal": f.journal}); err != nil {
+			return err
+		}
+	} else {
+		a.sayBatch(counts, f)
+	}
+	code := batchExit(counts)
+	switch {
+	case runErr != nil && (counts[batch.InDoubt] > 0 || ctx.Err() != nil):
+		return &exitError{exitInDoubt, fmt.Errorf("%w; run the same command again: it pays no line twice", stopReason(ctx, runErr))}
+	case runErr != nil:
+		return &exitError{max(exitRefused, code), runErr}
+	case code != exitOK:
+		return said(code)
+	}
+	return nil
+}
+
+// stopReason says in words what ended a run.
+func stopReason(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+func batchExit(counts map[batch.State]int) int {
+	switch {
+	case counts[batch.InDoubt] > 0:
+		return exitInDoubt
+	case counts[batch.Unfinished] > 0 || counts[batch.NotSent] > 0:
+		return exitUnfinished
+	case counts[batch.Failed] > 0 || counts[batch.Refused] > 0:
+		return exitFailed
+	default:
+		return exitOK
+	}
+}
+
+// sayBatch is the summary for people.
+func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags) {
+	var rows [][]string
+	for _, s := range []struct {
+		state batch.State
+		means string
+	}{
+		{batch.Paid, ""},
+		{batch.Queued, "a bank has it, and has not paid yet"},
+		{batch.Failed, "no money moved; see the error codes"},
+		{batch.Refused, "no money moved; see the error codes"},
+		{batch.Unfinished, "accepted, and not ended: run it again"},
+		{batch.InDoubt, "may have been paid: run it again to find out"},
+		{batch.NotSent, "run it again"},
+	} {
+		if n := counts[s.state]; n > 0 {
+			rows = append(rows, []string{string(s.state), fmt.Sprint(n), s.means})
+		}
+	}
+	a.printList([]string{"STATUS", "LINES", ""}, rows, "")
+	a.say("Each line is in %s.", f.results)
+}
+
+// refuseBatch lists everything that is wrong with a file.
+func (a *app) refuseBatch(file string, problems []batch.Problem) error {
+	if a.asJSON {
+		if err := a.printValue(map[string]any{"problems": problems}); err != nil {
+			return err
+		}
+	} else {
+		for _, p := range problems {
+			place := file
+			if p.Line > 0 {
+				place = fmt.Sprintf("%s:%d", file, p.Line)
+			}
+			a.sayError("%s: %s", place, p.Message)
+		}
+	}
+	return usagef("%s has %d problems; nothing was sent", file, len(problems))
+}
+
+// progressShow shows how far a batch is: a bar for a person, a line now and then for a file.
+type progressShow struct {
+	app   *app
+	bar   *progressbar.ProgressBar
+	begun time.Time
+	first int // lines that an earlier run had done
+	last  int // what the last line of text said
+	quick bool
+}
+
+func (a *app) showProgress(p batch.Progress, quick bool) *progressShow {
+	s := &progressShow{app: a, begun: a.clock.Now(), quick: quick}
+	s.first = s.done(p)
+	s.last = s.first
+	if a.isTerminal(a.err) && !a.asJSON {
+		s.bar = progressbar.NewOptions(p.Lines,
+			progressbar.OptionSetWriter(a.err), progressbar.OptionSetWidth(16), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("line"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetDescription("paying"), progressbar.OptionOnCompletion(func() { fmt.Fprintln(a.err) }))
+		_ = s.bar.Set(s.first) // a bar that cannot be drawn is not worth stopping for
+	}
+	return s
+}
+
+func (s *progressShow) done(p batch.Progress) int {
+	if s.quick {
+		return p.Ended + p.Accepted
+	}
+	return p.Ended
+}
+
+// update shows a change.
+func (s *progressShow) update(p batch.Progress) {
+	done := s.done(p)
+	if s.bar != nil {
+		s.bar.Describe(fmt.Sprintf("paying, %d failed, %d left", p.Failed+p.Refused, p.Lines-done))
+		_ = s.bar.Set(done) // as above
+		return
+	}
+	if s.app.asJSON || done-s.last < max(1, p.Lines/10) && done < p.Lines || done == s.last {
+		return
+	}
+	s.last = done
+	rate := ""
+	if elapsed := s.app.clock.Now().Sub(s.begun); elapsed >= time.Second {
+		rate = fmt.Sprintf(", %d a minute", int64(done-s.first)*int64(time.Minute)/int64(elapsed))
+	}
+	s.app.sayError("%d of %d done, %d failed, %d remaining%s", done, p.Lines, p.Failed+p.Refused, p.Lines-done, rate)
+}
+
+func (s *progressShow) finish() {
+	if s.bar != nil {
+		_ = s.bar.Exit() // as above
+	}
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	intram "github.com/intram/intram-go"
+)
+
+// connectionFlags say which API is called, as whom.
+type connectionFlags struct {
+	local        bool
+	profile      string
+	config       string
+	baseURL      string
+	publicKey    string
+	payinBaseURL string
+	timeout      string
+}
+
+// connects gives a command, and those it holds, the flags that choose the API. There is none for a secret.
+func (a *app) connects(cmd *cobra.Command) *cobra.Command {
+	f, flags := &a.connection, cmd.PersistentFlags()
+	flags.BoolVar(&f.local, "local", false, `speak to the fake that "intram serve" runs on this machine`)
+	flags.StringVar(&f.profile, "profile", "", "sandbox or live: which keys of the configuration to use")
+	flags.StringVar(&f.config, "config", "", "the configuration `file` to read instead of the usual one")
+	flags.StringVar(&f.baseURL, "base-url", "", "the API's `URL`, if it is not "+intram.BaseURL)
+	flags.StringVar(&f.publicKey, "public-key", "", "the public `key` (the secret one is never a flag)")
+	flags.StringVar(&f.payinBaseURL, "payin-base-url", "", "the `URL` of the API of payin sessions")
+	flags.StringVar(&f.timeout, "timeout", "", "how long to wait for one answer, such as 30s")
+	complete(cmd, "profile", string(intram.Sandbox), string(intram.Live))
+	return cmd
+}
+
+// client makes a client of the Merchant API from the configuration.
+func (a *app) client() (*intram.Client, error) {
+	s, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	if s.publicKey.value == "" || s.secretKey.value == "" {
+		return nil, usagef("the keys are not set: set INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY, or write them to %s, "+
+			"or use --local with a running intram serve", a.configPath())
+	}
+	opts := []intram.ClientOption{intram.WithBaseURL(s.baseURL.value)}
+	shared, err := s.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, shared...)
+	if s.payinAPIKey.value != "" && s.payinClient.value != "" {
+		opts = append(opts, s.payin())
+	}
+	client, err := intram.NewClient(s.publicKey.value, s.secretKey.value, append(opts, a.clientOptions...)...)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	return client, nil
+}
+
+// payinClient makes a client of payin sessions, whose credentials are their own. It tells which environment they are in.
+func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
+	s, err := a.settings()
+	if err != nil {
+		return nil, "", err
+	}
+	if s.payinAPIKey.value == "" || s.payinClient.value == "" {
+		return nil, "", usagef("the credentials of payin sessions are not set: set INTRAM_PAYIN_API_KEY and INTRAM_PAYIN_API_CLIENT, "+
+			"or write payin_api_key and payin_api_client to %s", a.configPath())
+	}
+	opts, err := s.options()
+	if err != nil {
+		return nil, "", err
+	}
+	environment := intram.Environment(s.profile.value)
+	var address intram.ClientOption = intram.WithPayinEnvironment(environment)
+	if s.payinBaseURL.value != "" {
+		address = intram.WithPayinBaseURL(s.payinBaseURL.value)
+	}
+	opts = append(opts, address)
+	payin, err := intram.NewPayinClient(s.payinAPIKey.value, s.payinClient.value, append(opts, a.clientOptions...)...)
+	if err != nil {
+		return nil, "", usagef("%w", err)
+	}
+	return payin, environment, nil
+}
+
+// payin are the credentials of payin sessions, for a client of both APIs.
+func (s *settings) payin() intram.ClientOption {
+	if s.payinBaseURL.value == "" {
+		return intram.WithPayin(s.payinAPIKey.value, s.payinClient.value)
+	}
+	return intram.WithPayin(s.payinAPIKey.value, s.payinClient.value, intram.WithPayinBaseURL(s.payinBaseURL.value))
+}
+
+// options are what both APIs' clients share.
+func (s *settings) options() ([]intram.ClientOption, error) {
+	timeout, err := time.ParseDuration(s.timeout.value)
+	if err != nil {
+		return nil, usagef("timeout must be a duration such as 30s")
+	}
+	opts := []intram.ClientOption{intram.WithAppInfo("intram-cli", intram.Version), intram.WithTimeout(timeout)}
+	if s.certificate.value != "" {
+		transport, err := trusting(s.certificate.value)
+		if err != nil {
+			return nil, usagef("the local server's certificate: %w", err)
+		}
+		opts = append(opts, intram.WithHTTPClient(&http.Client{Transport: transport}))
+	}
+	return opts, nil
+}
+
+// trusting is a transport that trusts one certificate more.
+func trusting(file string) (*http.Transport, error) {
+	pem, err := os.ReadFile(file) //nolint:gosec // named by the local server
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("the file has no certificate: start intram serve --tls again")
+	}
+	return &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,
+	}, nil
+}
+
+// configPath is where the configuration is, or would be.
+func (a *app) configPath() string {
+	if a.connection.config != "" {
+		return a.connection.config
+	}
+	if value, _ := a.lookupEnv("INTRAM_CONFIG"); value != "" {
+		return value
+	}
+	return a.configFile
+}

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	intram "github.com/intram/intram-go"
+)
+
+// creation is what every command that asks for money to move shares: its idempotency key, and the way back after a failure that
+// leaves it in doubt.
+type creation struct {
+	confirmation
+
+	key         string
+	firstSentAt string
+	metadata    string
+}
+
+func (c *creation) flags(cmd *cobra.Command, metadata string) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.key, "idempotency-key", "", "your own `key`: the same key and parameters are executed once")
+	flags.StringVar(&c.firstSentAt, "first-sent-at", "", "when the key was first used, as an earlier run printed it: past 23 hours\nit is not sent again")
+	if metadata != "" {
+		flags.StringVar(&c.metadata, metadata, "", "your own `JSON` object, or @FILE with one; it comes back with the events")
+	}
+}
+
+// prepare makes the intent of the call, and tells its key before anything is sent.
+func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.Intent, error)) (*intram.Intent, error) {
+	var opts []intram.CallOption
+	if c.key != "" {
+		opts = append(opts, intram.WithIdempotencyKey(c.key))
+	}
+	intent, err := prepare(opts...)
+	if err != nil {
+		return nil, err
+	}
+	if c.key != "" {
+		// The key may have been sent before, by a run whose end nobody saw.
+		if intent, err = c.reread(intent); err != nil {
+			return nil, err
+		}
+	} else if c.firstSentAt != "" {
+		return nil, usagef("--first-sent-at goes with the --idempotency-key that was sent then")
+	}
+	a.note("Idempotency key: %s", intent.IdempotencyKey)
+	return intent, nil
+}
+
+// reread makes an intent that an earlier run may have sent.
+func (c *creation) reread(intent *intram.Intent) (*intram.Intent, error) {
+	if c.firstSentAt != "" {
+		at, err := time.Parse(time.RFC3339Nano, c.firstSentAt)
+		if err != nil {
+			return nil, usagef("--first-sent-at must be a time such as 2026-05-20T10:30:00Z")
+		}
+		if at.After(intent.FirstSentAt) {
+			return nil, usagef("--first-sent-at is in the future")
+		}
+		intent.FirstSentAt = at
+	}
+	data, err := json.Marshal(intent)
+	if err != nil {
+		return nil, err
+	}
+	again := new(intram.Intent)
+	return again, json.Unmarshal(data, again)
+}
+
+// inDoubt adds to an error that leaves a call in doubt the command that goes on with the same key.
+func inDoubt(cmd *cobra.Command, intent *intram.Intent, err error) error {
+	if err == nil || intram.OutcomeOf(err) != intram.OutcomeUnknown {
+		return err
+	}
+	words := []string{cmd.CommandPath()}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name == "idempotency-key" || f.Name == "first-sent-at" {
+			return
+		}
+		if f.Value.Type() == "bool" {
+			if f.Value.String() == "true" {
+				words = append(words, "--"+f.Name)
+			}
+			return
+		}
+		words = append(words, "--"+f.Name, shellQuote(f.Value.String()))
+	})
+	for _, arg := range cmd.Flags().Args() {
+		words = append(words, shellQuote(arg))
+	}
+	words = append(words, "--idempotency-key", intent.IdempotencyKey, "--first-sent-at", intent.FirstSentAt.UTC().Format(time.RFC3339))
+	return &resumable{err: err, command: strings.Join(words, " ")}
+}
+
+// shellQuote writes a word so that a POSIX shell reads it as it is.
+func shellQuote(word string) string {
+	plain := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune("@%+=:,./_-", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// waiting is how long a command waits.
+type waiting struct {
+	wait    bool
+	longest time.Duration
+}
+
+func (w *waiting) flags(cmd *cobra.Command, what string) {
+	cmd.Flags().DurationVar(&w.longest, "max-wait", 0, "how long to wait, such as 2m (default "+what+")")
+}
+
+// flagsAfter are those of a command that creates, and may wait for what it created.
+func (w *waiting) flagsAfter(cmd *cobra.Command, what string) {
+	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until the operation has ended")
+	w.flags(cmd, what)
+}
+
+func (w *waiting) options() ([]intram.WaitOption, error) {
+	if w.longest < 0 {
+		return nil, usagef("--max-wait must not be negative")
+	}
+	if w.longest == 0 {
+		return nil, nil
+	}
+	return []intram.WaitOption{intram.WithMaxWait(w.longest)}, nil
+}
+
+// parseAmount reads an amount of a flag.
+func parseAmount(flag, value string) (intram.Amount, error) {
+	if value == "" {
+		return intram.Amount{}, nil // whether it is required is the call's to say
+	}
+	amount, err := intram.ParseAmount(value)
+	if err != nil {
+		return amount, usagef("%s must be a number in whole units of the currency, such as 25000", flag)
+	}
+	return amount, nil
+}
+
+// parseBefore reads the cursor of a list.
+func parseBefore(value string) (time.Time, error) {
+	if value == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateTime, time.DateOnly} {
+		if t, err := time.Parse(layout, value); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("--before must be a time such as 2026-05-20T10:30:00Z or a day such as 2026-05-20")
+}
+
+// seconds is a duration as the help shows it.
+func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int(d/time.Second)) }

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/intram/intram-go/cmd/intram/internal/signature"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	var (
+		headers, body, request, at string
+		also                       []string
+	)
+	cmd := &cobra.Command{
+		Use: "explain-signature [METHOD PATH]", Short: "Find the mistake in a signature that was refused",
+		Long: `Find out why the API answered signature_invalid, by trying the mistakes that can be made,
+alone and two at once: the wrong path, query, body, method, time, key, separators, hash
+or encoding. It needs the secret key that should have signed, from the configuration,
+and the request as it was sent; it sends nothing, and prints no key.
+
+Give the method, the path as it was called, and the headers and the body as they were
+sent; or a whole request as it went over the wire, with --request or on the standard
+input. Keys that may have signed by mistake are tried too: the other environment's, a
+webhook's, and those of --also.
+
+The exit status is 0 when the signature is good, and 2 when it is not.`,
+		Example: `  intram explain-signature POST /v1/payouts --headers @headers.txt --body @body.json
+  intram explain-signature < request.txt
+  intram explain-signature GET '/v1/operations?type=payout&limit=5' \
+      --headers @headers.txt --also @old-private.key`,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&headers, "headers", "", "the request's headers: `@FILE` or @-")
+	flags.StringVar(&body, "body", "", "the request's raw body: `@FILE` or @-")
+	flags.StringVar(&request, "request", "", "the whole request: `@FILE` or @-")
+	flags.StringVar(&at, "at", "", "when the request arrived, if not now: a `time`")
+	flags.StringArrayVar(&also, "also", nil, "another key that may have signed: `@FILE` or env:NAME")
+	completeRequest(cmd)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return exactly("METHOD", "PATH")(cmd, args)
+	}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		s, err := a.settings()
+		if err != nil {
+			return err
+		}
+		if s.secretKey.value == "" {
+			return usagef("the secret key that should have signed is not set: set INTRAM_SECRET_KEY, or write it to %s", a.configPath())
+		}
+		now, err := a.judgedAt(at)
+		if err != nil {
+			return err
+		}
+		keys, err := a.secretKeys(s, also)
+		if err != nil {
+			return err
+		}
+		r, err := a.refusedRequest(args, headers, body, request)
+		if err != nil {
+			return err
+		}
+		verdict, err := signature.Explain(r, keys, now)
+		if err != nil {
+			return usagef("%w", err)
+		}
+		if !a.asJSON && !verdict.Good {
+			defer a.sayCanonical(verdict)
+		}
+		return a.printVerdict(verdict, "request")
+	}
+	return a.calls(cmd)
+}
+
+// refusedRequest reads the request in one of the forms that it can be given in.
+func (a *app) refusedRequest(args []string, headers, body, request string) (*signature.Request, error) {
+	if len(args) == 0 {
+		if headers != "" || body != "" {
+			return nil, usagef("--headers and --body go with METHOD and PATH")
+		}
+		if request == "" {
+			request = "@-"
+		}
+		dump, err := a.readArgument("--request", request)
+		if err != nil {
+			return nil, err
+		}
+		r, err := signature.ParseDump(dump)
+		if err != nil {
+			return nil, usagef("the request: %w", err)
+		}
+		return r, nil
+	}
+	if request != "" {
+		return nil, usagef("--request is a whole request: leave out METHOD and PATH")
+	}
+	if headers == "" {
+		return nil, usagef("give the request's headers: --headers @FILE")
+	}
+	if headers == "@-" && body == "@-" {
+		return nil, usagef("only one of --headers and --body can be the standard input")
+	}
+	head, err := a.readArgument("--headers", headers)
+	if err != nil {
+		return nil, err
+	}
+	r := &signature.Request{Method: args[0], Target: args[1]}
+	if r.Header, err = signature.ParseHeaders(head); err != nil {
+		return nil, usagef("--headers: %w", err)
+	}
+	if r.Body, err = a.readArgument("--body", body); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// sayCanonical shows what should have been signed, and the signature that it has. The body is told by its length: it may be anyone's.
+func (a *app) sayCanonical(v *signature.Verdict) {
+	a.say("\nWhat should be signed, line feeds and all (the body follows the last one):")
+	for _, line := range canonicalLines(v.Canonical) {
+		fmt.Fprintln(a.out, "  "+line)
+	}
+	a.say("  (body of %d bytes)", v.BodyBytes)
+	a.say("which is:")
+	fmt.Fprintln(a.out, "  "+v.Signature)
+}
+
+func canonicalLines(canonical string) []string {
+	var lines []string
+	start := 0
+	for i, c := range canonical {
+		if c == '\n' {
+			lines = append(lines, canonical[start:i]+`\n`)
+			start = i + 1
+		}
+	}
+	return lines
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// sayMore says how to read on after a page.
+func (a *app) sayMore(more bool, next time.Time) {
+	if more {
+		a.note("There are more: add --before %s, or --all.", next.UTC().Format("2006-01-02T15:04:05.000Z"))
+	}
+}
+
+// words are the constants of a type of words.
+func words[W ~string](list ...W) []string {
+	plain := make([]string, len(list))
+	for i, w := range list {
+		plain[i] = string(w)
+	}
+	return plain
+}
+
+// join is a list of words for the help.
+func join(words []string) string { return strings.Join(words, ", ") }
+
+// fit empties columns, in the order given, until the rows are no wider than a screen.
+func fit(rows [][]string, dispensable ...int) [][]string {
+	for _, column := range dispensable {
+		if width(rows) <= columns {
+			break
+		}
+		for _, row := range rows {
+			if column == len(row)-1 && len(row[column]) > 10 && strings.HasSuffix(row[column], "Z") {
+				row[column] = row[column][:10] // a day is better than no date
+				continue
+			}
+			row[column] = clip(row[column], 8)
+		}
+	}
+	return rows
+}
+
+// width is how wide a table of these rows is, with two spaces between columns.
+func width(rows [][]string) int {
+	if len(rows) == 0 {
+		return 0
+	}
+	total := 2 * (len(rows[0]) - 1)
+	for column := range rows[0] {
+		widest := 0
+		for _, row := range rows {
+			widest = max(widest, utf8.RuneCountInString(row[column]))
+		}
+		total += widest
+	}
+	return total
+}

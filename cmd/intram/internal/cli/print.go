@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	intram "github.com/intram/intram-go"
+)
+
+// columns is the width that everything for people keeps to.
+const columns = 80
+
+// prints gives a command, and those it holds, the choice between a table and JSON.
+func (a *app) prints(cmd *cobra.Command) *cobra.Command {
+	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print what the API said, as JSON")
+	return cmd
+}
+
+// calls is a command that calls the API and prints the answer.
+func (a *app) calls(cmd *cobra.Command) *cobra.Command { return a.prints(a.connects(cmd)) }
+
+// sayError writes a line for people to the error stream, in 80 columns.
+func (a *app) sayError(format string, args ...any) {
+	fmt.Fprintln(a.err, wrap(fmt.Sprintf(format, args...), columns, ""))
+}
+
+// note is a line for people that scripts which read JSON do not want.
+func (a *app) note(format string, args ...any) {
+	if !a.asJSON {
+		a.sayError(format, args...)
+	}
+}
+
+// say writes a line for people to the output.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintln(a.out, wrap(fmt.Sprintf(format, args...), columns, ""))
+}
+
+// printJSON writes what the API said, indented, with every digit and in its order.
+func (a *app) printJSON(raw []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	b.WriteByte('\n')
+	_, err := b.WriteTo(a.out)
+	return err
+}
+
+// printValue writes a value of our own as JSON.
+func (a *app) printValue(value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return a.printJSON(data)
+}
+
+// field is one line about one thing.
+type field struct{ name, value string }
+
+// printFields writes what is known of one thing, a line each; what is empty is left out. A long value goes on below itself.
+func (a *app) printFields(fields ...field) {
+	t := a.newTable(a.out)
+	widest := 0
+	for _, f := range fields {
+		widest = max(widest, utf8.RuneCountInString(f.name))
+	}
+	for _, f := range fields {
+		if f.value != "" {
+			t.AppendRow(table.Row{f.name, wrap(f.value, columns-widest-2, "")})
+		}
+	}
+	if t.Length() > 0 {
+		renderTable(a.out, t)
+	}
+}
+
+// newTable is a table without lines around it: they would not survive a pipe.
+func (a *app) newTable(w io.Writer) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Name = "plain"
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header, style.Format.Footer = 0, 0
+	if a.isTerminal(w) {
+		style.Options.SeparateHeader = true
+		style.Box.MiddleHorizontal = "─"
+		style.Box.MiddleSeparator = "─"
+	}
+	t.SetStyle(style)
+	return t
+}
+
+// renderTable writes a table without spaces at the ends of its lines.
+func renderTable(w io.Writer, t table.Writer) {
+	for line := range strings.SplitSeq(t.Render(), "\n") {
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+}
+
+// printList writes a list as a table, or says that there is nothing.
+func (a *app) printList(header []string, rows [][]string, nothing string) {
+	if len(rows) == 0 {
+		a.say("%s", nothing)
+		return
+	}
+	t := a.newTable(a.out)
+	t.AppendHeader(tableRow(header))
+	for _, row := range rows {
+		t.AppendRow(tableRow(row))
+	}
+	renderTable(a.out, t)
+}
+
+func tableRow(words []string) table.Row {
+	row := make(table.Row, len(words))
+	for i, w := range words {
+		row[i] = w
+	}
+	return row
+}
+
+// wrap breaks text at its spaces. A word that is longer than a line stays whole: it is an address or an id, and will be copied.
+func wrap(text string, width int, indent string) string {
+	var out strings.Builder
+	for i, paragraph := range strings.Split(text, "\n") {
+		if i > 0 {
+			out.WriteString("\n" + indent)
+		}
+		length := 0
+		for j, word := range strings.Split(paragraph, " ") {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case j == 0:
+			case length+1+n > width:
+				out.WriteString("\n" + indent)
+				length = 0
+			default:
+				out.WriteByte(' ')
+				length++
+			}
+			out.WriteString(word)
+			length += n
+		}
+	}
+	return out.String()
+}
+
+// clip shortens free text for a table.
+func clip(text string, width int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:width-1]) + "…"
+}
+
+// money is an amount with its currency.
+func money(amount intram.Amount, currency intram.Currency) string {
+	if currency == "" {
+		return amount.String()
+	}
+	return amount.String() + " " + string(currency)
+}
+
+// when is a time for people, to the second; lists need no more.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// trimPrefix takes off the name that the SDK's errors begin with.
+func trimPrefix(message string) string { return strings.TrimPrefix(message, "intram: ") }
+
+// complete offers the words that a flag knows.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	suggest := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := cmd.RegisterFlagCompletionFunc(flag, suggest); err != nil {
+		panic("cli: completion of a flag that is not there: " + err.Error()) //nolint:forbidigo // a mistake of this program, which every test sees
+	}
+}
+
+// completeArgument offers the words that an argument knows.
+func completeArgument(cmd *cobra.Command, words ...string) {
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}

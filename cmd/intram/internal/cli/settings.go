@@ -1,0 +1,333 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/local"
+)
+
+// setting is one value of the configuration, and where it came from.
+type setting struct {
+	name   string
+	value  string
+	source string // empty when it is not set
+	secret bool
+}
+
+// settings is the configuration of one run: flags first, then the environment, then the file, then the defaults.
+type settings struct {
+	profile       setting
+	publicKey     setting
+	secretKey     setting
+	baseURL       setting
+	payinAPIKey   setting
+	payinClient   setting
+	payinBaseURL  setting
+	webhookSecret setting
+	timeout       setting
+	// certificate is the PEM file of a local server's own certificate.
+	certificate setting
+}
+
+// all lists the settings in the order in which they are shown.
+func (s *settings) all() []*setting {
+	return []*setting{
+		&s.profile, &s.publicKey, &s.secretKey, &s.baseURL, &s.payinAPIKey, &s.payinClient, &s.payinBaseURL,
+		&s.webhookSecret, &s.timeout, &s.certificate,
+	}
+}
+
+// masked is the value as it may be shown.
+func (s setting) masked() string {
+	switch {
+	case s.value == "":
+		return "(not set)"
+	case !s.secret:
+		return s.value
+	}
+	for _, prefix := range []string{"sk_sandbox_", "sk_live_", "sk_", "whsec_"} {
+		if strings.HasPrefix(s.value, prefix) {
+			return prefix + "…"
+		}
+	}
+	return "(set)"
+}
+
+// Format implements [fmt.Formatter]: a setting shows no secret whatever the verb.
+func (s setting) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.name+"="+s.masked()) }
+
+// configuration is the file.
+type configuration struct {
+	Profile  string                          `toml:"profile"`
+	Profiles map[string]profileConfiguration `toml:"profiles"`
+}
+
+// profileConfiguration is one profile of the file. Each secret can stand in a file of its own instead.
+type profileConfiguration struct {
+	PublicKey          string `toml:"public_key"`
+	SecretKey          string `toml:"secret_key"`
+	SecretKeyFile      string `toml:"secret_key_file"`
+	BaseURL            string `toml:"base_url"`
+	PayinAPIKey        string `toml:"payin_api_key"`
+	PayinAPIKeyFile    string `toml:"payin_api_key_file"`
+	PayinAPIClient     string `toml:"payin_api_client"`
+	PayinAPIClientFile string `toml:"payin_api_client_file"`
+	PayinBaseURL       string `toml:"payin_base_url"`
+	WebhookSecret      string `toml:"webhook_secret"`
+	WebhookSecretFile  string `toml:"webhook_secret_file"`
+	Timeout            string `toml:"timeout"`
+}
+
+func (p profileConfiguration) hasSecret() bool {
+	return p.SecretKey != "" || p.PayinAPIKey != "" || p.PayinAPIClient != "" || p.WebhookSecret != ""
+}
+
+const defaultProfile = string(intram.Sandbox)
+
+// settings reads the configuration, and refuses what contradicts itself.
+func (a *app) settings() (*settings, error) {
+	f := a.connection
+	if f.local {
+		return a.localSettings()
+	}
+	file, path, err := a.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{}
+	s.profile = a.layered("profile", f.profile, "--profile", "INTRAM_PROFILE", file.Profile, path, defaultProfile)
+	if !isProfile(s.profile.value) {
+		return nil, usagef("%s: the profile is sandbox or live, not %q", s.profile.source, s.profile.value)
+	}
+	p := file.Profiles[s.profile.value]
+	here := path + " [profiles." + s.profile.value + "]"
+	s.publicKey = a.layered("public_key", f.publicKey, "--public-key", "INTRAM_PUBLIC_KEY", p.PublicKey, here, "")
+	s.baseURL = a.layered("base_url", f.baseURL, "--base-url", "INTRAM_BASE_URL", p.BaseURL, here, intram.BaseURL)
+	s.payinBaseURL = a.layered("payin_base_url", f.payinBaseURL, "--payin-base-url", "INTRAM_PAYIN_BASE_URL", p.PayinBaseURL, here, "")
+	s.timeout = a.layered("timeout", f.timeout, "--timeout", "INTRAM_TIMEOUT", p.Timeout, here, intram.DefaultTimeout.String())
+	for _, secret := range []struct {
+		into              *setting
+		name, variable    string
+		inFile, otherFile string
+	}{
+		{&s.secretKey, "secret_key", "INTRAM_SECRET_KEY", p.SecretKey, p.SecretKeyFile},
+		{&s.payinAPIKey, "payin_api_key", "INTRAM_PAYIN_API_KEY", p.PayinAPIKey, p.PayinAPIKeyFile},
+		{&s.payinClient, "payin_api_client", "INTRAM_PAYIN_API_CLIENT", p.PayinAPIClient, p.PayinAPIClientFile},
+		{&s.webhookSecret, "webhook_secret", "INTRAM_WEBHOOK_SECRET", p.WebhookSecret, p.WebhookSecretFile},
+	} {
+		if *secret.into, err = a.layeredSecret(secret.name, secret.variable, secret.inFile, secret.otherFile, path, here); err != nil {
+			return nil, err
+		}
+	}
+	s.certificate = setting{name: "certificate"}
+	return s, s.check()
+}
+
+// check finds settings that cannot be meant together.
+func (s *settings) check() error {
+	if s.profile.source != "" && s.profile.source != defaultSource {
+		for _, key := range []setting{s.publicKey, s.secretKey} {
+			for other, prefixes := range map[string][]string{
+				string(intram.Sandbox): {"pk_live_", "sk_live_"}, string(intram.Live): {"pk_sandbox_", "sk_sandbox_"},
+			} {
+				for _, prefix := range prefixes {
+					if s.profile.value == other && strings.HasPrefix(key.value, prefix) {
+						return usagef("the profile is %s (%s), and the %s of %s starts with %s", s.profile.value, s.profile.source, key.name, key.source, prefix)
+					}
+				}
+			}
+		}
+	}
+	if d, err := time.ParseDuration(s.timeout.value); err != nil || d <= 0 {
+		return usagef("%s: timeout must be a duration such as 30s", s.timeout.source)
+	}
+	return nil
+}
+
+// defaultSource is where a value comes from that nobody set.
+const defaultSource = "default"
+
+func isProfile(name string) bool { return name == string(intram.Sandbox) || name == string(intram.Live) }
+
+// layered is the first of the values that is set.
+func (a *app) layered(name, flag, flagName, variable, inFile, file, fallback string) setting {
+	env, _ := a.lookupEnv(variable)
+	for _, layer := range []struct{ value, source string }{
+		{flag, flagName}, {env, variable}, {inFile, file}, {fallback, defaultSource},
+	} {
+		if layer.value != "" {
+			return setting{name: name, value: layer.value, source: layer.source}
+		}
+	}
+	return setting{name: name}
+}
+
+// layeredSecret is likewise the first of a secret's values. There is no flag for one: the arguments of a process are for all to see.
+func (a *app) layeredSecret(name, variable, inFile, otherFile, config, here string) (setting, error) {
+	found := func(value, source string) (setting, error) {
+		return setting{name: name, value: value, source: source, secret: true}, nil
+	}
+	if value, _ := a.lookupEnv(variable); value != "" {
+		return found(value, variable)
+	}
+	if path, _ := a.lookupEnv(variable + "_FILE"); path != "" {
+		value, err := readSecretFile(path)
+		if err != nil {
+			return setting{}, usagef("%s_FILE: %w", variable, err)
+		}
+		return found(value, variable+"_FILE")
+	}
+	if inFile != "" && otherFile != "" {
+		return setting{}, usagef("%s has both %s and %s_file: keep one", here, name, name)
+	}
+	if inFile != "" {
+		return found(inFile, here)
+	}
+	if otherFile != "" {
+		path := otherFile
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(config), path)
+		}
+		value, err := readSecretFile(path)
+		if err != nil {
+			return setting{}, usagef("%s: %s_file: %w", here, name, err)
+		}
+		return found(value, path)
+	}
+	return setting{name: name, secret: true}, nil
+}
+
+// readConfig reads the file of --config, or the one in its usual place, which need not be there.
+func (a *app) readConfig() (configuration, string, error) {
+	path, asked := a.configFile, false
+	if value, _ := a.lookupEnv("INTRAM_CONFIG"); value != "" {
+		path, asked = value, true
+	}
+	if a.connection.config != "" {
+		path, asked = a.connection.config, true
+	}
+	if path == "" {
+		return configuration{}, "", nil
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
+	if errors.Is(err, fs.ErrNotExist) && !asked {
+		return configuration{}, path, nil
+	}
+	if err != nil {
+		return configuration{}, path, usagef("the configuration cannot be read: %w", err)
+	}
+	var c configuration
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&c); err != nil {
+		return c, path, usagef("%s: %s", path, configMistake(err))
+	}
+	for name, p := range c.Profiles {
+		if !isProfile(name) {
+			return c, path, usagef("%s: [profiles.%s]: the profiles are sandbox and live", path, name)
+		}
+		if p.hasSecret() {
+			if err := onlyOwner(path); err != nil {
+				return c, path, usagef("the configuration has a secret in it: %w", err)
+			}
+		}
+	}
+	return c, path, nil
+}
+
+// configMistake says where a file is wrong. It shows no value of it: the line may hold a secret.
+func configMistake(err error) string {
+	var (
+		unknown *toml.StrictMissingError
+		wrong   *toml.DecodeError
+	)
+	switch {
+	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
+		row, _ := unknown.Errors[0].Position()
+		return fmt.Sprintf("line %d: there is no setting %s", row, strings.Join(unknown.Errors[0].Key(), "."))
+	case errors.As(err, &wrong):
+		row, _ := wrong.Position()
+		return fmt.Sprintf("line %d is not TOML, or not of the type that the setting has: write name = \"value\"", row)
+	default:
+		return "it is not TOML"
+	}
+}
+
+// readSecretFile reads a secret that stands alone in a file. One line break at its end is the editor's.
+func readSecretFile(path string) (string, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
+	if err != nil {
+		return "", err
+	}
+	if err := onlyOwner(path); err != nil {
+		return "", err
+	}
+	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if value == "" {
+		return "", fmt.Errorf("%s is empty", path)
+	}
+	if strings.ContainsAny(value, "\r\n") {
+		return "", fmt.Errorf("%s has more than one line: it must hold the secret and nothing else", path)
+	}
+	return value, nil
+}
+
+// onlyOwner refuses a file that others can read. A pipe has no owner to speak of: <(pass show intram) is fine.
+func onlyOwner(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("others can read %s: run: chmod 600 %s", path, path)
+	}
+	return nil
+}
+
+// localSettings are those of a running "intram serve".
+func (a *app) localSettings() (*settings, error) {
+	f := a.connection
+	if f.baseURL != "" || f.publicKey != "" || f.payinBaseURL != "" {
+		return nil, usagef("--local has the address and the keys of the local server: leave out --base-url, --payin-base-url and --public-key")
+	}
+	server, err := local.Read(a.localFile)
+	if err != nil {
+		return nil, usagef("--local: %w", err)
+	}
+	profile := setting{name: "profile", value: defaultProfile, source: defaultSource}
+	if f.profile != "" {
+		profile.value, profile.source = f.profile, "--profile"
+	}
+	keys := server.Sandbox
+	switch profile.value {
+	case string(intram.Sandbox):
+	case string(intram.Live):
+		keys = server.Live
+	default:
+		return nil, usagef("--profile: the profile is sandbox or live, not %q", profile.value)
+	}
+	of := func(name, value string, secret bool) setting {
+		if value == "" {
+			return setting{name: name, secret: secret}
+		}
+		return setting{name: name, value: value, source: "--local (" + a.localFile + ")", secret: secret}
+	}
+	s := &settings{
+		profile: profile, publicKey: of("public_key", keys.PublicKey, false), secretKey: of("secret_key", keys.SecretKey, true),
+		baseURL: of("base_url", server.URL, false), payinAPIKey: of("payin_api_key", keys.PayinAPIKey, true),
+		payinClient: of("payin_api_client", keys.PayinAPIClient, true), payinBaseURL: of("payin_base_url", server.URL, false),
+		certificate: of("certificate", server.CertificateFile, false),
+	}
+	s.webhookSecret = setting{name: "webhook_secret", secret: true}
+	s.timeout = a.layered("timeout", f.timeout, "--timeout", "INTRAM_TIMEOUT", "", "", intram.DefaultTimeout.String())
+	return s, s.check()
+}

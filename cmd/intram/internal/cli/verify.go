@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/intram/intram-go/cmd/intram/internal/signature"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var (
+		secrets           []string
+		headers, body, at string
+	)
+	cmd := &cobra.Command{
+		Use: "verify", Short: "Check the signature of a webhook delivery", Args: exactly(),
+		Long: `Check the signature and the age of a webhook delivery, and say what is wrong with it: a
+header that is missing, another subscription's secret, an old delivery, or a body that
+is not the raw one (decoded and written again, CRLF, a line break too many). A
+notification of a payin session (X-Signature-Value) is checked too.
+
+The secret is named, not given: @FILE, or env:NAME. Without --secret it is
+INTRAM_WEBHOOK_SECRET, or the webhook_secret of the configuration.
+
+The exit status is 0 when the signature is good, and 2 when it is not.`,
+		Example: `  intram verify --secret @webhook.secret --headers @headers.txt --body @body.json
+  intram verify --secret env:WEBHOOK_SECRET --headers @headers.txt --body @- < body.json`,
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&secrets, "secret", nil, "the subscription's secret: `@FILE` or env:NAME; several while you rotate")
+	flags.StringVar(&headers, "headers", "", "the delivery's headers: `@FILE` or @-")
+	flags.StringVar(&body, "body", "", "the delivery's raw body: `@FILE` or @-")
+	flags.StringVar(&at, "at", "", "judge the age at this `time` instead of now")
+	a.configFlags(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if headers == "" || body == "" {
+			return usagef("give both --headers @FILE and --body @FILE, saved as they arrived")
+		}
+		if headers == "@-" && body == "@-" {
+			return usagef("only one of --headers and --body can be the standard input")
+		}
+		keys, err := a.webhookSecrets(secrets)
+		if err != nil {
+			return err
+		}
+		now, err := a.judgedAt(at)
+		if err != nil {
+			return err
+		}
+		head, err := a.readArgument("--headers", headers)
+		if err != nil {
+			return err
+		}
+		header, err := signature.ParseHeaders(head)
+		if err != nil {
+			return usagef("--headers: %w", err)
+		}
+		data, err := a.readArgument("--body", body)
+		if err != nil {
+			return err
+		}
+		var verdict *signature.Verdict
+		for i := range keys {
+			// Each of the secrets given is as good as the first.
+			order := append([]signature.Key{keys[i]}, otherKeys(keys, i)...)
+			v := signature.ExplainWebhook(header, data, order, now)
+			if verdict == nil || v.Good {
+				verdict = v
+			}
+			if len(secrets) == 0 || i == len(secrets)-1 || v.Good {
+				break
+			}
+		}
+		return a.printVerdict(verdict, "delivery")
+	}
+	return a.prints(cmd)
+}
+
+// configFlags are for commands that read the configuration and call nobody.
+func (a *app) configFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.connection.profile, "profile", "", "sandbox or live: which part of the configuration to use")
+	cmd.Flags().StringVar(&a.connection.config, "config", "", "the configuration `file` to read instead of the usual one")
+	complete(cmd, "profile", "sandbox", "live")
+}
+
+func otherKeys(keys []signature.Key, i int) []signature.Key {
+	return append(append([]signature.Key(nil), keys[:i]...), keys[i+1:]...)
+}
+
+// webhookSecrets are the secrets that a delivery may be signed with; behind them, other keys of the configuration, which are mistakes.
+func (a *app) webhookSecrets(flags []string) ([]signature.Key, error) {
+	var keys []signature.Key
+	for _, flag := range flags {
+		value, err := a.readSecretArgument("--secret", flag)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, signature.Key{Label: "the secret of " + flag, Value: value})
+	}
+	s, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	if s.webhookSecret.value != "" {
+		keys = append(keys, signature.Key{Label: "the webhook secret of " + s.webhookSecret.source, Value: s.webhookSecret.value})
+	}
+	if len(keys) == 0 {
+		return nil, usagef("say which secret: --secret @FILE or --secret env:NAME, or set INTRAM_WEBHOOK_SECRET")
+	}
+	if s.secretKey.value != "" {
+		keys = append(keys, signature.Key{Label: "the API's secret key", Value: s.secretKey.value})
+	}
+	return keys, nil
+}
+
+// judgedAt is the time by which a timestamp is judged.
+func (a *app) judgedAt(at string) (time.Time, error) {
+	if at == "" {
+		return a.clock.Now(), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		return t, usagef("--at must be a time such as 2026-05-20T10:30:00Z")
+	}
+	return t, nil
+}
+
+// printVerdict says what was found out, and ends with the exit status that goes with it.
+func (a *app) printVerdict(v *signature.Verdict, what string) error {
+	if a.asJSON {
+		if err := a.printValue(v); err != nil {
+			return err
+		}
+	} else {
+		a.sayVerdict(v, what)
+	}
+	if !v.Good {
+		return said(exitRefused)
+	}
+	return nil
+}
+
+func (a *app) sayVerdict(v *signature.Verdict, what string) {
+	if v.Good {
+		a.say("The signature of the %s is good.", what)
+		return
+	}
+	if len(v.Findings) > 0 {
+		a.say("The %s is refused:", what)
+	}
+	for _, f := range v.Findings {
+		first, rest := f.What[:1], f.What[1:]
+		a.sayItem(strings.ToUpper(first) + rest + ".")
+		a.sayMoreOfItem(f.Fix)
+	}
+	if !v.Explained {
+		a.say("None of the known mistakes, alone or two at once, gives the signature that was sent.")
+		a.sayItem("Is it the right key? Keys that may have been used instead can be tried with --also @FILE.")
+		a.sayItem("Is the body the very bytes that were sent? Save it from the client, not from a log.")
+	}
+}
+
+func (a *app) sayItem(text string) {
+	a.say("%s", "- "+wrap(text, columns-2, "  "))
+}
+
+func (a *app) sayMoreOfItem(text string) {
+	a.say("%s", "  "+wrap(text, columns-2, "  "))
+}

@@ -1,0 +1,650 @@
+package signature
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/md5"  //nolint:gosec // one of the mistakes
+	"crypto/sha1" //nolint:gosec // one of the mistakes
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Key is a key that may have signed. Its value is shown nowhere.
+type Key struct {
+	// Label says whose it is, in words: "the live secret key".
+	Label string
+	Value string
+}
+
+// Format implements [fmt.Formatter]: the label, never the key.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.Label) }
+
+// Finding is one mistake, and what to do about it.
+type Finding struct {
+	// ID is the mistake's name for scripts and tests.
+	ID string `json:"id"`
+	// What is the mistake in a sentence, Fix what to do.
+	What string `json:"what"`
+	Fix  string `json:"fix"`
+}
+
+// Verdict is what was found out about a signature.
+type Verdict struct {
+	// Good says that the signature and its time are as the documentation asks.
+	Good bool `json:"good"`
+	// Explained says that the findings are the whole reason: with them mended, the signature is good.
+	Explained bool      `json:"explained"`
+	Findings  []Finding `json:"findings"`
+	// Canonical is what should have been signed, up to and with its fourth line feed. The body comes after it.
+	Canonical string `json:"canonical_head,omitempty"`
+	BodyBytes int    `json:"body_bytes"`
+	// Signature is what the header should have been, for the key that was meant.
+	Signature string `json:"expected_signature,omitempty"`
+}
+
+// add notes a finding.
+func (v *Verdict) add(id, fix, format string, args ...any) {
+	v.Findings = append(v.Findings, Finding{ID: id, What: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+// option is one way in which a part of the signed string may have been written. The first of a part's options is the right one.
+type option struct {
+	id, what, fix string
+	value         string
+}
+
+// The parts that a signature is made from.
+const (
+	partKey = iota
+	partTimestamp
+	partMethod
+	partPath
+	partQuery
+	partBody
+	partLayout
+	partAlgorithm
+	parts
+)
+
+// choice is one option of each part, by its index.
+type choice [parts]int
+
+// puzzle is the options of all parts.
+type puzzle struct {
+	options    [parts][]option
+	layouts    []func(fields []string) string
+	algorithms []func(key, text []byte) []byte
+}
+
+// add offers another option of a part, unless it comes to the same as one that is there.
+func (p *puzzle) add(part int, options ...option) {
+	for _, o := range options {
+		same := func(other option) bool { return other.value == o.value }
+		if !slices.ContainsFunc(p.options[part], same) {
+			p.options[part] = append(p.options[part], o)
+		}
+	}
+}
+
+// sum is the signature of one choice.
+func (p *puzzle) sum(c choice) []byte {
+	value := func(part int) string { return p.options[part][c[part]].value }
+	fields := []string{value(partTimestamp), value(partMethod), value(partPath), value(partQuery), value(partBody)}
+	text := p.layouts[c[partLayout]](fields)
+	return p.algorithms[c[partAlgorithm]]([]byte(value(partKey)), []byte(text))
+}
+
+// largeBody is from which on pairs of mistakes are not tried: the thousands of hashes would take too long.
+const largeBody = 1 << 19
+
+// solve looks for the fewest mistakes that give one of the sums: none, one, then two.
+func (p *puzzle) solve(sums [][]byte) (choice, bool) {
+	fits := func(c choice) bool {
+		sum := p.sum(c)
+		return slices.ContainsFunc(sums, func(s []byte) bool { return hmac.Equal(s, sum) })
+	}
+	var c choice
+	if fits(c) {
+		return c, true
+	}
+	for part := range parts {
+		for i := 1; i < len(p.options[part]); i++ {
+			c = choice{}
+			if c[part] = i; fits(c) {
+				return c, true
+			}
+		}
+	}
+	if len(p.options[partBody][0].value) > largeBody {
+		return choice{}, false
+	}
+	for first := range parts {
+		for second := first + 1; second < parts; second++ {
+			for i := 1; i < len(p.options[first]); i++ {
+				for j := 1; j < len(p.options[second]); j++ {
+					c = choice{}
+					if c[first], c[second] = i, j; fits(c) {
+						return c, true
+					}
+				}
+			}
+		}
+	}
+	return choice{}, false
+}
+
+// findings are the mistakes of a choice.
+func (p *puzzle) findings(c choice) []Finding {
+	var found []Finding
+	for part := range parts {
+		if c[part] > 0 {
+			o := p.options[part][c[part]]
+			found = append(found, Finding{ID: o.id, What: o.what, Fix: o.fix})
+		}
+	}
+	return found
+}
+
+// Explain finds out why the API refuses a request's signature. The first key is the one that should have signed; the others
+// are tried as mistakes. The timestamp is judged by the time at which the request arrived.
+func Explain(r *Request, keys []Key, at time.Time) (*Verdict, error) {
+	endpoint, path, query, err := Split(r.Target)
+	if err != nil {
+		return nil, err
+	}
+	v := &Verdict{BodyBytes: len(r.Body)}
+	publicKey, n := only(r.Header, "X-Api-Key")
+	switch {
+	case n == 0:
+		v.add("missing-api-key", "Send the public key in X-Api-Key.", "the header X-Api-Key is missing")
+	case n > 1:
+		v.add("duplicate-header", "Send it once.", "the header X-Api-Key came %d times", n)
+	case strings.HasPrefix(publicKey, "sk_"):
+		v.add("secret-key-sent", "Send the public key (pk_…), and replace the secret key in your account now: it has left your machine.",
+			"the secret key was sent in X-Api-Key")
+	}
+	timestamp, n := only(r.Header, "X-Timestamp")
+	if n == 0 || timestamp == "" {
+		v.add("missing-timestamp", "Send the time that was signed in X-Timestamp.", "the header X-Timestamp is missing")
+	}
+	if n > 1 {
+		v.add("duplicate-header", "Send it once.", "the header X-Timestamp came %d times", n)
+	}
+	signature, n := only(r.Header, "X-Signature")
+	if n > 1 {
+		v.add("duplicate-header", "Send it once.", "the header X-Signature came %d times", n)
+	}
+	method := strings.ToUpper(r.Method)
+	v.Canonical = strings.Join([]string{timestamp, method, SignedPrefix + endpoint, sortQuery(query), ""}, "\n")
+	v.Signature = "sha256=" + hex.EncodeToString(hmacSHA256([]byte(keys[0].Value), append([]byte(v.Canonical), r.Body...)))
+	v.checkEnvironment(publicKey, keys[0])
+	if timestamp != "" {
+		v.checkTimestamp(timestamp, at)
+	}
+	if signature == "" {
+		v.add("missing-signature", "Send X-Signature: sha256= and the HMAC in lower-case hex.", "the header X-Signature is missing")
+		v.Explained = true
+		return v, nil
+	}
+	sums, form := decodeSignature(signature)
+	if len(sums) == 0 {
+		v.add("malformed-signature", "Send sha256= and 64 hexadecimal digits.", "X-Signature is neither hex nor base64")
+		return v, nil
+	}
+	p := merchantPuzzle(r, endpoint, path, query, timestamp, publicKey, keys)
+	solution, ok := p.solve(sums)
+	if !ok && timestamp != "" {
+		if off, found := p.otherTime(timestamp, sums); found {
+			v.add("other-timestamp", "Take the time once, and use it for the header and for the signature.",
+				"another time was signed than was sent: %s", off)
+			ok = true
+		}
+	}
+	if form != nil {
+		v.Findings = append(v.Findings, *form)
+	}
+	v.Findings = append(v.Findings, p.findings(solution)...)
+	v.Explained = ok
+	v.Good = ok && len(v.Findings) == 0
+	return v, nil
+}
+
+// checkEnvironment compares the public key that was sent with the secret one that should sign.
+func (v *Verdict) checkEnvironment(publicKey string, secret Key) {
+	for _, pair := range [][2]string{{"sandbox", "live"}, {"live", "sandbox"}} {
+		if strings.HasPrefix(publicKey, "pk_"+pair[0]+"_") && strings.HasPrefix(secret.Value, "sk_"+pair[1]+"_") {
+			v.add("two-environments", "Use both keys of one environment.", "the public key that was sent is of the %s, and %s of the %s side", pair[0], secret.Label, pair[1])
+		}
+	}
+}
+
+// window is how far a timestamp may be off, either way (Merchant API docs, Request headers).
+const window = 5 * time.Minute
+
+// checkTimestamp judges the form and the age of the timestamp.
+func (v *Verdict) checkTimestamp(timestamp string, at time.Time) {
+	const format = "Send UTC with milliseconds and a Z: 2026-05-20T10:30:00.000Z."
+	sent, err := time.Parse("2006-01-02T15:04:05.000Z", timestamp)
+	if err != nil {
+		loose, ok := looseTime(timestamp)
+		switch {
+		case !ok:
+			v.add("timestamp-format", format, "X-Timestamp is not a time in ISO 8601")
+			return
+		case strings.HasSuffix(timestamp, "Z") && !strings.Contains(timestamp, "."):
+			v.add("timestamp-seconds", format, "X-Timestamp has seconds and no milliseconds")
+		default:
+			v.add("timestamp-format", format, "X-Timestamp is not UTC with milliseconds and a Z")
+		}
+		sent = loose
+	}
+	off := sent.Sub(at)
+	if off <= window && off >= -window {
+		return
+	}
+	direction := "behind"
+	if off > 0 {
+		direction = "ahead"
+	}
+	distance := off.Abs().Round(time.Second)
+	quarter := off.Abs().Round(15 * time.Minute)
+	if (off.Abs()-quarter).Abs() < 2*time.Minute && quarter >= 30*time.Minute && quarter <= 14*time.Hour {
+		v.add("timestamp-local-time", "Take UTC, not local time: the Z says so.",
+			"X-Timestamp is %s %s, which is a time zone: local time was sent as UTC (unless the request is that old)", distance, direction)
+		return
+	}
+	v.add("timestamp-window", "Set the machine's clock (NTP), and sign each attempt anew: a signature lasts five minutes.",
+		"X-Timestamp is %s %s, and may be off by 5 minutes (unless the request is that old: give --at)", distance, direction)
+}
+
+func looseTime(text string) (time.Time, bool) {
+	for _, layout := range []string{
+		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.RFC1123, time.RFC1123Z,
+	} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+		return time.Time{}, false
+	case n > 1e12:
+		return time.UnixMilli(n), true
+	default:
+		return time.Unix(n, 0), true
+	}
+}
+
+// decodeSignature reads a signature in every form that it may have been sent in. The finding is what is wrong with the form.
+func decodeSignature(header string) (sums [][]byte, form *Finding) {
+	text, prefixed := strings.CutPrefix(header, "sha256=")
+	finding := func(id, what string) *Finding {
+		return &Finding{ID: id, What: what, Fix: "Send sha256= and then the HMAC in lower-case hex."}
+	}
+	if trimmed := strings.TrimSpace(text); trimmed != text {
+		text, form = trimmed, finding("signature-space", "X-Signature has white space in it")
+	}
+	if rest, upper := strings.CutPrefix(text, "SHA256="); upper {
+		text, form = rest, finding("signature-prefix", "X-Signature begins with SHA256= in capitals")
+	} else if !prefixed {
+		form = finding("signature-prefix", "X-Signature does not begin with sha256=")
+	}
+	if sum, err := hex.DecodeString(text); err == nil && len(sum) >= md5.Size {
+		if text != strings.ToLower(text) {
+			form = finding("signature-upper-case", "the hex digits of X-Signature are capitals")
+		}
+		return [][]byte{sum}, form
+	}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		sum, err := encoding.DecodeString(text)
+		if err != nil || len(sum) < md5.Size {
+			continue
+		}
+		if inner, err := hex.DecodeString(string(sum)); err == nil {
+			return [][]byte{inner}, finding("signature-base64", "X-Signature is the base64 of the hex digits")
+		}
+		return [][]byte{sum}, finding("signature-base64", "X-Signature is in base64 instead of hex")
+	}
+	return nil, nil
+}
+
+func hmacSHA256(key, text []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(text)
+	return mac.Sum(nil)
+}
+
+// merchantPuzzle is all that may have been done wrong with a request of the Merchant API.
+func merchantPuzzle(r *Request, endpoint, path, query, timestamp, publicKey string, keys []Key) *puzzle {
+	p := &puzzle{}
+	p.addKeys(keys, publicKey, "Sign with the secret key (sk_…) of the environment.")
+	p.addTimestamps(timestamp)
+	method := strings.ToUpper(r.Method)
+	const upper = "Write the method in capitals: " + "GET, POST, DELETE."
+	p.add(partMethod, option{value: method},
+		option{id: "method-lower-case", what: "the method was signed in lower case", fix: upper, value: strings.ToLower(method)},
+		option{id: "method-case", what: "the method was signed with one capital", fix: upper, value: method[:1] + strings.ToLower(method[1:])},
+		option{id: "method-missing", what: "the method was left out of the signature", fix: "Put the method on the second line.", value: ""})
+	for _, other := range []string{"POST", "GET", "PUT", "DELETE"} {
+		p.add(partMethod, option{id: "method-other", what: "the method " + other + " was signed, and another was sent", fix: "Sign the method that is sent.", value: other})
+	}
+	p.addPaths(r, endpoint, path, query)
+	p.addQueries(query)
+	p.add(partBody, option{value: string(r.Body)})
+	p.add(partBody, bodies(r.Body)...)
+	p.addLayouts()
+	p.addAlgorithms()
+	return p
+}
+
+func (p *puzzle) addKeys(keys []Key, publicKey, fix string) {
+	p.add(partKey, option{value: keys[0].Value})
+	for _, k := range keys[1:] {
+		p.add(partKey, option{id: "wrong-key", what: "it was signed with " + k.Label, fix: fix, value: k.Value})
+	}
+	right := keys[0].Value
+	p.add(partKey, option{id: "public-key-as-secret", what: "it was signed with the public key", fix: fix, value: publicKey})
+	p.add(partKey,
+		option{id: "key-empty", what: "it was signed with an empty key", fix: "The variable that should hold the secret key is not set where the program runs.", value: ""},
+		option{id: "key-white-space", what: "it was signed with the key and a line break after it", fix: "Take off the line break that reading a file leaves.", value: right + "\n"},
+		option{id: "key-white-space", what: "it was signed with the key and CRLF after it", fix: "Take off the line break that reading a file leaves.", value: right + "\r\n"},
+		option{id: "key-white-space", what: "it was signed with the key and a space after it", fix: "Take off the space.", value: right + " "},
+		option{id: "key-white-space", what: "it was signed with the key in quotes", fix: "Take off the quotes: they are the configuration file's.", value: `"` + right + `"`},
+		option{id: "key-white-space", what: "it was signed with a key that has white space around it", fix: "Take off the white space.", value: strings.TrimSpace(right)})
+	for _, prefix := range []string{"sk_sandbox_", "sk_live_", "sk_", "whsec_"} {
+		rest, ok := strings.CutPrefix(right, prefix)
+		if !ok {
+			continue
+		}
+		whole := "Use the key as it is shown, its prefix included: its bytes are what signs."
+		p.add(partKey, option{id: "key-without-prefix", what: "it was signed with the key without " + prefix, fix: whole, value: rest})
+		if raw, err := hex.DecodeString(rest); err == nil {
+			p.add(partKey, option{id: "key-decoded", what: "it was signed with the key decoded from hex", fix: whole, value: string(raw)})
+		}
+		if raw, err := base64.StdEncoding.DecodeString(rest); err == nil {
+			p.add(partKey, option{id: "key-decoded", what: "it was signed with the key decoded from base64", fix: whole, value: string(raw)})
+		}
+	}
+	p.add(partKey, option{id: "key-decoded", what: "it was signed with the base64 of the key", fix: "Use the key as it is shown.", value: base64.StdEncoding.EncodeToString([]byte(right))})
+}
+
+func (p *puzzle) addTimestamps(timestamp string) {
+	p.add(partTimestamp, option{value: timestamp},
+		option{id: "timestamp-missing", what: "the timestamp was left out of the signature", fix: "Put the timestamp on the first line.", value: ""})
+	at, ok := looseTime(timestamp)
+	if !ok {
+		return
+	}
+	const same = "Write the time to a string once, and use it for the header and for the signature."
+	at = at.UTC()
+	for _, form := range []struct{ layout, what string }{
+		{"2006-01-02T15:04:05Z", "with seconds and no milliseconds"},
+		{"2006-01-02T15:04:05.000Z", "with milliseconds"},
+		{"2006-01-02T15:04:05.000000Z", "with microseconds"},
+		{"2006-01-02T15:04:05+00:00", "with +00:00 and no milliseconds"},
+		{"2006-01-02T15:04:05.000+00:00", "with +00:00"},
+		{"2006-01-02T15:04:05", "without Z"},
+		{"2006-01-02T15:04:05.000", "with milliseconds and without Z"},
+		{"2006-01-02 15:04:05", "as a database writes it"},
+	} {
+		p.add(partTimestamp, option{
+			id: "timestamp-other-form", what: "the time was signed in another form than it was sent: " + form.what, fix: same, value: at.Format(form.layout),
+		})
+	}
+	p.add(partTimestamp,
+		option{id: "timestamp-other-form", what: "the time was signed as seconds since 1970", fix: same, value: strconv.FormatInt(at.Unix(), 10)},
+		option{id: "timestamp-other-form", what: "the time was signed as milliseconds since 1970", fix: same, value: strconv.FormatInt(at.UnixMilli(), 10)})
+}
+
+// otherTime looks for a time near the one that was sent which gives the signature: the clock was read twice.
+func (p *puzzle) otherTime(timestamp string, sums [][]byte) (string, bool) {
+	at, ok := looseTime(timestamp)
+	if !ok || len(p.options[partBody][0].value) > largeBody {
+		return "", false
+	}
+	right := p.options[partTimestamp][0]
+	defer func() { p.options[partTimestamp][0] = right }()
+	const near = 3 * time.Second
+	for off := time.Millisecond; off <= near; off += time.Millisecond {
+		for _, d := range []time.Duration{off, -off} {
+			p.options[partTimestamp][0].value = at.Add(d).UTC().Format("2006-01-02T15:04:05.000Z")
+			sum := p.sum(choice{})
+			if slices.ContainsFunc(sums, func(s []byte) bool { return hmac.Equal(s, sum) }) {
+				return fmt.Sprintf("%v %s", d.Abs(), map[bool]string{true: "later", false: "earlier"}[d > 0]), true
+			}
+		}
+	}
+	return "", false
+}
+
+func (p *puzzle) addPaths(r *Request, endpoint, path, query string) {
+	right := SignedPrefix + endpoint
+	const fix = "Sign " + SignedPrefix + " and the endpoint, whatever URL is called."
+	p.add(partPath, option{value: right})
+	// What the documentation leaves open: the API may read the path as it came, or decoded.
+	if decoded, err := url.PathUnescape(right); err == nil {
+		p.add(partPath, option{id: "path-decoded", what: "the path was signed decoded, and sent with percent signs", fix: "Use ids that need no encoding, or sign the path as it is sent.", value: decoded})
+	}
+	p.add(partPath,
+		option{id: "public-path", what: "the public path /v1" + endpoint + " was signed", fix: fix, value: "/v1" + endpoint},
+		option{id: "endpoint-path", what: "the endpoint alone, " + endpoint + ", was signed as the path", fix: fix, value: endpoint},
+		option{id: "called-path", what: "the path that was called was signed", fix: fix, value: path},
+		option{id: "partial-path", what: "the path /api/v1" + endpoint + " was signed", fix: fix, value: "/api/v1" + endpoint},
+		option{id: "partial-path", what: "the path /merchant" + endpoint + " was signed", fix: fix, value: "/merchant" + endpoint},
+		option{id: "path-slash", what: "the path was signed with a slash at its end", fix: fix, value: right + "/"},
+		option{id: "path-slash", what: "the path was signed without the slash at its beginning", fix: fix, value: right[1:]},
+		option{id: "path-missing", what: "the path was left out of the signature", fix: fix, value: ""})
+	hosts := []string{"https://api.intram.org"}
+	if host, _ := only(r.Header, "Host"); host != "" {
+		hosts = append(hosts, "https://"+host, "http://"+host)
+	}
+	if u, err := url.Parse(r.Target); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Scheme+"://"+u.Host)
+	}
+	for _, host := range hosts {
+		for _, full := range []string{path, "/v1" + endpoint, right} {
+			p.add(partPath, option{id: "full-url", what: "the full URL was signed as the path", fix: fix, value: host + full})
+			if query != "" {
+				p.add(partPath, option{id: "full-url", what: "the full URL with its query was signed as the path", fix: fix, value: host + full + "?" + query})
+			}
+		}
+	}
+	if query != "" {
+		own := "Put the sorted query on its own line, without the question mark."
+		p.add(partPath,
+			option{id: "query-in-path", what: "the query was signed as a part of the path", fix: own, value: right + "?" + query},
+			option{id: "query-in-path", what: "the public path was signed, with the query in it", fix: fix + " " + own, value: "/v1" + endpoint + "?" + query})
+	}
+}
+
+func (p *puzzle) addQueries(query string) {
+	sorted := sortQuery(query)
+	p.add(partQuery, option{value: sorted})
+	if query == "" {
+		p.add(partQuery, option{id: "query-mark", what: "a question mark was signed, and there is no query", fix: "Leave the query's line empty.", value: "?"})
+		return
+	}
+	const fix = "Sign the pairs key=value sorted by key and joined with &, without the question mark."
+	p.add(partQuery,
+		option{id: "query-unsorted", what: "the query was signed as it was sent, unsorted", fix: fix, value: query},
+		option{id: "query-missing", what: "the query was left out of the signature", fix: fix, value: ""},
+		option{id: "query-mark", what: "the query was signed with its question mark", fix: fix, value: "?" + sorted},
+		option{id: "query-mark", what: "the query was signed with its question mark, unsorted", fix: fix, value: "?" + query})
+	const plain = "Send values that need no encoding (a time's colons need none), so that both readings are the same."
+	if decoded, ok := decodeQuery(sorted); ok {
+		p.add(partQuery, option{id: "query-decoded", what: "the query was signed decoded, and sent with percent signs", fix: plain, value: decoded})
+	}
+	if encoded, ok := encodeQuery(sorted); ok {
+		p.add(partQuery, option{id: "query-encoded", what: "the query was signed with percent signs that were not sent", fix: plain, value: encoded})
+	}
+	pairs := strings.Split(query, "&")
+	slices.Sort(pairs)
+	slices.Reverse(pairs)
+	p.add(partQuery,
+		option{id: "query-unsorted", what: "the query was signed in another order", fix: fix, value: strings.Join(pairs, "&")},
+		option{id: "query-unsorted", what: "the query was signed without &", fix: fix, value: strings.ReplaceAll(sorted, "&", "")})
+}
+
+// sortQuery sorts the pairs of a query by key, and leaves them as they are written.
+func sortQuery(query string) string {
+	pairs := strings.Split(query, "&")
+	slices.SortStableFunc(pairs, func(a, b string) int {
+		keyA, _, _ := strings.Cut(a, "=")
+		keyB, _, _ := strings.Cut(b, "=")
+		return strings.Compare(keyA, keyB)
+	})
+	return strings.Join(pairs, "&")
+}
+
+func decodeQuery(query string) (string, bool) {
+	return eachPair(query, url.QueryUnescape)
+}
+
+func encodeQuery(query string) (string, bool) {
+	return eachPair(query, func(s string) (string, error) {
+		plain, err := url.QueryUnescape(s)
+		return url.QueryEscape(plain), err
+	})
+}
+
+func eachPair(query string, change func(string) (string, error)) (string, bool) {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		key, value, assigned := strings.Cut(pair, "=")
+		newKey, err := change(key)
+		if err != nil {
+			return "", false
+		}
+		newValue, err := change(value)
+		if err != nil {
+			return "", false
+		}
+		if pairs[i] = newKey; assigned {
+			pairs[i] += "=" + newValue
+		}
+	}
+	return strings.Join(pairs, "&"), true
+}
+
+// addLayouts offers the ways in which the five fields may have been put together.
+func (p *puzzle) addLayouts() {
+	const fix = "Join the five fields with one line feed each, four in all: an empty field keeps its line."
+	joined := func(separator string) func([]string) string {
+		return func(fields []string) string { return strings.Join(fields, separator) }
+	}
+	ordered := func(order ...int) func([]string) string {
+		return func(fields []string) string {
+			picked := make([]string, len(order))
+			for i, at := range order {
+				picked[i] = fields[at]
+			}
+			return strings.Join(picked, "\n")
+		}
+	}
+	layouts := []struct {
+		id, what string
+		layout   func([]string) string
+	}{
+		{"", "", joined("\n")},
+		{"separator-missing", "the fields were joined without line feeds", joined("")},
+		{"separator-crlf", "the fields were joined with CRLF", joined("\r\n")},
+		{"separator-literal", `the fields were joined with a backslash and an n: in single quotes \n is no line feed`, joined(`\n`)},
+		{"separator-other", "the fields were joined with |", joined("|")},
+		{"separator-other", "the fields were joined with a dot", joined(".")},
+		{"separator-other", "the fields were joined with a space", joined(" ")},
+		{"separator-other", "the fields were joined with a colon", joined(":")},
+		{"separator-other", "the fields were joined with &", joined("&")},
+		{"separator-extra", "a line feed was signed after the body", func(f []string) string { return strings.Join(f, "\n") + "\n" }},
+		{"separator-extra", "an empty line was signed before the body", func(f []string) string {
+			return strings.Join(f[:4], "\n") + "\n\n" + f[4]
+		}},
+		{"separator-extra", "a line feed was signed before the timestamp", func(f []string) string { return "\n" + strings.Join(f, "\n") }},
+		{"empty-field-dropped", "an empty field was left out together with its line feed", func(f []string) string {
+			return strings.Join(slices.DeleteFunc(slices.Clone(f), func(s string) bool { return s == "" }), "\n")
+		}},
+		{"query-line-missing", "the query's line was left out", ordered(0, 1, 2, 4)},
+		{"body-line-missing", "the string that was signed ends with the query: its last line feed is missing", func(f []string) string {
+			if f[4] != "" {
+				return strings.Join(f, "\n")
+			}
+			return strings.Join(f[:4], "\n")
+		}},
+		{"field-order", "the method was signed before the timestamp", ordered(1, 2, 3, 0, 4)},
+		{"field-order", "the fields were signed in another order: method, path, timestamp, query, body", ordered(1, 2, 0, 3, 4)},
+		{"field-order", "the fields were signed in another order: method, timestamp, path, query, body", ordered(1, 0, 2, 3, 4)},
+		{"field-order", "the fields were signed in another order: timestamp, method, path, body, query", ordered(0, 1, 2, 4, 3)},
+		{"field-order", "the timestamp was signed last", ordered(1, 2, 3, 4, 0)},
+		{"webhook-layout", "it was signed as a webhook is: timestamp, a dot, the body", func(f []string) string { return f[0] + "." + f[4] }},
+		{"body-only", "the body alone was signed", func(f []string) string { return f[4] }},
+	}
+	for i, l := range layouts {
+		o := option{id: l.id, what: l.what, value: strconv.Itoa(i)}
+		if l.id != "" {
+			o.fix = fix
+		}
+		p.options[partLayout] = append(p.options[partLayout], o)
+		p.layouts = append(p.layouts, l.layout)
+	}
+}
+
+func (p *puzzle) addAlgorithms() {
+	const fix = "Compute HMAC-SHA256 with the secret key's bytes as its key."
+	keyed := func(h func() hash.Hash) func(key, text []byte) []byte {
+		return func(key, text []byte) []byte {
+			mac := hmac.New(h, key)
+			mac.Write(text)
+			return mac.Sum(nil)
+		}
+	}
+	plain := func(order func(key, text []byte) []byte) func(key, text []byte) []byte {
+		return func(key, text []byte) []byte { sum := sha256.Sum256(order(key, text)); return sum[:] }
+	}
+	for i, a := range []struct {
+		id, what string
+		compute  func(key, text []byte) []byte
+	}{
+		{"", "", keyed(sha256.New)},
+		{"hash-without-key", "a plain SHA-256 was computed, without the key", plain(func(_, text []byte) []byte { return text })},
+		{"hash-not-hmac", "a SHA-256 of key and text was computed, which is no HMAC", plain(func(key, text []byte) []byte { return slices.Concat(key, text) })},
+		{"hash-not-hmac", "a SHA-256 of text and key was computed, which is no HMAC", plain(func(key, text []byte) []byte { return slices.Concat(text, key) })},
+		{"hmac-swapped", "key and text were swapped", func(key, text []byte) []byte { return hmacSHA256(text, key) }},
+		{"other-algorithm", "HMAC-SHA512 was computed", keyed(sha512.New)},
+		{"other-algorithm", "HMAC-SHA1 was computed", keyed(sha1.New)},
+		{"other-algorithm", "HMAC-MD5 was computed", keyed(md5.New)},
+		{"other-algorithm", "HMAC-SHA384 was computed", keyed(sha512.New384)},
+	} {
+		o := option{id: a.id, what: a.what, value: strconv.Itoa(i)}
+		if a.id != "" {
+			o.fix = fix
+		}
+		p.options[partAlgorithm] = append(p.options[partAlgorithm], o)
+		p.algorithms = append(p.algorithms, a.compute)
+	}
+}
+
+// Sign makes the headers of a request: what the documentation asks for.
+func Sign(publicKey, secretKey, method, target string, body []byte, at time.Time) (headers [][2]string, err error) {
+	endpoint, _, query, err := Split(target)
+	if err != nil {
+		return nil, err
+	}
+	timestamp := at.UTC().Format("2006-01-02T15:04:05.000Z")
+	var text bytes.Buffer
+	text.WriteString(strings.Join([]string{timestamp, strings.ToUpper(method), SignedPrefix + endpoint, sortQuery(query), ""}, "\n"))
+	text.Write(body)
+	return [][2]string{
+		{"X-Api-Key", publicKey},
+		{"X-Timestamp", timestamp},
+		{"X-Signature", "sha256=" + hex.EncodeToString(hmacSHA256([]byte(secretKey), text.Bytes()))},
+	}, nil
+}
