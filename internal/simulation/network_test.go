@@ -265,7 +265,7 @@ func (x *exchange) mayCorrect(resp *http.Response) bool {
 	}
 	at, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil || resp.Header.Get("Age") != "" {
-		return false
+		return len(x.offsets) > 1 // dated by the machine again, if it was not
 	}
 	x.offsets = append(x.offsets, at.Add(500*time.Millisecond).Sub(merchantClock{x.p.m}.Now()))
 	return true

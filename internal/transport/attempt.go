@@ -89,7 +89,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
-	attempt.Header = a.header(call, start.Add(a.skew.get()))
+	offset := a.skew.get()
+	attempt.Header = a.header(call, start.Add(offset))
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -114,7 +115,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	now := a.cfg.Clock.Now()
 	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], now))
 	a.log(req.Context(), rec, resp, start)
-	if a.cfg.Dated && refusedForAge(resp.StatusCode, body) && a.skew.correct(rec, resp.Header, now) {
+	if a.cfg.Dated && refusedForAge(resp.StatusCode, body) && a.skew.correct(rec, resp.Header, offset, now) {
 		rec.last = verdict{retry: true, redate: true}
 		logSkew(req.Context(), a.cfg.Logger, a.skew.get())
 	}
@@ -153,6 +154,10 @@ func readBody(resp *http.Response) ([]byte, error) {
 		return nil, nil
 	}
 	defer resp.Body.Close() //nolint:errcheck // reading told everything there is to know
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Its body is the connection itself, which no time limit ends.
+		return nil, errSwitchingProtocols
+	}
 	if resp.ContentLength > maxResponseBytes {
 		return nil, ErrResponseTooLarge
 	}
@@ -170,7 +175,10 @@ func readBody(resp *http.Response) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-var errNoResponse = errors.New("the transport returned neither an answer nor an error")
+var (
+	errNoResponse         = errors.New("the transport returned neither an answer nor an error")
+	errSwitchingProtocols = errors.New("the server switched to another protocol (HTTP 101) that nobody had asked for")
+)
 
 // explain tells the caller's own time limit from the attempt's, and both from any other.
 func explain(callCtx, attemptCtx context.Context, err error, timeout time.Duration) error {

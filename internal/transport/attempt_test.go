@@ -210,6 +210,23 @@ func TestURLsAreDroppedFromErrors(t *testing.T) {
 	assert.NotContains(t, res.Err.Error(), "op_1")
 }
 
+// A 101 hands over the connection itself as its body, whose end no time limit brings.
+func TestSwitchingProtocolsIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	var closed bool
+	r := newRig(t, func(req *http.Request) (*http.Response, error) {
+		body := readerFunc(func([]byte) (int, error) {
+			t.Error("it was read from")
+			return 0, io.EOF
+		})
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Header: http.Header{}, Body: closeSpy{body, &closed}, Request: req}, nil
+	}, answer(202, "{}"))
+	res := r.Do(t.Context(), payout())
+	require.NoError(t, res.Err)
+	assert.Equal(t, 2, res.Attempts)
+	assert.True(t, closed)
+}
+
 // A transport that breaks its contract costs an error, not a panic.
 func TestBrokenTransports(t *testing.T) {
 	t.Parallel()

@@ -22,23 +22,23 @@ type skew struct{ offset atomic.Int64 }
 
 func (s *skew) get() time.Duration { return time.Duration(s.offset.Load()) }
 
-// correct learns from a refusal whose reason is the timestamp's age, and reports whether another attempt is worth making. A
-// call corrects the clock once; refused again, it takes back what it learned, since that was wrong.
-func (s *skew) correct(rec *record, header http.Header, now time.Time) bool {
+// correct learns from a refusal whose reason is the timestamp's age, and reports whether another attempt is worth making. used is
+// the offset that the refused attempt was dated with: other calls may have learned another since. A call corrects the clock once;
+// refused again, it takes back what it learned, since that was wrong.
+func (s *skew) correct(rec *record, header http.Header, used time.Duration, now time.Time) bool {
 	if rec.corrected {
-		s.offset.Store(0)
+		s.offset.CompareAndSwap(int64(used), 0)
 		return false
 	}
-	at, ok := serverTime(header)
-	if !ok {
-		return false
+	var offset time.Duration // an answer that does not tell the time leaves the machine's own
+	if at, ok := serverTime(header); ok {
+		offset = at.Sub(now)
 	}
-	offset := at.Sub(now)
-	if change := offset - s.get(); change.Abs() < leastSkew {
+	if change := offset - used; change.Abs() < leastSkew {
 		return false
 	}
 	rec.corrected = true
-	s.offset.Store(int64(offset))
+	s.offset.CompareAndSwap(int64(used), int64(offset))
 	return true
 }
 
@@ -62,6 +62,10 @@ func refusedForAge(status int, body []byte) bool {
 // logSkew tells the operator, who alone can set the clock.
 func logSkew(ctx context.Context, l *slog.Logger, offset time.Duration) {
 	if l == nil {
+		return
+	}
+	if offset == 0 {
+		l.LogAttrs(ctx, slog.LevelWarn, "intram: the server's time is not what it was taken for, requests are dated by this machine's clock again")
 		return
 	}
 	l.LogAttrs(ctx, slog.LevelWarn, "intram: this machine's clock is off, requests are dated by the server's instead",

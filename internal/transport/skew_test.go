@@ -119,3 +119,82 @@ func TestProtocolWithoutDatesHasNoClockToCorrect(t *testing.T) {
 	r := newRig(t, refusedAt(start.Add(time.Hour)))
 	assert.Equal(t, 1, r.Do(t.Context(), payout()).Attempts)
 }
+
+// Many calls begin before the first of them has learned what time it is.
+func TestCallsThatWereDatedBeforeTheClockWasCorrectedAreDatedAgain(t *testing.T) {
+	t.Parallel()
+	r := datedRig(t, nil)
+	other := func() {
+		r.script.steps = append([]step{refusedAt(start.Add(time.Hour)), answer(202, "{}")}, r.script.steps...)
+		assert.Equal(t, 202, r.Do(t.Context(), payout()).Status)
+	}
+	r.script.steps = []step{
+		func(req *http.Request) (*http.Response, error) {
+			other() // while this one is on its way, another call learns the offset
+			return refusedAt(start.Add(time.Hour))(req)
+		},
+		answer(202, "{}"),
+	}
+	res := r.Do(t.Context(), payout())
+	assert.Equal(t, 202, res.Status, "it was dated wrongly, and is dated again")
+	assert.Equal(t, 2, res.Attempts)
+	assert.WithinDuration(t, start.Add(time.Hour), r.signedAt(t, 3), time.Second)
+}
+
+// What one call learned wrongly is taken back, and not what another has learned since.
+func TestOnlyTheOwnCorrectionIsUnlearned(t *testing.T) {
+	t.Parallel()
+	r := datedRig(t, nil)
+	r.script.steps = []step{
+		refusedAt(start.Add(9 * time.Hour)), // a wrong date
+		func(req *http.Request) (*http.Response, error) {
+			r.script.steps = append([]step{refusedAt(start.Add(time.Hour)), answer(202, "{}")}, r.script.steps...)
+			assert.Equal(t, 202, r.Do(t.Context(), payout()).Status)
+			return refusedAt(start.Add(time.Hour))(req)
+		},
+		answer(202, "{}"),
+	}
+	assert.Equal(t, http.StatusUnauthorized, r.Do(t.Context(), payout()).Status, "corrected once, and wrongly")
+	require.Equal(t, 202, r.Do(t.Context(), payout()).Status)
+	assert.WithinDuration(t, start.Add(time.Hour), r.signedAt(t, 4), time.Second, "the other call's correction holds")
+}
+
+// The operator sets the clock right, and the answers do not tell the time any more: what was learned is wrong now.
+func TestCorrectionIsUnlearnedWithoutADateToo(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]step{
+		"no date": answer(401, stale), "a cached answer": refusedAt(start, "Age", "1"), "not a date": answer(401, stale, "Date", "soon"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			r := datedRig(t, &log, refusedAt(start.Add(time.Hour)), answer(202, "{}"), refusal, answer(202, "{}"), answer(202, "{}"))
+			require.Equal(t, 202, r.Do(t.Context(), payout()).Status)
+			log.Reset()
+			require.Equal(t, 202, r.Do(t.Context(), payout()).Status)
+			assert.Equal(t, start, r.signedAt(t, 3), "the machine's own clock again")
+			assert.Contains(t, log.String(), "dated by this machine's clock again")
+			r.Do(t.Context(), payout())
+			assert.Equal(t, start, r.signedAt(t, 4))
+		})
+	}
+}
+
+// Answers of a date that no clock shows cost one attempt, and leave nothing behind.
+func TestHostileDates(t *testing.T) {
+	t.Parallel()
+	for name, date := range map[string]string{
+		"1970": "Thu, 01 Jan 1970 00:00:00 GMT", "the year 1": "Mon, 01 Jan 0001 00:00:00 GMT", "the year 9999": "Fri, 31 Dec 9999 23:59:59 GMT",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wrong := answer(401, stale, "Date", date)
+			r := datedRig(t, nil, wrong, wrong, answer(202, "{}"))
+			res := r.Do(t.Context(), payout())
+			assert.Equal(t, 2, res.Attempts)
+			assert.Equal(t, Rejected, res.Outcome)
+			r.Do(t.Context(), payout())
+			assert.Equal(t, start, r.signedAt(t, 2))
+		})
+	}
+}
