@@ -75,6 +75,78 @@ func TestOutcomeIsOverAllAttempts(t *testing.T) {
 	}
 }
 
+// Sequences that somebody tried to make money move twice with.
+func TestNothingButAnAnswerToTheKeySettlesADoubt(t *testing.T) {
+	t.Parallel()
+	hour := start.Add(time.Hour)
+	late := answer(503, "", "Retry-After", "3600")
+	tests := []struct {
+		name     string
+		resumed  bool
+		steps    []step
+		outcome  Outcome
+		attempts int
+		status   int
+	}{
+		{"lost, then a wrong clock, then refused with the right one", false, []step{lost, refusedAt(hour), answer(401, stale)}, Unknown, 3, 401},
+		{"lost, then a wrong clock, then another refusal", false, []step{lost, refusedAt(hour), answer(403, "{}")}, Unknown, 3, 403},
+		{"a wrong clock, then lost, then refused", false, []step{refusedAt(hour), lost, answer(400, "{}")}, Unknown, 3, 400},
+		{"a wrong clock, then never connected", false, []step{refusedAt(hour), refused, refused, refused, refused}, Rejected, 5, 401},
+		{"a wrong clock, then refused", false, []step{refusedAt(hour), answer(400, "{}")}, Rejected, 2, 400},
+		{"lost, then asked to come back much later", false, []step{lost, late}, Unknown, 2, 503},
+		{"lost, then limited for an hour", false, []step{lost, answer(429, "", "Retry-After", "3600")}, Unknown, 2, 429},
+		{"lost, then redirected", false, []step{lost, answer(303, "", "Location", "/x")}, Unknown, 2, 303},
+		{"lost, then a certificate that does not fit", false, []step{lost, badCertificateStep}, Unknown, 2, 0},
+		{"a certificate that does not fit", false, []step{badCertificateStep}, NotSent, 1, 0},
+		{"a certificate that does not fit, later", true, []step{badCertificateStep}, Unknown, 1, 0},
+		{"lost, then too large", false, []step{lost, tooLarge}, Unknown, 2, 0},
+		{"a refusal too large to read", false, []step{tooLarge}, Unknown, 1, 0},
+		{"lost, then another protocol", false, []step{lost, answer(101, ""), answer(400, "{}")}, Unknown, 3, 400},
+		{"a status that nobody knows", false, []step{answer(999, ""), answer(400, "{}")}, Unknown, 2, 400},
+		{"a status of zero", false, []step{answer(0, "")}, Unknown, 1, 0},
+		{"an early hint for an answer", false, []step{answer(103, "")}, Unknown, 1, 103},
+		{"sent before, then never connected", true, []step{refused, refused, refused, refused}, Unknown, 4, 0},
+		{"sent before, then refused", true, []step{answer(400, "{}")}, Unknown, 1, 400},
+		{"sent before, then a conflict", true, []step{answer(409, "{}")}, Unknown, 1, 409},
+		{"sent before, then a wrong clock", true, []step{refusedAt(hour), answer(401, stale)}, Unknown, 2, 401},
+		{"sent before, then the kept refusal", true, []step{answer(400, "{}", "Idempotent-Replay", "true")}, Rejected, 1, 400},
+		{"sent before, then accepted", true, []step{answer(202, "{}")}, Rejected, 1, 202}, // no failure: the outcome has no meaning but that no doubt is left
+		{"sent before, the kept refusal truncated", true, []step{
+			truncatedWith(400, http.Header{"Idempotent-Replay": {"true"}}), refused, refused, refused,
+		}, Unknown, 4, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := datedRig(t, nil, tt.steps...)
+			call := payout()
+			call.Resumed = tt.resumed
+			res := r.Do(t.Context(), call)
+			assert.Equal(t, tt.outcome, res.Outcome, "outcome (0 not sent, 1 rejected, 2 unknown)")
+			assert.Equal(t, tt.attempts, res.Attempts, "attempts")
+			assert.Equal(t, tt.status, res.Status, "status")
+			assert.Empty(t, r.script.steps, "steps that were not reached")
+		})
+	}
+}
+
+func badCertificateStep(*http.Request) (*http.Response, error) {
+	return nil, x509.UnknownAuthorityError{}
+}
+
+func tooLarge(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, ContentLength: 1 << 40, Body: http.NoBody, Request: req}, nil
+}
+
+// truncatedWith is a truncated answer whose header came whole.
+func truncatedWith(status int, header http.Header) step {
+	return func(req *http.Request) (*http.Response, error) {
+		resp, err := truncated(status)(req)
+		resp.Header = header
+		return resp, err
+	}
+}
+
 func TestSuccessAfterDoubtIsSuccess(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]step{

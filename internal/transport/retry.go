@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -58,15 +59,23 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 			rec.wait = after.wait
 		}
 	}
-	if end := rec.call.NotAfter; !end.IsZero() && c.cfg.Clock.Now().Add(rec.wait).After(end) {
-		rec.stoppedBy = "it has been tried for so long that the server may forget its key, so it was not tried again: this is the last answer"
+	if c.tooLate(rec, rec.wait) {
+		rec.stoppedBy = stoppedByAge
 		return false, nil
 	}
 	if !c.budgets.of(rec.call.Method).spend() {
-		rec.stoppedBy = "too many calls of this client have failed lately, so it was not tried again: this is the last answer"
+		rec.stoppedBy = "too many calls of this client have failed lately, so it was not tried again: this is what the last attempt came to"
 		return false, nil
 	}
 	return true, nil
+}
+
+const stoppedByAge = "it has been tried for so long that the server may forget its key, so it was not tried again: this is what the last attempt came to"
+
+// tooLate reports whether an attempt that begins after wait would begin when the server may have forgotten the call's key.
+func (c *Client) tooLate(rec *record, wait time.Duration) bool {
+	end := rec.call.NotAfter
+	return !end.IsZero() && c.cfg.Clock.Now().Add(wait).After(end)
 }
 
 // prepareRetry waits, by the clock and no longer than the context lasts.
@@ -76,8 +85,16 @@ func (c *Client) prepareRetry(req *http.Request) error {
 		rec.err = err
 		return err
 	}
+	// A machine that was suspended meanwhile wakes up much later than it meant to.
+	if c.tooLate(rec, 0) {
+		rec.stoppedBy = stoppedByAge
+		return errTooLate
+	}
 	return nil
 }
+
+// errTooLate ends the library's loop. The call's result is what its last attempt came to.
+var errTooLate = errors.New("too late for another attempt")
 
 // backoff is full jitter: anywhere below the exponential bound, so that clients which failed together do
 // not come back together.

@@ -251,6 +251,44 @@ func TestRetryAfterOfTheLastAnswerIsReported(t *testing.T) {
 	assert.Equal(t, 4*time.Second, r.Do(t.Context(), lookup()).RetryAfter, "on a success too: a poll may be told to slow down")
 }
 
+// The machine is suspended while a call waits, and wakes up when the server has forgotten the key.
+func TestNothingIsSentAfterAWaitThatTookADay(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		first   step
+		outcome Outcome
+		status  int
+	}{
+		"after a lost answer": {lost, Unknown, 0},
+		"after 503":           {answer(503, ""), Unknown, 503},
+		"after 429":           {answer(429, ""), Rejected, 429},
+		"after a wrong clock": {refusedAt(start.Add(time.Hour)), Rejected, 401},
+		"after no connection": {refused, NotSent, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := datedRig(t, nil, tt.first)
+			r.clock.onSleep = func() { r.clock.advance(25 * time.Hour) }
+			call := payout()
+			call.NotAfter = start.Add(23 * time.Hour)
+			res := r.Do(t.Context(), call)
+			assert.Equal(t, 1, res.Attempts)
+			assert.Equal(t, tt.outcome, res.Outcome)
+			assert.Equal(t, tt.status, res.Status)
+			assert.Contains(t, res.StoppedBy, "may forget its key")
+			if res.Err != nil {
+				assert.NotContains(t, res.Err.Error(), "too late")
+			}
+		})
+	}
+	// To the last moment it is.
+	r := newRig(t, lost, answer(202, "{}"))
+	r.clock.onSleep = func() { r.clock.advance(time.Hour) }
+	call := payout()
+	call.NotAfter = start.Add(time.Hour + 250*time.Millisecond)
+	assert.Equal(t, 202, r.Do(t.Context(), call).Status)
+}
+
 func TestClockThatFailsEndsTheCall(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the clock is broken")

@@ -12,6 +12,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -165,7 +166,7 @@ func (c *Client) Do(ctx context.Context, call *Call) Result {
 	if resp != nil {
 		resp.Body.Close() //nolint:errcheck // always http.NoBody: the attempt has read the real one
 	}
-	if err != nil && rec.err == nil {
+	if err != nil && rec.err == nil && !errors.Is(err, errTooLate) {
 		// The library stopped for a reason of its own: the context ended, or the request could not be made.
 		rec.err = unwrapURLError(err)
 	}
