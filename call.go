@@ -37,6 +37,10 @@ type callConfig struct {
 	response       *Response
 	intent         *Intent
 	invalid        validation
+
+	// When the key was first sent, and whether something may have come of that: an earlier call may have carried it.
+	firstSentAt time.Time
+	resumed     bool
 }
 
 func newCallConfig(opts []CallOption) *callConfig {
@@ -59,6 +63,8 @@ type protocol struct {
 	keyRule   string // what validKey asks for, in words
 	// adviseNotFound, when set, says what to try when a proxy answered 404.
 	adviseNotFound func(baseURL string) string
+
+	doubts doubts
 }
 
 // request is one call as a service describes it.
@@ -98,15 +104,20 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	fillResponse(cfg.response, call, &res)
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
 		if err = decode(res.Body); err == nil {
+			p.settle(call, cfg, OutcomeRejected)
 			return nil
 		}
 	}
 	e := newError(call, &res)
 	e.Reference = r.reference
-	switch {
-	case err != nil:
+	if err != nil {
 		// It was answered, but not in words that say what was done.
 		e.Outcome, e.cause = OutcomeUnknown, err
+	}
+	p.settle(call, cfg, e.Outcome)
+	switch {
+	case e.Code == CodeIdempotencyConflict:
+		e.hint = adviseConflict
 	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:
 		e.hint = p.adviseNotFound(p.baseURL)
 	}
@@ -121,8 +132,8 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 	}
 	refuse := func(fields []FieldError, cause error) *Error {
 		outcome := OutcomeNotSent
-		if cfg.intent.resumed() {
-			outcome = OutcomeUnknown // nothing is sent now, but an earlier call may have been
+		if call.Resumed {
+			outcome = OutcomeUnknown // nothing is sent now, but by an earlier call it may have been
 		}
 		return &Error{
 			Method: call.Method, Path: call.Template, Code: CodeValidationError, Message: "nothing was sent",
@@ -130,23 +141,12 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		}
 	}
 	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
-	if cfg.intent != nil && r.method == http.MethodPost {
-		cfg.invalid.check(!cfg.keyGiven || cfg.idempotencyKey == cfg.intent.IdempotencyKey, "idempotency_key",
-			"idempotency_key is another than the intent's: give one of the two")
-		cfg.idempotencyKey, cfg.keyGiven = cfg.intent.IdempotencyKey, true
-	}
 	if r.method == http.MethodPost {
-		if !cfg.keyGiven {
-			key, err := p.newKey()
-			if err != nil {
-				return nil, refuse(nil, fmt.Errorf("no randomness for an idempotency key: %w", err))
-			}
-			cfg.idempotencyKey = key
-		} else if !p.validKey(cfg.idempotencyKey) {
-			cfg.invalid.fail("idempotency_key", "idempotency_key must be %s", p.keyRule)
-			cfg.idempotencyKey = ""
+		if err := p.chooseKey(cfg); err != nil {
+			return nil, refuse(nil, err)
 		}
 		call.IdempotencyKey = cfg.idempotencyKey
+		call.Resumed = cfg.resumed
 		if cfg.response != nil {
 			cfg.response.IdempotencyKey = call.IdempotencyKey
 		}
@@ -162,16 +162,56 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		call.Body = body
 	}
 	if r.method == http.MethodPost {
-		call.NotAfter = p.clock.Now().Add(IntentHorizon + retryGrace)
-	}
-	if cfg.intent != nil && r.method == http.MethodPost {
-		call.NotAfter = cfg.intent.FirstSentAt.Add(IntentHorizon + retryGrace)
-		if err := cfg.intent.check(callHash(call.Method, call.Path, call.Body), p.clock.Now()); err != nil {
+		if cfg.intent != nil && cfg.intent.CallSHA256 != callHash(call) {
+			return nil, refuse(nil, ErrIntentMismatch)
+		}
+		if err := checkAge(wallTime(p.clock).Sub(cfg.firstSentAt)); err != nil {
 			return nil, refuse(nil, err)
 		}
-		call.Resumed = cfg.intent.use()
+		call.NotAfter = cfg.firstSentAt.Add(IntentHorizon + retryGrace)
+		cfg.intent.use()
 	}
 	return call, nil
+}
+
+// chooseKey settles which idempotency key the call carries, when that was first sent, and whether anything may have come of it.
+func (p *protocol) chooseKey(cfg *callConfig) error {
+	if cfg.intent != nil {
+		cfg.invalid.check(!cfg.keyGiven || cfg.idempotencyKey == cfg.intent.IdempotencyKey, "idempotency_key",
+			"idempotency_key is another than the intent's: give one of the two")
+		cfg.idempotencyKey, cfg.keyGiven = cfg.intent.IdempotencyKey, true
+	}
+	if !cfg.keyGiven {
+		key, err := p.newKey()
+		if err != nil {
+			return fmt.Errorf("no randomness for an idempotency key: %w", err)
+		}
+		cfg.idempotencyKey = key
+	} else if !p.validKey(cfg.idempotencyKey) {
+		cfg.invalid.fail("idempotency_key", "idempotency_key must be %s", p.keyRule)
+		cfg.idempotencyKey = ""
+	}
+	cfg.firstSentAt, cfg.resumed = wallTime(p.clock), cfg.intent.resumed()
+	if cfg.intent != nil {
+		cfg.firstSentAt = cfg.intent.FirstSentAt.Round(0)
+	}
+	if since, inDoubt := p.doubts.since(cfg.idempotencyKey); inDoubt {
+		cfg.resumed = true
+		if since.Before(cfg.firstSentAt) {
+			cfg.firstSentAt = since
+		}
+	}
+	return nil
+}
+
+// wallTime is the time by the wall. A machine that was suspended does not count that time on its other clock.
+func wallTime(clock Clock) time.Time { return clock.Now().Round(0) }
+
+// settle remembers whether the call left its key in doubt, for the next call that carries it.
+func (p *protocol) settle(call *transport.Call, cfg *callConfig, outcome Outcome) {
+	if call.IdempotencyKey != "" {
+		p.doubts.note(call.IdempotencyKey, cfg.firstSentAt, outcome == OutcomeUnknown)
+	}
 }
 
 // intend makes the record of a call, for callers who save it before they send it.
@@ -182,7 +222,7 @@ func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIntent(call.IdempotencyKey, callHash(call.Method, call.Path, call.Body), p.clock.Now()), nil
+	return newIntent(call, cfg.firstSentAt), nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {

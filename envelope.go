@@ -133,6 +133,9 @@ var outcomes = map[transport.Outcome]Outcome{
 	transport.Unknown:  OutcomeUnknown,
 }
 
+// adviseConflict says what a key that was used for something else means. The API refused this call, and had taken another.
+const adviseConflict = "another call carried this key before, and may have been executed: look for its operation before you use a new key"
+
 // adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some accounts are
 // answered at one of the two base URLs only.
 func adviseBaseURL(base string) string {

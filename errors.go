@@ -90,7 +90,9 @@ const CodeOperationExpired ErrorCode = "operation_expired"
 // Outcome answers the question after a failed call: may the money have moved?
 type Outcome string
 
-// The outcomes of a call, over all of its attempts.
+// The outcomes of a call, over all of its attempts, and over the calls of the same client before it that left the same key in doubt.
+// A program that was restarted remembers those by an [Intent]; without one, a doubt that it has written down
+// stands until a call with the key succeeds, or is [OutcomeRejected] by a replayed answer ([Response.Replayed]).
 const (
 	// OutcomeNotSent: nothing left this machine. No money moved.
 	OutcomeNotSent Outcome = "not_sent"

@@ -45,6 +45,9 @@ var (
 	NewHTTPTransport    = newHTTPTransport
 )
 
+// MaxDoubts is how many keys in doubt a client remembers.
+const MaxDoubts = maxDoubts
+
 // SystemClock is the machine's clock.
 var SystemClock Clock = systemClock{}
 

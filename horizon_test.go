@@ -45,5 +45,5 @@ func TestRetriesOfACallWithoutAnIntentEndBeforeItsKeyIsForgotten(t *testing.T) {
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.ServerError, On: "POST /payouts", Times: 70, Executed: true}))
 	_, err := client.Payouts.Create(t.Context(), intentParams())
 	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
-	assert.Equal(t, 1, posts(server, "/payouts"))
+	assert.Equal(t, 1, payoutPosts(server))
 }

@@ -3,10 +3,13 @@ package intram
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/intram/intram-go/internal/transport"
 )
 
 // IntentHorizon is how long after an intent was made it can still be sent. The API keeps idempotency keys for 24 hours; a
@@ -17,10 +20,11 @@ const IntentHorizon = 23 * time.Hour
 // hangs on the way: its signature lasts five minutes.
 const retryGrace = 30 * time.Minute
 
-// ErrIntentExpired is behind the error of a call whose intent is older than [IntentHorizon]. The API may have
-// forgotten the key, so sending it could move the money a second time. Reconcile first: look for the operation
-// in the list, by its type and time, and make a new intent only when there is none.
-var ErrIntentExpired = errors.New("intram: the intent is older than 23 hours, and the API may have forgotten its key: " +
+// ErrIntentExpired is behind the error of a call whose key was first sent longer than [IntentHorizon] ago, by an intent or
+// by an earlier call that is still in doubt. The API may have forgotten the key, so sending it could move the money a
+// second time. Reconcile first: look for the operation in the list, by its type and time, and make a new intent only when there is
+// none.
+var ErrIntentExpired = errors.New("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours: " +
 	"look for the operation in the list before you do anything else")
 
 // ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for.
@@ -61,20 +65,36 @@ func WithIntent(intent *Intent) CallOption {
 	})
 }
 
-// newIntent records a call that is ready to be sent.
-func newIntent(key, hash string, now time.Time) *Intent {
-	intent := &Intent{IdempotencyKey: key, CallSHA256: hash, FirstSentAt: now.UTC()}
-	intent.fresh.Store(true)
+// newIntent records a call that is ready to be sent. One whose key is in doubt already is not fresh.
+func newIntent(call *transport.Call, firstSentAt time.Time) *Intent {
+	intent := &Intent{IdempotencyKey: call.IdempotencyKey, CallSHA256: callHash(call), FirstSentAt: firstSentAt.UTC()}
+	intent.fresh.Store(!call.Resumed)
 	return intent
 }
 
-// check says whether a call may be sent with the intent.
-func (i *Intent) check(hash string, now time.Time) error {
-	if i.CallSHA256 != hash {
-		return ErrIntentMismatch
+// UnmarshalJSON reads a saved intent. Whatever was there before, this one may have been sent.
+func (i *Intent) UnmarshalJSON(data []byte) error {
+	type plain struct {
+		IdempotencyKey string    `json:"idempotency_key"`
+		CallSHA256     string    `json:"call_sha256"`
+		FirstSentAt    time.Time `json:"first_sent_at"`
 	}
-	if age := now.Sub(i.FirstSentAt); age > IntentHorizon {
-		return fmt.Errorf("%w (it is %v old)", ErrIntentExpired, age.Round(time.Minute))
+	var saved plain
+	if err := json.Unmarshal(data, &saved); err != nil {
+		return err
+	}
+	i.IdempotencyKey, i.CallSHA256, i.FirstSentAt = saved.IdempotencyKey, saved.CallSHA256, saved.FirstSentAt
+	i.fresh.Store(false)
+	return nil
+}
+
+// checkAge says whether a key of that age may be sent. One that comes from the future has an age that nobody knows.
+func checkAge(age time.Duration) error {
+	switch {
+	case age > IntentHorizon:
+		return fmt.Errorf("%w (it was first sent %v ago)", ErrIntentExpired, age.Round(time.Minute))
+	case age < -retryGrace:
+		return fmt.Errorf("%w (its intent was made %v from now: this machine's clock is wrong, or was)", ErrIntentExpired, -age.Round(time.Minute))
 	}
 	return nil
 }
@@ -82,13 +102,17 @@ func (i *Intent) check(hash string, now time.Time) error {
 // resumed reports whether an earlier call may have been made with the intent.
 func (i *Intent) resumed() bool { return i != nil && !i.fresh.Load() }
 
-// use notes that a call is made with the intent, and reports whether an earlier one may have been.
-func (i *Intent) use() (resumed bool) { return !i.fresh.Swap(false) }
+// use notes that a call is made with the intent.
+func (i *Intent) use() {
+	if i != nil {
+		i.fresh.Store(false)
+	}
+}
 
 // callHash identifies a call: method, path and body, as the API's own fingerprint does (Merchant API docs, Idempotency).
-func callHash(method, path string, body []byte) string {
+func callHash(call *transport.Call) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", method, path)
-	h.Write(body)
+	fmt.Fprintf(h, "%s\n%s\n", call.Method, call.Path)
+	h.Write(call.Body)
 	return hex.EncodeToString(h.Sum(nil))
 }

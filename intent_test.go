@@ -34,11 +34,11 @@ func afterCrash(t *testing.T, intent *intram.Intent) *intram.Intent {
 	return read
 }
 
-// posts counts the calls of an endpoint that reached the server.
-func posts(server *intramtest.Server, endpoint string) int {
+// payoutPosts counts the calls for a payout that reached the server.
+func payoutPosts(server *intramtest.Server) int {
 	n := 0
 	for _, r := range server.Requests() {
-		if r.Method == http.MethodPost && r.Endpoint == endpoint {
+		if r.Method == http.MethodPost && r.Endpoint == "/payouts" {
 			n++
 		}
 	}
@@ -118,11 +118,11 @@ func TestIntentIsNotSentOnceItsKeyMayBeForgotten(t *testing.T) {
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(afterCrash(t, intent)))
 	require.NoError(t, err, "23 hours to the second are good")
 	server.Advance(time.Millisecond)
-	sent := posts(server, "/payouts")
+	sent := payoutPosts(server)
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(afterCrash(t, intent)))
 	require.ErrorIs(t, err, intram.ErrIntentExpired)
 	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "an earlier call may have moved the money")
-	assert.Equal(t, sent, posts(server, "/payouts"))
+	assert.Equal(t, sent, payoutPosts(server))
 	assert.ErrorContains(t, err, intent.IdempotencyKey)
 
 	// One that was never used cannot have moved anything.

@@ -188,6 +188,9 @@ func (n maxAttempts) applyCall(cfg *callConfig) {
 // you call, and a crash leaves you able to call again without paying twice; [DeriveIdempotencyKey] makes one from your own
 // reference. Reads and deletions carry no key, and leave this option aside.
 //
+// A key that a call of this client left in doubt stays in doubt until the API answers it, and is not sent again when the API may have
+// forgotten it ([ErrIntentExpired]). What an earlier process left in doubt is known by an [Intent] only.
+//
 // Docs: Merchant API, Idempotency.
 func WithIdempotencyKey(key string) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.idempotencyKey, cfg.keyGiven = key, true })

@@ -1,0 +1,284 @@
+package intram_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/intramtest"
+)
+
+const ownKey = "payout-PO-2026-0001"
+
+// A caller whose call is in doubt calls again with the same key. What the second call is told does not settle what the first may
+// have done, unless it is an answer to the key.
+func TestADoubtOutlivesItsCall(t *testing.T) {
+	t.Parallel()
+	const page = "<html>not found</html>"
+	replay := []string{"Idempotent-Replay", "true"}
+	four := func(s step) []step { return []step{s, s, s, s} }
+	refusal := func(code string) string { return fmt.Sprintf(`{"error":true,"code":%q,"message":"no"}`, code) }
+	for name, tt := range map[string]struct {
+		steps   []step
+		outcome intram.Outcome // of the second call, empty for success
+		third   intram.Outcome // of a third one whose connection is refused
+	}{
+		"never connected":             {four(refused), intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a wrong key":                 {[]step{answer(401, refusal("invalid_api_key"))}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"an address not allowed":      {[]step{answer(403, refusal("ip_not_allowed"))}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"limited":                     {four(answer(429, "{}")), intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a proxy's page":              {[]step{answer(404, page)}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a proxy that wants a login":  {[]step{answer(407, page)}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a refusal that is not kept":  {[]step{answer(400, refusal("validation_error"))}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a conflict":                  {[]step{answer(409, refusal("idempotency_conflict"))}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a redirect":                  {[]step{answer(302, "", "Location", "/x")}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"the kept 500":                {[]step{answer(500, refusal("internal_error"), replay...)}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a success that says nothing": {[]step{answer(202, "{}")}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"asked to come back tomorrow": {[]step{answer(503, "{}", "Retry-After", "86400")}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"limited until tomorrow":      {[]step{answer(429, "{}", "Retry-After", "86400")}, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"the kept refusal":            {[]step{answer(400, refusal("validation_error"), replay...)}, intram.OutcomeRejected, intram.OutcomeNotSent},
+		"the kept acceptance":         {[]step{answer(202, accepted, replay...)}, "", intram.OutcomeNotSent},
+		"accepted now":                {[]step{answer(202, accepted)}, "", intram.OutcomeNotSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, s := scripted(t, lost)
+			create := func(ctx context.Context, opts ...intram.CallOption) intram.Outcome {
+				_, err := client.Payouts.Create(ctx, mobilePayout(), append(opts, intram.WithIdempotencyKey(ownKey))...)
+				return intram.OutcomeOf(err)
+			}
+			require.Equal(t, intram.OutcomeUnknown, create(t.Context(), intram.WithMaxAttempts(1)))
+
+			s.steps = tt.steps
+			assert.Equal(t, tt.outcome, create(t.Context()), "with the same key")
+			assert.Empty(t, s.steps)
+
+			s.steps = []step{refused}
+			assert.Equal(t, tt.third, create(t.Context(), intram.WithMaxAttempts(1)), "once more")
+			s.steps = []step{refused}
+			_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithMaxAttempts(1))
+			assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err), "another key is another matter")
+		})
+	}
+}
+
+func TestADoubtOutlivesACallThatIsNotSent(t *testing.T) {
+	t.Parallel()
+	client, s := scripted(t, lost)
+	_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey(ownKey), intram.WithMaxAttempts(1))
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+
+	_, err = client.Payouts.Create(t.Context(), intram.PayoutParams{}, intram.WithIdempotencyKey(ownKey))
+	require.ErrorIs(t, err, intram.CodeValidationError)
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "the parameters are wrong now; the first ones were not")
+	assert.ErrorContains(t, err, "it may have been executed")
+
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, err = client.Payouts.Create(ended, mobilePayout(), intram.WithIdempotencyKey(ownKey))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	assert.Len(t, s.requests(), 1)
+}
+
+// The sequence that doubts are for: an outage goes on, and the caller tries again as documented.
+func TestAnOutageThatGoesOnPaysOnce(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	fault := func(f intramtest.Fault) {
+		f.On, f.Times = "POST /payouts", 4
+		require.NoError(t, server.Fault(f))
+	}
+	payAgain := func(key string) (string, error) {
+		op, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey(key))
+		// What a careful caller does: a new key only when nothing can have moved.
+		if outcome := intram.OutcomeOf(err); outcome == intram.OutcomeRejected || outcome == intram.OutcomeNotSent {
+			return key + "-new", err
+		}
+		if err != nil {
+			return key, err
+		}
+		require.NotEmpty(t, op.ID)
+		return key, nil
+	}
+	fault(intramtest.Fault{Kind: intramtest.DropResponse}) // it is executed
+	key, err := payAgain(ownKey)
+	require.Error(t, err)
+	fault(intramtest.Fault{Kind: intramtest.Refuse}) // and then nobody is there
+	key, err = payAgain(key)
+	require.Error(t, err)
+	fault(intramtest.Fault{Kind: intramtest.Unavailable, Status: http.StatusTooManyRequests}) // or too many are
+	key, err = payAgain(key)
+	require.Error(t, err)
+	key, err = payAgain(key)
+	require.NoError(t, err)
+	assert.Equal(t, ownKey, key)
+	server.Advance(time.Minute)
+	wallet := server.WalletAccount(intram.Sandbox, intram.MTNBenin)
+	assert.Equal(t, int64(975000), server.Ledger().Balance(wallet), "paid once")
+}
+
+func TestAKeyInDoubtIsNotSentOnceItMayBeForgotten(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 8}))
+	create := func() error {
+		_, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey(ownKey))
+		return err
+	}
+	first := server.Now()
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create()))
+	server.Advance(20 * time.Hour)
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create()), "a later call does not make the key younger")
+
+	// An intent that is made of it is as old as the key.
+	intent, err := client.Payouts.Prepare(intentParams(), intram.WithIdempotencyKey(ownKey))
+	require.NoError(t, err)
+	assert.Equal(t, first, intent.FirstSentAt)
+	server.Advance(3*time.Hour + time.Minute)
+	sent := payoutPosts(server)
+	for name, err := range map[string]error{
+		"the key": create(),
+		"the intent": func() error {
+			_, err := server.Client().Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
+			return err
+		}(),
+	} {
+		require.ErrorIs(t, err, intram.ErrIntentExpired, name)
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
+	}
+	assert.Equal(t, sent, payoutPosts(server), "nothing was sent")
+
+	// A key that was answered is not held back: what it does is the API's to say.
+	op, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey("another-key"))
+	require.NoError(t, err)
+	server.Advance(23*time.Hour + time.Minute)
+	again, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey("another-key"))
+	require.NoError(t, err)
+	assert.Equal(t, op.ID, again.ID)
+}
+
+func TestAConflictSaysThatAnotherCallMayHaveBeenExecuted(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	_, err := server.Client().Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey(ownKey))
+	require.NoError(t, err)
+	other := intentParams()
+	other.Note = "written anew after a crash"
+	_, err = server.Client().Payouts.Create(t.Context(), other, intram.WithIdempotencyKey(ownKey)) // another client: it remembers nothing
+	require.ErrorIs(t, err, intram.CodeIdempotencyConflict)
+	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err), "this call was not executed")
+	assert.ErrorContains(t, err, "another call carried this key before, and may have been executed")
+}
+
+func TestTheLastTenThousandDoubtsAreKept(t *testing.T) {
+	t.Parallel()
+	clock := &tickingClock{now: time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)}
+	next := step(lost)
+	client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) { return next(req) }),
+		intram.WithClock(clock), intram.WithMaxAttempts(1))
+	create := func(n int) intram.Outcome {
+		_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey(fmt.Sprintf("payout-%06d", n)))
+		return intram.OutcomeOf(err)
+	}
+	for n := range intram.MaxDoubts + 2 {
+		require.Equal(t, intram.OutcomeUnknown, create(n))
+	}
+	next = refused
+	assert.Equal(t, intram.OutcomeNotSent, create(0), "the oldest are forgotten")
+	assert.Equal(t, intram.OutcomeNotSent, create(1))
+	for _, n := range []int{2, 3, intram.MaxDoubts, intram.MaxDoubts + 1} {
+		assert.Equal(t, intram.OutcomeUnknown, create(n))
+	}
+}
+
+// tickingClock moves on by a millisecond each time it is read, and never waits.
+type tickingClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *tickingClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Millisecond)
+	return c.now
+}
+
+func (c *tickingClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// Two records of one intent: one as Prepare returned it, one as it was read back.
+func TestTwoRecordsOfAnIntentAreOneIntent(t *testing.T) {
+	t.Parallel()
+	client, s := scripted(t, lost, refused)
+	intent, err := client.Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIntent(afterCrash(t, intent)), intram.WithMaxAttempts(1))
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIntent(intent), intram.WithMaxAttempts(1))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	assert.Len(t, s.requests(), 2)
+}
+
+// A variable that holds a fresh intent may be read into.
+func TestIntentThatIsReadOverAFreshOneIsNotFresh(t *testing.T) {
+	t.Parallel()
+	client, s := scripted(t)
+	old, err := client.Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	saved, err := json.Marshal(old)
+	require.NoError(t, err)
+	intent, err := client.Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(saved, intent))
+	assert.Equal(t, old.IdempotencyKey, intent.IdempotencyKey)
+	s.steps = []step{refused}
+	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIntent(intent), intram.WithMaxAttempts(1))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+
+	require.Error(t, json.Unmarshal([]byte(`{"first_sent_at":"yesterday"}`), intent))
+	assert.Equal(t, old.IdempotencyKey, intent.IdempotencyKey, "what cannot be read changes nothing")
+}
+
+// A machine without a battery starts in 1970. By its clock, what it left in doubt lies in the future, and how old it is
+// nobody knows; its signature would be dated by the server's clock, and be good.
+func TestIntentFromTheFutureIsNotSent(t *testing.T) {
+	t.Parallel()
+	made := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	at := func(now time.Time) *intram.Client { return newClient(t, sealed{t}, intram.WithClock(fixedClock{now})) }
+	intent, err := at(made).Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	for name, now := range map[string]time.Time{
+		"1970": time.Unix(0, 0), "a year too early": made.AddDate(-1, 0, 0), "31 minutes too early": made.Add(-31 * time.Minute),
+	} {
+		_, err = at(now).Payouts.Create(t.Context(), mobilePayout(), intram.WithIntent(afterCrash(t, intent)))
+		require.ErrorIs(t, err, intram.ErrIntentExpired, name)
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
+		assert.ErrorContains(t, err, "clock is wrong", name)
+	}
+	// Two machines never agree to the second.
+	s := &script{t: t, steps: []step{answer(202, accepted)}}
+	_, err = newClient(t, s, intram.WithClock(fixedClock{made.Add(-29 * time.Minute)})).Payouts.Create(t.Context(), mobilePayout(), intram.WithIntent(intent))
+	require.NoError(t, err)
+}
+
+// The monotonic clock of a suspended machine stands still, and its intents would stay young.
+func TestIntentsAreDatedByTheWall(t *testing.T) {
+	t.Parallel()
+	client, err := intram.NewClient(publicKey, secretKey)
+	require.NoError(t, err)
+	intent, err := client.Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	assert.Equal(t, intent.FirstSentAt.Round(0), intent.FirstSentAt, "it carries no monotonic reading")
+	assert.Equal(t, time.UTC, intent.FirstSentAt.Location())
+}
