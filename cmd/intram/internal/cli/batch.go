@@ -80,12 +80,12 @@ failed are not paid again: put them into a new file, with new references.
 }
 
 const batchExitHelp = `Exit status of a batch:
-  0    every line was paid, or is in a bank's hands
-  1    nothing was sent
-  2    it stopped: the API refuses these keys or this machine; run it again later
-  3    some lines are in doubt, or it was interrupted: run it again
-  4    every line has ended, and some failed or were refused
-  5    some operations have not ended, or were not sent: run it again`
+    0    every line was paid, or is in a bank's hands
+    1    nothing was sent
+    2    it stopped: the API refuses these keys or this machine; mend it
+    3    some lines are in doubt, or it was interrupted: run it again
+    4    every line has ended, and some failed or were refused
+    5    some operations have not ended, or were not sent: run it again`
 
 // payBatch checks a file, pays it, and says what became of it.
 func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err error) {

@@ -17,15 +17,15 @@ from: a flag, then the environment, then the file, then the default. Secrets are
 The file is TOML, in the place that this command names. Only its owner may be able to
 read it (chmod 600), if there is a secret in it; a secret can also stand in a file of its own:
 
-  profile = "sandbox"
+    profile = "sandbox"
 
-  [profiles.sandbox]
-  public_key = "pk_sandbox_..."
-  secret_key_file = "sandbox.key"
+    [profiles.sandbox]
+    public_key = "pk_sandbox_..."
+    secret_key_file = "sandbox.key"
 
-  [profiles.live]
-  public_key = "pk_live_..."
-  secret_key_file = "/run/secrets/intram-live.key"
+    [profiles.live]
+    public_key = "pk_live_..."
+    secret_key_file = "/run/secrets/intram-live.key"
 
 The other settings of a profile are base_url, payin_api_key, payin_api_client,
 payin_base_url, webhook_secret and timeout. In the environment they are

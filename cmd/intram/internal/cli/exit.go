@@ -24,14 +24,14 @@ const (
 
 // exitHelp is the same table in the help, the man page and the README.
 const exitHelp = `Exit status:
-  0    done; a signature is good
-  1    the command line, the configuration or the parameters: nothing was sent
-  2    refused: what was asked for was not done; a signature is not good
-  3    in doubt: it may have been executed; the message says how to go on
-  4    the operation ended and failed: the money is where it was
-  5    the wait ended first: ask again with the same id
-  6    no answer to a question that moves nothing
-  130  interrupted before anything was sent`
+    0    done; a signature is good
+    1    the command line, the configuration or the parameters: nothing was sent
+    2    refused: what was asked for was not done; a signature is not good
+    3    in doubt: it may have been executed; the message says how to go on
+    4    the operation ended and failed: the money is where it was
+    5    the wait ended first: ask again with the same id
+    6    no answer to a question that moves nothing
+    130  interrupted before anything was sent`
 
 // exitError is an error that knows its exit status.
 type exitError struct {

@@ -26,7 +26,7 @@ input. Keys that may have signed by mistake are tried too: the other environment
 webhook's, and those of --also.
 
 The exit status is 0 when the signature is good, and 2 when it is not.`,
-		Example: `  intram explain-signature POST /v1/payouts --headers @headers.txt --body @body.json
+		Example: `  intram explain-signature POST /v1/payouts --headers @h.txt --body @body.json
   intram explain-signature < request.txt
   intram explain-signature GET '/v1/operations?type=payout&limit=5' \
       --headers @headers.txt --also @old-private.key`,

@@ -20,10 +20,10 @@ money is an operation: queued, then processing, then succeeded or failed.`,
 
 // listing are the flags of a list.
 type listing struct {
-	limit          int
-	before         string
-	all            bool
-	typ, status    string
+	limit       int
+	before      string
+	all         bool
+	typ, status string
 }
 
 func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {

@@ -27,7 +27,8 @@ reference is the same session. With live keys a person is asked first; a script
 gives --yes.`,
 		Example: `  intram payin create --reference order-4521 --amount 300 --country CI \
       --msisdn +2250700000000 --customer-name "Ada Lovelace" \
-      --success-url https://shop.example.com/ok --failure-url https://shop.example.com/no`,
+      --success-url https://shop.example.com/ok \
+      --failure-url https://shop.example.com/no`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&params.Reference, "reference", "", "your own `name` of this payment")

@@ -28,7 +28,7 @@ func (a *app) paymentRequestsCreateCommand() *cobra.Command {
 		Use: "create", Short: "Ask for one payment", Args: exactly(),
 		Long: `Ask for a payment. With --wait, the address of the checkout page to send the customer to
 is printed; no money moves before the customer pays there.`,
-		Example: `  intram payment-requests create --amount 12000 --description "Order 4521" --wait
+		Example: `  intram payment-requests create --amount 12000 --description "Order 4" --wait
   intram transactions wait AB12CD34EF`,
 	}
 	flags := cmd.Flags()

@@ -36,8 +36,8 @@ whatever became of the first.
 With live keys a person is asked first; a script gives --yes.`,
 		Example: `  intram payouts create --amount 25000 --provider MTN_BENIN_229 \
       --msisdn 22961234567 --reference PO-2026-0001 --wait
-  intram payouts create --amount 500000 --account-number BJ66BJ0610100100144390000769 \
-      --swift ECOCBJBJ --account-name Ada --account-surname Lovelace`,
+  intram payouts create --amount 500000 --swift ECOCBJBJ --account-name Ada \
+      --account-surname Lovelace --account-number BJ66BJ0610100100144390000769`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&amount, "amount", "", "how much, in whole units of the currency")
@@ -84,8 +84,10 @@ With live keys a person is asked first; a script gives --yes.`,
 			return err
 		}
 		return a.create(cmd, client, &c, &w, "pay out "+money(params.Amount, params.Currency), creator{
-			typ:     intram.OperationPayout,
-			prepare: func(opts ...intram.CallOption) (*intram.Intent, error) { return client.Payouts.Prepare(params, opts...) },
+			typ: intram.OperationPayout,
+			prepare: func(opts ...intram.CallOption) (*intram.Intent, error) {
+				return client.Payouts.Prepare(params, opts...)
+			},
 			send: func(opt intram.CallOption) (*intram.Operation, error) {
 				return client.Payouts.Create(cmd.Context(), params, opt)
 			},

@@ -54,8 +54,10 @@ back. With live keys a person is asked first; a script gives --yes.`,
 			what = "refund " + params.Amount.String() + " of " + transaction
 		}
 		return a.create(cmd, client, &c, &w, what, creator{
-			typ:     intram.OperationRefund,
-			prepare: func(opts ...intram.CallOption) (*intram.Intent, error) { return client.Refunds.Prepare(params, opts...) },
+			typ: intram.OperationRefund,
+			prepare: func(opts ...intram.CallOption) (*intram.Intent, error) {
+				return client.Refunds.Prepare(params, opts...)
+			},
 			send: func(opt intram.CallOption) (*intram.Operation, error) {
 				return client.Refunds.Create(cmd.Context(), params, opt)
 			},

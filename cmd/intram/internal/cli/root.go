@@ -17,6 +17,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/local"
+	"github.com/intram/intram-go/cmd/intram/internal/serve"
 )
 
 // app is what every command is given of the process it runs in. Tests give their own.
@@ -88,7 +89,7 @@ to the fake that "intram serve" runs.
 		Example: `  intram serve                          # the fake, in one terminal
   intram balance --local                # and its wallet, in another
   intram sign POST /payouts --body @payout.json --curl
-  intram explain-signature POST /payouts --headers @headers.txt --body @payout.json`,
+  intram explain-signature < request.txt`,
 		Version:       intram.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -104,9 +105,30 @@ to the fake that "intram serve" runs.
 	root.AddCommand(
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
 		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(),
-		a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.manCommand(),
+		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.manCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	tidyHelp(root)
 	return root
+}
+
+// tidyHelp breaks the texts of all commands at 80 columns, whatever the width of the source.
+func tidyHelp(cmd *cobra.Command) {
+	cmd.Long = reflow(cmd.Long)
+	for _, sub := range cmd.Commands() {
+		tidyHelp(sub)
+	}
+}
+
+// reflow breaks the lines of a text anew. A paragraph with an indented line is a table or an example, and stays.
+func reflow(text string) string {
+	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") && !strings.Contains(p, "\t") {
+			paragraphs[i] = wrap(strings.ReplaceAll(p, "\n", " "), columns, "")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // group is a command that only holds others.

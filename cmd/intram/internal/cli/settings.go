@@ -158,7 +158,9 @@ func (s *settings) check() error {
 // defaultSource is where a value comes from that nobody set.
 const defaultSource = "default"
 
-func isProfile(name string) bool { return name == string(intram.Sandbox) || name == string(intram.Live) }
+func isProfile(name string) bool {
+	return name == string(intram.Sandbox) || name == string(intram.Live)
+}
 
 // layered is the first of the values that is set.
 func (a *app) layered(name, flag, flagName, variable, inFile, file, fallback string) setting {

@@ -50,7 +50,7 @@ PATH is the endpoint, such as /payouts, with its query if it has one. The body i
 signed byte for byte: give it as @FILE, as @- for the standard input, or itself.`,
 		Example: `  intram sign GET '/transactions?limit=5' --curl
   intram sign POST /payouts --body @payout.json
-  jq -c .payout order.json | tr -d '\n' | intram sign POST /payouts --body @- --curl
+  jq -cj .payout order.json | intram sign POST /payouts --body @- --curl
   sh -c "$(intram sign GET /balance --local --curl)"`,
 	}
 	cmd.Flags().StringVar(&body, "body", "", "the `body`: @FILE, @- or itself")

@@ -93,8 +93,7 @@ func (a *app) transactionsWaitCommand() *cobra.Command {
 	var w waiting
 	cmd := &cobra.Command{
 		Use: "wait REFERENCE", Short: "Wait until a payment is paid or declined", Args: exactly("REFERENCE"),
-		Long: `Wait until a transaction is no longer pending. The exit status tells: 0 when it
-succeeded (or was refunded since), 4 when it did not, 5 when it is still pending.`,
+		Long:    `Wait until a transaction is no longer pending. The exit status tells: 0 when it succeeded (or was refunded since), 4 when it did not, 5 when it is still pending.`,
 		Example: `  intram transactions wait AB12CD34EF --max-wait 6m && echo paid`,
 	}
 	w.flags(cmd, "6m")

@@ -25,8 +25,8 @@ The secret is named, not given: @FILE, or env:NAME. Without --secret it is
 INTRAM_WEBHOOK_SECRET, or the webhook_secret of the configuration.
 
 The exit status is 0 when the signature is good, and 2 when it is not.`,
-		Example: `  intram verify --secret @webhook.secret --headers @headers.txt --body @body.json
-  intram verify --secret env:WEBHOOK_SECRET --headers @headers.txt --body @- < body.json`,
+		Example: `  intram verify --secret @webhook.secret --headers @head.txt --body @body.json
+  intram verify --secret env:HOOK_SECRET --headers @h.txt --body @- < body.json`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&secrets, "secret", nil, "the subscription's secret: `@FILE` or env:NAME; several while you rotate")

@@ -70,8 +70,8 @@ func (a *app) webhooksCreateCommand() *cobra.Command {
 		Long: `Subscribe a URL to an event, to a family of them or to all. The secret that signs the
 deliveries is shown by the API this once: --secret-file writes it to a file that only
 you can read, otherwise it is printed.`,
-		Example: `  intram webhooks create --url https://shop.example.com/intram --event 'payout.*' \
-      --secret-file webhook.secret
+		Example: `  intram webhooks create --url https://shop.example.com/intram \
+      --event 'payout.*' --secret-file webhook.secret
   intram webhooks create --local --url http://127.0.0.1:8080/intram --event '*'`,
 	}
 	flags := cmd.Flags()
