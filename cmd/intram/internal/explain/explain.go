@@ -320,6 +320,9 @@ func signatures(secret, text string) []variant {
 	}
 }
 
+// Sign is the signature of a canonical string.
+func Sign(secret, canonical string) string { return signatures(secret, canonical)[0].text }
+
 // Sorted is a query as it is signed: its pairs sorted by key, each as it was written.
 func Sorted(query string) string {
 	pairs := strings.Split(query, "&")

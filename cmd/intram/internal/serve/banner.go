@@ -1,0 +1,90 @@
+package serve
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/intram/intram-go/cmd/intram/internal/serve/dashboard"
+)
+
+// banner is what the server prints when it is ready. Every line of it fits 80 columns, unless a path or a URL does not.
+func (s *server) banner() string {
+	m := s.core.Merchant()
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("The Intram merchant API, on this machine: %s", s.url)
+	line("Dashboard: %s%s", s.url, dashboard.Path)
+	switch {
+	case s.resumed:
+		line("State: %s, continued", s.store.path)
+	case s.store != nil:
+		line("State: %s", s.store.path)
+	}
+	if s.clock == clockFrozen {
+		line("The clock stands at %s until you advance it.", s.core.Clock().Now().Format("2006-01-02T15:04:05.000Z"))
+	}
+	if names := s.presets.Names(); len(names) > 0 {
+		line("Faults: %s", strings.Join(names, ", "))
+	}
+	if s.certFile != "" {
+		line("Certificate: %s", s.certFile)
+	}
+	line("")
+	line("Sandbox  public key  %s", m.Sandbox.Public)
+	line("         secret key  %s", m.Sandbox.Secret)
+	line("         payin       %s", m.SandboxPayin.APIKey)
+	line("                     %s", m.SandboxPayin.APIClient)
+	line("Live     public key  %s", m.Live.Public)
+	line("         secret key  %s", m.Live.Secret)
+	line("         payin       %s", m.LivePayin.APIKey)
+	line("                     %s", m.LivePayin.APIClient)
+	s.bannerForward(line)
+	line("")
+	line("A signed call, to paste:")
+	line("")
+	b.WriteString(s.curl())
+	line("")
+	line("Stop with Ctrl-C.")
+	return b.String()
+}
+
+func (s *server) bannerForward(line func(string, ...any)) {
+	if s.forwardTo == "" {
+		return
+	}
+	line("")
+	line("Webhooks go to %s", s.forwardTo)
+	for _, environment := range []string{"sandbox", "live"} {
+		if sub, ok := s.forwarded(environment, false); ok {
+			line("  %-8s secret %s (payins too)", environment, sub.Secret)
+		}
+	}
+}
+
+// curl is a signed call for a shell. It makes its timestamp when it is pasted; from the server where the server's clock is not the
+// machine's.
+func (s *server) curl() string {
+	m := s.core.Merchant()
+	trust := ""
+	if s.certFile != "" {
+		trust = " --cacert " + quoted(s.certFile)
+	}
+	timestamp := "date -u +%Y-%m-%dT%H:%M:%S.000Z"
+	if s.clock == clockFrozen {
+		timestamp = "curl -s" + trust + " " + s.url + dashboard.TimePath
+	}
+	return strings.Join([]string{
+		"export INTRAM_BASE_URL=" + s.url + "/v1",
+		"export INTRAM_PUBLIC_KEY=" + m.Sandbox.Public,
+		"export INTRAM_SECRET_KEY=" + m.Sandbox.Secret,
+		"T=$(" + timestamp + ")",
+		`S=$(printf '%s\nGET\n/api/v1/merchant/balance\n\n' "$T" |`,
+		`  openssl dgst -sha256 -hmac "$INTRAM_SECRET_KEY" | sed 's/.* //')`,
+		`curl -s` + trust + ` "$INTRAM_BASE_URL/balance" -H "X-Timestamp: $T" \`,
+		`  -H "X-Api-Key: $INTRAM_PUBLIC_KEY" -H "X-Signature: sha256=$S"`,
+		"",
+	}, "\n")
+}
+
+// quoted is a path for a shell.
+func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }

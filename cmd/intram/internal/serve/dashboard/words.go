@@ -1,0 +1,277 @@
+package dashboard
+
+import (
+	"net/http"
+	"strings"
+)
+
+// language is a language of the pages.
+type language string
+
+const (
+	english language = "en"
+	french  language = "fr"
+)
+
+var languages = []language{english, french}
+
+// languageOf is what the browser's person has chosen, or else what the browser asks for.
+func languageOf(r *http.Request) language {
+	if c, err := r.Cookie(languageCookie); err == nil {
+		for _, lang := range languages {
+			if c.Value == string(lang) {
+				return lang
+			}
+		}
+	}
+	// The first of ours, as browsers list them with the best one first.
+	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag, _, _ = strings.Cut(strings.TrimSpace(tag), ";")
+		tag, _, _ = strings.Cut(strings.ToLower(tag), "-")
+		for _, lang := range languages {
+			if tag == string(lang) {
+				return lang
+			}
+		}
+	}
+	return english
+}
+
+// text is a text of the pages; an unknown key stands for itself.
+func text(lang language, key string) string {
+	w, ok := words[key]
+	switch {
+	case !ok:
+		return key
+	case lang == french:
+		return w.fr
+	}
+	return w.en
+}
+
+// words are all texts of the pages, in both languages. The words of the API itself (statuses, events, codes) are not translated.
+var words = map[string]struct{ en, fr string }{
+	"brand":        {"Intram, on this machine", "Intram, sur cette machine"},
+	"skip":         {"Skip to the content", "Aller au contenu"},
+	"navigation":   {"Pages", "Pages"},
+	"environment":  {"Environment", "Environnement"},
+	"sandbox":      {"Sandbox", "Bac à sable"},
+	"live":         {"Live", "Production"},
+	"language":     {"Language", "Langue"},
+	"fake":         {"Test server: no real money moves here.", "Serveur de test : aucun argent réel ne circule ici."},
+	"state_kept":   {"State kept in", "État conservé dans"},
+	"state_lost":   {"Nothing is kept when the server stops (see --state).", "Rien n'est conservé à l'arrêt du serveur (voir --state)."},
+	"overview":     {"Overview", "Vue d'ensemble"},
+	"requests":     {"Requests", "Requêtes"},
+	"operations":   {"Operations", "Opérations"},
+	"transactions": {"Transactions", "Transactions"},
+	"payins":       {"Payins", "Payins"},
+	"wallets":      {"Wallets", "Portefeuilles"},
+	"webhooks":     {"Webhooks", "Webhooks"},
+	"faults":       {"Faults", "Pannes"},
+	"missing":      {"Not here", "Introuvable"},
+	"missing_text": {"There is nothing at this address: it may be of the other environment, or forgotten since.", "Il n'y a rien à cette adresse : l'objet est peut-être de l'autre environnement, ou oublié depuis."},
+	"request":      {"Request", "Requête"},
+	"operation":    {"Operation", "Opération"},
+	"transaction":  {"Transaction", "Transaction"},
+	"payin":        {"Payin", "Payin"},
+	"delivery":     {"Delivery", "Livraison"},
+
+	"keys":         {"Keys", "Clés"},
+	"public_key":   {"Public key", "Clé publique"},
+	"secret_key":   {"Secret key", "Clé secrète"},
+	"payin_key":    {"Payin API key", "Clé d'API payin"},
+	"payin_client": {"Payin API client", "Client d'API payin"},
+	"base_url":     {"Base URL", "URL de base"},
+	"copy":         {"Copy", "Copier"},
+	"copied":       {"Copied", "Copié"},
+	"first_call":   {"A signed call, to paste into a shell", "Un appel signé, à coller dans un terminal"},
+	"clock":        {"Clock", "Horloge"},
+	"running":      {"running", "en marche"},
+	"frozen":       {"frozen", "arrêtée"},
+	"advance":      {"Advance", "Avancer"},
+	"advance_by":   {"Advance by", "Avancer de"},
+	"advance_hint": {"Whatever comes due on the way happens: retries, late answers, expiries.", "Tout ce qui arrive à échéance a lieu : nouvelles tentatives, réponses tardives, expirations."},
+	"latest_calls": {"Latest requests", "Dernières requêtes"},
+	"latest_sent":  {"Latest deliveries", "Dernières livraisons"},
+	"all":          {"All of them", "Tout voir"},
+	"no_requests":  {"No request yet. Paste the call on the overview, and it shows here at once.", "Aucune requête pour l'instant. Collez l'appel de la vue d'ensemble : il apparaît ici aussitôt."},
+	"no_objects":   {"Nothing yet.", "Rien pour l'instant."},
+	"time":         {"Time", "Heure"},
+	"method":       {"Method", "Méthode"},
+	"path":         {"Path", "Chemin"},
+	"status":       {"Status", "Statut"},
+	"result":       {"Result", "Résultat"},
+	"code":         {"Code", "Code"},
+	"replayed":     {"replayed", "rejouée"},
+	"lost":         {"no answer sent", "sans réponse"},
+	"followed":     {"followed a redirect", "a suivi une redirection"},
+	"received":     {"Received", "Reçue"},
+	"from":         {"From", "De"},
+	"reason":       {"Reason", "Raison"},
+	"fault":        {"Fault", "Panne"},
+	"idempotency":  {"Idempotency key", "Clé d'idempotence"},
+	"headers":      {"Headers", "En-têtes"},
+	"name":         {"Name", "Nom"},
+	"value":        {"Value", "Valeur"},
+	"body":         {"Body", "Corps"},
+	"no_body":      {"No body.", "Aucun corps."},
+	"answer":       {"Answer", "Réponse"},
+
+	"signature":          {"Signature", "Signature"},
+	"signature_right":    {"The signature is right.", "La signature est juste."},
+	"signature_late":     {"The signature is right, but its time is too far from the server's: %s off, where 5 minutes are allowed.", "La signature est juste, mais son heure est trop loin de celle du serveur : %s d'écart, pour 5 minutes permises."},
+	"signature_found":    {"The received signature comes out when the request is signed with this mistake:", "La signature reçue s'obtient en signant la requête avec cette erreur :"},
+	"signature_unknown":  {"None of the known mistakes makes the signature that was received. Compare what you sign with the lines below, byte by byte, and the secret key with the one on the overview.", "Aucune des erreurs connues ne donne la signature reçue. Comparez ce que vous signez aux lignes ci-dessous, octet par octet, et la clé secrète à celle de la vue d'ensemble."},
+	"signature_received": {"Received signature", "Signature reçue"},
+	"signature_expected": {"Expected signature", "Signature attendue"},
+	"canonical":          {"The string to sign: five fields, joined by line feeds", "La chaîne à signer : cinq champs, joints par des sauts de ligne"},
+	"field":              {"Field", "Champ"},
+	"expected":           {"Expected", "Attendu"},
+	"signed_instead":     {"Signed instead", "Signé à la place"},
+	"same":               {"the same", "identique"},
+	"differs":            {"differs", "diffère"},
+	"empty":              {"(empty)", "(vide)"},
+	"field_timestamp":    {"timestamp", "horodatage"},
+	"field_method":       {"method", "méthode"},
+	"field_path":         {"path", "chemin"},
+	"field_query":        {"sorted query", "requête triée"},
+	"field_body":         {"body", "corps"},
+
+	"mistake_public_path":       {"The path you called was signed. Sign /api/v1/merchant/…, whatever URL is called.", "Le chemin appelé a été signé. Signez /api/v1/merchant/…, quelle que soit l'URL appelée."},
+	"mistake_no_path_prefix":    {"The endpoint was signed without its prefix. Sign /api/v1/merchant/….", "Le point d'accès a été signé sans son préfixe. Signez /api/v1/merchant/…."},
+	"mistake_full_url":          {"The whole URL was signed. Sign the path alone.", "L'URL entière a été signée. Signez le chemin seul."},
+	"mistake_query_in_path":     {"The query was signed as part of the path, or with its question mark. It has a line of its own, without it.", "Les paramètres ont été signés avec le chemin, ou avec leur point d'interrogation. Ils ont leur propre ligne, sans lui."},
+	"mistake_no_query":          {"The query was not signed. It is the fourth line.", "Les paramètres n'ont pas été signés. C'est la quatrième ligne."},
+	"mistake_unsorted_query":    {"The query was signed in the order it was sent. Sort its pairs by key.", "Les paramètres ont été signés dans l'ordre d'envoi. Triez les paires par clé."},
+	"mistake_encoded_query":     {"The query was percent-encoded again before it was signed. Sign it as it is sent.", "Les paramètres ont été encodés à nouveau avant la signature. Signez-les tels qu'envoyés."},
+	"mistake_lower_case_method": {"The method was signed in lower case.", "La méthode a été signée en minuscules."},
+	"mistake_crlf":              {"Lines were joined by CR LF. Use a line feed alone.", "Les lignes ont été jointes par CR LF. Utilisez un simple saut de ligne."},
+	"mistake_empty_left_out":    {"An empty query or body was left out together with its line feed. There are always four line feeds.", "Un champ vide a été omis avec son saut de ligne. Il y a toujours quatre sauts de ligne."},
+	"mistake_no_line_feeds":     {"The fields were joined without line feeds.", "Les champs ont été joints sans saut de ligne."},
+	"mistake_final_newline":     {"A line feed was added at the end, as echo does. Use printf.", "Un saut de ligne a été ajouté à la fin, comme le fait echo. Utilisez printf."},
+	"mistake_no_body":           {"The body was not signed.", "Le corps n'a pas été signé."},
+	"mistake_empty_object_body": {"An empty object was signed, and no body was sent.", "Un objet vide a été signé, et aucun corps n'a été envoyé."},
+	"mistake_compact_body":      {"The body was written again without white space before it was signed. Sign the bytes that are sent.", "Le corps a été réécrit sans espaces avant la signature. Signez les octets envoyés."},
+	"mistake_spaced_body":       {"The body was written again with spaces before it was signed, as Python's json does. Sign the bytes that are sent.", "Le corps a été réécrit avec des espaces avant la signature, comme le fait json de Python. Signez les octets envoyés."},
+	"mistake_indented_body":     {"The body was written again with indentation before it was signed. Sign the bytes that are sent.", "Le corps a été réécrit avec indentation avant la signature. Signez les octets envoyés."},
+	"mistake_sorted_body":       {"The body was written again with sorted keys before it was signed. Sign the bytes that are sent.", "Le corps a été réécrit avec ses clés triées avant la signature. Signez les octets envoyés."},
+	"mistake_escaped_body":      {"The body was written again with escaped slashes or letters before it was signed, as PHP's json_encode does. Sign the bytes that are sent.", "Le corps a été réécrit avec des barres ou lettres échappées avant la signature, comme le fait json_encode de PHP. Signez les octets envoyés."},
+	"mistake_hashed_body":       {"The SHA-256 of the body was signed. Sign the body itself.", "Le SHA-256 du corps a été signé. Signez le corps lui-même."},
+	"mistake_public_key":        {"The public key was used as the secret. Sign with the secret key.", "La clé publique a servi de secret. Signez avec la clé secrète."},
+	"mistake_other_secret":      {"Another secret signed it: the other environment's, a webhook's or a payin's. Sign with the secret key of this public key.", "Un autre secret a signé : celui de l'autre environnement, d'un webhook ou de payin. Signez avec la clé secrète de cette clé publique."},
+	"mistake_decoded_secret":    {"The secret key was used without its prefix. Use it as it is shown, prefix included.", "La clé secrète a été utilisée sans son préfixe. Utilisez-la telle quelle, préfixe compris."},
+	"mistake_secret_newline":    {"The secret key ended in a line feed, as when it is read from a file. Trim it.", "La clé secrète se terminait par un saut de ligne, comme lue d'un fichier. Enlevez-le."},
+	"mistake_plain_hash":        {"A plain SHA-256 of secret and string was sent. Use HMAC-SHA256.", "Un simple SHA-256 du secret et de la chaîne a été envoyé. Utilisez HMAC-SHA256."},
+	"mistake_no_scheme":         {"The signature lacks sha256= in front.", "Il manque sha256= devant la signature."},
+	"mistake_upper_case_hex":    {"The hexadecimal digits are upper case. They are lower case.", "Les chiffres hexadécimaux sont en majuscules. Ils sont en minuscules."},
+	"mistake_base64":            {"The signature is base64. It is lower-case hexadecimal.", "La signature est en base64. Elle est en hexadécimal minuscule."},
+
+	"type":             {"Type", "Type"},
+	"amount":           {"Amount", "Montant"},
+	"fees":             {"Fees", "Frais"},
+	"net":              {"Net", "Net"},
+	"created":          {"Created", "Création"},
+	"reference":        {"Reference", "Référence"},
+	"error":            {"Error", "Erreur"},
+	"payload":          {"Request", "Demande"},
+	"actions":          {"Actions", "Actions"},
+	"act":              {"What happens next", "Que se passe-t-il ensuite ?"},
+	"complete":         {"Complete", "Réussir"},
+	"settle":           {"Settle", "Régler"},
+	"reject":           {"Reject", "Rejeter"},
+	"process":          {"Start processing", "Mettre en traitement"},
+	"with_code":        {"with the error code", "avec le code d'erreur"},
+	"bank_waiting":     {"This bank payout waits for the back office.", "Ce virement attend le back-office."},
+	"op_over":          {"This operation has ended. Events about it can still be sent.", "Cette opération est terminée. On peut encore envoyer ses évènements."},
+	"events":           {"Events", "Évènements"},
+	"event":            {"Event", "Évènement"},
+	"suppressed":       {"kept back by its test number", "retenu par son numéro de test"},
+	"trigger":          {"Send this event about it", "Envoyer cet évènement à son sujet"},
+	"send":             {"Send", "Envoyer"},
+	"method_paid":      {"Payment method", "Moyen de paiement"},
+	"number":           {"Number", "Numéro"},
+	"customer":         {"Customer", "Client"},
+	"refunded":         {"Refunded", "Remboursé"},
+	"open_checkout":    {"Open the checkout page", "Ouvrir la page de paiement"},
+	"open_payin":       {"Open the confirmation page", "Ouvrir la page de confirmation"},
+	"checkout_hint":    {"It is made for a phone: narrow the window to see it as the customer does.", "Elle est faite pour un téléphone : rétrécissez la fenêtre pour la voir comme le client."},
+	"pay":              {"Pay as the customer", "Payer comme le client"},
+	"decline":          {"Decline as the customer", "Refuser comme le client"},
+	"confirm":          {"Confirm as the customer", "Confirmer comme le client"},
+	"expire":           {"Let it expire", "Laisser expirer"},
+	"confirmation":     {"Confirmation", "Confirmation"},
+	"failure":          {"Failure", "Échec"},
+	"ledger":           {"Ledger", "Grand livre"},
+	"ledger_sum":       {"All entries sum to", "La somme des écritures est de"},
+	"ledger_hint":      {"Every movement is double-entry: what one account loses, another gains.", "Chaque mouvement est en partie double : ce qu'un compte perd, un autre le gagne."},
+	"posting":          {"Posting", "Écriture"},
+	"account":          {"Account", "Compte"},
+	"memo":             {"What", "Libellé"},
+	"available":        {"Available", "Disponible"},
+	"pending":          {"Pending", "En attente"},
+	"wallet":           {"Wallet", "Portefeuille"},
+	"subscriptions":    {"Subscriptions", "Abonnements"},
+	"no_subscriptions": {"No subscription yet: POST /webhooks makes one, and so does the form below.", "Aucun abonnement : POST /webhooks en crée un, et le formulaire ci-dessous aussi."},
+	"url":              {"URL", "URL"},
+	"secret":           {"Secret", "Secret"},
+	"ping":             {"Send a test", "Envoyer un test"},
+	"rotate":           {"New secret", "Nouveau secret"},
+	"remove":           {"Remove", "Supprimer"},
+	"subscribe":        {"Subscribe", "S'abonner"},
+	"subscribe_title":  {"A new subscription", "Un nouvel abonnement"},
+	"url_hint":         {"https, or http on this machine", "https, ou http sur cette machine"},
+	"deliveries":       {"Deliveries", "Livraisons"},
+	"no_deliveries":    {"Nothing has been sent yet.", "Rien n'a encore été envoyé."},
+	"about":            {"About", "À propos de"},
+	"to":               {"To", "Vers"},
+	"attempts":         {"Attempts", "Tentatives"},
+	"attempt":          {"Attempt", "Tentative"},
+	"latency":          {"Took", "Durée"},
+	"next_attempt":     {"Next attempt", "Prochaine tentative"},
+	"resend":           {"Resend", "Renvoyer"},
+	"no_answer":        {"no answer", "sans réponse"},
+	"timestamp":        {"Timestamp", "Horodatage"},
+	"presets":          {"Presets", "Préréglages"},
+	"presets_hint":     {"Which calls are hit follows from the seed, so that a run repeats itself.", "Les appels touchés dépendent de la graine : une exécution se répète à l'identique."},
+	"apply":            {"Apply", "Appliquer"},
+	"clear":            {"Clear all faults", "Effacer toutes les pannes"},
+	"one_fault":        {"One fault, for the next calls", "Une panne, pour les prochains appels"},
+	"kind":             {"Kind", "Type"},
+	"on":               {"On", "Sur"},
+	"on_hint":          {"\u201cPOST /payouts\u201d, \u201cGET\u201d, or an event such as \u201cpayout.*\u201d; empty for all", "« POST /payouts », « GET », ou un évènement comme « payout.* » ; vide pour tout"},
+	"times":            {"How many times", "Combien de fois"},
+	"delay":            {"Delay", "Délai"},
+	"delay_hint":       {"such as 2s, for latency, slow and late ones", "par exemple 2s, pour les pannes de lenteur et de retard"},
+	"inject":           {"Inject", "Provoquer"},
+	"waiting_faults":   {"Waiting to hit", "En attente"},
+	"fired_faults":     {"Have hit", "Déjà survenues"},
+	"left":             {"Left", "Restant"},
+	"hits":             {"Hits", "Fois"},
+
+	"done_process":        {"The operation is processing.", "L'opération est en traitement."},
+	"done_complete":       {"The operation is completed.", "L'opération a réussi."},
+	"done_fail":           {"The operation is rejected.", "L'opération est rejetée."},
+	"done_pay":            {"The customer has paid.", "Le client a payé."},
+	"done_decline":        {"The customer has declined.", "Le client a refusé."},
+	"done_settle_payment": {"The payment is settled.", "Le paiement est réglé."},
+	"done_fail_payment":   {"The payment has failed.", "Le paiement a échoué."},
+	"done_confirm_payin":  {"The customer has confirmed.", "Le client a confirmé."},
+	"done_decline_payin":  {"The customer has declined the session.", "Le client a refusé la session."},
+	"done_expire_payin":   {"The session has expired.", "La session a expiré."},
+	"done_settle_payin":   {"The session's money has arrived.", "L'argent de la session est arrivé."},
+	"done_fail_payin":     {"The session has failed.", "La session a échoué."},
+	"done_resend":         {"The delivery is being sent again.", "La livraison est renvoyée."},
+	"done_ping":           {"A test event is being sent.", "Un évènement de test est envoyé."},
+	"done_unsubscribe":    {"The subscription is removed.", "L'abonnement est supprimé."},
+	"done_rotate":         {"The subscription has a new secret.", "L'abonnement a un nouveau secret."},
+	"done_trigger":        {"The event is being sent.", "L'évènement est envoyé."},
+	"done_subscribe":      {"The subscription is made.", "L'abonnement est créé."},
+	"done_advance":        {"The clock was advanced.", "L'horloge a avancé."},
+	"done_presets":        {"The presets are set.", "Les préréglages sont appliqués."},
+	"done_add_fault":      {"The fault waits for its call.", "La panne attend son appel."},
+	"done_clear_faults":   {"All faults are cleared.", "Toutes les pannes sont effacées."},
+	"unknown_action":      {"There is no such action.", "Cette action n'existe pas."},
+	"done":                {"Done", "Fait"},
+	"problem":             {"That did not work", "Cela n'a pas marché"},
+}

@@ -1,0 +1,40 @@
+package serve
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// guard answers only those who call the server by a name of its own. A page of another site whose name was made to point here
+// (DNS rebinding) calls by that site's name, and gets nothing.
+type guard struct {
+	names []string // besides the loopback's
+	// addresses lets every IP address pass, which nobody can rebind: it is set when the server is open to the network.
+	addresses bool
+	next      http.Handler
+}
+
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !g.knows(r.Host) {
+		http.Error(w, "This server does not answer to the name in the Host header. "+
+			"Call it by its address, or start it with --allow-host.", http.StatusMisdirectedRequest)
+		return
+	}
+	g.next.ServeHTTP(w, r)
+}
+
+func (g *guard) knows(hostPort string) bool {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		host = hostPort // without a port
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "."))
+	if host == "localhost" || slices.Contains(g.names, host) {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (g.addresses || addr.IsLoopback())
+}
