@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ type Client struct {
 	rand        func() float64
 	timeout     time.Duration
 	merchant    *protocol
+
+	operationWaits   *poller[Operation, *Operation]
+	transactionWaits *poller[Transaction, *Transaction]
 }
 
 // NewClient makes a client from the public key (pk_…, sent with each call) and the secret key (sk_…, never sent: it
@@ -85,6 +89,21 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 	c.Transactions = &TransactionsService{client: c}
 	c.Operations = &OperationsService{client: c}
 	c.Webhooks = &WebhooksService{client: c}
+	rate := newPollRate(cfg.pollRate)
+	c.operationWaits = newPoller[Operation](c, rate,
+		func(ctx context.Context, id string, opts []CallOption) (*Operation, error) {
+			return c.Operations.Get(ctx, id, opts...)
+		},
+		func(ctx context.Context, q listQuery, opts []CallOption) (*Page[Operation], error) {
+			return listPage[Operation](ctx, c, "/operations", q, opts)
+		})
+	c.transactionWaits = newPoller[Transaction](c, rate,
+		func(ctx context.Context, id string, opts []CallOption) (*Transaction, error) {
+			return c.Transactions.Get(ctx, id, opts...)
+		},
+		func(ctx context.Context, q listQuery, opts []CallOption) (*Page[Transaction], error) {
+			return listPage[Transaction](ctx, c, "/transactions", q, opts)
+		})
 	if c.Payin, err = newPayinService(c, cfg); err != nil {
 		return nil, err
 	}

@@ -348,7 +348,10 @@ func (e *OperationError) UnmarshalJSON(data []byte) error {
 //
 // When time was up, errors.Is(err, context.DeadlineExceeded) holds.
 type WaitError struct {
-	// Operation is the operation as last seen, nil when it was never seen or when a transaction was waited for.
+	// ID is what was waited for: an operation's id, or the reference of a transaction or a payin session.
+	ID string
+	// Operation is what was last seen of the operation: its id, type, status, environment, attempts and date. Payload and Raw
+	// are not kept while a wait lasts. It is nil when it was never seen or when a transaction was waited for.
 	Operation *Operation
 	// Transaction is the transaction as last seen, when one was waited for.
 	Transaction *Transaction
@@ -356,8 +359,6 @@ type WaitError struct {
 	Payin *Payin
 	// Err is why the wait ended.
 	Err error
-
-	id string
 }
 
 // Error implements error.
@@ -371,7 +372,7 @@ func (e *WaitError) Error() string {
 	case e.Payin != nil:
 		status = "last seen " + string(e.Payin.Outcome())
 	}
-	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id)", scrubID(e.id), status)
+	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id)", scrubID(e.ID), status)
 	if e.Err != nil {
 		text += ": " + redact.Cause(e.Err.Error())
 	}

@@ -35,6 +35,8 @@ type HandlerOption func(*handlerConfig)
 type handlerConfig struct {
 	timeout, lease time.Duration
 	logger         *slog.Logger
+	notify         *Client
+	notifySet      bool
 }
 
 // WithHandlerTimeout sets the deadline of the function's context, [DefaultHandlerTimeout] unless set and [MaxHandlerTimeout] at
@@ -47,6 +49,12 @@ func WithHandlerTimeout(d time.Duration) HandlerOption {
 // at least. A longer one protects a function that ignores its deadline; a shorter one frees the events of a crashed replica sooner.
 func WithClaimLease(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) { cfg.lease = d }
+}
+
+// WithNotify gives each verified event to [Client.Notify], so that whoever waits for what it is about, in this process, is woken at once. It
+// is given before the inbox is asked and whether or not the event is new: to wake a wait twice does no harm.
+func WithNotify(c *Client) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.notify, cfg.notifySet = c, true }
 }
 
 // WithHandlerLogger writes a line for each delivery to l: what it was and what became of it, without bodies, secrets or what
@@ -64,11 +72,13 @@ func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []H
 			opt(&cfg)
 		}
 	}
-	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger}
+	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger, notify: cfg.notify}
 	switch {
 	case cfg.logger == nil:
 		in.logger = slog.New(slog.DiscardHandler)
 		return in, errors.New("WithHandlerLogger: the logger is nil")
+	case cfg.notifySet && cfg.notify == nil:
+		return in, errors.New("WithNotify: the client is nil")
 	case inbox == nil:
 		return in, errors.New("the inbox is nil")
 	case handle == nil:
@@ -142,6 +152,9 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.refuse(w, r, refusalOf(err))
 		return
+	}
+	if h.intake.notify != nil {
+		h.intake.notify.Notify(event)
 	}
 	o := h.intake.take(r.Context(), event)
 	switch o.verdict {

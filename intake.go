@@ -21,6 +21,7 @@ type intake struct {
 	lease   time.Duration
 	clock   Clock
 	logger  *slog.Logger
+	notify  *Client // of what was delivered; nil for nobody
 }
 
 const (

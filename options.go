@@ -44,6 +44,7 @@ type clientConfig struct {
 	logger      *slog.Logger
 	clock       Clock
 	rand        func() float64
+	pollRate    int
 	userAgent   string
 	payin       payinConfig
 }
@@ -51,7 +52,7 @@ type clientConfig struct {
 func defaultConfig() *clientConfig {
 	return &clientConfig{
 		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
-		clock: systemClock{}, rand: randomJitter, userAgent: userAgent(),
+		clock: systemClock{}, rand: randomJitter, pollRate: DefaultPollRate, userAgent: userAgent(),
 	}
 }
 
@@ -127,6 +128,19 @@ func WithLogger(l *slog.Logger) ClientOption {
 			return errors.New("WithLogger: the logger is nil")
 		}
 		cfg.logger = l
+		return nil
+	})
+}
+
+// WithPollRate bounds the look-ups of all waits of a client together, to so many a second; the default is [DefaultPollRate]. However many wait,
+// the API is asked no more often. It must be 1 to 1000. Payin sessions, which have an API of their own, have a bound of
+// their own, of the same size.
+func WithPollRate(perSecond int) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if perSecond < 1 || perSecond > 1000 {
+			return fmt.Errorf("WithPollRate: %d is not 1 to 1000 a second", perSecond)
+		}
+		cfg.pollRate = perSecond
 		return nil
 	})
 }

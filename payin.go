@@ -22,6 +22,7 @@ type PayinService struct {
 	client   *Client
 	protocol *protocol // nil without credentials
 	account  string
+	waits    *poller[Payin, *Payin]
 }
 
 // PayinSessionParams is a payment to take.
@@ -169,6 +170,14 @@ func (p *Payin) Outcome() PayinOutcome {
 	return PayinPending
 }
 
+// What the waits need to know of a session. There is no list of sessions.
+func (p *Payin) names() [2]string                  { return [2]string{p.Reference, p.ID} }
+func (p *Payin) created() time.Time                { return p.CreatedAt }
+func (p *Payin) kind() string                      { return "" }
+func (p *Payin) ended() (ended, whole bool)        { return p.Outcome().Finished(), true }
+func (p *Payin) abridged() (*Payin, string)        { return p, "" }
+func (p *Payin) recalled(string, time.Time) *Payin { return p }
+
 // CreateSession asks for a payment. Nothing is debited until the customer confirms at the session's PaymentURL;
 // [PayinService.Wait] or a notification tells.
 //
@@ -235,20 +244,12 @@ func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOp
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
 func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
-	var last *Payin
 	defaults := waitConfig{pollMin: 5 * time.Second, pollMax: DefaultPollMax, maxWait: 10 * time.Minute}
-	err := wait(ctx, s.client, defaults, opts, func(_ *waitConfig, callOpts []CallOption) (bool, error) {
-		p, err := s.Get(ctx, reference, callOpts...)
-		if err != nil {
-			return false, err
-		}
-		last = p
-		return p.Outcome().Finished(), nil
-	})
+	p, err := awaitOne(ctx, s.waits, "reference", reference, defaults, opts)
 	if err != nil {
-		return nil, waitFailure(err, &WaitError{Payin: last, id: reference})
+		return nil, waitFailure(err, &WaitError{Payin: p, ID: reference})
 	}
-	return last, nil
+	return p, nil
 }
 
 func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*Payin, error) {

@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -117,6 +118,10 @@ var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: Payi
 // newPayinService makes the client's payin service; without credentials, one whose calls say so.
 func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	s := &PayinService{client: c, account: cfg.payin.account}
+	s.waits = newPoller[Payin](c, newPollRate(cfg.pollRate),
+		func(ctx context.Context, reference string, opts []CallOption) (*Payin, error) {
+			return s.Get(ctx, reference, opts...)
+		}, nil)
 	if cfg.payin.apiKey == "" {
 		return s, nil
 	}

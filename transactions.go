@@ -139,19 +139,13 @@ func (s *TransactionsService) Get(ctx context.Context, reference string, opts ..
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Merchant API, Payment requests.
 func (s *TransactionsService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Transaction, error) {
-	var last *Transaction
-	err := wait(ctx, s.client, defaultWait(defaultPaymentWait), opts, func(_ *waitConfig, callOpts []CallOption) (bool, error) {
-		t, err := s.Get(ctx, reference, callOpts...)
-		if err != nil {
-			return false, err
-		}
-		last = t
-		return t.Status.Finished(), nil
-	})
+	defaults := waitDefaults
+	defaults.maxWait = defaultPaymentWait
+	t, err := awaitOne(ctx, s.client.transactionWaits, "reference", reference, defaults, opts)
 	if err != nil {
-		return nil, waitFailure(err, &WaitError{Transaction: last, id: reference})
+		return nil, waitFailure(err, &WaitError{Transaction: t, ID: reference})
 	}
-	return last, nil
+	return t, nil
 }
 
 // TransactionListParams selects transactions. The zero value selects all of them.
@@ -191,6 +185,13 @@ func (p TransactionListParams) query() listQuery {
 // identity and created are what pagination knows an item by.
 func (t *Transaction) identity() string   { return firstWord(t.Reference, t.ID, string(t.Raw)) }
 func (t *Transaction) created() time.Time { return t.CreatedAt }
+
+// What the waits need to know of a transaction.
+func (t *Transaction) names() [2]string                        { return [2]string{t.Reference, t.ID} }
+func (t *Transaction) kind() string                            { return string(t.Type) }
+func (t *Transaction) ended() (ended, whole bool)              { return t.Status.Finished(), true }
+func (t *Transaction) abridged() (*Transaction, string)        { return t, "" }
+func (t *Transaction) recalled(string, time.Time) *Transaction { return t }
 
 // complete implements answer.
 func (t *Transaction) complete() error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -16,6 +15,8 @@ const (
 	DefaultPollMax     = 10 * time.Second
 	DefaultMaxWait     = 60 * time.Second
 	defaultPaymentWait = 6 * time.Minute
+	// DefaultPollRate is how many look-ups a second all waits of a client make together at most: see [WithPollRate].
+	DefaultPollRate = 20
 
 	pollFactor = 1.5
 	// longestPause bounds what a Retry-After can make of a wait that has no end of its own.
@@ -28,19 +29,36 @@ type WaitOption func(*waitConfig)
 type waitConfig struct {
 	pollMin, pollMax time.Duration
 	maxWait          time.Duration
+	firstLook        time.Duration
+	trustEvents      bool
 	progress         func(*Operation)
 }
 
 // WithPollInterval sets the time between two polls: it starts at lowest and grows by half up to highest, each one jittered. The default
-// is 1 s to 10 s, as documented. A Retry-After in an answer goes first.
+// is 1 s to 10 s, as documented. A Retry-After in an answer goes first, and [WithPollRate] bounds all waits of a client together.
 func WithPollInterval(lowest, highest time.Duration) WaitOption {
 	return func(cfg *waitConfig) { cfg.pollMin, cfg.pollMax = lowest, highest }
 }
 
-// WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, and 6 minutes for a customer's payment. 0 waits for as
-// long as the context lasts. The operation is looked up once more at the end, for which the server has up to a second.
+// WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, 6 minutes for a customer's payment, and no end for
+// [Client.WaitMany]. 0 waits for as long as the context lasts. The operation is looked up once more at the end, for which the server
+// has up to a second.
 func WithMaxWait(d time.Duration) WaitOption {
 	return func(cfg *waitConfig) { cfg.maxWait = d }
+}
+
+// WithFirstLook leaves out all polls in the first d of a wait, for merchants whose webhooks call [Client.Notify]: the event wakes the wait, and
+// polling begins only when none has come. Without it the first look is at once. 30 s is a good value, for most operations end
+// before.
+func WithFirstLook(d time.Duration) WaitOption {
+	return func(cfg *waitConfig) { cfg.firstLook = d }
+}
+
+// WithTrustedEvents lets a verified event that was given to [Client.Notify] end a wait for an operation without a look-up. The operation
+// then is what the event says: id, type, status, result or error, and CompletedAt; there is no Payload and no Raw. Events
+// that do not say how the operation ended, like payout.queued, only lead to a look-up.
+func WithTrustedEvents() WaitOption {
+	return func(cfg *waitConfig) { cfg.trustEvents = true }
 }
 
 // WithProgress calls f with the operation each time it was looked up, on the waiting goroutine. Waits for transactions have
@@ -53,30 +71,25 @@ func WithProgress(f func(*Operation)) WaitOption {
 // wait can go on in another process, days later.
 //
 // It looks the operation up at once, then after 1 s, then after half as long again each time, up to 10 s. Network
-// failures, 5xx and 429 in between do not end it. An unknown status is "not finished yet".
+// failures, 5xx and 429 in between do not end it. An unknown status is "not finished yet". Any number of waits of a client share their look-ups:
+// one serves all who wait for the same operation, and where three or more operations are waited for, pages of the list do.
 //
-// Errors: [*OperationError] when the operation failed or expired; [*WaitError], with the operation as last seen, when the
-// wait ended first. Docs: Merchant API, Operations.
+// Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] when the operation failed or expired; [*WaitError],
+// with what was last seen of the operation, when the wait ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
-	var last *Operation
-	err := wait(ctx, c, defaultWait(DefaultMaxWait), opts, func(cfg *waitConfig, callOpts []CallOption) (bool, error) {
-		op, err := c.Operations.Get(ctx, operationID, callOpts...)
-		if err != nil {
-			return false, err
-		}
-		last = op
-		if cfg.progress != nil {
-			cfg.progress(op)
-		}
-		return op.Status.Finished(), nil
-	})
+	op, err := awaitOne(ctx, c.operationWaits, "operation_id", operationID, waitDefaults, opts)
 	if err != nil {
-		return nil, waitFailure(err, &WaitError{Operation: last, id: operationID})
+		return nil, waitFailure(err, &WaitError{Operation: op, ID: operationID})
 	}
-	if last.Status != OperationSucceeded {
-		return nil, last.failure()
+	return succeeded(op)
+}
+
+// succeeded makes the error of an operation that ended without success.
+func succeeded(op *Operation) (*Operation, error) {
+	if op.Status != OperationSucceeded {
+		return nil, op.failure()
 	}
-	return last, nil
+	return op, nil
 }
 
 // waitForResult waits for an operation and unpacks its result.
@@ -94,106 +107,49 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 	return result, nil
 }
 
-// wait polls until the look-up says that it is done. The error is the look-up's when it refuses for good, the context's, or
-// maxWaitError.
-func wait(ctx context.Context, c *Client, cfg waitConfig, opts []WaitOption,
-	poll func(*waitConfig, []CallOption) (done bool, err error),
-) error {
+// awaitOne checks what was asked for, and waits.
+func awaitOne[T any, P subject[T]](ctx context.Context, p *poller[T, P], name, id string, defaults waitConfig, opts []WaitOption) (*T, error) {
+	cfg, err := defaults.with(opts, ctx, name, id)
+	if err != nil {
+		return nil, err
+	}
+	return p.await(ctx, id, cfg)
+}
+
+// waitDefaults are those of a wait for an operation, as documented.
+var waitDefaults = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: DefaultMaxWait}
+
+// with is the configuration that the options make, once it and what is waited for were checked. Waits without options share one.
+func (cfg waitConfig) with(opts []WaitOption, ctx context.Context, name string, ids ...string) (*waitConfig, error) {
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&cfg)
 		}
 	}
-	if err := cfg.check(); err != nil {
-		return err
-	}
-	deadline := c.clock.Now().Add(cfg.maxWait)
-	for interval := cfg.pollMin; ; interval = cfg.grow(interval) {
-		var resp Response
-		callOpts := []CallOption{
-			// The wait is the retry loop, and its end is the limit of each look-up too.
-			WithMaxAttempts(1), WithResponseInto(&resp), withTimeout(c.pollTimeout(&cfg, deadline)),
-		}
-		done, err := poll(&cfg, callOpts)
-		if done {
-			return nil
-		}
-		if err != nil && !transient(err) {
-			return err
-		}
-		pause := cfg.jitter(interval, c.rand)
-		if resp.RetryAfter > 0 {
-			pause = min(resp.RetryAfter, longestPause)
-		}
-		if cfg.maxWait > 0 {
-			left := deadline.Sub(c.clock.Now())
-			if left <= 0 {
-				return maxWaitError{after: cfg.maxWait, lookup: err}
-			}
-			pause = min(pause, left)
-		}
-		if err := c.clock.Sleep(ctx, pause); err != nil {
-			return err
-		}
-	}
-}
-
-func defaultWait(maxWait time.Duration) waitConfig {
-	return waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: maxWait}
-}
-
-func (cfg *waitConfig) check() error {
 	var v validation
+	v.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the wait")
 	v.check(cfg.pollMin > 0, "poll_interval", "poll_interval must start above 0")
 	v.check(cfg.pollMax >= cfg.pollMin, "poll_interval", "poll_interval must not end below its start")
 	v.check(cfg.maxWait >= 0, "max_wait", "max_wait must not be negative")
+	v.check(cfg.firstLook >= 0, "first_look", "first_look must not be negative")
+	for _, id := range ids {
+		v.pathID(name, id)
+	}
 	if len(v.fields) > 0 {
-		return &Error{Code: CodeValidationError, Message: "nothing was sent", Details: v.fields, Outcome: OutcomeNotSent}
+		return nil, &Error{Code: CodeValidationError, Message: "nothing was sent", Details: v.fields, Outcome: OutcomeNotSent}
 	}
-	return nil
+	return &cfg, nil
 }
 
-// jitter spreads waits that began together, within the bounds that were asked for.
-func (cfg *waitConfig) jitter(interval time.Duration, draw func() float64) time.Duration {
-	spread := time.Duration(float64(interval) * (0.75 + draw()/2))
+// pause is how long to wait after so many polls: half as long again each time, spread by a quarter either way so that waits that began
+// together do not stay together, within the bounds that were asked for.
+func (cfg *waitConfig) pause(polls uint8, draw float64) time.Duration {
+	interval := cfg.pollMin
+	for ; polls > 0 && interval < cfg.pollMax; polls-- {
+		interval = min(cfg.pollMax, time.Duration(float64(interval)*pollFactor))
+	}
+	spread := time.Duration(float64(interval) * (0.75 + draw/2))
 	return min(max(spread, cfg.pollMin), cfg.pollMax)
-}
-
-func (cfg *waitConfig) grow(interval time.Duration) time.Duration {
-	if interval >= cfg.pollMax {
-		return cfg.pollMax
-	}
-	return min(cfg.pollMax, time.Duration(float64(interval)*pollFactor))
-}
-
-// lastLook is what the look-up at the end of a wait has to be answered in: with nothing left of the wait, it would be
-// broken off before any network could carry it.
-const lastLook = time.Second
-
-// pollTimeout keeps a look-up within the wait.
-func (c *Client) pollTimeout(cfg *waitConfig, deadline time.Time) time.Duration {
-	if cfg.maxWait == 0 {
-		return c.timeout
-	}
-	return min(c.timeout, max(lastLook, deadline.Sub(c.clock.Now())))
-}
-
-// transient reports whether a look-up that failed is worth another: it was not answered for good. A look-up moves no
-// money, so trying again is always safe.
-func transient(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	switch e.Outcome {
-	case OutcomeUnknown:
-		return true
-	case OutcomeNotSent:
-		return e.Code != CodeValidationError
-	case OutcomeRejected:
-		return e.StatusCode == http.StatusTooManyRequests
-	}
-	return false
 }
 
 // waitFailure makes the error of a wait that ended first. Parameters that were refused are no wait at all.

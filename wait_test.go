@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -447,7 +448,7 @@ func TestWaitsGoByTheInjectedClock(t *testing.T) {
 	client := newClient(t, s, intram.WithClock(clock), intram.WithJitter(50))
 	_, err := client.WaitForOperation(t.Context(), "op_1")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.Equal(t, at1030.Add(60*sec), clock.now)
+	assert.Equal(t, at1030.Add(60*sec), clock.Now())
 	assert.Equal(t, sec, clock.sleeps[0])
 	for _, sent := range s.requests() {
 		assert.NotEmpty(t, sent.Header.Get("X-Timestamp"))
@@ -455,15 +456,22 @@ func TestWaitsGoByTheInjectedClock(t *testing.T) {
 	assert.Equal(t, "2026-05-20T10:30:00.000Z", s.requests()[0].Header.Get("X-Timestamp"), "and dates the requests")
 }
 
-// countingClock moves when it is slept on. One goroutine uses it.
+// countingClock moves when it is slept on.
 type countingClock struct {
+	mu     sync.Mutex
 	now    time.Time
 	sleeps []time.Duration
 }
 
-func (c *countingClock) Now() time.Time { return c.now }
+func (c *countingClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
 
 func (c *countingClock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.now, c.sleeps = c.now.Add(d), append(c.sleeps, d)
 	return ctx.Err()
 }

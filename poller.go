@@ -1,0 +1,470 @@
+package intram
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// pollsUnderWay bounds the look-ups that a poller has under way at once.
+	pollsUnderWay = 8
+	// lastLook is what the look-up at the end of a wait has to be answered in: with nothing left of the wait, it would be
+	// broken off before any network could carry it.
+	lastLook = time.Second
+)
+
+// subject is what can be waited for: an operation, a transaction or a payin session.
+type subject[T any] interface {
+	*T
+	// names are what a wait may know it by.
+	names() [2]string
+	created() time.Time
+	// kind is its type, as its list is filtered by.
+	kind() string
+	// ended reports whether it has come to its end, and whether all that a wait returns is there.
+	ended() (ended, whole bool)
+	// abridged is what a wait keeps of it until it ends, and a key: what has the same key is kept once for all. Without a
+	// key it is kept for each.
+	abridged() (*T, string)
+	// recalled is what was kept, as that of one subject.
+	recalled(id string, created time.Time) *T
+}
+
+// poller looks up what is waited for, for all waiters of a client together: one look-up serves everybody who waits for the same thing,
+// and one page of the list serves many (poller_plan.go). It has one goroutine and one timer while there is anything to wait for, and
+// none otherwise. Its rate bounds the look-ups, however many wait.
+type poller[T any, P subject[T]] struct {
+	client *Client
+	rate   *pollRate
+	get    func(ctx context.Context, id string, opts []CallOption) (*T, error)
+	// list reads a page of the largest size. It is nil where there is no list.
+	list func(ctx context.Context, q listQuery, opts []CallOption) (*Page[T], error)
+
+	mu      sync.Mutex
+	watches map[string]*watch[T]
+	batches map[chan struct{}]*batch[T]
+	flights map[*flight[T]]struct{}
+	kept    map[string]*sight[T] // what is kept once for many
+	notices notices[T]
+	epoch   time.Time
+	latest  int64 // reading of the clock
+	running bool
+	wake    context.CancelFunc // ends the goroutine's sleep
+	wakeAt  int64              // when it ends by itself
+	stuck   bool               // something is due, and has to wait for its turn
+
+	lore lore
+}
+
+// watch is one thing that is waited for. There may be a great many of them, so it is small: what was seen is shared, times are
+// nanoseconds since the poller's epoch, and the first waiter is a part of it.
+type watch[T any] struct {
+	id   string
+	seen *sight[T] // nil until it was looked up
+	// created is when it was made, in milliseconds since 1970, and 0 while that is not known.
+	created int64
+	due     int64
+	polls   uint8 // since the pace was set back to its start
+	misses  uint8 // pages that should have had it
+	flags   watchFlags
+	waiter
+}
+
+type watchFlags uint8
+
+const (
+	inFlight watchFlags = 1 << iota // a look-up is under way
+	over                            // there will be no other look-up; seen says how it ended
+	alone                           // to be looked up by its id, not on a page
+	noticed                         // an event says that something has happened
+	atMost                          // created is no more than a bound: it was made then or before
+)
+
+func (f watchFlags) has(flag watchFlags) bool { return f&flag != 0 }
+
+// sight is what was seen of a subject, and why the last look-up failed.
+type sight[T any] struct {
+	item *T
+	err  error
+}
+
+// waiter is somebody who waits. The zero value is nobody.
+type waiter struct {
+	news     chan struct{}   // there is something to look at
+	ctx      context.Context //nolint:containedctx // a look-up is made on behalf of somebody who asked for it, with the values of his context
+	cfg      *waitConfig
+	deadline int64 // 0 for none
+	next     *waiter
+}
+
+// batch is somebody who waits for many, and what there is to look at.
+type batch[T any] struct {
+	done []*watch[T] // ended, or out of time
+	seen []*T        // when progress is shown
+}
+
+func newPoller[T any, P subject[T]](c *Client, rate *pollRate,
+	get func(context.Context, string, []CallOption) (*T, error),
+	list func(context.Context, listQuery, []CallOption) (*Page[T], error),
+) *poller[T, P] {
+	return &poller[T, P]{
+		client: c, rate: rate, get: get, list: list, epoch: c.clock.Now(), watches: map[string]*watch[T]{},
+		batches: map[chan struct{}]*batch[T]{}, flights: map[*flight[T]]struct{}{}, kept: map[string]*sight[T]{},
+	}
+}
+
+// await waits until the subject has ended. With an error, the subject is as it was last seen, nil if it never was.
+func (p *poller[T, P]) await(ctx context.Context, id string, cfg *waitConfig) (*T, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	news := make(chan struct{}, 1)
+	w := p.join(ctx, id, cfg, news)
+	var shown *T
+	for {
+		var ended error
+		select {
+		case <-news:
+		case <-ctx.Done():
+			ended = ctx.Err()
+		}
+		item, done, err := p.look(w, news, cfg, ended)
+		if cfg.progress != nil && err == nil && item != nil && item != shown {
+			shown = item
+			cfg.show(item)
+		}
+		if done {
+			return item, err
+		}
+	}
+}
+
+// join begins to wait. Whoever joins looks at the watch when there are news, until he is done.
+func (p *poller[T, P]) join(ctx context.Context, id string, cfg *waitConfig, news chan struct{}) *watch[T] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	one := waiter{news: news, ctx: ctx, cfg: cfg}
+	if cfg.maxWait > 0 {
+		one.deadline = now + int64(cfg.maxWait)
+	}
+	w := p.watches[id]
+	if w == nil {
+		w = &watch[T]{id: id, due: now + int64(cfg.firstLook), waiter: one}
+		p.watches[id] = w
+		if item, known := p.notices.take(id); known {
+			p.notice(w, item, now)
+		}
+	} else {
+		first := w.waiter
+		one.next, w.waiter = &first, one
+		w.due, w.polls = min(w.due, now+int64(max(cfg.pollMin, cfg.firstLook))), 0
+	}
+	switch {
+	case w.flags.has(over):
+	case p.stuck:
+		p.stir(w.earliest())
+	default:
+		p.stir(w.next())
+	}
+	return w
+}
+
+// look tells a waiter where he stands: what was seen, whether he is done, and why without success.
+func (p *poller[T, P]) look(w *watch[T], news chan struct{}, cfg *waitConfig, ended error) (item *T, done bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case w.flags.has(over):
+		if w.seen.err == nil {
+			return w.seen.item, true, nil // an answer wins over a context that ends with it
+		}
+		return p.last(w), true, w.seen.err
+	case !w.has(news): // his time was up
+		timeout := maxWaitError{after: cfg.maxWait}
+		if w.seen != nil {
+			timeout.lookup = w.seen.err
+		}
+		return p.last(w), true, timeout
+	case ended != nil:
+		p.leave(w, news)
+		return p.last(w), true, ended
+	case w.seen == nil || w.seen.err != nil:
+		return nil, false, nil
+	}
+	return w.seen.item, false, nil
+}
+
+// last is the subject as it was last seen, nil if it never was.
+func (p *poller[T, P]) last(w *watch[T]) *T {
+	if w.seen == nil || w.seen.item == nil {
+		return nil
+	}
+	var created time.Time
+	if w.created != 0 && !w.flags.has(atMost) {
+		created = time.UnixMilli(w.created).UTC()
+	}
+	return P(w.seen.item).recalled(w.id, created)
+}
+
+// leave ends one waiter's wait. What nobody waits for any more is forgotten at once, and its look-up broken off.
+func (p *poller[T, P]) leave(w *watch[T], news chan struct{}) {
+	if w.drop(news); w.news != nil {
+		return
+	}
+	p.forget(w)
+	p.stir(0)
+}
+
+func (p *poller[T, P]) forget(w *watch[T]) {
+	if p.watches[w.id] == w {
+		delete(p.watches, w.id)
+	}
+	if w.flags.has(inFlight) {
+		for f := range p.flights {
+			f.breakOff()
+		}
+	}
+}
+
+// end ends the waits of all who wait for w.
+func (p *poller[T, P]) end(w *watch[T], with *sight[T]) {
+	w.seen = with
+	w.flags |= over
+	for one := range w.waiters() {
+		p.tell(w, one.news)
+	}
+	w.waiter = waiter{}
+	p.forget(w)
+}
+
+// tell lets a waiter look at a watch that has ended for him.
+func (p *poller[T, P]) tell(w *watch[T], news chan struct{}) {
+	if b := p.batches[news]; b != nil {
+		b.done = append(b.done, w)
+	}
+	signal(news)
+}
+
+// signal never waits: one signal that was not yet heard is enough.
+func signal(news chan struct{}) {
+	select {
+	case news <- struct{}{}:
+	default:
+	}
+}
+
+// now is the time. It never goes back, whatever is done to the clock.
+func (p *poller[T, P]) now() int64 {
+	now := int64(p.client.clock.Now().Sub(p.epoch))
+	if now < p.latest {
+		p.epoch = p.epoch.Add(time.Duration(now - p.latest))
+		now = p.latest
+	}
+	p.latest = now
+	return now
+}
+
+// stir makes sure that the goroutine is awake by then.
+func (p *poller[T, P]) stir(at int64) {
+	switch {
+	case !p.running:
+		p.running = true
+		go p.run()
+	case p.wake != nil && at < p.wakeAt:
+		p.wake()
+		p.wake = nil
+	}
+}
+
+// forever is when nothing is due: in a hundred years, so that sums do not overflow.
+const forever = int64(100 * 365 * 24 * time.Hour)
+
+// run looks up what is due, and sleeps until more is, as long as anybody waits.
+func (p *poller[T, P]) run() {
+	for {
+		p.mu.Lock()
+		now := p.now()
+		next := p.depart(now)
+		if len(p.watches) == 0 && len(p.flights) == 0 {
+			p.running, p.wake = false, nil
+			clear(p.kept)
+			p.lore = lore{}
+			p.mu.Unlock()
+			return
+		}
+		sleep, wake := context.WithCancel(context.Background())
+		p.wake, p.wakeAt = wake, next
+		flying := len(p.flights) > 0
+		p.mu.Unlock()
+		if err := p.sleep(sleep, next-now, flying); err != nil && sleep.Err() == nil {
+			p.giveUp(err)
+		}
+		wake()
+	}
+}
+
+// sleep waits for d or to be woken. A clock that jumps when it is slept on, as a fake server's may, must not do so while a look-up is
+// under way: it would come back late.
+func (p *poller[T, P]) sleep(ctx context.Context, d int64, flying bool) error {
+	if !flying {
+		return p.client.clock.Sleep(ctx, time.Duration(d))
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d))
+	defer cancel()
+	<-ctx.Done()
+	return nil
+}
+
+// giveUp ends all waits: the clock has said that there is no waiting by it.
+func (p *poller[T, P]) giveUp(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.watches {
+		failed := sight[T]{err: err}
+		if w.seen != nil {
+			failed.item = w.seen.item
+		}
+		p.end(w, &failed)
+	}
+}
+
+// depart starts the look-ups that are due, and says when to look again.
+func (p *poller[T, P]) depart(now int64) int64 {
+	for {
+		first, next := p.survey(now)
+		if p.stuck = first != nil; !p.stuck || len(p.flights) >= pollsUnderWay {
+			return next
+		}
+		if token := p.rate.take(p.client.clock.Now()); token > 0 {
+			return min(next, now+int64(token))
+		}
+		p.send(p.plan(first, now), now)
+	}
+}
+
+// survey ends the waits whose time is up, finds the watch whose look-up is most overdue, and says when anything else falls due.
+func (p *poller[T, P]) survey(now int64) (first *watch[T], next int64) {
+	held := p.rate.held(p.client.clock.Now()) // the server has asked for a pause
+	next = forever
+	for _, w := range p.watches {
+		if w.flags.has(inFlight) {
+			continue // its look-up ends by itself, and sees to the waiters
+		}
+		grace := int64(lastLook)
+		if held > 0 {
+			grace = 0
+		}
+		if p.expire(w, now-grace); w.news == nil {
+			continue
+		}
+		due := w.next()
+		switch {
+		case due > now:
+			next = min(next, due)
+		case held > 0:
+			next = min(next, now+int64(held))
+		default:
+			if end := w.earliest(); end != forever {
+				next = min(next, end+int64(lastLook))
+			}
+			if first == nil || before(w, first) {
+				first = w
+			}
+		}
+	}
+	return first, next
+}
+
+// before orders look-ups: what has been due for longer goes first, and of what fell due together the newest, which the pages begin with.
+func before[T any](a, b *watch[T]) bool {
+	if da, db := a.next(), b.next(); da != db {
+		return da < db
+	}
+	if a.created != b.created {
+		return a.created == 0 || b.created != 0 && a.created > b.created
+	}
+	return a.id < b.id
+}
+
+// expire ends the waits for w whose deadline was at limit or before.
+func (p *poller[T, P]) expire(w *watch[T], limit int64) {
+	for one := w.expired(limit); one != nil; one = w.expired(limit) {
+		w.drop(one)
+		p.tell(w, one)
+	}
+	if w.news == nil && !w.flags.has(over) {
+		p.forget(w)
+	}
+}
+
+// next is when w wants to be looked up: when its pace says so, and at the end of each wait.
+func (w *watch[T]) next() int64 { return min(w.due, w.earliest()) }
+
+// earliest is the first deadline of all who wait.
+func (w *watch[T]) earliest() int64 {
+	at := forever
+	for one := range w.waiters() {
+		if one.deadline != 0 {
+			at = min(at, one.deadline)
+		}
+	}
+	return at
+}
+
+// expired is somebody whose deadline was at limit or before, nil for nobody.
+func (w *watch[T]) expired(limit int64) chan struct{} {
+	for one := range w.waiters() {
+		if one.deadline != 0 && one.deadline <= limit {
+			return one.news
+		}
+	}
+	return nil
+}
+
+// waiters goes through all who wait.
+func (w *watch[T]) waiters() func(yield func(*waiter) bool) {
+	return func(yield func(*waiter) bool) {
+		for one := &w.waiter; one != nil && one.news != nil; one = one.next {
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+func (w *watch[T]) has(news chan struct{}) bool {
+	for one := range w.waiters() {
+		if one.news == news {
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes a waiter out.
+func (w *watch[T]) drop(news chan struct{}) {
+	for one := &w.waiter; one != nil && one.news != nil; one = one.next {
+		if one.news != news {
+			continue
+		}
+		if one.next == nil {
+			w.cut(one)
+		} else {
+			*one = *one.next
+		}
+		return
+	}
+}
+
+// cut takes out the last waiter of the list.
+func (w *watch[T]) cut(last *waiter) {
+	for one := &w.waiter; one != nil; one = one.next {
+		if one.next == last {
+			one.next = nil
+			return
+		}
+	}
+	w.waiter = waiter{}
+}

@@ -1,0 +1,250 @@
+package intram
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// flight is a look-up that is under way: of one subject by its id, or of a page of the list.
+type flight[T any] struct {
+	asked   []*watch[T] // whom it is for
+	page    *listQuery  // nil for a look-up by id
+	started int64
+	cancel  context.CancelFunc
+	unbind  context.CancelFunc // ends the timer of bound
+	landed  bool
+	broken  bool // off, for nobody waits for it any more
+}
+
+// breakOff ends a look-up that is for nobody any more.
+func (f *flight[T]) breakOff() {
+	for _, w := range f.asked {
+		if w.news != nil {
+			return
+		}
+	}
+	f.broken = true
+	f.cancel()
+}
+
+// send starts a look-up.
+func (p *poller[T, P]) send(f *flight[T], now int64) {
+	values := context.WithoutCancel(f.asked[0].ctx)
+	var ctx context.Context
+	ctx, f.cancel = context.WithCancel(values)
+	f.started = now
+	p.flights[f] = struct{}{}
+	timeout := time.Duration(0)
+	for _, w := range f.asked {
+		w.flags |= inFlight
+		for one := range w.waiters() {
+			left := p.client.timeout
+			if one.deadline != 0 {
+				left = min(left, max(lastLook, time.Duration(one.deadline-now)))
+			}
+			timeout = max(timeout, left)
+		}
+	}
+	p.bound(f, 0)
+	id := f.asked[0].id
+	go func() {
+		defer f.cancel()
+		var resp Response
+		// The wait is the retry loop.
+		opts := []CallOption{WithMaxAttempts(1), WithResponseInto(&resp), withTimeout(timeout)}
+		if f.page == nil {
+			item, err := p.get(ctx, id, opts)
+			p.land(f, resp.RetryAfter, err, func(now int64, draw float64) { p.landOne(f, item, now, draw) })
+			return
+		}
+		page, err := p.list(ctx, *f.page, opts)
+		p.land(f, resp.RetryAfter, err, func(now int64, draw float64) { p.landPage(f, page, now, draw) })
+	}()
+}
+
+// bound ends the waits whose time is up while the look-up is under way: it may be for others who have more, or take a second attempt
+// because of a wrong clock. One that is answered in the last moment comes before.
+func (p *poller[T, P]) bound(f *flight[T], after time.Duration) {
+	const lastMoment = 10 * time.Millisecond
+	earliest := time.Duration(forever)
+	for _, w := range f.asked {
+		for one := range w.waiters() {
+			if one.deadline == 0 {
+				continue
+			}
+			if left := max(lastLook, time.Duration(one.deadline-f.started)); left > after {
+				earliest = min(earliest, left)
+			}
+		}
+	}
+	if earliest == time.Duration(forever) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), earliest-after+lastMoment)
+	f.unbind = cancel
+	context.AfterFunc(ctx, func() {
+		cancel()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if f.landed {
+			return
+		}
+		for _, w := range f.asked {
+			p.expire(w, f.started+int64(earliest))
+		}
+		p.bound(f, earliest+lastMoment)
+	})
+}
+
+// land takes in what a look-up has brought.
+func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, bring func(now int64, draw float64)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.landed = true
+	if f.unbind != nil {
+		f.unbind()
+	}
+	delete(p.flights, f)
+	now, draw := p.now(), p.client.rand()
+	for _, w := range f.asked {
+		w.flags &^= inFlight
+	}
+	retryAfter = min(retryAfter, longestPause)
+	switch {
+	case f.broken:
+	case err == nil:
+		bring(now, draw)
+	case transient(err):
+		if retryAfter > 0 {
+			p.rate.hold(p.client.clock.Now(), retryAfter)
+		}
+		for _, w := range f.asked {
+			p.missed(w, err, now, draw)
+		}
+	case f.page != nil:
+		p.lore.noLists = true // what was asked for is still due, and is looked up by its id
+	default:
+		w := f.asked[0]
+		refused := sight[T]{err: err}
+		if w.seen != nil {
+			refused.item = w.seen.item
+		}
+		p.end(w, &refused)
+	}
+	if retryAfter > 0 {
+		for _, w := range f.asked {
+			w.due = now + int64(retryAfter)
+		}
+	}
+	p.stir(0)
+}
+
+// landOne takes in what a look-up by id has brought.
+func (p *poller[T, P]) landOne(f *flight[T], item *T, now int64, draw float64) {
+	w := f.asked[0]
+	found := w.created == 0 || w.flags.has(atMost)
+	w.flags &^= alone | noticed
+	p.saw(w, item, now, draw)
+	if found && w.created != 0 {
+		p.hint(w.created)
+	}
+}
+
+// saw takes in a look-up that was answered.
+func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw float64) {
+	if w.news == nil || w.flags.has(over) {
+		return
+	}
+	if created := P(item).created(); !created.IsZero() {
+		w.created = created.UnixMilli()
+	}
+	w.misses, w.flags = 0, w.flags&^atMost
+	if ended, _ := P(item).ended(); ended {
+		p.end(w, &sight[T]{item: item})
+		return
+	}
+	w.seen = p.keep(w, item)
+	for one := range w.waiters() {
+		if one.cfg.progress == nil {
+			continue
+		}
+		if b := p.batches[one.news]; b != nil {
+			b.seen = append(b.seen, item)
+		}
+		signal(one.news)
+	}
+	p.pace(w, now, draw)
+}
+
+// keep is what stays of a subject until it is looked up again. Who shows progress shows all of it.
+func (p *poller[T, P]) keep(w *watch[T], item *T) *sight[T] {
+	for one := range w.waiters() {
+		if one.cfg.progress != nil {
+			return &sight[T]{item: item}
+		}
+	}
+	short, key := P(item).abridged()
+	if key == "" {
+		return &sight[T]{item: short}
+	}
+	s := p.kept[key]
+	if s == nil {
+		const most = 1000 // more than there are combinations of status and attempts
+		if len(p.kept) >= most {
+			clear(p.kept)
+		}
+		s = &sight[T]{item: short}
+		p.kept[key] = s
+	}
+	return s
+}
+
+// missed takes in a look-up that was not answered, or not about w.
+func (p *poller[T, P]) missed(w *watch[T], err error, now int64, draw float64) {
+	if w.news == nil || w.flags.has(over) {
+		return
+	}
+	if err != nil {
+		failed := sight[T]{err: err}
+		if w.seen != nil {
+			failed.item = w.seen.item
+		}
+		w.seen = &failed
+	}
+	p.pace(w, now, draw)
+}
+
+// pace ends the waits whose time is up, and decides when the next look-up is due: when the most eager who waits wants it.
+func (p *poller[T, P]) pace(w *watch[T], now int64, draw float64) {
+	if p.expire(w, now); w.news == nil {
+		return
+	}
+	pause := time.Duration(forever)
+	for one := range w.waiters() {
+		pause = min(pause, one.cfg.pause(w.polls, draw))
+	}
+	w.due = now + int64(pause)
+	if w.polls < 1<<8-1 {
+		w.polls++
+	}
+}
+
+// transient reports whether a look-up that failed is worth another: it was not answered for good. A look-up moves no
+// money, so trying again is always safe.
+func transient(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	switch e.Outcome {
+	case OutcomeUnknown:
+		return true
+	case OutcomeNotSent:
+		return e.Code != CodeValidationError
+	case OutcomeRejected:
+		return e.StatusCode == http.StatusTooManyRequests
+	}
+	return false
+}
