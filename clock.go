@@ -8,7 +8,8 @@ import (
 // Clock is where the SDK reads the time and waits. The default is the machine's clock; tests inject
 // their own with [WithClock], and a client made by intramtest uses the fake server's.
 //
-// A Clock must be safe for concurrent use.
+// A Clock must be safe for concurrent use. One that has a method Jitter() float64, from 0 to 1, also decides how retries and polls are spread,
+// for tests that have to run the same way every time.
 type Clock interface {
 	// Now is the current time. Requests are signed with it, to the millisecond.
 	Now() time.Time

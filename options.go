@@ -65,7 +65,15 @@ func (cfg *clientConfig) apply(opts []ClientOption) error {
 			return fmt.Errorf("intram: %w", err)
 		}
 	}
+	cfg.jitter()
 	return nil
+}
+
+// jitter takes the clock's jitter, if it has one.
+func (cfg *clientConfig) jitter() {
+	if clock, ok := cfg.clock.(interface{ Jitter() float64 }); ok {
+		cfg.rand = clock.Jitter
+	}
 }
 
 // transportOf is what all protocols of a client share, with what is one protocol's own. dated says that its

@@ -364,7 +364,7 @@ func (p *poller[T, P]) survey(now int64) (first *watch[T], next int64) {
 		case due > now:
 			next = min(next, due)
 		case held > 0:
-			next = min(next, now+int64(held))
+			next = min(next, now+int64(held), w.earliest())
 		default:
 			if end := w.earliest(); end != forever {
 				next = min(next, end+int64(lastLook))

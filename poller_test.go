@@ -136,4 +136,3 @@ func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 		assert.LessOrEqual(t, requests.most, 64)
 	})
 }
-

@@ -21,10 +21,9 @@ type call struct {
 	rec    *intentRecord // what it is the call of, when it has an intent
 
 	maxAttempts int
-	// Of a wait.
-	pollMin, pollMax, maxWait time.Duration
-	began                     time.Duration
-	skew                      time.Duration
+	maxWait     time.Duration // of a wait
+	began       time.Duration
+	skew        time.Duration
 
 	mu           sync.Mutex
 	method, path string
@@ -33,16 +32,15 @@ type call struct {
 	decided      bool // nothing may be sent any more
 	slept        bool
 	redated      bool // the next attempt is the corrected one, which costs nothing
-	polls        int
-	interval     time.Duration // the poll interval that the docs ask for next, before jitter
 	next         wanted
+	answeredAt   time.Duration
 }
 
 type callKind int
 
 const (
 	single  callKind = iota // one call of the SDK
-	polling                 // a wait: one call after the other
+	polling                 // a wait: the look-ups that are made on its behalf
 	several                 // a list or a reconciliation: calls of any kind
 )
 
@@ -65,17 +63,21 @@ func callOf(ctx context.Context) *call {
 func (p *process) newCall(who string, at chance, kind callKind) *call {
 	return &call{
 		w: p.m.w, m: p.m, p: p, who: who, chance: at, kind: kind, began: p.m.w.now(),
-		skew: p.m.skew(), maxAttempts: intram.DefaultMaxAttempts, pollMin: intram.DefaultPollMin, pollMax: intram.DefaultPollMax,
-		interval: intram.DefaultPollMin,
+		skew: p.m.skew(), maxAttempts: intram.DefaultMaxAttempts,
 	}
 }
 
 // skewed reports whether the merchant's clock was set since the call began: what it measured is then off by as much.
 func (c *call) skewed() bool { return c.m.skew() != c.skew }
 
-// merchantClock is the clock of a merchant's machine: off at times. Its Sleep checks what the SDK waits for, and draws the jitter
-// anew from the seed, within the same bounds.
+// merchantClock is the clock of a merchant's machine: off at times. Its Sleep checks what the SDK waits for, and draws the jitter of
+// retries anew from the seed, within the same bounds.
 type merchantClock struct{ m *merchant }
+
+// Jitter is that of the polls, by the seed.
+func (c merchantClock) Jitter() float64 {
+	return float64(c.m.chance.of("jitter", int(c.m.w.now())).below(1000)) / 1000
+}
 
 func (c merchantClock) Now() time.Time { return c.m.w.clock.Now().Add(c.m.skew()) }
 
@@ -104,8 +106,6 @@ func (c *call) pause(d time.Duration) time.Duration {
 	case want.redate:
 		c.w.require(d == 0, c.who, "waited %v for the corrected attempt", d)
 		return 0
-	case c.kind == polling:
-		return c.pollPause(d, want.exact)
 	case want.exact > 0:
 		c.w.require(c.kind == several || d == want.exact, c.who, "waited %v, and the server asked for %v", d, want.exact)
 		c.w.tally.saw("call: Retry-After waited for")
@@ -128,36 +128,23 @@ func (c *call) pause(d time.Duration) time.Duration {
 	}
 }
 
-// pollPause is pause for a wait.
-func (c *call) pollPause(d, retryAfter time.Duration) time.Duration {
-	if c.skewed() && retryAfter == 0 { // how long is left, the SDK and the run no longer agree
-		return c.chance.of("skewed poll", c.polls).between(c.pollMin, c.pollMax+1)
-	} else if c.skewed() {
-		return min(retryAfter, longestPause)
+// polled checks that a look-up on behalf of a wait heeds the Retry-After of the one before.
+func (c *call) polled() {
+	want := min(c.next.exact, longestPause)
+	c.next.exact = 0
+	if want == 0 || c.skewed() || c.redated {
+		return
 	}
-	left := c.maxWait - (c.w.now() - c.began)
-	c.w.require(left > 0, c.who, "waited on after the maximum wait of %v", c.maxWait)
-	lo, hi := max(c.pollMin, c.interval*3/4), min(c.pollMax, c.interval*5/4)
-	c.interval = min(c.pollMax, c.interval*3/2)
-	if retryAfter > 0 {
-		c.w.require(d == min(retryAfter, longestPause, left), c.who, "waited %v, and the server asked for %v", d, retryAfter)
-		c.w.tally.saw("wait: Retry-After waited for")
-		return d
-	}
-	const rounding = time.Microsecond // the SDK's jitter is a fraction
-	c.w.require(d <= left && d <= hi+rounding && d >= min(lo, left)-rounding, c.who,
-		"waited %v before poll %d, not %v to %v, with %v left", d, c.polls+1, lo, hi, left)
-	if hi <= lo {
-		return min(lo, left)
-	}
-	return min(c.chance.of("poll", c.polls).between(lo, hi), left)
+	waited := c.w.now() - c.answeredAt
+	c.w.require(waited >= want, c.who, "was looked up %v after the server had asked for %v", waited, want)
+	c.w.tally.saw("wait: Retry-After waited for")
 }
 
 // answered notes what the SDK was given, and what must follow.
 func (c *call) answered(verdict answerVerdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next = verdict.wanted
+	c.next, c.answeredAt = verdict.wanted, c.w.now()
 	if verdict.redate {
 		c.corrections++
 	}

@@ -131,7 +131,11 @@ func (m *merchant) start() {
 	}
 	verifier, err := intram.NewWebhookVerifier(secrets...)
 	w.require(err == nil, m.name, "no verifier: %v", err)
-	p.handler = intram.NewWebhookHandler(verifier.WithClock(merchantClock{m}), m.inbox, p.handle)
+	var opts []intram.HandlerOption
+	if m.chance.of("notifies").percent(50) {
+		opts = append(opts, intram.WithNotify(p.client))
+	}
+	p.handler = intram.NewWebhookHandler(verifier.WithClock(merchantClock{m}), m.inbox, p.handle, opts...)
 	m.mu.Lock()
 	m.proc = p
 	m.mu.Unlock()
@@ -279,6 +283,9 @@ func newDatabase(m *merchant) *database {
 	for n := range ordersPerMerchant {
 		c := m.chance.of("order", n)
 		o := &order{m: m, n: n, name: fmt.Sprintf("%s-p%02d", m.name, n), chance: c, due: c.of("due").between(0, ordersWithin)}
+		if m.chance.of("payday").percent(30) { // all at once, so that they are waited for together
+			o.due = m.chance.of("payday at").between(0, ordersWithin) + c.of("on payday").between(0, 10*time.Second)
+		}
 		o.amount = int64(100 + c.of("amount").below(20_000))
 		o.bank = c.of("bank").percent(15)
 		o.invalid = c.of("invalid").percent(6)

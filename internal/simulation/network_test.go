@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	intram "github.com/intram/intram-go"
 )
 
 // network is what is between one process of a merchant's and the API. It checks every attempt, and then lets happen to it what the
@@ -30,6 +32,7 @@ type network struct {
 	mu      sync.Mutex
 	offsets []time.Duration // what the SDK may have learned of the clock; 0 to begin with
 	budget  budgetModel
+	polls   []time.Duration // when there was a look-up
 }
 
 // networkFault is one way for a call to go wrong. It is given the call and makes the answer.
@@ -97,6 +100,9 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("simulation: no call")
 	}
 	x.inspect()
+	if x.call.kind == polling && req.URL.Path == "/v1/operations" {
+		n.w.tally.saw("wait: served by a page")
+	}
 	fault := x.draw()
 	if !n.w.sleep(x.ctx, x.chance.of("travel").between(time.Millisecond, 80*time.Millisecond)) {
 		return nil, x.ctx.Err()
@@ -146,7 +152,7 @@ func (x *exchange) inspect() {
 	x.chance = c.chance.of("attempt", c.attempts)
 	w.require("https://"+req.URL.Host == w.server.URL && req.URL.Scheme == "https", c.who, "was sent to %s", req.URL.Host)
 	w.require(!c.decided, c.who, "attempt %d after a final answer", c.attempts)
-	if c.kind != several {
+	if c.kind == single {
 		if c.attempts == 1 {
 			c.method, c.path = req.Method, req.URL.RequestURI()
 		}
@@ -154,14 +160,21 @@ func (x *exchange) inspect() {
 		w.require(c.attempts == 1 || c.slept, c.who, "attempt %d without going through the clock", c.attempts)
 		c.slept = false
 	}
+	if c.kind == polling {
+		c.polled()
+		n := x.network
+		n.mu.Lock()
+		n.polls = append(n.polls, w.now())
+		if first := len(n.polls) - 2*intram.DefaultPollRate - 2; first >= 0 {
+			w.require(n.polls[len(n.polls)-1]-n.polls[first] > time.Second, c.who, "is one of %d look-ups in a second", 2*intram.DefaultPollRate+2)
+		}
+		n.mu.Unlock()
+	}
 	retry := c.kind == single && c.attempts > 1 && !c.redated
 	c.redated = false
 	if c.kind == single {
 		w.require(c.attempts-c.corrections <= c.maxAttempts, c.who, "attempt %d of %d", c.attempts-c.corrections, c.maxAttempts)
 		w.require(c.corrections <= 1, c.who, "the clock was corrected %d times", c.corrections)
-	}
-	if c.kind == polling {
-		c.polls++
 	}
 	x.inspectSignature()
 	if c.rec != nil {

@@ -279,21 +279,31 @@ func (p *process) await(o *order, rec *intentRecord) {
 	}
 	c := p.newCall(rec.reference+" wait", at, polling)
 	c.maxWait = at.of("max wait").between(5*time.Second, 2*time.Minute)
+	opts := []intram.WaitOption{intram.WithMaxWait(c.maxWait)}
 	if at.of("interval").percent(30) {
-		c.pollMin = at.of("min").between(200*time.Millisecond, 3*time.Second)
-		c.pollMax = c.pollMin * time.Duration(1+at.of("max").below(6))
-		c.interval = c.pollMin
+		pollMin := at.of("min").between(200*time.Millisecond, 3*time.Second)
+		opts = append(opts, intram.WithPollInterval(pollMin, pollMin*time.Duration(1+at.of("max").below(6))))
+	}
+	if at.of("first look").percent(20) {
+		opts = append(opts, intram.WithFirstLook(at.of("first look after").between(0, time.Minute)))
+	}
+	if at.of("trusts events").percent(30) {
+		opts = append(opts, intram.WithTrustedEvents())
 	}
 	rank, updated := 0, time.Time{}
-	result, err := p.client.Payouts.Wait(c.in(p.ctx), rec.operation, intram.WithMaxWait(c.maxWait),
-		intram.WithPollInterval(c.pollMin, c.pollMax), intram.WithProgress(func(op *intram.Operation) {
+	result, err := p.client.Payouts.Wait(c.in(p.ctx), rec.operation,
+		append(opts, intram.WithProgress(func(op *intram.Operation) {
 			next := map[intram.OperationStatus]int{intram.OperationQueued: 1, intram.OperationProcessing: 2}[op.Status]
 			if op.Status.Finished() {
 				next = 3
 			}
-			w.require(next >= rank && !op.UpdatedAt.Before(updated), c.who, "went back to %s", op.Status)
+			told := op.UpdatedAt.IsZero() // by an event
+			if told {
+				w.tally.saw("wait: ended by an event")
+			}
+			w.require(next >= rank && (told || !op.UpdatedAt.Before(updated)), c.who, "went back to %s", op.Status)
 			rank, updated = next, op.UpdatedAt
-		}))
+		}))...)
 	if p.dead() {
 		return
 	}
@@ -301,7 +311,7 @@ func (p *process) await(o *order, rec *intentRecord) {
 	if c.skewed() {
 		took = min(took, c.maxWait) // a clock that is set while one waits makes the wait longer or shorter
 	}
-	const lastLook = time.Second // the SDK's last look-up, at the very end of the wait
+	const lastLook = time.Second + 10*time.Millisecond // the SDK's last look-up, at the very end of the wait
 	w.require(took <= c.maxWait+lastLook, c.who, "waited %v of %v", took, c.maxWait)
 	var failed *intram.OperationError
 	var ended *intram.WaitError

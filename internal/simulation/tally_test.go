@@ -68,6 +68,7 @@ var landmarks = []string{
 	"intent: expired", "intent: found in the list after it expired", "intent: not found in the list after it expired",
 	"intent: read back after a crash",
 	"wait: succeeded", "wait: failed", "wait: ended first", "wait: Retry-After waited for",
+	"wait: ended by an event", "wait: served by a page",
 	"event: refused as stale", "event: forgery refused", "event: known already", "event: claimed elsewhere",
 	"event: delivery exhausted", "event: found by the reconciler", "event: out of order", "event: lease lost",
 	"settlement: completed", "settlement: returned by the bank",
