@@ -46,8 +46,10 @@ func (s State) Ended() bool { return s == Paid || s == Queued || s == Failed || 
 
 // Record is what the journal knows of a line.
 type Record struct {
-	State                State            `json:"state"`
-	Intent               *intram.Intent   `json:"intent,omitempty"`
+	State  State          `json:"state"`
+	Intent *intram.Intent `json:"intent,omitempty"`
+	// Generation counts the intents that grew too old without a payout.
+	Generation           int              `json:"generation,omitempty"`
 	OperationID          string           `json:"operation_id,omitempty"`
 	TransactionReference string           `json:"transaction_reference,omitempty"`
 	Code                 intram.ErrorCode `json:"code,omitempty"`

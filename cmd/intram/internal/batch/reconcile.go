@@ -40,11 +40,12 @@ func (r *Run) reconcile(ctx context.Context) error {
 		switch len(ids) {
 		case 0:
 			// An intent that old is not under way any more, and no operation came of it.
-			intent, err := r.Client.Payouts.Prepare(line.Params)
+			generation := record.Generation + 1
+			intent, err := r.prepare(line, generation)
 			if err != nil {
 				return err
 			}
-			record = Record{State: Intended, Intent: intent}
+			record = Record{State: Intended, Intent: intent, Generation: generation}
 		case 1:
 			record = Record{State: Accepted, Intent: record.Intent, OperationID: ids[0]}
 		default:

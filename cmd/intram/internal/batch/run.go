@@ -18,6 +18,8 @@ type Run struct {
 	Clock   intram.Clock
 	Journal *Journal
 	Lines   []Line
+	// SHA256 is the file's, in hex.
+	SHA256 string
 	// Concurrency is how many calls are made at once.
 	Concurrency int
 	// MaxWait is how long operations are waited for after the last line was sent; 0 does not wait.
@@ -226,7 +228,7 @@ func (r *Run) send(ctx context.Context, line Line) bool {
 	}
 	record, begun := r.record(line)
 	if !begun {
-		intent, err := r.Client.Payouts.Prepare(line.Params)
+		intent, err := r.prepare(line, 0)
 		if err != nil {
 			r.halt(fmt.Errorf("%v: %w", line, err))
 			return false
@@ -241,7 +243,7 @@ func (r *Run) send(ctx context.Context, line Line) bool {
 	op, err := r.create(ctx, line, record.Intent)
 	switch {
 	case err == nil:
-		if err := r.put(line, Record{State: Accepted, Intent: record.Intent, OperationID: op.ID}); err != nil {
+		if err := r.put(line, Record{State: Accepted, Intent: record.Intent, Generation: record.Generation, OperationID: op.ID}); err != nil {
 			r.halt(err)
 			return false
 		}
@@ -260,6 +262,16 @@ func (r *Run) send(ctx context.Context, line Line) bool {
 		r.doubt(true)
 	}
 	return false
+}
+
+// prepare makes the intent of a line. Its key follows from the file and the line: a batch whose journal was lost, and that is run again within
+// a day, is still the same payouts to the API.
+func (r *Run) prepare(line Line, generation int) (*intram.Intent, error) {
+	key, err := intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", r.SHA256, generation), line.Params.Reference)
+	if err != nil {
+		return nil, err
+	}
+	return r.Client.Payouts.Prepare(line.Params, intram.WithIdempotencyKey(key))
 }
 
 // create makes the call, again when it got no answer: with the same key, and so at most one payout.

@@ -114,7 +114,8 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 	if len(problems) > 0 {
 		return a.refuseBatch(file, problems)
 	}
-	run := &batch.Run{Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
+	sum := sha256.Sum256(data)
+	run := &batch.Run{SHA256: hex.EncodeToString(sum[:]), Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
 	_, statErr := os.Stat(f.journal)
 	begun := statErr == nil
 	if !f.dryRun || begun {
@@ -122,9 +123,8 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(data)
 		run.Journal, err = batch.OpenJournal(f.journal, batch.Binding{
-			SHA256: hex.EncodeToString(sum[:]), Lines: len(lines), Environment: client.Environment(), PublicKey: s.publicKey.value,
+			SHA256: run.SHA256, Lines: len(lines), Environment: client.Environment(), PublicKey: s.publicKey.value,
 		})
 		if err != nil {
 			return usagef("%w", err)
