@@ -295,7 +295,7 @@ func (p PayinSessionParams) wire(v *validation) payinBody {
 		MSISDN: p.MSISDN, CustomerName: p.CustomerName, Country: p.Country,
 	}
 	v.pathID("reference", p.Reference)
-	v.check(len(p.Reference) <= maxReference, "reference", "reference is longer than %d characters", maxReference)
+	v.text("reference", p.Reference, maxReference)
 	v.text("accountId", p.AccountID, maxReference)
 	v.amount("amount", p.Amount, XOF)
 	digits, plus := strings.CutPrefix(p.MSISDN, "+")

@@ -19,16 +19,20 @@ func (v *validation) fail(path, format string, args ...any) {
 	v.fields = append(v.fields, FieldError{Path: path, Msg: fmt.Sprintf(format, args...)})
 }
 
-// check records the message unless ok.
-func (v *validation) check(ok bool, path, format string, args ...any) {
+// check records the message unless ok. A message with arguments is written as an if with fail: what a call with nothing wrong does
+// not need is not made.
+func (v *validation) check(ok bool, path, message string) {
 	if !ok {
-		v.fail(path, format, args...)
+		v.fields = append(v.fields, FieldError{Path: path, Msg: message})
 	}
 }
 
 func (v *validation) required(path, value, what string) bool {
-	v.check(value != "", path, "%s is required: %s", path, what)
-	return value != ""
+	if value == "" {
+		v.fail(path, "%s is required: %s", path, what)
+		return false
+	}
+	return true
 }
 
 // text checks free text: readable, and not longer than the API takes. The API counts as JavaScript does.
@@ -36,11 +40,20 @@ func (v *validation) text(path, value string, longest int) {
 	switch {
 	case !utf8.ValidString(value):
 		v.fail(path, "%s is not valid UTF-8", path)
-	case longest > 0 && len(utf16.Encode([]rune(value))) > longest:
+	case longest > 0 && len(value) > longest && codeUnits(value) > longest:
 		v.fail(path, "%s is longer than %d characters", path, longest)
 	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
 		v.fail(path, "%s has control characters", path)
 	}
+}
+
+// codeUnits is the length of a text as JavaScript counts it. No text has more of them than bytes.
+func codeUnits(text string) int {
+	n := 0
+	for _, r := range text {
+		n += utf16.RuneLen(r)
+	}
+	return n
 }
 
 // amount checks an amount to be moved. XOF, the default, has no decimals.
@@ -57,26 +70,30 @@ func (v *validation) amount(path string, amount Amount, currency Currency) {
 
 // currency checks an optional ISO 4217 code.
 func (v *validation) currency(path string, currency Currency) {
-	v.check(currency == "" || len(currency) == 3 && allOf(string(currency), isCapital), path,
-		"%s must be an ISO 4217 code in capitals, such as XOF", path)
+	if currency != "" && (len(currency) != 3 || !allOf(string(currency), isCapital)) {
+		v.fail(path, "%s must be an ISO 4217 code in capitals, such as XOF", path)
+	}
 }
 
 // country checks an optional ISO 3166 alpha-2 code.
 func (v *validation) country(path, country string) {
-	v.check(country == "" || len(country) == 2 && allOf(country, isCapital), path,
-		"%s must be two capital letters, such as BJ", path)
+	if country != "" && (len(country) != 2 || !allOf(country, isCapital)) {
+		v.fail(path, "%s must be two capital letters, such as BJ", path)
+	}
 }
 
 // msisdn checks an optional phone number: international, digits only, no +.
 func (v *validation) msisdn(path, msisdn string) {
-	v.check(msisdn == "" || len(msisdn) >= 8 && len(msisdn) <= 15 && allOf(msisdn, isDigit), path,
-		"%s must be an international number: 8 to 15 digits with the country's code, without +", path)
+	if msisdn != "" && (len(msisdn) < 8 || len(msisdn) > 15 || !allOf(msisdn, isDigit)) {
+		v.fail(path, "%s must be an international number: 8 to 15 digits with the country's code, without +", path)
+	}
 }
 
 // provider checks an optional provider code. An unknown one is the API's to refuse.
 func (v *validation) provider(path string, code ProviderCode) {
-	ok := len(code) <= 64 && allOf(string(code), func(c byte) bool { return isCapital(c) || isDigit(c) || c == '_' })
-	v.check(ok, path, "%s must be capitals, digits and _, such as %s", path, MTNBenin)
+	if len(code) > 64 || !allOf(string(code), func(c byte) bool { return isCapital(c) || isDigit(c) || c == '_' }) {
+		v.fail(path, "%s must be capitals, digits and _, such as %s", path, MTNBenin)
+	}
 }
 
 // object marshals a caller's own object. What it holds is not shown.
@@ -85,7 +102,9 @@ func (v *validation) object(path string, object map[string]any) json.RawMessage 
 		return nil
 	}
 	data, err := json.Marshal(object)
-	v.check(err == nil, path, "%s cannot be written as JSON", path)
+	if err != nil {
+		v.fail(path, "%s cannot be written as JSON", path)
+	}
 	return data
 }
 
@@ -93,17 +112,23 @@ func (v *validation) object(path string, object map[string]any) json.RawMessage 
 func (v *validation) httpsURL(path, raw string) {
 	u, err := url.Parse(raw)
 	ok := err == nil && u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
-	v.check(ok, path, "%s must be an https:// URL", path)
+	if !ok {
+		v.fail(path, "%s must be an https:// URL", path)
+	}
 }
 
 // pageLimit checks a page's size; 0 leaves it to the API.
 func (v *validation) pageLimit(limit int) {
-	v.check(limit >= 0 && limit <= maxPageLimit, "limit", "limit must be between 1 and %d, or 0 for the default of 20", maxPageLimit)
+	if limit < 0 || limit > maxPageLimit {
+		v.fail("limit", "limit must be between 1 and %d, or 0 for the default of 20", maxPageLimit)
+	}
 }
 
 // filter checks a word of a query.
 func (v *validation) filter(path, value string) {
-	v.check(len(value) <= 64 && needsNoEncoding(value), path, "%s must be one word of letters, digits, - and _", path)
+	if len(value) > 64 || !needsNoEncoding(value) {
+		v.fail(path, "%s must be one word of letters, digits, - and _", path)
+	}
 }
 
 // before checks a cursor.
