@@ -76,6 +76,21 @@ func parseAmount(s string) (Amount, error) {
 	return a, nil
 }
 
+// shortDigits reads what nearly every amount is: a few digits and nothing else.
+func shortDigits(data []byte) (int64, bool) {
+	if len(data) == 0 || len(data) > 18 || data[0] == '0' && len(data) > 1 {
+		return 0, false
+	}
+	var n int64
+	for _, c := range data {
+		if !isDigit(c) {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
+}
+
 // setCoefficient sets c to the digits of both parts. What fits 64 bits is set without allocating.
 func setCoefficient(c *apd.BigInt, whole, fraction string) bool {
 	if len(whole)+len(fraction) > 18 {
@@ -186,6 +201,10 @@ func (a Amount) MarshalJSON() ([]byte, error) { return a.appendTo(nil), nil }
 func (a *Amount) UnmarshalJSON(data []byte) error {
 	if isNull(data) {
 		*a = Amount{}
+		return nil
+	}
+	if n, ok := shortDigits(data); ok {
+		*a = NewAmount(n)
 		return nil
 	}
 	s := string(bytes.TrimSpace(data))

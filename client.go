@@ -95,14 +95,14 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 			return c.Operations.Get(ctx, id, opts...)
 		},
 		func(ctx context.Context, q listQuery, opts []CallOption) (*Page[Operation], error) {
-			return listPage[Operation](ctx, c, "/operations", q, opts)
+			return listPage[Operation, operationWire](ctx, c, "/operations", q, opts)
 		})
 	c.transactionWaits = newPoller[Transaction](c, rate,
 		func(ctx context.Context, id string, opts []CallOption) (*Transaction, error) {
 			return c.Transactions.Get(ctx, id, opts...)
 		},
 		func(ctx context.Context, q listQuery, opts []CallOption) (*Page[Transaction], error) {
-			return listPage[Transaction](ctx, c, "/transactions", q, opts)
+			return listPage[Transaction, transactionWire](ctx, c, "/transactions", q, opts)
 		})
 	if c.Payin, err = newPayinService(c, cfg); err != nil {
 		return nil, err

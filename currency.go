@@ -20,8 +20,8 @@ func (c *Currency) UnmarshalJSON(data []byte) error {
 		*c = Currency(object.Code)
 		return nil
 	}
-	var code string
-	if err := json.Unmarshal(data, &code); err != nil {
+	var code word
+	if err := code.UnmarshalJSON(data); err != nil {
 		return err
 	}
 	*c = Currency(code)

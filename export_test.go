@@ -53,20 +53,12 @@ var SystemClock Clock = systemClock{}
 
 // DecodeOperation reads an envelope with an operation.
 func DecodeOperation(body []byte) (*Operation, error) {
-	env, err := decodeEnvelope[Operation](body)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return readModel[Operation, operationWire](body)
 }
 
 // DecodeTransactions reads an envelope with a page of transactions.
 func DecodeTransactions(body []byte) (*Page[Transaction], error) {
-	env, err := decodeEnvelope[[]Transaction](body)
-	if err != nil {
-		return nil, err
-	}
-	return &Page[Transaction]{Items: env.Data, Limit: env.Paging.Limit, NextBefore: env.Paging.NextBefore.Time}, nil
+	return readPage[Transaction, transactionWire](body)
 }
 
 // DecodeFailure reads a refusal's body.

@@ -72,14 +72,18 @@ func (q listQuery) encode(v *validation) string {
 	)
 }
 
-func listPage[T any](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
+func listPage[T any, W wire[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
 	r := request{method: http.MethodGet, template: path, path: path}
 	r.query = q.encode(&r.invalid)
-	env, err := do[[]T](ctx, c, r, opts)
+	var page *Page[T]
+	err := c.merchant.do(ctx, r, opts, func(body []byte) (err error) {
+		page, err = readPage[T, W](body)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &Page[T]{Items: env.Data, Limit: env.Paging.Limit, NextBefore: env.Paging.NextBefore.Time}, nil
+	return page, nil
 }
 
 // listItem is an item that pagination can recognise.

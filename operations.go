@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -49,18 +48,11 @@ func (s OperationStatus) Finished() bool {
 
 // UnmarshalJSON reads a status in any case, and the word "completed".
 func (s *OperationStatus) UnmarshalJSON(data []byte) error {
-	var word string
-	if err := json.Unmarshal(data, &word); err != nil {
+	var w word
+	if err := w.UnmarshalJSON(data); err != nil {
 		return err
 	}
-	switch lower := OperationStatus(strings.ToLower(word)); lower {
-	case "completed":
-		*s = OperationSucceeded
-	case OperationQueued, OperationProcessing, OperationSucceeded, OperationFailed, OperationExpired:
-		*s = lower
-	default:
-		*s = OperationStatus(word)
-	}
+	*s = operationStatus(w)
 	return nil
 }
 
@@ -107,11 +99,7 @@ func (r *UnknownResult) MarshalJSON() ([]byte, error) { return r.Raw.MarshalJSON
 func (s *OperationsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
 	r := request{method: http.MethodGet, template: "/operations/{id}", path: "/operations/" + url.PathEscape(operationID)}
 	r.invalid.pathID("operation_id", operationID)
-	env, err := do[Operation](ctx, s.client, r, opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[Operation, operationWire](ctx, s.client, r, opts)
 }
 
 // OperationListParams selects operations. The zero value selects all of them.
@@ -130,7 +118,7 @@ type OperationListParams struct {
 // Endpoint: GET /operations. Errors: [*Error] with [CodeValidationError] and the authentication codes.
 // Docs: Merchant API, Operations.
 func (s *OperationsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
-	return listPage[Operation](ctx, s.client, "/operations", params.query(), opts)
+	return listPage[Operation, operationWire](ctx, s.client, "/operations", params.query(), opts)
 }
 
 // All reads all operations, newest first, page by page as you range over it. An error is yielded once, with a nil
@@ -140,7 +128,7 @@ func (s *OperationsService) List(ctx context.Context, params OperationListParams
 // Docs: Merchant API, Operations.
 func (s *OperationsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
 	return allItems(params.query(), func(q listQuery) (*Page[Operation], error) {
-		return listPage[Operation](ctx, s.client, "/operations", q, opts)
+		return listPage[Operation, operationWire](ctx, s.client, "/operations", q, opts)
 	})
 }
 
@@ -179,38 +167,43 @@ func (o *Operation) complete() error {
 	return nil
 }
 
-// UnmarshalJSON reads both revisions of the docs.
-func (o *Operation) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		ID            string          `json:"operation_id"`
-		Type          OperationType   `json:"type"`
-		Status        OperationStatus `json:"status"`
-		Environment   Environment     `json:"env"`
-		Payload       RawMessage      `json:"payload"`
-		Result        json.RawMessage `json:"result"`
-		Error         *OperationError `json:"error"`
-		Attempts      int             `json:"attempts"`
-		Date          timestamp       `json:"date"`
-		CreatedAt     timestamp       `json:"created_at"`
-		UpdatedDate   timestamp       `json:"updated_date"`
-		UpdatedAt     timestamp       `json:"updated_at"`
-		CompletedDate timestamp       `json:"completed_date"`
-		CompletedAt   timestamp       `json:"completed_at"`
-	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
-	}
-	*o = Operation{
-		ID: wire.ID, Type: wire.Type, Status: wire.Status, Environment: wire.Environment, Payload: wire.Payload,
-		Result: decodeResult(wire.Type, wire.Result), Error: wire.Error, Attempts: wire.Attempts,
-		CreatedAt:   firstTime(wire.Date, wire.CreatedAt),
-		UpdatedAt:   firstTime(wire.UpdatedDate, wire.UpdatedAt),
-		CompletedAt: firstTime(wire.CompletedDate, wire.CompletedAt),
+// operationWire is an operation as both revisions of the docs write it.
+type operationWire struct {
+	ID            string          `json:"operation_id"`
+	Type          word            `json:"type"`
+	Status        word            `json:"status"`
+	Environment   word            `json:"env"`
+	Payload       RawMessage      `json:"payload"`
+	Result        json.RawMessage `json:"result"`
+	Error         *OperationError `json:"error"`
+	Attempts      int             `json:"attempts"`
+	Date          timestamp       `json:"date"`
+	CreatedAt     timestamp       `json:"created_at"`
+	UpdatedDate   timestamp       `json:"updated_date"`
+	UpdatedAt     timestamp       `json:"updated_at"`
+	CompletedDate timestamp       `json:"completed_date"`
+	CompletedAt   timestamp       `json:"completed_at"`
+}
+
+// model implements wire.
+func (w operationWire) model(raw RawMessage) Operation {
+	o := Operation{
+		ID: w.ID, Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload,
+		Result: decodeResult(OperationType(w.Type), w.Result), Error: w.Error, Attempts: w.Attempts,
+		CreatedAt:   firstTime(w.Date, w.CreatedAt),
+		UpdatedAt:   firstTime(w.UpdatedDate, w.UpdatedAt),
+		CompletedAt: firstTime(w.CompletedDate, w.CompletedAt),
+		Raw:         raw,
 	}
 	if o.Error != nil {
 		o.Error.OperationID = o.ID
 	}
-	return o.Raw.UnmarshalJSON(data)
+	return o
+}
+
+// UnmarshalJSON reads both revisions of the docs.
+func (o *Operation) UnmarshalJSON(data []byte) error {
+	return readWire[Operation, operationWire](data, o)
 }
 
 // MarshalJSON writes what the API sent.

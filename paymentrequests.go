@@ -84,11 +84,7 @@ type PaymentRequestResult struct {
 // [CodeAmountTooSmall], [CodeAmountTooLarge], [CodeIdempotencyConflict] and the authentication codes.
 // Docs: Merchant API, Payment requests.
 func (s *PaymentRequestsService) Create(ctx context.Context, params PaymentRequestParams, opts ...CallOption) (*Operation, error) {
-	env, err := do[Operation](ctx, s.client, params.request(), opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
 // Prepare makes the record of a payment request to save before it is asked for, with [WithIntent]. It checks the parameters, and sends

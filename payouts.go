@@ -114,11 +114,7 @@ type ProviderResponse struct {
 // Endpoint: POST /payouts. Errors: [*Error] with [CodeValidationError], [CodeUnknownCurrency], [CodeIdempotencyConflict] and the
 // authentication codes. Docs: Merchant API, Payouts.
 func (s *PayoutsService) Create(ctx context.Context, params PayoutParams, opts ...CallOption) (*Operation, error) {
-	env, err := do[Operation](ctx, s.client, params.request(), opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
 // Prepare makes the record of a payout to save before it is asked for, with [WithIntent]. It checks the parameters, and sends

@@ -52,11 +52,7 @@ type RefundResult struct {
 // Endpoint: POST /refunds. Errors: [*Error] with [CodeTransactionNotFound] at once for an unknown reference, [CodeNotRefundable],
 // [CodeValidationError], [CodeIdempotencyConflict] and the authentication codes. Docs: Merchant API, Refunds.
 func (s *RefundsService) Create(ctx context.Context, params RefundParams, opts ...CallOption) (*Operation, error) {
-	env, err := do[Operation](ctx, s.client, params.request(), opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
 // Prepare makes the record of a refund to save before it is asked for, with [WithIntent]. It checks the parameters, and sends

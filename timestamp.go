@@ -14,6 +14,11 @@ func (t *timestamp) UnmarshalJSON(data []byte) error {
 	if len(data) == 0 || data[0] != '"' {
 		return nil
 	}
+	if t.Time.UnmarshalJSON(data) == nil { // as the API writes it: read where it stands
+		t.Time = t.UTC()
+		return nil
+	}
+	t.Time = time.Time{}
 	var s string
 	if err := json.Unmarshal(data, &s); err != nil {
 		return err

@@ -36,16 +36,11 @@ func (s TransactionStatus) Finished() bool {
 
 // UnmarshalJSON reads a status in any case.
 func (s *TransactionStatus) UnmarshalJSON(data []byte) error {
-	var word string
-	if err := json.Unmarshal(data, &word); err != nil {
+	var w word
+	if err := w.UnmarshalJSON(data); err != nil {
 		return err
 	}
-	switch upper := TransactionStatus(strings.ToUpper(word)); upper {
-	case TransactionPending, TransactionSuccess, TransactionError, TransactionRefunded:
-		*s = upper
-	default:
-		*s = TransactionStatus(word)
-	}
+	*s = transactionStatus(w)
 	return nil
 }
 
@@ -127,11 +122,7 @@ type RefundEntry struct {
 func (s *TransactionsService) Get(ctx context.Context, reference string, opts ...CallOption) (*Transaction, error) {
 	r := request{method: http.MethodGet, template: "/transactions/{reference}", path: "/transactions/" + url.PathEscape(reference)}
 	r.invalid.pathID("reference", reference)
-	env, err := do[Transaction](ctx, s.client, r, opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[Transaction, transactionWire](ctx, s.client, r, opts)
 }
 
 // Wait waits until the transaction is no longer pending, and returns it, paid or not: look at its Status. A
@@ -164,7 +155,7 @@ type TransactionListParams struct {
 // Endpoint: GET /transactions. Errors: [*Error] with [CodeValidationError] and the authentication codes.
 // Docs: Merchant API, Transactions.
 func (s *TransactionsService) List(ctx context.Context, params TransactionListParams, opts ...CallOption) (*Page[Transaction], error) {
-	return listPage[Transaction](ctx, s.client, "/transactions", params.query(), opts)
+	return listPage[Transaction, transactionWire](ctx, s.client, "/transactions", params.query(), opts)
 }
 
 // All reads all transactions, newest first, page by page as you range over it. An error is yielded once, with a nil
@@ -174,7 +165,7 @@ func (s *TransactionsService) List(ctx context.Context, params TransactionListPa
 // Docs: Merchant API, Transactions.
 func (s *TransactionsService) All(ctx context.Context, params TransactionListParams, opts ...CallOption) iter.Seq2[*Transaction, error] {
 	return allItems(params.query(), func(q listQuery) (*Page[Transaction], error) {
-		return listPage[Transaction](ctx, s.client, "/transactions", q, opts)
+		return listPage[Transaction, transactionWire](ctx, s.client, "/transactions", q, opts)
 	})
 }
 
@@ -201,44 +192,54 @@ func (t *Transaction) complete() error {
 	return nil
 }
 
+// transactionWire is a transaction as both revisions of the docs write it.
+type transactionWire struct {
+	Reference        string            `json:"reference"`
+	ID               string            `json:"id"`
+	Status           word              `json:"status"`
+	Type             word              `json:"type"`
+	Environment      word              `json:"env"`
+	Amount           Amount            `json:"amount"`
+	Fees             Amount            `json:"fees"`
+	NetAmount        Amount            `json:"net_amount"`
+	Currency         Currency          `json:"currency"`
+	PaymentMethod    paymentMethodWire `json:"payment_method"`
+	Customer         customerWire      `json:"customer"`
+	Source           TransactionSource `json:"source"`
+	SourceMSISDN     string            `json:"source_msisdn"`
+	ServiceReference string            `json:"service_reference"`
+	DeclinedReason   string            `json:"declined_reason"`
+	WebhookData      RawMessage        `json:"webhook_data"`
+	Date             timestamp         `json:"date"`
+	CreatedAt        timestamp         `json:"created_at"`
+	RefundedAt       timestamp         `json:"refunded_at"`
+	Refunds          []refundEntryWire `json:"refunds"`
+}
+
+// model implements wire.
+func (w transactionWire) model(raw RawMessage) Transaction {
+	t := Transaction{
+		Reference: w.Reference, ID: w.ID, Status: transactionStatus(w.Status), Type: TransactionType(w.Type),
+		Environment: Environment(w.Environment), Amount: w.Amount, Fees: w.Fees, NetAmount: w.NetAmount, Currency: w.Currency,
+		PaymentMethod: TransactionPaymentMethod(w.PaymentMethod), Customer: w.Customer.model(), Source: w.Source,
+		ServiceReference: w.ServiceReference, DeclinedReason: w.DeclinedReason, WebhookData: w.WebhookData,
+		CreatedAt: firstTime(w.Date, w.CreatedAt), RefundedAt: w.RefundedAt.Time, Raw: raw,
+	}
+	if t.Source.Number == "" {
+		t.Source.Number = w.SourceMSISDN
+	}
+	if w.Refunds != nil {
+		t.Refunds = make([]RefundEntry, len(w.Refunds))
+		for i, refund := range w.Refunds {
+			t.Refunds[i] = refund.model()
+		}
+	}
+	return t
+}
+
 // UnmarshalJSON reads both revisions of the docs.
 func (t *Transaction) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Reference        string                   `json:"reference"`
-		ID               string                   `json:"id"`
-		Status           TransactionStatus        `json:"status"`
-		Type             TransactionType          `json:"type"`
-		Environment      Environment              `json:"env"`
-		Amount           Amount                   `json:"amount"`
-		Fees             Amount                   `json:"fees"`
-		NetAmount        Amount                   `json:"net_amount"`
-		Currency         Currency                 `json:"currency"`
-		PaymentMethod    TransactionPaymentMethod `json:"payment_method"`
-		Customer         TransactionCustomer      `json:"customer"`
-		Source           TransactionSource        `json:"source"`
-		SourceMSISDN     string                   `json:"source_msisdn"`
-		ServiceReference string                   `json:"service_reference"`
-		DeclinedReason   string                   `json:"declined_reason"`
-		WebhookData      RawMessage               `json:"webhook_data"`
-		Date             timestamp                `json:"date"`
-		CreatedAt        timestamp                `json:"created_at"`
-		RefundedAt       timestamp                `json:"refunded_at"`
-		Refunds          []RefundEntry            `json:"refunds"`
-	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
-	}
-	if wire.Source.Number == "" {
-		wire.Source.Number = wire.SourceMSISDN
-	}
-	*t = Transaction{
-		Reference: wire.Reference, ID: wire.ID, Status: wire.Status, Type: wire.Type, Environment: wire.Environment,
-		Amount: wire.Amount, Fees: wire.Fees, NetAmount: wire.NetAmount, Currency: wire.Currency,
-		PaymentMethod: wire.PaymentMethod, Customer: wire.Customer, Source: wire.Source,
-		ServiceReference: wire.ServiceReference, DeclinedReason: wire.DeclinedReason, WebhookData: wire.WebhookData,
-		CreatedAt: firstTime(wire.Date, wire.CreatedAt), RefundedAt: wire.RefundedAt.Time, Refunds: wire.Refunds,
-	}
-	return t.Raw.UnmarshalJSON(data)
+	return readWire[Transaction, transactionWire](data, t)
 }
 
 // MarshalJSON writes what the API sent.
@@ -247,10 +248,13 @@ func (t Transaction) MarshalJSON() ([]byte, error) {
 	return marshalRaw(t.Raw, plain(t))
 }
 
-// UnmarshalJSON reads both revisions of the docs: a name, or an object.
-func (m *TransactionPaymentMethod) UnmarshalJSON(data []byte) error {
+// paymentMethodWire is a name, or an object.
+type paymentMethodWire TransactionPaymentMethod
+
+// UnmarshalJSON reads both revisions of the docs.
+func (m *paymentMethodWire) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
-		return json.Unmarshal(data, &m.Name)
+		return unmarshalString(data, &m.Name)
 	}
 	var wire struct {
 		Name string       `json:"name"`
@@ -260,46 +264,66 @@ func (m *TransactionPaymentMethod) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
-	*m = TransactionPaymentMethod(wire)
+	*m = paymentMethodWire(wire)
 	return nil
+}
+
+// UnmarshalJSON reads both revisions of the docs: a name, or an object.
+func (m *TransactionPaymentMethod) UnmarshalJSON(data []byte) error {
+	return (*paymentMethodWire)(m).UnmarshalJSON(data)
+}
+
+// customerWire has one name, or two.
+type customerWire struct {
+	Email     string `json:"email"`
+	Name      string `json:"name"`
+	ID        string `json:"id"`
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+}
+
+func (w customerWire) model() TransactionCustomer {
+	c := TransactionCustomer(w)
+	if c.Name == "" {
+		c.Name = strings.TrimSpace(c.FirstName + " " + c.LastName)
+	}
+	return c
 }
 
 // UnmarshalJSON reads both revisions of the docs: one name, or two.
 func (c *TransactionCustomer) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Email     string `json:"email"`
-		Name      string `json:"name"`
-		ID        string `json:"id"`
-		FirstName string `json:"first_name"`
-		LastName  string `json:"last_name"`
-	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	var w customerWire
+	if err := json.Unmarshal(data, &w); err != nil {
 		return err
 	}
-	*c = TransactionCustomer(wire)
-	if c.Name == "" {
-		c.Name = strings.TrimSpace(c.FirstName + " " + c.LastName)
-	}
+	*c = w.model()
 	return nil
+}
+
+// refundEntryWire is a refund in the list, in both revisions of the docs.
+type refundEntryWire struct {
+	Reference        string    `json:"reference"`
+	ServiceReference string    `json:"service_reference"`
+	Status           word      `json:"status"`
+	Reason           string    `json:"reason"`
+	Date             timestamp `json:"date"`
+	CreatedAt        timestamp `json:"created_at"`
+}
+
+func (w refundEntryWire) model() RefundEntry {
+	return RefundEntry{
+		Reference: w.Reference, ServiceReference: w.ServiceReference, Status: transactionStatus(w.Status),
+		Reason: w.Reason, CreatedAt: firstTime(w.Date, w.CreatedAt),
+	}
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *RefundEntry) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Reference        string            `json:"reference"`
-		ServiceReference string            `json:"service_reference"`
-		Status           TransactionStatus `json:"status"`
-		Reason           string            `json:"reason"`
-		Date             timestamp         `json:"date"`
-		CreatedAt        timestamp         `json:"created_at"`
-	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	var w refundEntryWire
+	if err := json.Unmarshal(data, &w); err != nil {
 		return err
 	}
-	*r = RefundEntry{
-		Reference: wire.Reference, ServiceReference: wire.ServiceReference, Status: wire.Status,
-		Reason: wire.Reason, CreatedAt: firstTime(wire.Date, wire.CreatedAt),
-	}
+	*r = w.model()
 	return nil
 }
 

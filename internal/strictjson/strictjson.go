@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // More than any answer needs. The keys of an object are compared with each other, so there may not be too many.
@@ -32,16 +33,42 @@ var callerOwned = [][]byte{[]byte("metadata"), []byte("webhook_data"), []byte("p
 // Check refuses a document with two keys of an object that encoding/json takes for one, and one that is too deep. The document
 // must be valid JSON: call it after it was unmarshalled.
 func Check(document []byte) error {
-	var buffer [48][]byte
-	s := scanner{data: document, keys: buffer[:0]}
-	return s.value(0, true)
+	_, err := Split(document)
+	return err
 }
+
+// Parts is where the answer's own value stands in a document, so that it can be kept as it came.
+type Parts struct {
+	// Data is the value of the key data of the outermost object, nil when there is none.
+	Data []byte
+	// Items are the elements of Data when it is an array.
+	Items [][]byte
+}
+
+// Split is [Check], and tells where the data is.
+func Split(document []byte) (Parts, error) {
+	s, _ := scanners.Get().(*scanner) // New makes nothing else
+	s.data = document
+	err := s.value(0, true)
+	parts := s.parts
+	clear(s.keys[:cap(s.keys)]) // they are pieces of the document
+	*s = scanner{keys: s.keys[:0]}
+	scanners.Put(s)
+	return parts, err
+}
+
+var scanners = sync.Pool{New: func() any { return &scanner{keys: make([][]byte, 0, 48)} }}
+
+// dataKey is the key whose value is split.
+var dataKey = []byte("data")
 
 // scanner goes through valid JSON once.
 type scanner struct {
-	data []byte
-	at   int
-	keys [][]byte // of all objects that are open, the innermost last
+	data  []byte
+	at    int
+	keys  [][]byte // of all objects that are open, the innermost last
+	parts Parts
+	inner bool // in the value of dataKey
 }
 
 // value goes past one value inside of depth others. checked says whether its keys are looked at.
@@ -107,10 +134,27 @@ func (s *scanner) object(depth int, checked bool) error {
 			return errInvalid
 		}
 		s.at++
+		if depth == 1 && bytes.EqualFold(key, dataKey) {
+			if err := s.split(depth, inner); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := s.value(depth, inner); err != nil {
 			return err
 		}
 	}
+}
+
+// split goes past the value of dataKey, and notes where it stands.
+func (s *scanner) split(depth int, checked bool) error {
+	s.space()
+	start := s.at
+	s.inner = true
+	err := s.value(depth, checked)
+	s.inner = false
+	s.parts.Data = s.data[start:s.at:s.at]
+	return err
 }
 
 func (s *scanner) array(depth int, checked bool) error {
@@ -125,8 +169,12 @@ func (s *scanner) array(depth int, checked bool) error {
 		case 0:
 			return errInvalid
 		default:
+			start := s.at
 			if err := s.value(depth, checked); err != nil {
 				return err
+			}
+			if s.inner && depth == 2 {
+				s.parts.Items = append(s.parts.Items, s.data[start:s.at:s.at])
 			}
 		}
 	}
@@ -151,8 +199,13 @@ func (s *scanner) str() []byte {
 }
 
 func (s *scanner) space() {
-	for s.at < len(s.data) && bytes.IndexByte([]byte(" \t\r\n"), s.data[s.at]) >= 0 {
-		s.at++
+	for s.at < len(s.data) {
+		switch s.data[s.at] {
+		case ' ', '\t', '\r', '\n':
+			s.at++
+		default:
+			return
+		}
 	}
 }
 

@@ -136,3 +136,33 @@ func plain(t *testing.T, d *json.Decoder, depth int, checked bool) error {
 	require.NoError(t, err)
 	return nil
 }
+
+func TestSplitTellsWhereTheDataStands(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]struct {
+		data  string
+		items []string
+	}{
+		`{"error":false,"data":{"id":"a","data":[1]}}`:           {data: `{"id":"a","data":[1]}`},
+		`{"data" : [ {"a":[1,2]} , null,"x",[3] ] , "paging":1}`: {data: `[ {"a":[1,2]} , null,"x",[3] ]`, items: []string{`{"a":[1,2]}`, "null", `"x"`, "[3]"}},
+		`{"DATA":[1,2]}`:                 {data: "[1,2]", items: []string{"1", "2"}}, // as encoding/json reads it
+		`{"\u0064ata":7}`:                {data: "7"},
+		`{"data":[]}`:                    {data: "[]"},
+		`{"data":null}`:                  {data: "null"},
+		`{"other":[1],"x":{"data":[1]}}`: {},
+		`[{"data":[1]}]`:                 {},
+		`"data"`:                         {},
+	} {
+		require.True(t, json.Valid([]byte(document)), document)
+		parts, err := strictjson.Split([]byte(document))
+		require.NoError(t, err, document)
+		assert.Equal(t, want.data, string(parts.Data), document)
+		var items []string
+		for _, item := range parts.Items {
+			items = append(items, string(item))
+		}
+		assert.Equal(t, want.items, items, document)
+	}
+	_, err := strictjson.Split([]byte(`{"data":[{"a":1,"a":2}]}`))
+	require.ErrorIs(t, err, strictjson.ErrDuplicateKey)
+}

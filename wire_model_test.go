@@ -1,0 +1,102 @@
+package intram_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go"
+)
+
+// Whoever keeps one of a hundred transactions must not keep the page, and a page whose buffer is used again must not change
+// what was read from it.
+func TestAnItemOfAPageKeepsItsOwnPartOnly(t *testing.T) {
+	t.Parallel()
+	body := transactionPage(t)
+	page, err := intram.DecodeTransactions(body)
+	require.NoError(t, err)
+	require.Len(t, page.Items, 100)
+	var whole struct {
+		Data []json.RawMessage `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal(body, &whole))
+	clear(body)
+	for i, item := range page.Items {
+		assert.Equal(t, string(whole.Data[i]), string(item.Raw))
+		assert.Less(t, cap(item.Raw), 2*len(item.Raw))
+	}
+}
+
+// A whole answer and the value alone are read by the same types in two ways: what comes of it must be one.
+func TestAnAnswerIsReadAsItsValueAloneIs(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"operation.payout.succeeded.current.json", "operation.payment_request.succeeded.earlier.json",
+		"operation.failed.current.json", "operation.completed_word.seen.json", "payout.accepted.earlier.json",
+	} {
+		body := []byte(example(t, name))
+		var alone struct {
+			Data intram.Operation `json:"data"`
+		}
+		require.NoError(t, json.Unmarshal(body, &alone), name)
+		op, err := intram.DecodeOperation(body)
+		require.NoError(t, err, name)
+		assert.Equal(t, alone.Data, *op, name)
+	}
+	body := transactionPage(t)
+	var alone struct {
+		Data []intram.Transaction `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal(body, &alone))
+	page, err := intram.DecodeTransactions(body)
+	require.NoError(t, err)
+	assert.Equal(t, alone.Data, page.Items)
+}
+
+func TestAListWithHolesIsReadAsItIs(t *testing.T) {
+	t.Parallel()
+	page, err := intram.DecodeTransactions([]byte(`{"error":false,"DATA":[null,{"reference":"AB12CD34EF"},{}]}`))
+	require.NoError(t, err)
+	require.Len(t, page.Items, 3)
+	assert.Empty(t, page.Items[0].Raw)
+	assert.Equal(t, "AB12CD34EF", page.Items[1].Reference)
+	assert.Equal(t, "{}", string(page.Items[2].Raw))
+	for _, body := range []string{`{"data":{}}`, `{"data":"AB12CD34EF"}`, `{"data":null}`, `{}`, `{"error":true,"data":[]}`, `{"data":[],"data":[]}`} {
+		_, err := intram.DecodeTransactions([]byte(body))
+		require.Error(t, err, body)
+	}
+}
+
+// Words and short strings take a way of their own: it must lead where encoding/json's leads.
+func TestWordsAreReadAsEncodingJSONReadsThem(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`"payout"`, `"XOF"`, `""`, `"a new word"`, `"pay\u006fut"`, `"a\nb"`, `"MTN Bénin"`, "\"broken \xff\"", `"\ud83d\ude42"`, "null",
+	} {
+		var want string
+		require.NoError(t, json.Unmarshal([]byte(text), &want))
+		op, err := intram.DecodeOperation([]byte(`{"data":{"operation_id":"op_1","type":` + text + `}}`))
+		require.NoError(t, err, text)
+		assert.Equal(t, want, string(op.Type), text)
+		var method intram.TransactionPaymentMethod
+		require.NoError(t, json.Unmarshal([]byte(text), &method), text)
+		assert.Equal(t, want, method.Name, text)
+	}
+	_, err := intram.DecodeOperation([]byte(`{"data":{"operation_id":"op_1","type":7}}`))
+	require.Error(t, err)
+}
+
+func TestShortAmountsAreReadAsLongOnesAre(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"0", "7", "25000", "999999999999999999", "1000000000000000000", "153.00", "-5", "1e3", `"25000"`} {
+		var amount intram.Amount
+		require.NoError(t, json.Unmarshal([]byte(text), &amount), text)
+		want, err := intram.ParseAmount(strings.Trim(text, `"`))
+		require.NoError(t, err, text)
+		assert.Equal(t, want.String(), amount.String(), text)
+	}
+	require.Error(t, new(intram.Amount).UnmarshalJSON([]byte("007")), "no number of JSON")
+}
