@@ -168,26 +168,32 @@ const pageTemplates = `
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}}</title>
 <style>
-:root { color-scheme: light dark; --ink: #16211d; --quiet: #4d5a55; --paper: #f5f7f6; --card: #fff; --line: #7b8883; --go: #0b6b45; --stop: #a32020; }
-@media (prefers-color-scheme: dark) { :root { --ink: #edf2f0; --quiet: #b3bfba; --paper: #101614; --card: #1a2220; --line: #87948f; --go: #0e7c51; --stop: #b93a3a; } }
+:root { color-scheme: light dark; --ink: #17211d; --quiet: #55635c; --paper: #f4f6f5; --card: #fff; --line: #dfe5e2; --field: #84918a; --go: #0b6b45; --on-go: #fff; --stop: #a11d2b; --good: #e3f2ea; --bad: #fbe9ea; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9efec; --quiet: #a8b5af; --paper: #0f1513; --card: #18201d; --line: #2b3632; --field: #77857e; --go: #59c795; --on-go: #06140d; --stop: #ff9a9f; --good: #163227; --bad: #3b1a1d; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-main { max-width: 26rem; margin: 0 auto; padding: 1rem; }
-section { background: var(--card); border-radius: .75rem; padding: 1.25rem; margin-top: 1rem; }
-h1 { font-size: 1.35rem; margin: .5rem 0; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 0; }
+body { margin: 0; min-height: 100vh; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 26rem; margin: 0 auto; padding: 1.5rem 1rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 1rem; padding: 1.25rem; margin-top: .875rem; box-shadow: 0 1px 2px rgb(16 32 24 / 6%); }
+h1 { font-size: 1.25rem; letter-spacing: -.01em; line-height: 1.3; margin: 0 .25rem; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: .3rem 1rem; margin: 0; font-size: .9375rem; }
 dt { color: var(--quiet); } dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
-.amount { font-size: 1.6rem; font-weight: 700; }
-label { display: block; font-weight: 600; margin-top: .75rem; }
-select, input { width: 100%; min-height: 2.75rem; padding: .5rem; font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: .5rem; }
-select option { color: #16211d; background: #fff; }
-button { width: 100%; min-height: 3rem; margin-top: 1rem; border: 0; border-radius: .5rem; font: inherit; font-weight: 700; color: #fff; background: var(--go); cursor: pointer; }
-button.stop { background: var(--stop); }
+dt.total { grid-column: 1 / -1; } dd.amount { grid-column: 1 / -1; text-align: left; font-size: 2.125rem; line-height: 1.15; font-weight: 700; letter-spacing: -.02em; padding-bottom: .75rem; margin-bottom: .5rem; border-bottom: 1px solid var(--line); }
+label { display: block; font-size: .9375rem; font-weight: 600; margin: 0 0 .3rem; }
+label + select { margin-bottom: 1rem; }
+select, input { width: 100%; min-height: 3rem; padding: .5rem .75rem; font: inherit; color: inherit; background: var(--card); border: 1px solid var(--field); border-radius: .625rem; }
+select option { color: #17211d; background: #fff; }
+button { width: 100%; min-height: 3.25rem; margin-top: .75rem; border: 1px solid var(--go); border-radius: .625rem; font: inherit; font-weight: 650; color: var(--on-go); background: var(--go); cursor: pointer; }
+button.stop { color: var(--stop); background: none; border-color: transparent; }
 :focus-visible { outline: 3px solid #d98a00; outline-offset: 2px; }
-.hint, footer { color: var(--quiet); font-size: .9rem; }
-.problem { border-left: .3rem solid var(--stop); }
-img { display: block; margin: 0 auto; max-width: 100%; height: auto; background: #fff; padding: .5rem; border-radius: .5rem; }
-a { color: inherit; font-weight: 700; display: inline-block; min-height: 2.75rem; padding: .6rem 0; }
+.hint { margin: .4rem 0 .25rem; }
+.hint, footer { color: var(--quiet); font-size: .875rem; }
+footer { text-align: center; margin-top: 1rem; }
+.problem { background: var(--bad); color: var(--stop); border-color: transparent; }
+section[role] p { margin: 0; } section[role] p + p { margin-top: .75rem; }
+.paid { background: var(--good); color: var(--go); border-color: transparent; font-weight: 600; }
+.code { text-align: center; } .code p { margin: 0 0 .75rem; color: var(--quiet); font-size: .875rem; }
+img { display: block; margin: 0 auto; width: 11rem; max-width: 100%; height: auto; background: #fff; padding: .5rem; border-radius: .5rem; image-rendering: pixelated; }
+a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem; padding: .6rem 0; }
 </style>
 </head>
 <body>
@@ -204,8 +210,8 @@ a { color: inherit; font-weight: 700; display: inline-block; min-height: 2.75rem
 {{if .Problem}}<section class="problem" role="alert"><p>{{.Problem}}</p></section>{{end}}
 <section aria-label="Payment">
 <dl>
+<dt class="total">Amount</dt><dd class="amount">{{.Amount}}</dd>
 <dt>To</dt><dd>{{.Merchant}}</dd>
-<dt>Amount</dt><dd class="amount">{{.Amount}}</dd>
 {{if .Description}}<dt>For</dt><dd>{{.Description}}</dd>{{end}}
 <dt>Reference</dt><dd>{{.Reference}}</dd>
 {{if .Fees}}<dt>Of which fees</dt><dd>{{.Fees}}</dd>{{end}}
@@ -228,11 +234,11 @@ a { color: inherit; font-weight: 700; display: inline-block; min-height: 2.75rem
 <button type="submit" class="stop">Decline</button>
 </form>
 </section>
-{{if .QRCode}}<section><img src="{{.QRCode}}" alt="QR code that opens this page on a phone"></section>{{end}}
+{{if .QRCode}}<section class="code"><p>On another screen? Pay with your phone.</p><img src="{{.QRCode}}" alt="QR code that opens this page on a phone"></section>{{end}}
 {{else if .Confirming}}
 <section role="status"><p>Confirm the payment with your operator. Reload this page to see the result.</p></section>
 {{else}}
-<section role="status">
+<section role="status"{{if eq .Outcome "paid"}} class="paid"{{end}}>
 {{if eq .Outcome "paid"}}<p>Your payment was received. This page is your receipt.</p>
 {{else if eq .Outcome "refunded"}}<p>This payment was given back.</p>
 {{else}}<p>No money was taken.</p>{{end}}

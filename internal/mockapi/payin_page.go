@@ -113,8 +113,8 @@ const payinTemplates = `
 {{if .Problem}}<section class="problem" role="alert"><p>{{.Problem}}</p></section>{{end}}
 <section aria-label="Payment">
 <dl>
+<dt class="total">You pay</dt><dd class="amount">{{.Charged}}</dd>
 <dt>To</dt><dd>{{.Merchant}}</dd>
-<dt>You pay</dt><dd class="amount">{{.Charged}}</dd>
 {{if .Fee}}<dt>Amount</dt><dd>{{.Amount}}</dd>
 <dt>Fee</dt><dd>{{.Fee}}</dd>{{end}}
 <dt>From</dt><dd>{{.Number}}</dd>
@@ -134,7 +134,7 @@ const payinTemplates = `
 {{else if .Waiting}}
 <section role="status"><p>Confirm the payment with your operator. Reload this page to see the result.</p></section>
 {{else}}
-<section role="status">
+<section role="status"{{if eq .Outcome "paid"}} class="paid"{{end}}>
 {{if eq .Outcome "paid"}}<p>Your payment was received. This page is your receipt.</p>
 {{else if eq .Outcome "expired"}}<p>The payment was not confirmed in time. No money was taken.</p>
 {{else}}<p>No money was taken.</p>{{end}}

@@ -1,12 +1,17 @@
 package serve
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -67,4 +72,31 @@ func (b *formBrowser) act(do string, fields ...string) string {
 	require.Equal(b.t, http.StatusOK, resp.StatusCode, "%s", body)
 	require.NotContains(b.t, string(body), `role="alert"`)
 	return string(body)
+}
+
+// wronglySigned makes a call with the documented mistake of signing the path that is called, and returns its id.
+func wronglySigned(t *testing.T, p *process) string {
+	t.Helper()
+	keys := p.local().Sandbox
+	body := `{"amount":1000,"destination":{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"22961000000"},"note":"<script>alert(1)</script>"}`
+	return signedBy(t, p.url, keys.PublicKey, keys.SecretKey, "/v1/payouts", body)
+}
+
+// signedBy posts a payout whose signature covers a path.
+func signedBy(t *testing.T, base, publicKey, secretKey, path, body string) (requestID string) {
+	t.Helper()
+	at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	mac := hmac.New(sha256.New, []byte(secretKey))
+	mac.Write([]byte(at + "\nPOST\n" + path + "\n\n" + body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/payouts", strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", "signed-by-hand-1")
+	r.Header.Set("X-Api-Key", publicKey)
+	r.Header.Set("X-Timestamp", at)
+	r.Header.Set("X-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.Header.Get("X-Request-Id")
 }

@@ -1,0 +1,239 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+)
+
+// chromium opens a browser with a profile of its own. Whatever a page complains of (a script's error, a breach of the
+// Content-Security-Policy) fails the test.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	program := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		needPrograms(t, "chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
+		chromedp.Flag("lang", "en"), chromedp.Flag("hide-scrollbars", true), chromedp.WindowSize(1280, 900))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
+	ctx, cancelBrowser := chromedp.NewContext(ctx)
+	var mu sync.Mutex
+	var complaints []string
+	t.Cleanup(func() {
+		cancelBrowser()
+		cancelAllocator()
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Empty(t, complaints, "what the browser complained of")
+	})
+	require.NoError(t, chromedp.Listen(ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			complaints = append(complaints, e.ExceptionDetails.Text)
+		case *log.EventEntryAdded:
+			if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+				complaints = append(complaints, e.Entry.Text+" "+e.Entry.URL)
+			}
+		}
+	}))
+	_, err := chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	require.NoError(t, err)
+	return ctx
+}
+
+// until waits for a condition of the page, in JavaScript, over the navigations that happen meanwhile.
+func until(condition string) chromedp.Action[chromedp.Void] {
+	holds := chromedp.Poll[chromedp.Void]("Boolean("+condition+")", chromedp.WithPollingTimeout(10*time.Second))
+	return func(ctx context.Context, target *chromedp.Target) (done chromedp.Void, err error) {
+		for range 20 {
+			if _, err = holds(ctx, target); err == nil || ctx.Err() != nil {
+				return done, err
+			}
+		}
+		return done, fmt.Errorf("%s: %w", condition, err)
+	}
+}
+
+// says waits until a part of the page has a text.
+func says(selector, text string) chromedp.Action[chromedp.Void] {
+	return until(`[...document.querySelectorAll(` + quotedJS(selector) + `)].some(e => e.textContent.includes(` + quotedJS(text) + `))`)
+}
+
+func quotedJS(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
+
+func paymentRequest(amount int64, description string) intram.PaymentRequestParams {
+	return intram.PaymentRequestParams{
+		Invoice: intram.Invoice{
+			Amount: intram.NewAmount(amount), Currency: intram.XOF, Description: description,
+			Customer: intram.Customer{FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.com", Phone: "22961000000"},
+		},
+		ReturnURLs: intram.ReturnURLs{Success: "https://shop.example.com/merci", Cancel: "https://shop.example.com/panier"},
+	}
+}
+
+// TestAPersonPaysAndSeesTheDelivery is the dashboard as a person uses it, in a real browser.
+func TestAPersonPaysAndSeesTheDelivery(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	handler := newReceiver(t)
+	p := startProcess(t, t.TempDir(), "--forward-to", handler.url)
+	client := p.client()
+
+	// The dashboard is open before anything happens, and shows a request as it arrives.
+	require.NoError(t, chromedp.Do(browser,
+		chromedp.Navigate(p.url), until(`document.documentElement.dataset.connected === "yes"`), says("#latest-requests", "No request yet")))
+	op, err := client.PaymentRequests.Create(t.Context(), paymentRequest(12000, "Commande 4521"))
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(browser, says("#latest-requests a", "/v1/payment-requests"), says("#latest-requests .status", "202")))
+
+	// To the payment, and to the page that the customer sees.
+	require.NoError(t, chromedp.Do(browser,
+		chromedp.Click(chromedp.CSS(`.pages a[href$="/transactions"]`)), says("h1", "Transactions"),
+		chromedp.Click(chromedp.CSS("#transaction-list a")), says("#facts .status", "PENDING"),
+		chromedp.Click(chromedp.CSS("#checkout")), says("h1", "Pay Boutique Démo"),
+		chromedp.SetValue(chromedp.CSS("#msisdn"), "22961000000"),
+		chromedp.Click(chromedp.CSS(`form[action$="/pay"] button`)), says("h1", "Payment received")))
+	paid := handler.acknowledged(t, "payment_request.paid", op.ID)
+
+	// Back on the dashboard the payment has arrived and the handler was told. It is told again.
+	delivery := paid.header.Get("X-Intram-Delivery")
+	require.NoError(t, chromedp.Do(browser,
+		chromedp.Navigate(p.url+"/_intram/sandbox/webhooks"), until(`document.documentElement.dataset.connected === "yes"`),
+		says("tr:has(#d-"+delivery+") .status.good", "delivered"),
+		chromedp.Click(chromedp.CSS("#resend-"+delivery)),
+		says(".notice", "being sent again"),
+		until(`document.querySelectorAll("tr:has(#d-`+delivery+`) .attempts li").length === 2`)))
+
+	result, err := client.Transactions.Get(t.Context(), referenceOf(t, client, op))
+	require.NoError(t, err)
+	assert.Equal(t, intram.TransactionSuccess, result.Status)
+}
+
+func referenceOf(t *testing.T, client *intram.Client, op *intram.Operation) string {
+	t.Helper()
+	result, err := client.PaymentRequests.Wait(t.Context(), op.ID)
+	require.NoError(t, err)
+	return result.TransactionReference
+}
+
+// screenshots are the pictures of docs/serve.md: name, address, and what the page must show first.
+func TestThePagesLookAsInTheDocumentation(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	handler := newReceiver(t)
+	p := startProcess(t, t.TempDir(), "--forward-to", handler.url)
+	places := fillForPictures(t, p, handler)
+	into := os.Getenv("INTRAM_SCREENSHOTS")
+	for _, shot := range places {
+		for _, size := range []struct {
+			name          string
+			width, height int64
+		}{{"desktop", 1280, 800}, {"phone", 390, 844}} {
+			viewport := []chromedp.EmulateViewportOption{}
+			if size.name == "phone" {
+				viewport = append(viewport, chromedp.EmulateMobile)
+			}
+			require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(size.width, size.height, viewport...),
+				chromedp.Navigate(p.url+shot.path), says("body", shot.shows)))
+			overflow, err := chromedp.Run(browser, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
+			require.NoError(t, err)
+			picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
+			require.NoError(t, err)
+			assert.LessOrEqual(t, overflow, 0, "%s on a %s is wider than the screen", shot.name, size.name)
+			assert.NotEmpty(t, picture)
+			if into != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(into, shot.name+"-"+size.name+".png"), picture, 0o644)) //nolint:gosec // a picture for everybody
+			}
+		}
+	}
+}
+
+type place struct{ name, path, shows string }
+
+// fillForPictures lets a little of everything happen.
+func fillForPictures(t *testing.T, p *process, handler *receiver) []place {
+	t.Helper()
+	ctx, client := t.Context(), p.client()
+	_, err := client.Balance.Get(ctx)
+	require.NoError(t, err)
+	first, err := client.Payouts.Create(ctx, payout("22961000000", 25000))
+	require.NoError(t, err)
+	_, err = client.Payouts.Create(ctx, payout("22961000003", 4000))
+	require.NoError(t, err)
+	bank, err := client.Payouts.Create(ctx, intram.PayoutParams{
+		Amount: intram.NewAmount(150000), Reference: "SAL-0526",
+		Destination: intram.BankAccount{SWIFT: "ECOCBJBJ", AccountNumber: "BJ0610100100144390000769", AccountName: "Ada", AccountSurname: "Lovelace"},
+	})
+	require.NoError(t, err)
+	paid, err := client.PaymentRequests.Create(ctx, paymentRequest(12000, "Commande 4521"))
+	require.NoError(t, err)
+	open, err := client.PaymentRequests.Create(ctx, paymentRequest(7500, "Commande 4522"))
+	require.NoError(t, err)
+	reference := referenceOf(t, client, paid)
+	b := p.dashboard(t)
+	b.act("pay", "id", reference)
+	handler.acknowledged(t, "payment_request.paid", paid.ID)
+	handler.fail(true)
+	slow, err := client.Payouts.Create(ctx, payout("22961000000", 1800))
+	require.NoError(t, err)
+	handler.refused(t, "payout.completed", slow.ID)
+	handler.fail(false)
+	b.act("add_fault", "kind", "proxy_error", "on", "GET /transactions", "times", "1")
+	_, err = client.Transactions.List(ctx, intram.TransactionListParams{Limit: 5})
+	require.Error(t, err)
+	_, err = client.Transactions.List(ctx, intram.TransactionListParams{Limit: 5})
+	require.NoError(t, err)
+
+	keys := p.local().Sandbox
+	payin, err := intram.NewPayinClient(keys.PayinAPIKey, keys.PayinAPIClient, intram.WithPayinBaseURL(p.url))
+	require.NoError(t, err)
+	session, err := payin.CreateSession(ctx, intram.PayinSessionParams{
+		Reference: "7d0c2c1e-6f0e-4b51-9d57-1c9d3c1b7a10", Amount: intram.NewAmount(3000), MSISDN: "+2250700000000", CustomerName: "Ada Lovelace",
+		Country: "CI", SuccessURL: "https://shop.example.com/merci", FailureURL: "https://shop.example.com/panier",
+	})
+	require.NoError(t, err)
+	wrong := wronglySigned(t, p)
+	b.act("presets", "preset", "duplicate-webhooks")
+	return []place{
+		{"overview", "/_intram/sandbox/", "/v1/transactions"},
+		{"requests", "/_intram/sandbox/requests", "signature_invalid"},
+		{"request", "/_intram/sandbox/requests/" + wrong, "/api/v1/merchant"},
+		{"operations", "/_intram/sandbox/operations", first.ID},
+		{"operation", "/_intram/sandbox/operations/" + bank.ID, "waits for the back office"},
+		{"transaction", "/_intram/sandbox/transactions/" + reference, "SUCCESS"},
+		{"wallets", "/_intram/sandbox/wallets", "payment received"},
+		{"webhooks", "/_intram/sandbox/webhooks", "payment_request.paid"},
+		{"faults", "/_intram/sandbox/faults", "duplicate-webhooks"},
+		{"checkout", "/gateway/" + referenceOf(t, client, open), "Commande 4522"},
+		{"receipt", "/gateway/" + reference, "received"},
+		{"payin", session.PaymentURL[len(p.url):], "3"},
+	}
+}
