@@ -61,6 +61,9 @@ const (
 // pauses are waited before a line is sent again.
 var pauses = [lineAttempts]time.Duration{0, time.Second, 5 * time.Second}
 
+// mostWaits is how many operations are waited for at once: the client looks many of them up together.
+const mostWaits = 200
+
 // awaitStep is how long one operation is waited for before the next one has its turn.
 const awaitStep = 20 * time.Second
 
@@ -160,7 +163,7 @@ func (r *Run) Do(ctx context.Context) error {
 	var waiters, senders sync.WaitGroup
 	hand := func(line Line) { waiting.Add(1); accepted <- line }
 
-	for range r.Concurrency {
+	for range min(mostWaits, len(r.Lines)) {
 		waiters.Go(func() { r.await(ctx, accepted, &waiting) })
 	}
 	var begun, fresh []Line
