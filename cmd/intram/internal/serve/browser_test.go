@@ -21,6 +21,8 @@ type formBrowser struct {
 	t      *testing.T
 	url    string
 	client *http.Client
+
+	onResponse func(*http.Response) // looks at the answer to a form
 }
 
 func (p *process) dashboard(t *testing.T) *formBrowser {
@@ -32,7 +34,7 @@ func newFormBrowser(t *testing.T, base string) *formBrowser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	return &formBrowser{t, base, &http.Client{Jar: jar}}
+	return &formBrowser{t: t, url: base, client: &http.Client{Jar: jar}}
 }
 
 func (b *formBrowser) get(path string) (int, string) {
@@ -54,8 +56,24 @@ func (b *formBrowser) send(r *http.Request) (int, string) {
 
 var tokenField = regexp.MustCompile(`name="token" value="(\w+)"`)
 
-// act sends one of the dashboard's forms and returns the page that it leads to.
+// fresh is another tab of the same browser.
+func (b *formBrowser) fresh() *formBrowser {
+	copied := *b
+	return &copied
+}
+
+// act sends one of the dashboard's forms, which must work, and returns the page that it leads to.
 func (b *formBrowser) act(do string, fields ...string) string {
+	b.t.Helper()
+	status, page := b.post(do, nil, fields...)
+	require.Equal(b.t, http.StatusOK, status, page)
+	require.NotContains(b.t, page, `role="alert"`)
+	require.Contains(b.t, page, `role="status"`)
+	return page
+}
+
+// post sends one of the dashboard's forms, changed.
+func (b *formBrowser) post(do string, change func(*http.Request, url.Values), fields ...string) (int, string) {
 	b.t.Helper()
 	_, page := b.get("/_intram/sandbox/")
 	token := tokenField.FindStringSubmatch(page)
@@ -64,14 +82,32 @@ func (b *formBrowser) act(do string, fields ...string) string {
 	for i := 0; i < len(fields); i += 2 {
 		form.Add(fields[i], fields[i+1])
 	}
-	resp, err := b.client.PostForm(b.url+"/_intram/act", form)
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.url+"/_intram/act", nil)
+	require.NoError(b.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, c := range b.client.Jar.Cookies(&url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/_intram/"}) {
+		r.AddCookie(c)
+	}
+	client := *b.client
+	client.Jar = nil // the cookies are set already, for change to take away
+	if change != nil {
+		change(r, form)
+	}
+	encoded := form.Encode()
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(encoded)), int64(len(encoded))
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(r)
 	require.NoError(b.t, err)
 	defer func() { _ = resp.Body.Close() }()
+	if b.onResponse != nil {
+		b.onResponse(resp)
+	}
+	if resp.StatusCode == http.StatusSeeOther {
+		return b.get(resp.Header.Get("Location"))
+	}
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(b.t, err)
-	require.Equal(b.t, http.StatusOK, resp.StatusCode, "%s", body)
-	require.NotContains(b.t, string(body), `role="alert"`)
-	return string(body)
+	return resp.StatusCode, string(body)
 }
 
 // wronglySigned makes a call with the documented mistake of signing the path that is called, and returns its id.

@@ -73,8 +73,8 @@ func (s *server) wait(ctx context.Context, serving <-chan error) error {
 	case err := <-serving:
 		return err
 	case err := <-failed:
-		s.store.release()
 		_ = s.web.Close() // nobody gets an answer that is not saved
+		s.store.release()
 		return err
 	}
 }

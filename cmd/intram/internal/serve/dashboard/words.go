@@ -51,7 +51,6 @@ func text(lang language, key string) string {
 
 // words are all texts of the pages, in both languages. The words of the API itself (statuses, events, codes) are not translated.
 var words = map[string]struct{ en, fr string }{
-	"brand":        {"Intram, on this machine", "Intram, sur cette machine"},
 	"skip":         {"Skip to the content", "Aller au contenu"},
 	"navigation":   {"Pages", "Pages"},
 	"environment":  {"Environment", "Environnement"},
@@ -272,6 +271,5 @@ var words = map[string]struct{ en, fr string }{
 	"done_add_fault":      {"The fault waits for its call.", "La panne attend son appel."},
 	"done_clear_faults":   {"All faults are cleared.", "Toutes les pannes sont effacées."},
 	"unknown_action":      {"There is no such action.", "Cette action n'existe pas."},
-	"done":                {"Done", "Fait"},
 	"problem":             {"That did not work", "Cela n'a pas marché"},
 }

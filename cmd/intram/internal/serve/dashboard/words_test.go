@@ -1,0 +1,93 @@
+package dashboard
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
+)
+
+var (
+	usedInPages = regexp.MustCompile(`\b(?:t|tf) "([a-z_]+)"`)
+)
+
+func TestEveryTextExistsInBothLanguages(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{"missing": true, "sandbox": true, "live": true}
+	pages, err := files.ReadDir("pages")
+	require.NoError(t, err)
+	for _, page := range pages {
+		content, err := files.ReadFile("pages/" + page.Name())
+		require.NoError(t, err)
+		for _, m := range usedInPages.FindAllStringSubmatch(string(content), -1) {
+			used[m[1]] = true
+		}
+		// What is not in a t is in no language: a page has no words of its own.
+		bare := regexp.MustCompile(`(?s)\{\{.*?\}\}|<[^>]*>`).ReplaceAllString(string(content), " ")
+		for _, word := range regexp.MustCompile(`\pL{2,}`).FindAllString(bare, -1) {
+			assert.Contains(t, []string{"Intram", "XOF", "UTC", "EN", "FR", "id"}, word, "%s has a word that is not translated", page.Name())
+		}
+	}
+	d := &Dashboard{}
+	for name := range d.actions() {
+		used["done_"+name] = true
+	}
+	for _, v := range d.views() {
+		used[v.template] = true
+	}
+	for _, field := range []string{"timestamp", "method", "path", "query", "body"} {
+		used["field_"+field] = true
+	}
+	for key := range words {
+		if strings.HasPrefix(key, "mistake_") {
+			used[key] = true // explain's own test has them all made
+		}
+	}
+	used["unknown_action"] = true
+	for key := range used {
+		w, ok := words[key]
+		assert.True(t, ok, "%q has no text", key)
+		assert.NotEmpty(t, w.en, "%q in English", key)
+		assert.NotEmpty(t, w.fr, "%q in French", key)
+		assert.Equal(t, strings.Count(w.en, "%s"), strings.Count(w.fr, "%s"), key)
+	}
+	for key := range words {
+		assert.True(t, used[key], "%q is used nowhere", key)
+	}
+	for _, p := range preset.All() {
+		assert.NotEmpty(t, p.About)
+		assert.NotEmpty(t, p.AboutFrench)
+	}
+}
+
+func TestTheLanguageIsTheBrowsersUnlessChosen(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		accept, chosen string
+		want           language
+	}{
+		"nothing said":        {"", "", english},
+		"French of Benin":     {"fr-BJ,fr;q=0.9,en;q=0.5", "", french},
+		"English first":       {"en-GB,fr;q=0.8", "", english},
+		"German, then French": {"de,fr;q=0.7,en;q=0.3", "", french},
+		"none of ours":        {"de", "", english},
+		"chosen":              {"en", "fr", french},
+		"chosen nonsense":     {"fr", "xx", french},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, Path, nil)
+			r.Header.Set("Accept-Language", tt.accept)
+			if tt.chosen != "" {
+				r.AddCookie(&http.Cookie{Name: languageCookie, Value: tt.chosen}) //nolint:gosec // what a browser sends
+			}
+			assert.Equal(t, tt.want, languageOf(r))
+		})
+	}
+}
