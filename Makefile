@@ -14,11 +14,12 @@ BIN := $(CURDIR)/.bin
 LINT := $(BIN)/golangci-lint
 BENCHSTAT := $(BIN)/benchstat
 
-# How long each fuzz target runs, and how many there must be at least: canonical query, verification of webhooks
-# and of payin notifications, decoding of errors, envelopes and payins, amounts, Retry-After, redaction.
+# How long each fuzz target runs, and how many there must be at least: a caller's ids, references and keys, canonical query,
+# verification of webhooks and of payin notifications, decoding of errors, envelopes, events and payins, JSON that can be read in two
+# ways, amounts, Retry-After, redaction; and in the fake, signed times and JSON.
 FUZZTIME ?= 10m
 FUZZSMOKETIME ?= 3s
-FUZZTARGETS := 9
+FUZZTARGETS := 14
 
 # The least of the root package's and of each internal package's statements that tests cover, in percent.
 # It goes up, never down.

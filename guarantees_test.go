@@ -15,7 +15,7 @@ import (
 func TestEachGuaranteeNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
 	there := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]+)\(t \*testing\.T\)`)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\((?:t \*testing\.T|f \*testing\.F)\)`)
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
@@ -31,7 +31,7 @@ func TestEachGuaranteeNamesTestsThatExist(t *testing.T) {
 	require.NoError(t, err)
 
 	promises := 0
-	named := regexp.MustCompile("`(Test[A-Za-z0-9_]+)`")
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
 	for line := range strings.Lines(string(page)) {
 		tests := named.FindAllStringSubmatch(line, -1)
 		for _, test := range tests {
