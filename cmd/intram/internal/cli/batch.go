@@ -150,7 +150,7 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 	unsent := run.Unsent()
 	if run.Touched() {
 		p := run.Snapshot()
-		a.note("Going on with %s: %d of %d lines have ended, %d were never sent.", f.journal, p.Ended, p.Lines, len(unsent))
+		a.note("Going on with %s: %d of %d lines have ended, %d were never sent.", filepath.Base(f.journal), p.Ended, p.Lines, len(unsent))
 	}
 	if len(unsent) > 0 {
 		balance, err := client.Balance.Get(ctx)
@@ -252,7 +252,7 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags) {
 		}
 	}
 	a.printList([]string{"STATUS", "LINES", ""}, rows, "")
-	a.say("Each line is in %s.", f.results)
+	fmt.Fprintf(a.out, "Each line is in %s\n", f.results)
 }
 
 // refuseBatch lists everything that is wrong with a file.
@@ -263,14 +263,18 @@ func (a *app) refuseBatch(file string, problems []batch.Problem) error {
 		}
 	} else {
 		for _, p := range problems {
-			place := file
+			place := filepath.Base(file)
 			if p.Line > 0 {
-				place = fmt.Sprintf("%s:%d", file, p.Line)
+				place = fmt.Sprintf("%s:%d", place, p.Line)
 			}
 			a.sayError("%s: %s", place, p.Message)
 		}
 	}
-	return usagef("%s has %d problems; nothing was sent", file, len(problems))
+	many := "problems"
+	if len(problems) == 1 {
+		many = "problem"
+	}
+	return usagef("%s has %d %s; nothing was sent", filepath.Base(file), len(problems), many)
 }
 
 // progressShow shows how far a batch is: a bar for a person, a line now and then for a file.

@@ -2,11 +2,21 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
+
+// shortSource names a source beside the file's own line.
+func shortSource(source, file string) string {
+	source, _, _ = strings.Cut(source, " (")
+	source = strings.Replace(source, file+" ", "the file, ", 1)
+	return strings.TrimPrefix(source, filepath.Dir(file)+string(filepath.Separator))
+}
 
 func (a *app) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -58,16 +68,16 @@ names a file with the secret, likewise for the other secrets.`,
 			return a.printValue(map[string]any{"file": path, "file_found": found, "settings": all})
 		}
 		if found {
-			a.say("File: %s", path)
+			fmt.Fprintf(a.out, "File: %s\n", path)
 		} else {
-			a.say("File: %s (there is none)", path)
+			fmt.Fprintf(a.out, "File: %s (there is none)\n", path)
 		}
 		t := a.newTable(a.out)
 		for _, one := range s.all() {
 			if one.name == "" || one.name == "certificate" && one.value == "" {
 				continue
 			}
-			t.AppendRow(tableRow([]string{one.name, wrap(one.masked(), 32, ""), wrap(one.source, 28, "")}))
+			t.AppendRow(tableRow([]string{one.name, one.masked(), shortSource(one.source, path)}))
 		}
 		renderTable(a.out, t)
 		return nil

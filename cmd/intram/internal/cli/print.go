@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	intram "github.com/intram/intram-go"
@@ -116,6 +118,13 @@ func (a *app) printList(header []string, rows [][]string, nothing string) {
 	}
 	t := a.newTable(a.out)
 	t.AppendHeader(tableRow(header))
+	var numbers []table.ColumnConfig
+	for i, name := range header {
+		if slices.Contains([]string{"AMOUNT", "FEES", "AVAILABLE", "PENDING", "LINES"}, name) {
+			numbers = append(numbers, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.SetColumnConfigs(numbers)
 	for _, row := range rows {
 		t.AppendRow(tableRow(row))
 	}
@@ -131,9 +140,9 @@ func tableRow(words []string) table.Row {
 }
 
 // wrap breaks text at its spaces. A word that is longer than a line stays whole: it is an address or an id, and will be copied.
-func wrap(text string, width int, indent string) string {
+func wrap(words string, width int, indent string) string {
 	var out strings.Builder
-	for i, paragraph := range strings.Split(text, "\n") {
+	for i, paragraph := range strings.Split(words, "\n") {
 		if i > 0 {
 			out.WriteString("\n" + indent)
 		}
@@ -157,12 +166,12 @@ func wrap(text string, width int, indent string) string {
 }
 
 // clip shortens free text for a table.
-func clip(text string, width int) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= width {
-		return text
+func clip(words string, width int) string {
+	words = strings.Join(strings.Fields(words), " ")
+	if utf8.RuneCountInString(words) <= width {
+		return words
 	}
-	return string([]rune(text)[:width-1]) + "…"
+	return string([]rune(words)[:width-1]) + "…"
 }
 
 // money is an amount with its currency.

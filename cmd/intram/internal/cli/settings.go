@@ -67,6 +67,16 @@ func (s setting) masked() string {
 // Format implements [fmt.Formatter]: a setting shows no secret whatever the verb.
 func (s setting) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.name+"="+s.masked()) }
 
+// Format implements [fmt.Formatter]: all settings, each as it may be shown.
+func (s settings) Format(f fmt.State, _ rune) {
+	for i, one := range s.all() {
+		if i > 0 {
+			fmt.Fprint(f, " ")
+		}
+		fmt.Fprint(f, *one)
+	}
+}
+
 // configuration is the file.
 type configuration struct {
 	Profile  string                          `toml:"profile"`

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/intramtest"
+)
+
+const salaries = `reference,amount,provider,msisdn,account_number,swift
+PAY-1,1000,MTN_BENIN_229,22961000000,,
+PAY-2,2000,MTN_BENIN_229,22961000003,,
+PAY-3,3000,,,BJ0610100100144390000769,ECOCBJBJ
+`
+
+func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	assert.Contains(t, b.ok(t, "payouts", "batch", file, "--dry-run"), "The file is good. Nothing was sent.")
+	assert.NoFileExists(t, file+".journal")
+
+	r := b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitFailed, r.code)
+	b.golden(t, "batch", r.out)
+	assert.Contains(t, r.err, "3 payouts to make, 6000 XOF in all; 3000000 available.")
+	assert.Contains(t, r.err, "3 of 3 done, 1 failed, 0 remaining")
+	data, err := os.Open(filepath.Join(b.home, "salaries.results.csv"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, data.Close()) }()
+	rows, err := csv.NewReader(data).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 4)
+	assert.Equal(t, batch.ResultColumns, rows[0])
+	for i, want := range [][]string{{"2", "PAY-1", "paid", ""}, {"3", "PAY-2", "failed", "provider_rejected"}, {"4", "PAY-3", "queued_for_settlement", ""}} {
+		row := rows[i+1]
+		assert.Equal(t, want, []string{row[0], row[1], row[4], row[5]})
+		assert.True(t, strings.HasPrefix(row[2], "op_"))
+	}
+
+	var again struct {
+		Summary map[batch.State]int
+		Results []batch.Result
+	}
+	b.json(t, &again, "payouts", "batch", file)
+	assert.Equal(t, map[batch.State]int{batch.Paid: 1, batch.Failed: 1, batch.Queued: 1}, again.Summary)
+	posts := 0
+	for _, request := range b.server.Requests() {
+		if request.Method == http.MethodPost {
+			posts++
+		}
+	}
+	assert.Equal(t, 3, posts, "the second run sends nothing")
+
+	b.file(t, "salaries.csv", strings.ReplaceAll(salaries, "1000", "9000"))
+	r = b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the file has changed since the batch was begun")
+}
+
+func TestABatchIsRefusedAsAWhole(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, intramtest.WithBalance(intram.Sandbox, intram.MTNBenin, 10))
+	bad := b.file(t, "bad.csv", "reference,amount,provider,msisdn\nA,ten,MTN_BENIN_229,22961000000\nA,5,ORANGE,1\n")
+	r := b.run(t, "payouts", "batch", bad)
+	assert.Equal(t, exitUsage, r.code)
+	b.golden(t, "batch-refused", r.err)
+	var problems struct{ Problems []batch.Problem }
+	assert.Equal(t, exitUsage, b.json(t, &problems, "payouts", "batch", bad).code)
+	assert.Len(t, problems.Problems, 5)
+
+	dear := b.file(t, "dear.csv", "reference,amount,provider,msisdn\nA,9000000,MTN_BENIN_229,22961000000\n")
+	r = b.run(t, "payouts", "batch", dear)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the lines to send come to 9000000, and the wallet has 2000010 available")
+	assert.NoFileExists(t, dear+".journal")
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", dear, "--ignore-balance").code)
+	for _, wrong := range [][]string{{"--concurrency", "0"}, {"--concurrency", "33"}, {"--max-wait", "-1s"}} {
+		assert.Equal(t, exitUsage, b.run(t, append([]string{"payouts", "batch", bad}, wrong...)...).code)
+	}
+	assert.Equal(t, exitUsage, b.run(t, "payouts", "batch", "missing.csv").code)
+	for _, request := range b.server.Requests() {
+		assert.NotContains(t, string(request.Body), `"A","amount":5`)
+	}
+}
+
+func TestALiveBatchIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.live()
+	file := b.file(t, "salaries.csv", salaries)
+	r := b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "give --yes to make 3 payouts, 6000 in all")
+	assert.NoFileExists(t, file+".journal", "nothing was sent: nothing is to be remembered")
+	b.person, b.stdin = true, "yes\n"
+	assert.Zero(t, b.run(t, "payouts", "batch", file).code, "live numbers all succeed in the fake")
+}
+
+func TestTwoRunsAtOnceAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	lines, problems := batch.Read([]byte(salaries))
+	require.Empty(t, problems)
+	journal, err := batch.OpenJournal(file+".journal", batch.Binding{Lines: len(lines)})
+	require.NoError(t, err)
+	r := b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "another run is at work on this file")
+	require.NoError(t, journal.Close())
+}
+
+// interrupting ends the run's context at its n-th payout.
+type interrupting struct {
+	next   http.RoundTripper
+	count  atomic.Int32
+	at     int32
+	cancel context.CancelFunc
+}
+
+func (i *interrupting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost && i.count.Add(1) == i.at {
+		i.cancel()
+	}
+	return i.next.RoundTrip(r)
+}
+
+func TestABatchThatIsInterruptedGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var content strings.Builder
+	content.WriteString("reference,amount,provider,msisdn\n")
+	for i := range 40 {
+		fmt.Fprintf(&content, "PAY-%d,%d,MTN_BENIN_229,22961%06d\n", i, 100+i, 100000+i)
+	}
+	file := b.file(t, "salaries.csv", content.String())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	plain := b.opts
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: &interrupting{next: b.server.Transport(), at: 10, cancel: cancel}}))
+	r := b.runWith(t, ctx, "payouts", "batch", file)
+	assert.Equal(t, exitInDoubt, r.code)
+	assert.Contains(t, r.err, "interrupted; run the same command again")
+	b.opts = plain
+	r = b.run(t, "payouts", "batch", file)
+	assert.Zero(t, r.code, r.err)
+	assert.Contains(t, r.err, "Going on with")
+	operations := 0
+	for range b.server.Client().Operations.All(t.Context(), intram.OperationListParams{}) {
+		operations++
+	}
+	assert.Equal(t, 40, operations)
+}
+
+func TestABatchThatDoesNotWaitSaysSo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	r := b.run(t, "payouts", "batch", file, "--max-wait", "0")
+	assert.Equal(t, exitUnfinished, r.code)
+	assert.Contains(t, r.out, "unfinished")
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", file).code)
+}
+
+func TestABatchStopsWhenTheMerchantIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport(), b.server}}))
+	r := b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitInDoubt, r.code, "what was written down may have been sent")
+	assert.Contains(t, r.err, "merchant_inactive")
+	require.NoError(t, b.server.SetMerchantActive(b.server.PublicKey, true))
+	b.opts = b.opts[:2]
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", file).code)
+}
+
+// refusing switches the merchant off before the first payout.
+type refusing struct {
+	next   http.RoundTripper
+	server *intramtest.Server
+}
+
+func (f refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		if err := f.server.SetMerchantActive(f.server.PublicKey, false); err != nil {
+			return nil, err
+		}
+	}
+	return f.next.RoundTrip(r)
+}

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// newConfigBench is a command line without a server, keys or environment.
+func newConfigBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{home: t.TempDir(), env: map[string]string{}, clock: systemClock{}}
+	require.NoError(t, os.MkdirAll(filepath.Join(b.home, "intram"), 0o700))
+	return b
+}
+
+// shown are the settings as "intram config --json" shows them.
+type shown struct {
+	File     string
+	Found    bool `json:"file_found"`
+	Settings map[string]struct{ Value, Source string }
+}
+
+const twoProfiles = `profile = "live"
+
+[profiles.sandbox]
+public_key = "pk_sandbox_of_the_file"
+secret_key = "sk_sandbox_of_the_file"
+base_url = "https://example.com/v1"
+
+[profiles.live]
+public_key = "pk_live_of_the_file"
+secret_key_file = "live.key"
+webhook_secret = "whsec_of_the_file"
+timeout = "7s"
+`
+
+func TestFlagsComeBeforeTheEnvironmentAndThatBeforeTheFile(t *testing.T) {
+	t.Parallel()
+	b := newConfigBench(t)
+	var got shown
+	b.json(t, &got, "config")
+	assert.False(t, got.Found)
+	assert.Equal(t, "sandbox", got.Settings["profile"].Value)
+	assert.Equal(t, "default", got.Settings["base_url"].Source)
+
+	path := b.file(t, "intram/config.toml", twoProfiles)
+	b.file(t, "intram/live.key", "sk_live_of_its_own_file\n")
+	b.json(t, &got, "config")
+	assert.Equal(t, path, got.File)
+	assert.Equal(t, "live", got.Settings["profile"].Value)
+	assert.Equal(t, "pk_live_of_the_file", got.Settings["public_key"].Value)
+	assert.Equal(t, path+" [profiles.live]", got.Settings["public_key"].Source)
+	assert.Equal(t, "sk_live_…", got.Settings["secret_key"].Value)
+	assert.Equal(t, filepath.Join(b.home, "intram", "live.key"), got.Settings["secret_key"].Source)
+	assert.Equal(t, "whsec_…", got.Settings["webhook_secret"].Value)
+	assert.Equal(t, "7s", got.Settings["timeout"].Value)
+
+	b.json(t, &got, "config", "--profile", "sandbox", "--timeout", "3s")
+	assert.Equal(t, "--profile", got.Settings["profile"].Source)
+	assert.Equal(t, "pk_sandbox_of_the_file", got.Settings["public_key"].Value)
+	assert.Equal(t, "https://example.com/v1", got.Settings["base_url"].Value)
+	assert.Equal(t, "--timeout", got.Settings["timeout"].Source)
+
+	b.env["INTRAM_PROFILE"] = "sandbox"
+	b.env["INTRAM_SECRET_KEY"] = "sk_sandbox_of_the_environment"
+	b.env["INTRAM_BASE_URL"] = "https://example.com/environment"
+	b.json(t, &got, "config")
+	assert.Equal(t, "INTRAM_PROFILE", got.Settings["profile"].Source)
+	assert.Equal(t, "INTRAM_SECRET_KEY", got.Settings["secret_key"].Source)
+	assert.Equal(t, "https://example.com/environment", got.Settings["base_url"].Value)
+	b.json(t, &got, "config", "--base-url", "https://example.com/flag", "--public-key", "pk_sandbox_of_the_flag")
+	assert.Equal(t, "https://example.com/flag", got.Settings["base_url"].Value)
+	assert.Equal(t, "--public-key", got.Settings["public_key"].Source)
+
+	delete(b.env, "INTRAM_SECRET_KEY")
+	b.env["INTRAM_SECRET_KEY_FILE"] = b.file(t, "sandbox.key", "sk_sandbox_of_a_file_of_the_environment")
+	b.json(t, &got, "config")
+	assert.Equal(t, "INTRAM_SECRET_KEY_FILE", got.Settings["secret_key"].Source)
+	b.golden(t, "config", b.ok(t, "config"))
+	other := b.file(t, "other.toml", "[profiles.sandbox]\npublic_key = \"pk_sandbox_of_another_file\"\n")
+	b.json(t, &got, "config", "--config", other)
+	assert.Equal(t, "pk_sandbox_of_another_file", got.Settings["public_key"].Value)
+	b.env["INTRAM_CONFIG"] = other
+	b.json(t, &got, "config")
+	assert.Equal(t, "pk_sandbox_of_another_file", got.Settings["public_key"].Value)
+}
+
+func TestAConfigurationThatCannotBeMeantIsRefused(t *testing.T) {
+	t.Parallel()
+	const secret = "sk_sandbox_feedface"
+	for _, test := range []struct {
+		name, file string
+		mode       os.FileMode
+		env        map[string]string
+		args       []string
+		says       string
+	}{
+		{name: "readable by others", file: "[profiles.sandbox]\nsecret_key = \"" + secret + "\"\n", mode: 0o644, says: "chmod 600"},
+		{name: "unknown profile of the file", file: "[profiles.staging]\n", says: "the profiles are sandbox and live"},
+		{name: "unknown profile", args: []string{"--profile", "staging"}, says: "the profile is sandbox or live"},
+		{name: "unknown setting", file: "[profiles.sandbox]\nsecret = \"" + secret + "\"\n", says: "line 2: there is no setting profiles.sandbox.secret"},
+		{name: "no TOML", file: "[profiles.sandbox]\nsecret_key = " + secret + "\n", says: "line 2 is not TOML"},
+		{name: "another type", file: "[profiles.sandbox]\ntimeout = 3\n", says: "line 2"},
+		{name: "two secrets", file: "[profiles.sandbox]\nsecret_key = \"" + secret + "\"\nsecret_key_file = \"x\"\n", says: "keep one"},
+		{name: "missing file of a secret", file: "[profiles.sandbox]\nsecret_key_file = \"x\"\n", says: "secret_key_file"},
+		{name: "missing file of --config", args: []string{"--config", "missing.toml"}, says: "cannot be read"},
+		{name: "another environment's key", env: map[string]string{"INTRAM_PUBLIC_KEY": "pk_live_1"}, args: []string{"--profile", "sandbox"}, says: "the profile is sandbox (--profile), and the public_key of INTRAM_PUBLIC_KEY starts with pk_live_"},
+		{name: "timeout", env: map[string]string{"INTRAM_TIMEOUT": "soon"}, says: "timeout must be a duration"},
+		{name: "keys swapped", env: map[string]string{"INTRAM_PUBLIC_KEY": "sk_sandbox_1", "INTRAM_SECRET_KEY": "pk_sandbox_1"}, says: "swapped"},
+		{name: "no keys", says: "INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY"},
+		{name: "plain http", env: map[string]string{"INTRAM_PUBLIC_KEY": "pk_sandbox_1", "INTRAM_SECRET_KEY": secret, "INTRAM_BASE_URL": "http://example.com"}, says: "https://"},
+		{name: "empty file of a secret", env: map[string]string{"INTRAM_SECRET_KEY_FILE": "/dev/null"}, says: "is empty"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newConfigBench(t)
+			for name, value := range test.env {
+				b.env[name] = value
+			}
+			if test.file != "" {
+				path := b.file(t, "intram/config.toml", test.file)
+				if test.mode != 0 {
+					require.NoError(t, os.Chmod(path, test.mode))
+				}
+			}
+			r := b.run(t, append([]string{"balance"}, test.args...)...)
+			assert.Equal(t, exitUsage, r.code)
+			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), test.says)
+			assert.NotContains(t, r.err, "feedface")
+		})
+	}
+}
+
+func TestAFileWithoutSecretsMayBeRead(t *testing.T) {
+	t.Parallel()
+	b := newConfigBench(t)
+	path := b.file(t, "intram/config.toml", "[profiles.sandbox]\npublic_key = \"pk_sandbox_1\"\n")
+	require.NoError(t, os.Chmod(path, 0o644))
+	assert.Contains(t, b.ok(t, "config"), "pk_sandbox_1")
+}
+
+func TestASettingShowsNoSecretWhateverTheVerb(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"sk_sandbox_feedface", "sk_live_feedface", "whsec_feedface", "feedface"} {
+		s := settings{secretKey: setting{name: "secret_key", value: value, secret: true}}
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			assert.NotContains(t, fmt.Sprintf(format, s.secretKey), "feedface")
+			assert.NotContains(t, fmt.Sprintf(format, &s), "feedface", format)
+		}
+	}
+}
