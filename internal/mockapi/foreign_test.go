@@ -35,6 +35,8 @@ func TestForeignClients(t *testing.T) {
 		needs  []string // the first runs the script
 	}{
 		{"client.py", []string{"python3"}},
+		{"client.js", []string{"node"}},
+		{"client.php", []string{"php"}},
 		{"client.sh", []string{"bash", "curl", "jq", "openssl", "python3"}},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
