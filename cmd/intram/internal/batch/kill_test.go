@@ -245,6 +245,6 @@ func checkJournal(t *testing.T, server *intramtest.Server, file string) {
 	require.NoError(t, err)
 	for i, line := range run.Lines {
 		record := records[line.Number]
-		assert.Equal(t, rows[i+1][2:5], []string{record.OperationID, record.TransactionReference, string(record.State)}, "%v", line)
+		assert.Equal(t, []string{record.OperationID, record.TransactionReference, string(record.State)}, rows[i+1][2:5], "%v", line)
 	}
 }

@@ -63,8 +63,7 @@ func Read(data []byte) ([]Line, []Problem) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var syntax *csv.ParseError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 			// What follows a quote that is not closed cannot be told apart.
 			return lines, append(problems, Problem{syntax.StartLine, "the line is no CSV: " + syntax.Err.Error()})
 		}

@@ -49,7 +49,7 @@ type Progress struct {
 }
 
 // Remaining is how many lines have not ended.
-func (p Progress) Remaining() int { return p.Lines - p.Ended }
+func (p *Progress) Remaining() int { return p.Lines - p.Ended }
 
 // How often a line that got no answer is sent again in one run, each time with all the attempts of the SDK, and how many such lines in a row end
 // the run: the API is away, and going on would only leave more of them.
@@ -370,7 +370,7 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 		left = min(left, r.deadline.Sub(r.Clock.Now()))
 	}
 	r.mu.Unlock()
-	if r.MaxWait <= 0 || left <= 0 || ctx.Err() != nil {
+	if r.MaxWait <= 0 || left <= 0 {
 		return false, nil
 	}
 	op, err := r.Client.WaitForOperation(ctx, record.OperationID, intram.WithMaxWait(left))
@@ -383,25 +383,21 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 		return false, r.put(line, record)
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return true, nil
-	case ctx.Err() != nil:
-		return false, nil
-	default:
-		// The API refuses to say: the line stays accepted, and the next run asks again.
-		if stopsAll(err) {
-			return false, fmt.Errorf("the batch has stopped: %w", err)
-		}
-		return false, nil
+	case ctx.Err() == nil && stopsAll(err):
+		return false, fmt.Errorf("the batch has stopped: %w", err)
 	}
+	return false, nil // the API did not say: the line stays accepted, and the next run asks again
 }
 
 // ended is the record of a payout whose operation succeeded.
 func ended(record Record, op *intram.Operation) Record {
 	record.State = Paid
 	if result, ok := op.Result.(*intram.PayoutResult); ok {
-		switch {
-		case result.Status == intram.PayoutQueuedForSettlement:
+		switch result.Status {
+		case intram.PayoutCompleted:
+		case intram.PayoutQueuedForSettlement:
 			record.State = Queued
-		case result.Status == "failed": // a bank that sent it back
+		case "failed": // a bank that sent it back
 			record.State = Failed
 			if op.Error != nil {
 				record.Code = op.Error.Code

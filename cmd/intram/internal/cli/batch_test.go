@@ -159,7 +159,8 @@ func TestABatchThatIsInterruptedGoesOn(t *testing.T) {
 	assert.Zero(t, r.code, r.err)
 	assert.Contains(t, r.err, "Going on with")
 	operations := 0
-	for range b.server.Client().Operations.All(t.Context(), intram.OperationListParams{}) {
+	for _, err := range b.server.Client().Operations.All(t.Context(), intram.OperationListParams{}) {
+		require.NoError(t, err)
 		operations++
 	}
 	assert.Equal(t, 40, operations)

@@ -322,7 +322,8 @@ func TestAPayoutInDoubtIsResumedByTheCommandThatIsPrinted(t *testing.T) {
 	r = b.run(t, args[1:]...)
 	require.Zero(t, r.code, r.err)
 	operations := 0
-	for range b.server.Client().Operations.All(t.Context(), intram.OperationListParams{}) {
+	for _, err := range b.server.Client().Operations.All(t.Context(), intram.OperationListParams{}) {
+		require.NoError(t, err)
 		operations++
 	}
 	assert.Equal(t, 1, operations, "it was paid once")

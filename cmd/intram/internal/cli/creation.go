@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -135,14 +134,14 @@ func (w *waiting) options() ([]intram.WaitOption, error) {
 	return []intram.WaitOption{intram.WithMaxWait(w.longest)}, nil
 }
 
-// parseAmount reads an amount of a flag.
-func parseAmount(flag, value string) (intram.Amount, error) {
+// parseAmount reads --amount.
+func parseAmount(value string) (intram.Amount, error) {
 	if value == "" {
 		return intram.Amount{}, nil // whether it is required is the call's to say
 	}
 	amount, err := intram.ParseAmount(value)
 	if err != nil {
-		return amount, usagef("%s must be a number in whole units of the currency, such as 25000", flag)
+		return amount, usagef("--amount must be a number in whole units of the currency, such as 25000")
 	}
 	return amount, nil
 }
@@ -160,5 +159,5 @@ func parseBefore(value string) (time.Time, error) {
 	return time.Time{}, usagef("--before must be a time such as 2026-05-20T10:30:00Z or a day such as 2026-05-20")
 }
 
-// seconds is a duration as the help shows it.
-func seconds(d time.Duration) string { return fmt.Sprintf("%ds", int(d/time.Second)) }
+// operationWait is how long operations are waited for, as the help shows it.
+const operationWait = "60s"

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,7 @@ import (
 func commands(cmd *cobra.Command, words ...string) map[*cobra.Command][]string {
 	all := map[*cobra.Command][]string{cmd: words}
 	for _, sub := range cmd.Commands() {
-		for c, w := range commands(sub, append(append([]string(nil), words...), sub.Name())...) {
-			all[c] = w
-		}
+		maps.Copy(all, commands(sub, append(append([]string(nil), words...), sub.Name())...))
 	}
 	return all
 }

@@ -126,7 +126,7 @@ func (a *app) waitCommand(typ intram.OperationType, short, example string) *cobr
 		Long: short + `, however it ends. The exit status tells: 0 when it succeeded,
 4 when it failed, 5 when it had not ended yet.`,
 	}
-	w.flags(cmd, seconds(intram.DefaultMaxWait))
+	w.flags(cmd, operationWait)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := a.client()
 		if err != nil {

@@ -41,10 +41,10 @@ gives --yes.`,
 	flags.StringVar(&params.FailureURL, "failure-url", "", "where the customer goes after a failure")
 	complete(cmd, "country", "CI", "SN", "TG", "BJ")
 	c.flags(cmd, "")
-	c.confirmation.flag(cmd)
+	c.flag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var err error
-		if params.Amount, err = parseAmount("--amount", amount); err != nil {
+		if params.Amount, err = parseAmount(amount); err != nil {
 			return err
 		}
 		payin, environment, err := a.payinClient()

@@ -46,7 +46,7 @@ is printed; no money moves before the customer pays there.`,
 	complete(cmd, "provider", providerCodes...)
 	complete(cmd, "currency", string(intram.XOF))
 	c.flags(cmd, "webhook-data")
-	w.flagsAfter(cmd, seconds(intram.DefaultMaxWait))
+	w.flagsAfter(cmd, operationWait)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		method.Code = intram.ProviderCode(provider)
 		params := intram.PaymentRequestParams{
@@ -54,7 +54,7 @@ is printed; no money moves before the customer pays there.`,
 			PaymentMethod: method, ReturnURLs: urls,
 		}
 		var err error
-		if params.Invoice.Amount, err = parseAmount("--amount", amount); err != nil {
+		if params.Invoice.Amount, err = parseAmount(amount); err != nil {
 			return err
 		}
 		if params.WebhookData, err = a.readObject("--webhook-data", c.metadata); err != nil {

@@ -54,12 +54,12 @@ With live keys a person is asked first; a script gives --yes.`,
 	complete(cmd, "provider", providerCodes...)
 	complete(cmd, "currency", string(intram.XOF))
 	c.flags(cmd, "metadata")
-	c.confirmation.flag(cmd)
-	w.flagsAfter(cmd, seconds(intram.DefaultMaxWait))
+	c.flag(cmd)
+	w.flagsAfter(cmd, operationWait)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		params := intram.PayoutParams{Currency: intram.Currency(currency), Reference: reference, Note: note}
 		var err error
-		if params.Amount, err = parseAmount("--amount", amount); err != nil {
+		if params.Amount, err = parseAmount(amount); err != nil {
 			return err
 		}
 		switch bank := account != "" || swift != ""; {

@@ -202,13 +202,3 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 		panic("cli: completion of a flag that is not there: " + err.Error()) //nolint:forbidigo // a mistake of this program, which every test sees
 	}
 }
-
-// completeArgument offers the words that an argument knows.
-func completeArgument(cmd *cobra.Command, words ...string) {
-	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveDefault
-		}
-		return words, cobra.ShellCompDirectiveNoFileComp
-	}
-}

@@ -31,12 +31,12 @@ back. With live keys a person is asked first; a script gives --yes.`,
 	flags.StringVar(&amount, "amount", "", "how much, in whole units of the currency (default all of it)")
 	flags.StringVar(&reason, "reason", "", "a `text` of up to 500 characters")
 	c.flags(cmd, "metadata")
-	c.confirmation.flag(cmd)
-	w.flagsAfter(cmd, seconds(intram.DefaultMaxWait))
+	c.flag(cmd)
+	w.flagsAfter(cmd, operationWait)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		params := intram.RefundParams{TransactionReference: transaction, Reason: reason}
 		var err error
-		if params.Amount, err = parseAmount("--amount", amount); err != nil {
+		if params.Amount, err = parseAmount(amount); err != nil {
 			return err
 		}
 		if amount != "" && params.Amount.Sign() <= 0 {

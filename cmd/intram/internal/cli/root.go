@@ -47,7 +47,7 @@ func Main() int {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{},
 		isTerminal: func(stream any) bool {
 			f, ok := stream.(*os.File)
-			return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is a small number
+			return ok && term.IsTerminal(int(f.Fd()))
 		},
 	}
 	if dir, err := os.UserConfigDir(); err == nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,9 +121,7 @@ func TestAConfigurationThatCannotBeMeantIsRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b := newConfigBench(t)
-			for name, value := range test.env {
-				b.env[name] = value
-			}
+			maps.Copy(b.env, test.env)
 			if test.file != "" {
 				path := b.file(t, "intram/config.toml", test.file)
 				if test.mode != 0 {

@@ -185,7 +185,7 @@ func (a *app) secretKeys(s *settings, also []string) ([]signature.Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		label := "the key of " + flag
+		var label string
 		switch {
 		case strings.HasPrefix(value, "whsec_"):
 			label = "a webhook's secret (" + flag + ")"

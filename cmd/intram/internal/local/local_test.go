@@ -26,7 +26,7 @@ func TestAServerIsFoundByWhatItWrote(t *testing.T) {
 	require.NoError(t, local.Write(path, server))
 	got, err := local.Read(path)
 	require.NoError(t, err)
-	assert.True(t, server == got, "what was written is read")
+	assert.Equal(t, server, got)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "only its owner reads the keys")

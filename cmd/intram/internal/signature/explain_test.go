@@ -143,8 +143,8 @@ var mistakes = []struct {
 		c.signed.body = base64.StdEncoding.EncodeToString([]byte(c.sent.body))
 	}},
 	{name: "body as a JSON string", id: "body-quoted", plant: func(c *client, _ *intramtest.Server) {
-		quoted, _ := json.Marshal(c.sent.body)
-		c.signed.body = string(quoted)
+		c.signed.body = `"` + strings.ReplaceAll(c.sent.body, `"`, `\"`) + `"`
+		c.signed.body = strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`).Replace(c.signed.body)
 	}},
 	{name: "compact JSON signed", id: "body-reserialised", plant: func(c *client, _ *intramtest.Server) { c.sent.body = indent(payoutBody) }},
 	{name: "indented JSON signed", id: "body-reserialised", plant: func(c *client, _ *intramtest.Server) { c.signed.body = indent(payoutBody) }},
@@ -354,7 +354,7 @@ func TestEachMistakeThatTheAPIRefusesIsNamed(t *testing.T) {
 func sayNoKey(t *testing.T, server *intramtest.Server, text string) {
 	t.Helper()
 	for _, key := range []string{server.SecretKey, server.LiveSecretKey, privateKey, "whsec_of_a_test"} {
-		assert.False(t, strings.Contains(text, key), "a key is shown")
+		assert.NotContains(t, text, key)
 	}
 }
 

@@ -122,38 +122,43 @@ func ParseDump(data []byte) (*Request, error) {
 	for first := true; ; first = false {
 		line, err := reader.ReadString('\n')
 		line = strings.TrimPrefix(strings.TrimRight(line, "\r\n"), "> ")
-		if first {
+		switch {
+		case first:
 			words := strings.Fields(line)
 			if len(words) < 2 || !isToken(words[0]) {
 				return nil, errors.New("the first line is no request line, such as: POST /v1/payouts HTTP/1.1")
 			}
 			request.Method, request.Target = words[0], words[1]
-		} else if line == "" || line == ">" {
-			break
-		} else {
+		case line == "" || line == ">":
+			return request, request.readBody(head.String(), reader)
+		default:
 			head.WriteString(line + "\n")
 		}
 		if err != nil {
-			break
+			return request, request.readBody(head.String(), reader) // it has no body
 		}
 	}
+}
+
+// readBody ends a dump: the headers are known, and what is left is the body.
+func (r *Request) readBody(head string, reader io.Reader) error {
 	var err error
-	if request.Header, err = ParseHeaders([]byte(head.String())); err != nil {
-		return nil, err
+	if r.Header, err = ParseHeaders([]byte(head)); err != nil {
+		return err
 	}
-	if request.Body, err = io.ReadAll(reader); err != nil {
-		return nil, err
+	if r.Body, err = io.ReadAll(reader); err != nil {
+		return err
 	}
-	if strings.EqualFold(request.Header.Get("Transfer-Encoding"), "chunked") {
-		if body, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(request.Body))); err == nil {
-			request.Body = body
+	if strings.EqualFold(r.Header.Get("Transfer-Encoding"), "chunked") {
+		if body, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(r.Body))); err == nil {
+			r.Body = body
 		}
 	}
 	// An editor adds a line break at the end of the file; the request's own length says that it is not the body's.
-	if n, err := strconv.Atoi(request.Header.Get("Content-Length")); err == nil && n >= 0 && n < len(request.Body) {
-		request.Body = request.Body[:n]
+	if n, err := strconv.Atoi(r.Header.Get("Content-Length")); err == nil && n >= 0 && n < len(r.Body) {
+		r.Body = r.Body[:n]
 	}
-	return request, nil
+	return nil
 }
 
 // only returns a header's value, and how often it came.
