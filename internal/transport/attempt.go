@@ -20,10 +20,14 @@ import (
 // ErrResponseTooLarge is the cause when an answer's body is larger than the SDK reads.
 var ErrResponseTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxResponseBytes>>20)
 
-// record is what a call remembers of its attempts. It travels in the request's context, because that is
+// record is what a call remembers of its attempts. It is the request's context, because that is
 // the one thing that go-retryablehttp hands to each of its hooks. Its attempts come one after the other.
 type record struct {
+	context.Context //nolint:containedctx // the caller's: the record ends with the call
+
 	call        *Call
+	url         url.URL
+	key         [1]string // its idempotency key, as a header's value
 	maxAttempts int
 	attempts    int
 	last        verdict
@@ -46,7 +50,15 @@ type record struct {
 
 type recordKey struct{}
 
-// recordOf finds the record that Do put into the context of every request it makes.
+// Value implements [context.Context]: the record itself, or what the caller's context has.
+func (r *record) Value(key any) any {
+	if _, ok := key.(recordKey); ok {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// recordOf finds the record that is the context of every request that Do makes.
 func recordOf(ctx context.Context) *record {
 	rec, _ := ctx.Value(recordKey{}).(*record)
 	return rec
@@ -64,8 +76,9 @@ func (r *record) result() Result {
 // It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each call that failed,
 // which would flush the whole pool and make an outage dearer still.
 type attempter struct {
-	cfg  *Config
-	skew skew
+	cfg       *Config
+	userAgent []string // the header's value
+	skew      skew
 }
 
 // RoundTrip dates and signs a clone of req, sends it, and reads the whole answer into the call's record.
@@ -90,7 +103,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
 	offset := a.skew.get()
-	attempt.Header = a.header(call, start.Add(offset))
+	attempt.Header = a.header(rec, start.Add(offset))
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -123,16 +136,17 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (a *attempter) header(call *Call, at time.Time) http.Header {
+func (a *attempter) header(rec *record, at time.Time) http.Header {
+	call := rec.call
 	h := make(http.Header, 8+len(call.Header))
 	maps.Copy(h, call.Header)
 	h["Accept"] = acceptJSON
-	h["User-Agent"] = []string{a.cfg.UserAgent}
+	h["User-Agent"] = a.userAgent
 	if call.Body != nil {
 		h["Content-Type"] = contentTypeJSON
 	}
 	if call.IdempotencyKey != "" {
-		h[a.cfg.KeyHeader] = []string{call.IdempotencyKey}
+		h[a.cfg.KeyHeader] = rec.key[:]
 	}
 	a.cfg.Authorize(h, at, call)
 	return h
@@ -161,18 +175,26 @@ func readBody(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > maxResponseBytes {
 		return nil, ErrResponseTooLarge
 	}
-	var buf bytes.Buffer
-	if resp.ContentLength > 0 {
-		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
+	// Room for what was announced and one byte more, since the end may be seen only by reading on.
+	room := resp.ContentLength + 1
+	if room <= 1 {
+		room = bytes.MinRead
 	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, maxResponseBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("the answer (HTTP %d) was cut short: %w", resp.StatusCode, err)
+	body := make([]byte, 0, room)
+	for {
+		n, err := resp.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > maxResponseBytes:
+			return nil, ErrResponseTooLarge
+		case err == io.EOF: //nolint:errorlint // a Reader returns it as it is
+			return body, nil
+		case err != nil:
+			return nil, fmt.Errorf("the answer (HTTP %d) was cut short: %w", resp.StatusCode, err)
+		case len(body) == cap(body):
+			body = append(body, 0)[:len(body)]
+		}
 	}
-	if n > maxResponseBytes {
-		return nil, ErrResponseTooLarge
-	}
-	return buf.Bytes(), nil
 }
 
 var (
@@ -222,13 +244,15 @@ func unwrapURLError(err error) error {
 }
 
 // connTrace learns whether an attempt ever had a connection to write to.
-type connTrace struct{ wanted, got atomic.Bool }
+type connTrace struct {
+	wanted, got atomic.Bool
+	trace       httptrace.ClientTrace
+}
 
 func (t *connTrace) hooks() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { t.wanted.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { t.got.Store(true) },
-	}
+	t.trace.GetConn = func(string) { t.wanted.Store(true) }
+	t.trace.GotConn = func(httptrace.GotConnInfo) { t.got.Store(true) }
+	return &t.trace
 }
 
 // nothingSent says whether err ended the attempt before a byte of it was written.

@@ -79,7 +79,7 @@ func New(cfg Config) *Client {
 	c := &Client{cfg: cfg, budgets: newBudgets()}
 	c.retry = &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport: &attempter{cfg: &c.cfg},
+			Transport: &attempter{cfg: &c.cfg, userAgent: []string{cfg.UserAgent}},
 			// A redirect is an answer, not an address: the signature must not travel on.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -97,6 +97,9 @@ func New(cfg Config) *Client {
 }
 
 const maxInt = int(^uint(0) >> 1)
+
+// noHeader is the header of every call before it is attempted. It is never written to.
+var noHeader = make(http.Header)
 
 // Call is one call: the same for all of its attempts.
 type Call struct {
@@ -145,19 +148,21 @@ type Result struct {
 // Do makes the call. It returns when an attempt was answered for good, when there are no more
 // attempts to make, or when ctx ends.
 func (c *Client) Do(ctx context.Context, call *Call) Result {
-	rec := &record{call: call, maxAttempts: call.MaxAttempts, inDoubt: call.Resumed}
+	rec := &record{
+		Context: ctx, call: call, url: *c.cfg.BaseURL, key: [1]string{call.IdempotencyKey},
+		maxAttempts: call.MaxAttempts, inDoubt: call.Resumed,
+	}
 	if rec.maxAttempts <= 0 {
 		rec.maxAttempts = c.cfg.MaxAttempts
 	}
-	u := *c.cfg.BaseURL
-	u.Path, u.RawPath = joinPath(c.cfg.BaseURL, call.Path)
-	u.RawQuery = call.Query
+	rec.url.Path, rec.url.RawPath = joinPath(c.cfg.BaseURL, call.Path)
+	rec.url.RawQuery = call.Query
 	req := &retryablehttp.Request{Request: (&http.Request{
-		Method: call.Method, URL: &u, Host: u.Host,
+		Method: call.Method, URL: &rec.url, Host: rec.url.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		// The header and the body are each attempt's own.
-		Header: make(http.Header),
-	}).WithContext(context.WithValue(ctx, recordKey{}, rec))}
+		Header: noHeader,
+	}).WithContext(rec)}
 	if err := ctx.Err(); err != nil {
 		rec.err = err
 		return rec.result()
