@@ -37,6 +37,7 @@ type callConfig struct {
 	response       *Response
 	intent         *Intent
 	invalid        validation
+	call           transport.Call // what it came to
 
 	// When the key was first sent, and whether something may have come of that: an earlier call may have carried it.
 	firstSentAt time.Time
@@ -73,6 +74,7 @@ type request struct {
 	path             string // the template with its ids, escaped
 	query            string
 	params           any        // marshalled into the body, nil for none
+	object           string     // the field that holds the caller's own object
 	reference        string     // the caller's own name of what is created, for the error
 	invalid          validation // what is wrong with the parameters
 }
@@ -126,7 +128,8 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 
 // prepare does what is done once per call: it chooses the key, refuses bad parameters, and marshals the body.
 func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*transport.Call, error) {
-	call := &transport.Call{
+	call := &cfg.call
+	*call = transport.Call{
 		Method: r.method, Template: r.template, Path: r.path, Query: r.query,
 		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
 	}
@@ -151,15 +154,16 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 			cfg.response.IdempotencyKey = call.IdempotencyKey
 		}
 	}
-	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {
-		return nil, refuse(fields, nil)
-	}
 	if r.params != nil {
 		body, err := json.Marshal(r.params)
 		if err != nil {
-			return nil, refuse(nil, fmt.Errorf("the parameters cannot be written as JSON: %w", err))
+			// Only what is the caller's own can fail.
+			r.invalid.fail(r.object, "%s cannot be written as JSON", r.object)
 		}
 		call.Body = body
+	}
+	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {
+		return nil, refuse(fields, nil)
 	}
 	if r.method == http.MethodPost {
 		if cfg.intent != nil && cfg.intent.CallSHA256 != callHash(call) {

@@ -173,7 +173,7 @@ type operationWire struct {
 	Type          word            `json:"type"`
 	Status        word            `json:"status"`
 	Environment   word            `json:"env"`
-	Payload       RawMessage      `json:"payload"`
+	Payload       part            `json:"payload"`
 	Result        json.RawMessage `json:"result"`
 	Error         *OperationError `json:"error"`
 	Attempts      int             `json:"attempts"`
@@ -188,7 +188,7 @@ type operationWire struct {
 // model implements wire.
 func (w operationWire) model(raw RawMessage) Operation {
 	o := Operation{
-		ID: w.ID, Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload,
+		ID: w.ID, Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload.of(raw),
 		Result: decodeResult(OperationType(w.Type), w.Result), Error: w.Error, Attempts: w.Attempts,
 		CreatedAt:   firstTime(w.Date, w.CreatedAt),
 		UpdatedAt:   firstTime(w.UpdatedDate, w.UpdatedAt),

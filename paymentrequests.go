@@ -105,10 +105,10 @@ func (s *PaymentRequestsService) Wait(ctx context.Context, operationID string, o
 
 // paymentRequestBody is POST /payment-requests as the docs write it.
 type paymentRequestBody struct {
-	Invoice       invoiceBody     `json:"invoice"`
-	PaymentMethod *PaymentMethod  `json:"payment_method,omitempty"`
-	ReturnURLs    *ReturnURLs     `json:"return_urls,omitempty"`
-	WebhookData   json.RawMessage `json:"webhook_data,omitempty"`
+	Invoice       invoiceBody    `json:"invoice"`
+	PaymentMethod *PaymentMethod `json:"payment_method,omitempty"`
+	ReturnURLs    *ReturnURLs    `json:"return_urls,omitempty"`
+	WebhookData   map[string]any `json:"webhook_data,omitzero"`
 }
 
 type invoiceBody struct {
@@ -121,7 +121,7 @@ type invoiceBody struct {
 
 // request is the call that these parameters make.
 func (p PaymentRequestParams) request() request {
-	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests"}
+	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests", object: "webhook_data"}
 	r.params = p.wire(&r.invalid)
 	return r
 }
@@ -133,7 +133,7 @@ func (p PaymentRequestParams) wire(v *validation) paymentRequestBody {
 			Amount: p.Invoice.Amount, Currency: p.Invoice.Currency,
 			Description: p.Invoice.Description, Customer: p.Invoice.Customer,
 		},
-		WebhookData: v.object("webhook_data", p.WebhookData),
+		WebhookData: p.WebhookData,
 	}
 	v.amount("invoice.amount", p.Invoice.Amount, p.Invoice.Currency)
 	if v.required("invoice.currency", string(p.Invoice.Currency), "an ISO 4217 code, such as XOF") {

@@ -141,7 +141,7 @@ type payoutBody struct {
 	Destination destinationBody `json:"destination"`
 	Reference   string          `json:"reference,omitempty"`
 	Note        string          `json:"note,omitempty"`
-	Metadata    json.RawMessage `json:"metadata,omitempty"`
+	Metadata    map[string]any  `json:"metadata,omitzero"`
 }
 
 // destinationBody has the fields of both kinds: only one kind's are set.
@@ -163,7 +163,7 @@ const (
 
 // request is the call that these parameters make.
 func (p PayoutParams) request() request {
-	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts"}
+	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts", object: "metadata"}
 	r.params = p.wire(&r.invalid)
 	return r
 }
@@ -176,7 +176,7 @@ func (p PayoutParams) wire(v *validation) payoutBody {
 	v.text("note", p.Note, maxNote)
 	return payoutBody{
 		Amount: p.Amount, Currency: p.Currency, Destination: destinationWire(v, p.Destination),
-		Reference: p.Reference, Note: p.Note, Metadata: v.object("metadata", p.Metadata),
+		Reference: p.Reference, Note: p.Note, Metadata: p.Metadata,
 	}
 }
 

@@ -74,15 +74,15 @@ func (s *RefundsService) Wait(ctx context.Context, operationID string, opts ...W
 
 // refundBody is POST /refunds as the docs write it.
 type refundBody struct {
-	TransactionReference string          `json:"transaction_reference"`
-	Amount               *Amount         `json:"amount,omitempty"`
-	Reason               string          `json:"reason,omitempty"`
-	Metadata             json.RawMessage `json:"metadata,omitempty"`
+	TransactionReference string         `json:"transaction_reference"`
+	Amount               *Amount        `json:"amount,omitempty"`
+	Reason               string         `json:"reason,omitempty"`
+	Metadata             map[string]any `json:"metadata,omitzero"`
 }
 
 // request is the call that these parameters make.
 func (p RefundParams) request() request {
-	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds"}
+	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds", object: "metadata"}
 	r.params = p.wire(&r.invalid)
 	return r
 }
@@ -90,7 +90,7 @@ func (p RefundParams) request() request {
 // wire checks the parameters and gives them the docs' shape.
 func (p RefundParams) wire(v *validation) refundBody {
 	body := refundBody{
-		TransactionReference: p.TransactionReference, Reason: p.Reason, Metadata: v.object("metadata", p.Metadata),
+		TransactionReference: p.TransactionReference, Reason: p.Reason, Metadata: p.Metadata,
 	}
 	if v.required("transaction_reference", p.TransactionReference, "the reference of the payment to refund") {
 		v.check(len(p.TransactionReference) <= 64 && allOf(p.TransactionReference, isAlphanumeric), "transaction_reference",

@@ -209,7 +209,7 @@ type transactionWire struct {
 	SourceMSISDN     string            `json:"source_msisdn"`
 	ServiceReference string            `json:"service_reference"`
 	DeclinedReason   string            `json:"declined_reason"`
-	WebhookData      RawMessage        `json:"webhook_data"`
+	WebhookData      part              `json:"webhook_data"`
 	Date             timestamp         `json:"date"`
 	CreatedAt        timestamp         `json:"created_at"`
 	RefundedAt       timestamp         `json:"refunded_at"`
@@ -222,7 +222,7 @@ func (w transactionWire) model(raw RawMessage) Transaction {
 		Reference: w.Reference, ID: w.ID, Status: transactionStatus(w.Status), Type: TransactionType(w.Type),
 		Environment: Environment(w.Environment), Amount: w.Amount, Fees: w.Fees, NetAmount: w.NetAmount, Currency: w.Currency,
 		PaymentMethod: TransactionPaymentMethod(w.PaymentMethod), Customer: w.Customer.model(), Source: w.Source,
-		ServiceReference: w.ServiceReference, DeclinedReason: w.DeclinedReason, WebhookData: w.WebhookData,
+		ServiceReference: w.ServiceReference, DeclinedReason: w.DeclinedReason, WebhookData: w.WebhookData.of(raw),
 		CreatedAt: firstTime(w.Date, w.CreatedAt), RefundedAt: w.RefundedAt.Time, Raw: raw,
 	}
 	if t.Source.Number == "" {

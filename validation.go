@@ -1,7 +1,6 @@
 package intram
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -94,18 +93,6 @@ func (v *validation) provider(path string, code ProviderCode) {
 	if len(code) > 64 || !allOf(string(code), func(c byte) bool { return isCapital(c) || isDigit(c) || c == '_' }) {
 		v.fail(path, "%s must be capitals, digits and _, such as %s", path, MTNBenin)
 	}
-}
-
-// object marshals a caller's own object. What it holds is not shown.
-func (v *validation) object(path string, object map[string]any) json.RawMessage {
-	if object == nil {
-		return nil
-	}
-	data, err := json.Marshal(object)
-	if err != nil {
-		v.fail(path, "%s cannot be written as JSON", path)
-	}
-	return data
 }
 
 // httpsURL checks an absolute https URL. Loopback may be plain http, for the fake and for development.

@@ -19,7 +19,7 @@ type wire[T any] interface {
 
 // frame is an envelope around a W as it is read.
 type frame[W any] struct {
-	Failed *bool  `json:"error"`
+	Failed bool   `json:"error"`
 	Data   W      `json:"data"`
 	Paging paging `json:"paging"`
 }
@@ -34,7 +34,7 @@ func readFrame[W any](body []byte) (*frame[W], strictjson.Parts, error) {
 	switch {
 	case err != nil:
 		return nil, parts, fmt.Errorf("the answer can be read in two ways: %w", err)
-	case f.Failed != nil && *f.Failed:
+	case f.Failed:
 		return nil, parts, errors.New("the answer says success and failure at once")
 	case len(parts.Data) == 0 || isNull(parts.Data):
 		return nil, parts, errors.New("the answer has no data")
@@ -90,6 +90,27 @@ func keep(data []byte) RawMessage {
 		return nil
 	}
 	return bytes.Clone(data)
+}
+
+// part is a value inside a wire, where it stands in the document.
+type part []byte
+
+// UnmarshalJSON notes where the value stands. It is no copy: [part.of] makes it last.
+func (p *part) UnmarshalJSON(data []byte) error {
+	*p = data
+	return nil
+}
+
+// of is the same piece of what the model keeps, instead of a second copy. null is nothing.
+func (p part) of(raw RawMessage) RawMessage {
+	if len(p) == 0 || isNull(p) {
+		return nil
+	}
+	at := bytes.Index(raw, p)
+	if at < 0 {
+		return bytes.Clone(p)
+	}
+	return raw[at : at+len(p) : at+len(p)]
 }
 
 // doModel makes a call of the Merchant API that answers with one T. On error the value is nil and the error is an [*Error].

@@ -30,6 +30,17 @@ func TestAnItemOfAPageKeepsItsOwnPartOnly(t *testing.T) {
 	}
 }
 
+func TestWhatAnItemHoldsIsAPieceOfItsOwnPart(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"data":[{"reference":"AB12CD34EF","webhook_data":{"order_id":"4521"}},{"reference":"AB12CD34EG","webhook_data":null}]}`)
+	page, err := intram.DecodeTransactions(body)
+	require.NoError(t, err)
+	clear(body)
+	assert.JSONEq(t, `{"order_id":"4521"}`, string(page.Items[0].WebhookData))
+	assert.Equal(t, len(page.Items[0].WebhookData), cap(page.Items[0].WebhookData), "appending to it leaves the rest alone")
+	assert.Nil(t, page.Items[1].WebhookData)
+}
+
 // A whole answer and the value alone are read by the same types in two ways: what comes of it must be one.
 func TestAnAnswerIsReadAsItsValueAloneIs(t *testing.T) {
 	t.Parallel()
