@@ -1,11 +1,18 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -170,10 +177,30 @@ func TestThePagesLookAsInTheDocumentation(t *testing.T) {
 			assert.LessOrEqual(t, overflow, 0, "%s on a %s is wider than the screen", shot.name, size.name)
 			assert.NotEmpty(t, picture)
 			if into != "" {
-				require.NoError(t, os.WriteFile(filepath.Join(into, shot.name+"-"+size.name+".png"), picture, 0o644)) //nolint:gosec // a picture for everybody
+				require.NoError(t, os.WriteFile(filepath.Join(into, shot.name+"-"+size.name+".png"), smaller(t, picture), 0o644)) //nolint:gosec // a picture for everybody
 			}
 		}
 	}
+}
+
+// smaller is a picture with the 256 colours that it has most of, which is all that a page needs.
+func smaller(t *testing.T, picture []byte) []byte {
+	t.Helper()
+	full, err := png.Decode(bytes.NewReader(picture))
+	require.NoError(t, err)
+	seen := map[color.Color]int{}
+	bounds := full.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			seen[color.NRGBAModel.Convert(full.At(x, y))]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(seen), func(a, b color.Color) int { return seen[b] - seen[a] })
+	reduced := image.NewPaletted(bounds, color.Palette(colours[:min(len(colours), 256)]))
+	draw.Draw(reduced, bounds, full, bounds.Min, draw.Src)
+	var out bytes.Buffer
+	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, reduced))
+	return out.Bytes()
 }
 
 type place struct{ name, path, shows string }
