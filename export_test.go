@@ -66,3 +66,10 @@ func DecodeFailure(status int, header http.Header, body []byte) *Error {
 	return newError(&transport.Call{Method: http.MethodPost, Template: "/payouts", IdempotencyKey: "key-00001"},
 		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected})
 }
+
+// PendingWaits is how many operations are waited for.
+func PendingWaits(c *Client) int {
+	c.operationWaits.mu.Lock()
+	defer c.operationWaits.mu.Unlock()
+	return len(c.operationWaits.watches) + len(c.operationWaits.flights) + len(c.operationWaits.batches)
+}

@@ -148,6 +148,10 @@ func (o *Operation) ended() (ended, whole bool) {
 	return o.Status.Finished(), o.Result != nil || o.Error != nil
 }
 
+func (o *Operation) olderThan(seen *Operation) bool {
+	return o.Status == OperationQueued && seen.Status != OperationQueued || !o.UpdatedAt.IsZero() && o.UpdatedAt.Before(seen.UpdatedAt)
+}
+
 func (o *Operation) abridged() (*Operation, string) {
 	short := &Operation{Type: o.Type, Status: o.Status, Environment: o.Environment, Attempts: o.Attempts}
 	return short, fmt.Sprint(o.Type, "|", o.Status, "|", o.Environment, "|", o.Attempts)

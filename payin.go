@@ -175,6 +175,7 @@ func (p *Payin) names() [2]string                  { return [2]string{p.Referenc
 func (p *Payin) created() time.Time                { return p.CreatedAt }
 func (p *Payin) kind() string                      { return "" }
 func (p *Payin) ended() (ended, whole bool)        { return p.Outcome().Finished(), true }
+func (p *Payin) olderThan(*Payin) bool             { return false } // no page overtakes a look-up
 func (p *Payin) abridged() (*Payin, string)        { return p, "" }
 func (p *Payin) recalled(string, time.Time) *Payin { return p }
 

@@ -24,6 +24,8 @@ type subject[T any] interface {
 	kind() string
 	// ended reports whether it has come to its end, and whether all that a wait returns is there.
 	ended() (ended, whole bool)
+	// olderThan reports whether it shows an earlier state than what was seen: a look-up can be overtaken by another.
+	olderThan(seen *T) bool
 	// abridged is what a wait keeps of it until it ends, and a key: what has the same key is kept once for all. Without a
 	// key it is kept for each.
 	abridged() (*T, string)
@@ -158,7 +160,8 @@ func (p *poller[T, P]) join(ctx context.Context, id string, cfg *waitConfig, new
 		}
 	} else {
 		first := w.waiter
-		one.next, w.waiter = &first, one
+		one.next = &first
+		w.waiter = one
 		w.due, w.polls = min(w.due, now+int64(max(cfg.pollMin, cfg.firstLook))), 0
 	}
 	switch {

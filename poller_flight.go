@@ -123,8 +123,11 @@ func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, b
 		for _, w := range f.asked {
 			p.missed(w, err, now, draw)
 		}
+		if f.page != nil {
+			p.pageFailed(now)
+		}
 	case f.page != nil:
-		p.lore.noLists = true // what was asked for is still due, and is looked up by its id
+		p.lore.noLists = forever // what was asked for is still due, and is looked up by its id
 	default:
 		w := f.asked[0]
 		refused := sight[T]{err: err}
@@ -163,6 +166,10 @@ func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw float64) {
 	w.misses, w.flags = 0, w.flags&^atMost
 	if ended, _ := P(item).ended(); ended {
 		p.end(w, &sight[T]{item: item})
+		return
+	}
+	if w.seen != nil && w.seen.item != nil && P(item).olderThan(w.seen.item) {
+		p.pace(w, now, draw)
 		return
 	}
 	w.seen = p.keep(w, item)

@@ -16,6 +16,9 @@ const (
 	patience = 2
 	// hintsAllowed is how many hints in a row may lead nowhere.
 	hintsAllowed = 3
+	// failuresAllowed is how many pages in a row may fail before ids are asked for, for as long as listPause.
+	failuresAllowed = 3
+	listPause       = time.Minute
 )
 
 // lore is what a poller has learned of the lists while it runs.
@@ -24,14 +27,15 @@ type lore struct {
 	span time.Duration
 	// hints counts the dates that led to no page in a row.
 	hints int
-	// noLists: the list is refused.
-	noLists bool
+	// noLists is until when pages are not asked for, because they were refused or have failed so many times in a row.
+	noLists  int64
+	failures int
 }
 
 // plan chooses the look-up that serves first.
 func (p *poller[T, P]) plan(first *watch[T], now int64) *flight[T] {
 	one := &flight[T]{asked: []*watch[T]{first}}
-	if p.list == nil || p.lore.noLists || first.flags.has(alone) {
+	if p.list == nil || now < p.lore.noLists || first.flags.has(alone) {
 		return one
 	}
 	asked, likely := []*watch[T]{first}, 1
@@ -78,6 +82,7 @@ func (p *poller[T, P]) together(first, w *watch[T]) bool {
 
 // landPage takes in a page.
 func (p *poller[T, P]) landPage(f *flight[T], page *Page[T], now int64, draw float64) {
+	p.lore.failures = 0
 	full := page.full(maxPageLimit)
 	oldest := p.learn(page, full)
 	searching := f.asked[0].flags.has(atMost)
@@ -103,6 +108,13 @@ func (p *poller[T, P]) landPage(f *flight[T], page *Page[T], now int64, draw flo
 		p.lore.hints = 0
 	case searching:
 		p.lore.hints++
+	}
+}
+
+// pageFailed: the list may have a trouble of its own.
+func (p *poller[T, P]) pageFailed(now int64) {
+	if p.lore.failures++; p.lore.failures >= failuresAllowed {
+		p.lore.failures, p.lore.noLists = 0, now+int64(listPause)
 	}
 }
 
@@ -156,7 +168,7 @@ func (p *poller[T, P]) match(page *Page[T], now int64, draw float64) (matched ma
 
 // hint: something that was on no page was made then, and so perhaps were others that are looked for.
 func (p *poller[T, P]) hint(created int64) {
-	if p.list == nil || p.lore.noLists || p.lore.hints >= hintsAllowed {
+	if p.list == nil || p.latest < p.lore.noLists || p.lore.hints >= hintsAllowed {
 		return
 	}
 	for _, w := range p.watches {

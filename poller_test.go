@@ -1,10 +1,18 @@
 package intram_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +32,8 @@ type counted struct {
 	counts map[string]int
 	live   int
 	most   int
-	each   func(*http.Request)
+	// edit, when set, changes what is answered.
+	edit func(route string, resp *http.Response)
 }
 
 func (c *counted) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -36,17 +45,42 @@ func (c *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.counts[route]++
 	c.live++
 	c.most = max(c.most, c.live)
-	each := c.each
+	edit := c.edit
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
 		c.live--
 		c.mu.Unlock()
 	}()
-	if each != nil {
-		each(req)
+	resp, err := c.next.RoundTrip(req)
+	if err == nil && edit != nil {
+		edit(route, resp)
 	}
-	return c.next.RoundTrip(req)
+	return resp, err
+}
+
+// rewrite replaces an answer's body.
+func rewrite(resp *http.Response, status int, body []byte) {
+	_ = resp.Body.Close()
+	resp.StatusCode, resp.ContentLength, resp.Body = status, int64(len(body)), io.NopCloser(bytes.NewReader(body))
+}
+
+// editItems rewrites a page's items; those for which edit returns false are left out.
+func editItems(t *testing.T, resp *http.Response, edit func(item map[string]any) bool) {
+	t.Helper()
+	var page struct {
+		Error  bool             `json:"error"`
+		Status int              `json:"http_status"`
+		Data   []map[string]any `json:"data"`
+		Paging map[string]any   `json:"paging"`
+	}
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(body, &page))
+	page.Data = slices.DeleteFunc(page.Data, func(item map[string]any) bool { return !edit(item) })
+	body, err = json.Marshal(page)
+	require.NoError(t, err)
+	rewrite(resp, resp.StatusCode, body)
 }
 
 func (c *counted) of(route string) int {
@@ -135,4 +169,446 @@ func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 		}
 		assert.LessOrEqual(t, requests.most, 64)
 	})
+}
+
+func TestWaitersOfOneOperationShareItsLookUps(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, requests := manyWaits(t, intramtest.ByHand())
+		id := payMany(t, client, 1, 0)[0]
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				op, err := client.WaitForOperation(t.Context(), id)
+				if assert.NoError(t, err) {
+					assert.Equal(t, id, op.ID)
+				}
+			})
+		}
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 5*time.Second))
+		require.NoError(t, server.Complete(id))
+		wg.Wait()
+		assert.Equal(t, 5, requests.of("GET /operations/{id}"), "at 0, 1, 2.5, 4.75 and 8.1 s, for all of them")
+		assert.Zero(t, requests.of("GET /operations"))
+	})
+}
+
+// Who comes later is served no later than if he were alone, and does not make the others' polls more frequent than once a second.
+func TestWhoeverJoinsAWaitSetsItsPaceBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client, requests := manyWaits(t, intramtest.ByHand())
+		id := payMany(t, client, 1, 0)[0]
+		var wg sync.WaitGroup
+		for n := range 100 {
+			wg.Go(func() {
+				assert.NoError(t, intram.SystemClock.Sleep(t.Context(), time.Duration(n)*100*time.Millisecond))
+				_, err := client.WaitForOperation(t.Context(), id, intram.WithMaxWait(20*time.Second))
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+			})
+		}
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 10*time.Second))
+		assert.InDelta(t, 10, requests.looks(), 2, "once a second while somebody joins")
+		wg.Wait()
+	})
+}
+
+// A wait that ends, in whatever way, leaves the others as they are.
+func TestWaitersComeAndGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, _ := manyWaits(t, intramtest.ByHand())
+		id := payMany(t, client, 1, 0)[0]
+		var wg sync.WaitGroup
+		began := time.Now()
+		wait := func(cancelAfter, maxWait, want time.Duration, end error) {
+			wg.Go(func() {
+				ctx := t.Context()
+				if cancelAfter > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithCancel(ctx)
+					defer cancel()
+					go func() {
+						if intram.SystemClock.Sleep(ctx, cancelAfter) == nil {
+							cancel()
+						}
+					}()
+				}
+				_, err := client.WaitForOperation(ctx, id, intram.WithMaxWait(maxWait))
+				assert.ErrorIs(t, err, end)
+				assert.Equal(t, want, time.Since(began))
+			})
+		}
+		wait(3*sec, 0, 3*sec, context.Canceled)
+		wait(0, 4*sec, 4*sec, context.DeadlineExceeded)
+		wait(7*sec, 0, 7*sec, context.Canceled)
+		wait(0, 2500*ms, 2500*ms, context.DeadlineExceeded)
+		var last time.Duration
+		wg.Go(func() {
+			_, err := client.WaitForOperation(t.Context(), id)
+			assert.NoError(t, err)
+			last = time.Since(began)
+		})
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 9*time.Second))
+		require.NoError(t, server.Complete(id))
+		wg.Wait()
+		assert.Greater(t, last, 9*time.Second)
+		assert.Less(t, last, 20*time.Second)
+	})
+}
+
+// Whoever has less time than a look-up takes is not kept by one who has more.
+func TestDeadlineOfOneWaiterHoldsDuringALookUpForAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := waiting(t, 50, operation("queued"), hang, finished(t))
+		began := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(5*sec))
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.InDelta(t, 5*sec, time.Since(began), float64(20*ms))
+		})
+		wg.Go(func() {
+			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(0))
+			assert.NoError(t, err)
+			assert.Greater(t, time.Since(began), 31*sec, "the look-up hangs until the client's own time-out")
+		})
+		wg.Wait()
+	})
+}
+
+// A clock that is corrected costs a look-up a second attempt, which must not make the wait longer.
+func TestCorrectedClockDoesNotProlongAWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		late := func(req *http.Request) (*http.Response, error) {
+			if err := intram.SystemClock.Sleep(req.Context(), 9*sec); err != nil {
+				return nil, err
+			}
+			return answer(401, `{"error":true,"code":"signature_invalid","message":"Signature verification failed: timestamp_out_of_window"}`,
+				"Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
+		}
+		client, s := waiting(t, 50, late, hang)
+		began := time.Now()
+		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(10*sec))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.InDelta(t, 10*sec, time.Since(began), float64(20*ms))
+		assert.Len(t, s.requests(), 2)
+	})
+}
+
+// The poll rate bounds all waits together, and the oldest gets its turn however many come.
+func TestPollRateBoundsAllWaitsAndStarvesNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, requests := manyWaits(t, intramtest.ByHand(), intram.WithPollRate(5))
+		requests.edit = func(route string, resp *http.Response) {
+			if route == "GET /operations" {
+				rewrite(resp, 403, []byte(`{"error":true,"code":"merchant_inactive"}`)) // so that each costs a look-up of its own
+			}
+		}
+		oldest := payMany(t, client, 1, time.Millisecond)[0]
+		var ended atomic.Int64
+		var wg sync.WaitGroup
+		began := time.Now()
+		wg.Go(func() {
+			_, err := client.WaitForOperation(t.Context(), oldest, intram.WithMaxWait(0))
+			assert.NoError(t, err)
+			ended.Store(int64(time.Since(began)))
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 30 { // new ones, all the time, more than the rate has look-ups for
+			for _, id := range payMany(t, client, 10, time.Millisecond) {
+				wg.Go(func() { _, _ = client.WaitForOperation(ctx, id, intram.WithMaxWait(0)) })
+			}
+			require.NoError(t, intram.SystemClock.Sleep(ctx, time.Second))
+		}
+		require.NoError(t, server.Complete(oldest))
+		require.NoError(t, intram.SystemClock.Sleep(ctx, 2*time.Minute))
+		assert.NotZero(t, ended.Load(), "300 operations at 5 a second: the oldest has its turn within a minute")
+		assert.LessOrEqual(t, requests.looks(), 5*int(time.Since(began)/time.Second)+5+1)
+		cancel()
+		wg.Wait()
+	})
+}
+
+// The list may be some seconds behind, and say of what has ended that it has not.
+func TestListThatLagsMisleadsNobody(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*testing.T, *http.Response){
+		"new operations are not on it yet": func(t *testing.T, resp *http.Response) {
+			t.Helper()
+			editItems(t, resp, func(item map[string]any) bool {
+				date, err := time.Parse(time.RFC3339Nano, fmt.Sprint(item["date"]))
+				return err == nil && time.Since(date) > 20*time.Second
+			})
+		},
+		"it says processing for a while": func(t *testing.T, resp *http.Response) {
+			t.Helper()
+			editItems(t, resp, func(item map[string]any) bool {
+				updated, err := time.Parse(time.RFC3339Nano, fmt.Sprint(item["updated_date"]))
+				if err == nil && time.Since(updated) < 30*time.Second {
+					item["status"], item["result"] = "processing", nil
+				}
+				return true
+			})
+		},
+		"it is empty": func(t *testing.T, resp *http.Response) {
+			t.Helper()
+			editItems(t, resp, func(map[string]any) bool { return false })
+		},
+		"it leaves out the results": func(t *testing.T, resp *http.Response) {
+			t.Helper()
+			editItems(t, resp, func(item map[string]any) bool { delete(item, "result"); return true })
+		},
+		"it is refused": func(_ *testing.T, resp *http.Response) {
+			rewrite(resp, 403, []byte(`{"error":true,"code":"merchant_inactive"}`))
+		},
+		"it fails": func(_ *testing.T, resp *http.Response) {
+			rewrite(resp, 500, []byte(`{"error":true,"code":"internal_error"}`))
+		},
+		"it is odd":   func(_ *testing.T, resp *http.Response) { rewrite(resp, 200, []byte(`{"error":false,"data":[{}]}`)) },
+		"it is odder": func(_ *testing.T, resp *http.Response) { rewrite(resp, 200, []byte(`<html>`)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, client, requests := manyWaits(t, intramtest.After(5*time.Second))
+				requests.edit = func(route string, resp *http.Response) {
+					if route == "GET /operations" {
+						edit(t, resp)
+					}
+				}
+				ids := payMany(t, client, 40, 3*time.Millisecond)
+				n := 0
+				for op, err := range client.WaitManyWith(t.Context(), []intram.WaitOption{intram.WithMaxWait(5 * time.Minute)}, ids...) {
+					require.NoError(t, err)
+					assert.Contains(t, ids, op.ID)
+					result, ok := op.Result.(*intram.PayoutResult)
+					require.True(t, ok, "with its result")
+					assert.Equal(t, "completed", string(result.Status))
+					n++
+				}
+				assert.Equal(t, 40, n)
+			})
+		})
+	}
+}
+
+// More than a page was made in one millisecond: the cursor cannot get past it, and the ids do.
+func TestOperationsOfOneMillisecondAreAllSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, client, requests := manyWaits(t, intramtest.After(3*time.Second))
+		ids := payMany(t, client, 250, 0)
+		n := 0
+		for op, err := range client.WaitMany(t.Context(), ids...) {
+			require.NoError(t, err)
+			assert.Contains(t, ids, op.ID)
+			n++
+		}
+		assert.Equal(t, 250, n)
+		assert.Less(t, requests.looks(), 1000)
+	})
+}
+
+// Ids of an earlier process, of days ago and with others between them, are found without asking for each.
+func TestWaitsGoOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, _ := manyWaits(t, intramtest.ByHand())
+		ids := payMany(t, client, 1000, 5*time.Millisecond)
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 48*time.Hour))
+		payMany(t, client, 300, 50*time.Millisecond) // newer ones, which are none of ours
+		for _, id := range ids[:990] {
+			require.NoError(t, server.Complete(id))
+		}
+		requests := &counted{next: server.Transport(), counts: map[string]int{}}
+		after, err := intram.NewClient(server.PublicKey, server.SecretKey, intram.WithBaseURL(server.URL), intram.WithClock(server.Clock()),
+			intram.WithHTTPClient(&http.Client{Transport: requests}))
+		require.NoError(t, err)
+		began, n := time.Now(), 0
+		for op, err := range after.WaitMany(t.Context(), ids...) {
+			require.NoError(t, err)
+			assert.Contains(t, ids, op.ID)
+			if n++; n == 990 {
+				t.Logf("990 ended operations found after %v by %d pages and %d single look-ups", time.Since(began),
+					requests.of("GET /operations"), requests.of("GET /operations/{id}"))
+				assert.Less(t, requests.looks(), 150)
+				for _, id := range ids[990:] {
+					require.NoError(t, server.Complete(id))
+				}
+			}
+		}
+		assert.Equal(t, 1000, n)
+	})
+}
+
+// Waits for transactions share their look-ups too.
+func TestWaitsForTransactionsShareTheirLookUps(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, requests := manyWaits(t, intramtest.AtOnce())
+		var references []string
+		for range 100 {
+			op, err := client.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{Invoice: intram.Invoice{
+				Amount: intram.NewAmount(1000), Currency: intram.XOF, Customer: intram.Customer{Email: "a@example.com"},
+			}})
+			require.NoError(t, err)
+			created, err := client.PaymentRequests.Wait(t.Context(), op.ID)
+			require.NoError(t, err)
+			references = append(references, created.TransactionReference)
+			require.NoError(t, intram.SystemClock.Sleep(t.Context(), 10*time.Millisecond))
+		}
+		var wg sync.WaitGroup
+		for _, reference := range references {
+			wg.Go(func() {
+				tx, err := client.Transactions.Wait(t.Context(), reference)
+				if assert.NoError(t, err) {
+					assert.Equal(t, reference, tx.Reference)
+					assert.Equal(t, intram.TransactionSuccess, tx.Status)
+				}
+			})
+		}
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), time.Minute))
+		for _, reference := range references {
+			require.NoError(t, server.Pay(reference))
+		}
+		wg.Wait()
+		single := 0
+		for route, n := range requests.counts {
+			if strings.HasPrefix(route, "GET /transactions/") {
+				single += n
+			}
+		}
+		assert.LessOrEqual(t, single+requests.of("GET /transactions"), 40)
+	})
+}
+
+// When nobody waits any more, nothing is left: no goroutine, no look-up under way, and no memory of it.
+func TestNothingIsLeftOfAWaitThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, s := waiting(t, 50)
+		broken := make(chan struct{})
+		s.forever = func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			close(broken)
+			return nil, req.Context().Err()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, err := client.WaitForOperation(ctx, "op_1")
+			assert.ErrorIs(t, err, context.Canceled)
+		}()
+		synctest.Wait()
+		began := time.Now()
+		cancel()
+		<-done
+		<-broken
+		synctest.Wait()
+		assert.Zero(t, time.Since(began), "at once, and its look-up too")
+		assert.Zero(t, intram.PendingWaits(client))
+	})
+}
+
+// A clock that is set back during a wait does not make it longer.
+func TestClockThatIsSetBackDoesNotHoldUpAWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{t: t, forever: operation("processing")}
+		clock := new(steppedClock)
+		client := newClient(t, s, intram.WithClock(clock), intram.WithJitter(50))
+		began := time.Now()
+		go func() {
+			assert.NoError(t, intram.SystemClock.Sleep(t.Context(), 5*time.Second))
+			clock.step.Store(int64(-time.Hour))
+		}()
+		_, err := client.WaitForOperation(t.Context(), "op_1")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.InDelta(t, time.Minute, time.Since(began), float64(15*time.Second))
+	})
+}
+
+// steppedClock is set by hand.
+type steppedClock struct{ step atomic.Int64 }
+
+func (c *steppedClock) Now() time.Time { return time.Now().Round(0).Add(time.Duration(c.step.Load())) }
+
+func (c *steppedClock) Sleep(ctx context.Context, d time.Duration) error {
+	return intram.SystemClock.Sleep(ctx, d)
+}
+
+// A clock that cannot be waited by ends the waits instead of spinning.
+func TestClockThatFailsEndsAWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{t: t, forever: operation("processing")}
+		broken := errors.New("the clock is broken")
+		client := newClient(t, s, intram.WithClock(brokenClock{broken}))
+		_, err := client.WaitForOperation(t.Context(), "op_1")
+		require.ErrorIs(t, err, broken)
+		var wait *intram.WaitError
+		require.ErrorAs(t, err, &wait)
+		assert.Equal(t, intram.OperationProcessing, wait.Operation.Status)
+		assert.Equal(t, "op_1", wait.Operation.ID)
+		assert.Equal(t, "op_1", wait.ID)
+	})
+}
+
+type brokenClock struct{ err error }
+
+func (brokenClock) Now() time.Time                               { return time.Now() }
+func (c brokenClock) Sleep(context.Context, time.Duration) error { return c.err }
+
+// What a pending wait costs, besides its caller's goroutine.
+func TestPendingWaitsAreSmall(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector has memory of its own; make alloc-gates runs this without it")
+	}
+	const n = 10_000
+	s := &script{t: t, forever: func(req *http.Request) (*http.Response, error) {
+		id := req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
+		return answer(200, `{"error":false,"data":{"operation_id":"`+id+`","type":"payout","status":"processing","env":"sandbox","attempts":1}}`)(req)
+	}}
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("op_%05d", i)
+	}
+	measure := func(wait func(ctx context.Context, id string)) float64 {
+		var wg sync.WaitGroup
+		ctx, cancel := context.WithCancel(context.Background())
+		before := heap()
+		for _, id := range ids {
+			wg.Go(func() { wait(ctx, id) })
+		}
+		for runtime.NumGoroutine() < n {
+			runtime.Gosched()
+		}
+		after := heap()
+		cancel()
+		wg.Wait()
+		return float64(after-before) / n
+	}
+	bare := measure(func(ctx context.Context, _ string) {
+		select {
+		case <-ctx.Done():
+		case <-make(chan struct{}): // as any wait for two things at once
+		}
+	})
+	client := newClient(t, s, intram.WithPollRate(1))
+	one := measure(func(ctx context.Context, id string) { _, _ = client.WaitForOperation(ctx, id) })
+	t.Logf("a wait is %.0f B more than its goroutine", one-bare)
+	assert.LessOrEqual(t, one-bare, 250.0)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc) //nolint:gosec // a heap is not that large
 }

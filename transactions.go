@@ -181,6 +181,7 @@ func (t *Transaction) created() time.Time { return t.CreatedAt }
 func (t *Transaction) names() [2]string                        { return [2]string{t.Reference, t.ID} }
 func (t *Transaction) kind() string                            { return string(t.Type) }
 func (t *Transaction) ended() (ended, whole bool)              { return t.Status.Finished(), true }
+func (t *Transaction) olderThan(*Transaction) bool             { return false } // pending is the only state before the end
 func (t *Transaction) abridged() (*Transaction, string)        { return t, "" }
 func (t *Transaction) recalled(string, time.Time) *Transaction { return t }
 
