@@ -16,8 +16,7 @@ func (c *Client) Notify(event *Event) {
 		return
 	}
 	if event.OperationID != "" {
-		op, _ := operationOf(event)
-		c.operationWaits.notify(event.OperationID, op)
+		c.operationWaits.notify(event.OperationID, operationOf(event))
 	}
 	var reference string
 	switch data := event.Data.(type) {
@@ -31,9 +30,9 @@ func (c *Client) Notify(event *Event) {
 	}
 }
 
-// operationOf is the operation that ended, as its event tells of it. It is not ok when the event does not say that it ended, or not how.
-func operationOf(event *Event) (op *Operation, ok bool) {
-	op = &Operation{ID: event.OperationID, Status: OperationSucceeded, CompletedAt: event.OccurredAt}
+// operationOf is the operation that ended, as its event tells of it, nil when the event does not say that it ended, or not how.
+func operationOf(event *Event) *Operation {
+	op := &Operation{ID: event.OperationID, Status: OperationSucceeded, CompletedAt: event.OccurredAt}
 	var failure *OperationError
 	switch data := event.Data.(type) {
 	case *PayoutEventData:
@@ -45,16 +44,19 @@ func operationOf(event *Event) (op *Operation, ok bool) {
 	}
 	switch event.Type {
 	case EventPayoutCompleted, EventPaymentRequestCreated, EventRefundCompleted:
-		return op, op.Result != nil
+		if op.Result == nil {
+			return nil
+		}
+		return op
 	case EventPayoutFailed, EventRefundFailed:
 		if failure == nil {
-			return nil, false
+			return nil
 		}
 		op.Status, op.Result = OperationFailed, nil
 		op.Error = &OperationError{OperationID: op.ID, Code: failure.Code, Message: failure.Message, Details: failure.Details}
-		return op, true
+		return op
 	default:
-		return nil, false
+		return nil
 	}
 }
 
@@ -63,7 +65,7 @@ func (p *poller[T, P]) notify(id string, item *T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w := p.watches[id]
-	if w == nil {
+	if w == nil || w.news == nil {
 		p.notices.keep(id, item)
 		return
 	}

@@ -245,8 +245,7 @@ func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOp
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
 func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
-	defaults := waitConfig{pollMin: 5 * time.Second, pollMax: DefaultPollMax, maxWait: 10 * time.Minute}
-	p, err := awaitOne(ctx, s.waits, "reference", reference, defaults, opts)
+	p, err := awaitOne(ctx, s.waits, "reference", reference, &payinWait, opts)
 	if err != nil {
 		return nil, waitFailure(err, &WaitError{Payin: p, ID: reference})
 	}

@@ -60,9 +60,9 @@ type poller[T any, P subject[T]] struct {
 }
 
 // watch is one thing that is waited for. There may be a great many of them, so it is small: what was seen is shared, times are
-// nanoseconds since the poller's epoch, and the first waiter is a part of it.
+// nanoseconds since the poller's epoch, its id is the key that it is kept under, and the first waiter is a part of it. When that is
+// nobody, nobody waits, and it will be forgotten.
 type watch[T any] struct {
-	id   string
 	seen *sight[T] // nil until it was looked up
 	// created is when it was made, in milliseconds since 1970, and 0 while that is not known.
 	created int64
@@ -131,7 +131,7 @@ func (p *poller[T, P]) await(ctx context.Context, id string, cfg *waitConfig) (*
 		case <-ctx.Done():
 			ended = ctx.Err()
 		}
-		item, done, err := p.look(w, news, cfg, ended)
+		item, done, err := p.look(id, w, news, cfg, ended)
 		if cfg.progress != nil && err == nil && item != nil && item != shown {
 			shown = item
 			cfg.show(item)
@@ -152,8 +152,8 @@ func (p *poller[T, P]) join(ctx context.Context, id string, cfg *waitConfig, new
 		one.deadline = now + int64(cfg.maxWait)
 	}
 	w := p.watches[id]
-	if w == nil {
-		w = &watch[T]{id: id, due: now + int64(cfg.firstLook), waiter: one}
+	if w == nil || w.news == nil {
+		w = &watch[T]{due: now + int64(cfg.firstLook), waiter: one}
 		p.watches[id] = w
 		if item, known := p.notices.take(id); known {
 			p.notice(w, item, now)
@@ -175,7 +175,7 @@ func (p *poller[T, P]) join(ctx context.Context, id string, cfg *waitConfig, new
 }
 
 // look tells a waiter where he stands: what was seen, whether he is done, and why without success.
-func (p *poller[T, P]) look(w *watch[T], news chan struct{}, cfg *waitConfig, ended error) (item *T, done bool, err error) {
+func (p *poller[T, P]) look(id string, w *watch[T], news chan struct{}, cfg *waitConfig, ended error) (item *T, done bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -183,16 +183,16 @@ func (p *poller[T, P]) look(w *watch[T], news chan struct{}, cfg *waitConfig, en
 		if w.seen.err == nil {
 			return w.seen.item, true, nil // an answer wins over a context that ends with it
 		}
-		return p.last(w), true, w.seen.err
+		return p.last(id, w), true, w.seen.err
 	case !w.has(news): // his time was up
 		timeout := maxWaitError{after: cfg.maxWait}
 		if w.seen != nil {
 			timeout.lookup = w.seen.err
 		}
-		return p.last(w), true, timeout
+		return p.last(id, w), true, timeout
 	case ended != nil:
 		p.leave(w, news)
-		return p.last(w), true, ended
+		return p.last(id, w), true, ended
 	case w.seen == nil || w.seen.err != nil:
 		return nil, false, nil
 	}
@@ -200,7 +200,7 @@ func (p *poller[T, P]) look(w *watch[T], news chan struct{}, cfg *waitConfig, en
 }
 
 // last is the subject as it was last seen, nil if it never was.
-func (p *poller[T, P]) last(w *watch[T]) *T {
+func (p *poller[T, P]) last(id string, w *watch[T]) *T {
 	if w.seen == nil || w.seen.item == nil {
 		return nil
 	}
@@ -208,27 +208,26 @@ func (p *poller[T, P]) last(w *watch[T]) *T {
 	if w.created != 0 && !w.flags.has(atMost) {
 		created = time.UnixMilli(w.created).UTC()
 	}
-	return P(w.seen.item).recalled(w.id, created)
+	return P(w.seen.item).recalled(id, created)
 }
 
-// leave ends one waiter's wait. What nobody waits for any more is forgotten at once, and its look-up broken off.
+// leave ends one waiter's wait.
 func (p *poller[T, P]) leave(w *watch[T], news chan struct{}) {
-	if w.drop(news); w.news != nil {
-		return
-	}
-	p.forget(w)
-	p.stir(0)
+	w.drop(news)
+	p.abandon(w)
 }
 
-func (p *poller[T, P]) forget(w *watch[T]) {
-	if p.watches[w.id] == w {
-		delete(p.watches, w.id)
+// abandon breaks off the look-up of what nobody waits for any more, and lets the goroutine forget it.
+func (p *poller[T, P]) abandon(w *watch[T]) {
+	if w.news != nil {
+		return
 	}
 	if w.flags.has(inFlight) {
 		for f := range p.flights {
 			f.breakOff()
 		}
 	}
+	p.stir(0)
 }
 
 // end ends the waits of all who wait for w.
@@ -239,7 +238,7 @@ func (p *poller[T, P]) end(w *watch[T], with *sight[T]) {
 		p.tell(w, one.news)
 	}
 	w.waiter = waiter{}
-	p.forget(w)
+	p.abandon(w)
 }
 
 // tell lets a waiter look at a watch that has ended for him.
@@ -336,22 +335,27 @@ func (p *poller[T, P]) giveUp(err error) {
 // depart starts the look-ups that are due, and says when to look again.
 func (p *poller[T, P]) depart(now int64) int64 {
 	for {
-		first, next := p.survey(now)
+		id, first, next := p.survey(now)
 		if p.stuck = first != nil; !p.stuck || len(p.flights) >= pollsUnderWay {
 			return next
 		}
 		if token := p.rate.take(p.client.clock.Now()); token > 0 {
 			return min(next, now+int64(token))
 		}
-		p.send(p.plan(first, now), now)
+		p.send(p.plan(id, first, now), now)
 	}
 }
 
-// survey ends the waits whose time is up, finds the watch whose look-up is most overdue, and says when anything else falls due.
-func (p *poller[T, P]) survey(now int64) (first *watch[T], next int64) {
+// survey forgets what nobody waits for, ends the waits whose time is up, finds the watch whose look-up is most overdue, and says when
+// anything else falls due.
+func (p *poller[T, P]) survey(now int64) (firstID string, first *watch[T], next int64) {
 	held := p.rate.held(p.client.clock.Now()) // the server has asked for a pause
 	next = forever
-	for _, w := range p.watches {
+	for id, w := range p.watches {
+		if w.news == nil {
+			delete(p.watches, id)
+			continue
+		}
 		if w.flags.has(inFlight) {
 			continue // its look-up ends by itself, and sees to the waiters
 		}
@@ -360,6 +364,7 @@ func (p *poller[T, P]) survey(now int64) (first *watch[T], next int64) {
 			grace = 0
 		}
 		if p.expire(w, now-grace); w.news == nil {
+			delete(p.watches, id)
 			continue
 		}
 		due := w.next()
@@ -372,23 +377,23 @@ func (p *poller[T, P]) survey(now int64) (first *watch[T], next int64) {
 			if end := w.earliest(); end != forever {
 				next = min(next, end+int64(lastLook))
 			}
-			if first == nil || before(w, first) {
-				first = w
+			if first == nil || before(id, w, firstID, first) {
+				firstID, first = id, w
 			}
 		}
 	}
-	return first, next
+	return firstID, first, next
 }
 
 // before orders look-ups: what has been due for longer goes first, and of what fell due together the newest, which the pages begin with.
-func before[T any](a, b *watch[T]) bool {
+func before[T any](idA string, a *watch[T], idB string, b *watch[T]) bool {
 	if da, db := a.next(), b.next(); da != db {
 		return da < db
 	}
 	if a.created != b.created {
 		return a.created == 0 || b.created != 0 && a.created > b.created
 	}
-	return a.id < b.id
+	return idA < idB
 }
 
 // expire ends the waits for w whose deadline was at limit or before.
@@ -397,9 +402,7 @@ func (p *poller[T, P]) expire(w *watch[T], limit int64) {
 		w.drop(one)
 		p.tell(w, one)
 	}
-	if w.news == nil && !w.flags.has(over) {
-		p.forget(w)
-	}
+	p.abandon(w)
 }
 
 // next is when w wants to be looked up: when its pace says so, and at the end of each wait.

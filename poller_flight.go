@@ -9,8 +9,9 @@ import (
 
 // flight is a look-up that is under way: of one subject by its id, or of a page of the list.
 type flight[T any] struct {
-	asked   []*watch[T] // whom it is for
-	page    *listQuery  // nil for a look-up by id
+	id      string
+	page    *listQuery  // of a look-up that is not by id
+	asked   []*watch[T] // what it is for
 	started int64
 	cancel  context.CancelFunc
 	unbind  context.CancelFunc // ends the timer of bound
@@ -48,14 +49,13 @@ func (p *poller[T, P]) send(f *flight[T], now int64) {
 		}
 	}
 	p.bound(f, 0)
-	id := f.asked[0].id
 	go func() {
 		defer f.cancel()
 		var resp Response
 		// The wait is the retry loop.
 		opts := []CallOption{WithMaxAttempts(1), WithResponseInto(&resp), withTimeout(timeout)}
 		if f.page == nil {
-			item, err := p.get(ctx, id, opts)
+			item, err := p.get(ctx, f.id, opts)
 			p.land(f, resp.RetryAfter, err, func(now int64, draw float64) { p.landOne(f, item, now, draw) })
 			return
 		}

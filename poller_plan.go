@@ -33,15 +33,15 @@ type lore struct {
 }
 
 // plan chooses the look-up that serves first.
-func (p *poller[T, P]) plan(first *watch[T], now int64) *flight[T] {
-	one := &flight[T]{asked: []*watch[T]{first}}
+func (p *poller[T, P]) plan(id string, first *watch[T], now int64) *flight[T] {
+	one := &flight[T]{id: id, asked: []*watch[T]{first}}
 	if p.list == nil || now < p.lore.noLists || first.flags.has(alone) {
 		return one
 	}
 	asked, likely := []*watch[T]{first}, 1
 	kind, mixed := p.kindOf(first), false
 	for _, w := range p.watches {
-		if w == first || w.flags.has(inFlight|alone) || !p.together(first, w) {
+		if w == first || w.news == nil || w.flags.has(inFlight|alone) || !p.together(first, w) {
 			continue
 		}
 		likely++
@@ -147,7 +147,7 @@ func (p *poller[T, P]) match(page *Page[T], now int64, draw float64) (matched ma
 		item := &page.Items[i]
 		for _, name := range P(item).names() {
 			w := p.watches[name]
-			if name == "" || w == nil {
+			if name == "" || w == nil || w.news == nil {
 				continue
 			}
 			matched[w] = true

@@ -130,9 +130,7 @@ func (s *TransactionsService) Get(ctx context.Context, reference string, opts ..
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Merchant API, Payment requests.
 func (s *TransactionsService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Transaction, error) {
-	defaults := waitDefaults
-	defaults.maxWait = defaultPaymentWait
-	t, err := awaitOne(ctx, s.client.transactionWaits, "reference", reference, defaults, opts)
+	t, err := awaitOne(ctx, s.client.transactionWaits, "reference", reference, &paymentWait, opts)
 	if err != nil {
 		return nil, waitFailure(err, &WaitError{Transaction: t, ID: reference})
 	}

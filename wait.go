@@ -11,10 +11,9 @@ import (
 
 // How long and how often the SDK asks, unless told otherwise (Merchant API docs, Operations and Payment requests).
 const (
-	DefaultPollMin     = time.Second
-	DefaultPollMax     = 10 * time.Second
-	DefaultMaxWait     = 60 * time.Second
-	defaultPaymentWait = 6 * time.Minute
+	DefaultPollMin = time.Second
+	DefaultPollMax = 10 * time.Second
+	DefaultMaxWait = 60 * time.Second
 	// DefaultPollRate is how many look-ups a second all waits of a client make together at most: see [WithPollRate].
 	DefaultPollRate = 20
 
@@ -77,7 +76,7 @@ func WithProgress(f func(*Operation)) WaitOption {
 // Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] when the operation failed or expired; [*WaitError],
 // with what was last seen of the operation, when the wait ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
-	op, err := awaitOne(ctx, c.operationWaits, "operation_id", operationID, waitDefaults, opts)
+	op, err := awaitOne(ctx, c.operationWaits, "operation_id", operationID, &operationWait, opts)
 	if err != nil {
 		return nil, waitFailure(err, &WaitError{Operation: op, ID: operationID})
 	}
@@ -108,22 +107,31 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 }
 
 // awaitOne checks what was asked for, and waits.
-func awaitOne[T any, P subject[T]](ctx context.Context, p *poller[T, P], name, id string, defaults waitConfig, opts []WaitOption) (*T, error) {
-	cfg, err := defaults.with(opts, ctx, name, id)
+func awaitOne[T any, P subject[T]](ctx context.Context, p *poller[T, P], name, id string, defaults *waitConfig, opts []WaitOption) (*T, error) {
+	cfg, err := defaults.with(ctx, opts, name, id)
 	if err != nil {
 		return nil, err
 	}
 	return p.await(ctx, id, cfg)
 }
 
-// waitDefaults are those of a wait for an operation, as documented.
-var waitDefaults = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: DefaultMaxWait}
+// The waits of the documentation, which all waits without options share.
+var (
+	operationWait = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: DefaultMaxWait}
+	paymentWait   = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: 6 * time.Minute}
+	payinWait     = waitConfig{pollMin: 5 * time.Second, pollMax: DefaultPollMax, maxWait: 10 * time.Minute}
+	manyWait      = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax}
+)
 
-// with is the configuration that the options make, once it and what is waited for were checked. Waits without options share one.
-func (cfg waitConfig) with(opts []WaitOption, ctx context.Context, name string, ids ...string) (*waitConfig, error) {
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&cfg)
+// with is the configuration that the options make, once it and what is waited for were checked.
+func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string, ids ...string) (*waitConfig, error) {
+	if len(opts) > 0 {
+		own := *cfg
+		cfg = &own
+		for _, opt := range opts {
+			if opt != nil {
+				opt(cfg)
+			}
 		}
 	}
 	var v validation
@@ -138,7 +146,7 @@ func (cfg waitConfig) with(opts []WaitOption, ctx context.Context, name string, 
 	if len(v.fields) > 0 {
 		return nil, &Error{Code: CodeValidationError, Message: "nothing was sent", Details: v.fields, Outcome: OutcomeNotSent}
 	}
-	return &cfg, nil
+	return cfg, nil
 }
 
 // pause is how long to wait after so many polls: half as long again each time, spread by a quarter either way so that waits that began

@@ -3,6 +3,8 @@ package intram
 import (
 	"context"
 	"iter"
+	"maps"
+	"slices"
 )
 
 // WaitMany waits for any number of operations and yields each as it ends: those of a batch, or those that an earlier process has left behind.
@@ -22,9 +24,7 @@ func (c *Client) WaitMany(ctx context.Context, operationIDs ...string) iter.Seq2
 // up, [WithMaxWait] bounds the wait for each of them.
 func (c *Client) WaitManyWith(ctx context.Context, opts []WaitOption, operationIDs ...string) iter.Seq2[*Operation, error] {
 	return func(yield func(*Operation, error) bool) {
-		defaults := waitDefaults
-		defaults.maxWait = 0
-		cfg, err := defaults.with(opts, ctx, "operation_id", operationIDs...)
+		cfg, err := manyWait.with(ctx, opts, "operation_id", operationIDs...)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -56,17 +56,16 @@ func (p *poller[T, P]) awaitMany(ctx context.Context, ids []string, cfg *waitCon
 		}
 		if ended != nil {
 			done = done[:0]
-			for w := range waiting {
-				done = append(done, w)
-			}
+			done = slices.AppendSeq(done, maps.Keys(waiting))
 		}
 		for _, w := range done {
-			if _, mine := waiting[w]; !mine {
+			id, mine := waiting[w]
+			if !mine {
 				continue
 			}
-			item, _, err := p.look(w, news, cfg, ended)
+			item, _, err := p.look(id, w, news, cfg, ended)
 			delete(waiting, w)
-			if !hand(w.id, item, err) {
+			if !hand(id, item, err) {
 				return
 			}
 		}
@@ -74,24 +73,24 @@ func (p *poller[T, P]) awaitMany(ctx context.Context, ids []string, cfg *waitCon
 }
 
 // joinAll begins to wait for all of the ids.
-func (p *poller[T, P]) joinAll(ctx context.Context, ids []string, cfg *waitConfig, news chan struct{}) map[*watch[T]]struct{} {
+func (p *poller[T, P]) joinAll(ctx context.Context, ids []string, cfg *waitConfig, news chan struct{}) map[*watch[T]]string {
 	p.mu.Lock()
 	p.batches[news] = new(batch[T])
 	p.mu.Unlock()
-	waiting := make(map[*watch[T]]struct{}, len(ids))
+	waiting := make(map[*watch[T]]string, len(ids))
 	known := make(map[string]struct{}, len(ids))
 	for _, id := range ids {
 		if _, twice := known[id]; twice {
 			continue
 		}
 		known[id] = struct{}{}
-		waiting[p.join(ctx, id, cfg, news)] = struct{}{}
+		waiting[p.join(ctx, id, cfg, news)] = id
 	}
 	return waiting
 }
 
 // leaveAll ends what is left of a batch.
-func (p *poller[T, P]) leaveAll(waiting map[*watch[T]]struct{}, news chan struct{}) {
+func (p *poller[T, P]) leaveAll(waiting map[*watch[T]]string, news chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range waiting {
