@@ -28,8 +28,9 @@ type call struct {
 	mu           sync.Mutex
 	method, path string
 	attempts     int
-	corrections  int  // attempts that only a wrong clock cost
-	decided      bool // nothing may be sent any more
+	offset       time.Duration // that the last attempt was dated with
+	corrections  int           // attempts that only a wrong clock cost
+	decided      bool          // nothing may be sent any more
 	slept        bool
 	redated      bool // the next attempt is the corrected one, which costs nothing
 	next         wanted

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,7 +201,9 @@ func (x *exchange) inspectSignature() {
 	fresh := false
 	for _, offset := range x.offsets {
 		off := at.Sub(local.Add(offset))
-		fresh = fresh || off.Abs() <= 2*time.Millisecond
+		if off.Abs() <= 2*time.Millisecond {
+			fresh, c.offset = true, offset
+		}
 	}
 	x.mu.Unlock()
 	w.require(fresh, c.who, "attempt %d is dated %s, and it is %s here", c.attempts, timestamp, local.Format(time.RFC3339Nano))
@@ -273,7 +276,8 @@ func (x *exchange) mayCorrect(resp *http.Response) bool {
 	defer x.mu.Unlock()
 	if x.call.kind == single && already {
 		x.w.tally.saw("call: clock unlearned")
-		x.offsets = []time.Duration{0}
+		// Only what it was dated with itself: what another call has learned since stays.
+		x.offsets = slices.DeleteFunc(x.offsets, func(o time.Duration) bool { return o == x.call.offset && o != 0 })
 		return false
 	}
 	at, err := http.ParseTime(resp.Header.Get("Date"))
