@@ -34,11 +34,13 @@ func (r *pollRate) take(now time.Time) (wait time.Duration) {
 	return time.Duration((1-r.tokens)/float64(r.perSecond)*float64(time.Second)) + 1
 }
 
-// hold stops all look-ups for a time.
+// hold stops all look-ups for a time. Of two holds, the longer one counts.
 func (r *pollRate) hold(now time.Time, d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.until = now.Add(d)
+	if until := now.Add(d); until.After(r.until) {
+		r.until = until
+	}
 }
 
 // held is how long there may be no look-up, 0 when there may.

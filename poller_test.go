@@ -637,3 +637,38 @@ func heap() int64 {
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc) //nolint:gosec // a heap is not that large
 }
+
+// Of two answers that ask for a pause, the longer pause is kept, whichever comes last.
+func TestLongerPauseIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, requests := manyWaits(t, intramtest.ByHand())
+		ids := payMany(t, client, 2, time.Second)
+		var asked atomic.Int64
+		requests.edit = func(_ string, resp *http.Response) {
+			n := asked.Add(1)
+			if n > 2 {
+				return
+			}
+			if n == 2 {
+				_ = intram.SystemClock.Sleep(context.Background(), time.Second) // the last to come
+			}
+			rewrite(resp, 429, []byte("{}"))
+			resp.Header.Set("Retry-After", []string{"", "25", "5"}[n])
+		}
+		var wg sync.WaitGroup
+		began := time.Now()
+		for _, id := range ids {
+			wg.Go(func() {
+				_, err := client.WaitForOperation(t.Context(), id)
+				assert.NoError(t, err)
+				assert.Equal(t, 25*time.Second, time.Since(began))
+			})
+		}
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 10*time.Second))
+		for _, id := range ids {
+			require.NoError(t, server.Complete(id))
+		}
+		wg.Wait()
+	})
+}
