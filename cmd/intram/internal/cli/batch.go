@@ -292,11 +292,11 @@ func (a *app) showProgress(p batch.Progress, quick bool) *progressShow {
 	s.first = s.done(p)
 	s.last = s.first
 	if a.isTerminal(a.err) && !a.asJSON {
-		s.bar = progressbar.NewOptions(p.Lines,
-			progressbar.OptionSetWriter(a.err), progressbar.OptionSetWidth(16), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("line"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetDescription("paying"), progressbar.OptionOnCompletion(func() { fmt.Fprintln(a.err) }))
-		_ = s.bar.Set(s.first) // a bar that cannot be drawn is not worth stopping for
+		s.bar = progressbar.NewOptions(p.Lines-s.first, // what an earlier run did is not this one's speed
+
+			progressbar.OptionSetWriter(a.err), progressbar.OptionSetWidth(8), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("line"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(a.throttle),
+			progressbar.OptionSetDescription("0 failed"), progressbar.OptionOnCompletion(func() { fmt.Fprintln(a.err) }))
 	}
 	return s
 }
@@ -312,8 +312,8 @@ func (s *progressShow) done(p batch.Progress) int {
 func (s *progressShow) update(p batch.Progress) {
 	done := s.done(p)
 	if s.bar != nil {
-		s.bar.Describe(fmt.Sprintf("paying, %d failed, %d left", p.Failed+p.Refused, p.Lines-done))
-		_ = s.bar.Set(done) // as above
+		s.bar.Describe(fmt.Sprintf("%d failed, %d left", p.Failed+p.Refused, p.Lines-done))
+		_ = s.bar.Set(done - s.first) // a bar that cannot be drawn is not worth stopping for
 		return
 	}
 	if s.app.asJSON || done-s.last < max(1, p.Lines/10) && done < p.Lines || done == s.last {

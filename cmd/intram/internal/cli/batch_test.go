@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -203,3 +206,38 @@ func (f refusing) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return f.next.RoundTrip(r)
 }
+
+func TestTheProgressBarFitsATerminal(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	a := &app{err: &errs, clock: systemClock{}, isTerminal: func(any) bool { return true }}
+	show := a.showProgress(batch.Progress{Lines: 100_000, Ended: 40_000}, false)
+	show.update(batch.Progress{Lines: 100_000, Ended: 54_321, Failed: 1_234})
+	bar := show.bar.String()
+	assert.Contains(t, bar, "1234 failed, 45679 left")
+	assert.Contains(t, bar, "14321/60000")
+	assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(bar)), columns, bar)
+	show.finish()
+}
+
+func TestProgressWithoutATerminalIsALineNowAndThen(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	clock := &stepping{now: testTime}
+	a := &app{err: &errs, clock: clock, isTerminal: func(any) bool { return false }}
+	show := a.showProgress(batch.Progress{Lines: 1000}, false)
+	for done := range 1001 {
+		clock.now = clock.now.Add(time.Second)
+		show.update(batch.Progress{Lines: 1000, Ended: done, Failed: done / 100})
+	}
+	show.finish()
+	lines := strings.Split(strings.TrimSpace(errs.String()), "\n")
+	require.Len(t, lines, 10)
+	assert.Equal(t, "500 of 1000 done, 5 failed, 500 remaining, 59 a minute", lines[4])
+}
+
+// stepping is a clock that a test sets.
+type stepping struct{ now time.Time }
+
+func (s *stepping) Now() time.Time                                 { return s.now }
+func (*stepping) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -32,6 +33,8 @@ type app struct {
 	clientOptions []intram.ClientOption
 	// isTerminal reports whether a stream is read or written by a person.
 	isTerminal func(any) bool
+	// throttle is the least time between two drawings of a progress bar.
+	throttle time.Duration
 
 	connection connectionFlags
 	asJSON     bool
@@ -44,7 +47,7 @@ func Main() int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	a := &app{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{},
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{}, throttle: 100 * time.Millisecond,
 		isTerminal: func(stream any) bool {
 			f, ok := stream.(*os.File)
 			return ok && term.IsTerminal(int(f.Fd()))
