@@ -133,6 +133,10 @@ foreign-clients: ## run the clients that share no code with the SDK (needs pytho
 quickstart: ## run the quickstart against the bundled fake server
 	env -u INTRAM_PUBLIC_KEY -u INTRAM_SECRET_KEY -u INTRAM_BASE_URL go run ./examples/quickstart
 
+.PHONY: man
+man: ## write the man pages and the golden files of the intram command anew
+	go -C cmd/intram test ./internal/cli -count=1 -update
+
 .PHONY: ci
 ci: ## everything, as CI runs it
 	bash .ci/run

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/cmd/intram/internal/batch"
 )
 
 // commands are all commands, by their words.
@@ -159,5 +161,21 @@ func TestCompletionKnowsTheWords(t *testing.T) {
 			output, err := exec.CommandContext(t.Context(), path, "-n", file).CombinedOutput()
 			assert.NoError(t, err, "%s", output)
 		}
+	}
+}
+
+func TestTheReadmeHasTheExitStatusesAndTheSettings(t *testing.T) {
+	t.Parallel()
+	readme := mustRead(t, filepath.Join("..", "..", "README.md"))
+	assert.Contains(t, readme, exitHelp)
+	s, err := (&app{lookupEnv: func(string) (string, bool) { return "", false }}).settings()
+	require.NoError(t, err)
+	for _, one := range s.all() {
+		if one.name != "certificate" {
+			assert.Contains(t, readme, "`"+one.name+"`")
+		}
+	}
+	for _, column := range batch.ResultColumns {
+		assert.Contains(t, readme, "`"+column+"`")
 	}
 }
