@@ -34,7 +34,7 @@ func TestTheContainersBuildCommandMakesAStaticServer(t *testing.T) {
 	build := regexp.MustCompile(`(?m)^RUN (.* go .*) -o /intram (.*)$`).FindStringSubmatch(string(content))
 	require.NotNil(t, build, "the container file has a build command")
 	binary := filepath.Join(t.TempDir(), "intram")
-	shell := exec.CommandContext(t.Context(), "sh", "-c", build[1]+" -o "+binary+" "+build[2]) //nolint:gosec // the container file's own command
+	shell := exec.CommandContext(t.Context(), "sh", "-c", build[1]+" -o "+binary+" "+build[2])
 	shell.Dir = root(t)
 	shell.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	output, err := shell.CombinedOutput()
@@ -53,7 +53,7 @@ func TestTheContainersBuildCommandMakesAStaticServer(t *testing.T) {
 	for i, arg := range args {
 		args[i] = strings.NewReplacer(":4010", ":0", "/data", t.TempDir()).Replace(arg)
 	}
-	assert.NoError(t, stop(t, exec.CommandContext(context.WithoutCancel(t.Context()), binary, args...))) //nolint:gosec // what was built
+	assert.NoError(t, stop(t, exec.CommandContext(context.WithoutCancel(t.Context()), binary, args...)))
 }
 
 // TestOneCommandServesFromAFreshClone does what the README says, in a clone.
@@ -68,10 +68,10 @@ func TestOneCommandServesFromAFreshClone(t *testing.T) {
 	line := regexp.MustCompile(`(?m)^go -C cmd/intram run \. serve$`).FindString(string(readme))
 	require.NotEmpty(t, line, "the README has the command")
 	clone := filepath.Join(t.TempDir(), "clone")
-	output, err := exec.CommandContext(t.Context(), "git", "clone", "-q", root(t), clone).CombinedOutput() //nolint:gosec // this repository
+	output, err := exec.CommandContext(t.Context(), "git", "clone", "-q", root(t), clone).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	words := strings.Fields(line + " --addr 127.0.0.1:0")
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), words[0], words[1:]...) //nolint:gosec // the README's own command
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), words[0], words[1:]...)
 	command.Dir = clone
 	_ = stop(t, command) // go run itself ends with 1 when it is interrupted
 }
@@ -86,7 +86,7 @@ func stop(t *testing.T, command *exec.Cmd) error {
 	var stderr strings.Builder
 	command.Stderr = &stderr
 	require.NoError(t, command.Start())
-	killing := time.AfterFunc(4*time.Minute, func() { _ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }) //nolint:forbidigo // for a server that never gets ready
+	killing := time.AfterFunc(4*time.Minute, func() { _ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
 	defer killing.Stop()
 	lines := bufio.NewScanner(stdout)
 	url := ""

@@ -177,7 +177,7 @@ func TestThePagesLookAsInTheDocumentation(t *testing.T) {
 			assert.LessOrEqual(t, overflow, 0, "%s on a %s is wider than the screen", shot.name, size.name)
 			assert.NotEmpty(t, picture)
 			if into != "" {
-				require.NoError(t, os.WriteFile(filepath.Join(into, shot.name+"-"+size.name+".png"), smaller(t, picture), 0o644)) //nolint:gosec // a picture for everybody
+				require.NoError(t, os.WriteFile(filepath.Join(into, shot.name+"-"+size.name+".png"), smaller(t, picture), 0o644))
 			}
 		}
 	}

@@ -229,13 +229,13 @@ func TestAMistakeInAFormIsExplainedOnThePage(t *testing.T) {
 }
 
 // TestNoOtherSiteCanAct is a page of another site, open in the same browser, that tries to settle a payout.
-func TestNoOtherSiteCanAct(t *testing.T) {
+func TestNoOtherSiteCanAct(t *testing.T) { //nolint:tparallel // the last word comes after all of them
 	t.Parallel()
 	s := startInProcess(t, func(o *options) { o.work = "by-hand" })
 	b := newFormBrowser(t, s.url)
 	op, err := s.client().Payouts.Create(t.Context(), payout("22961000000", 1000))
 	require.NoError(t, err)
-	for name, change := range map[string]func(*http.Request, url.Values){
+	for name, change := range map[string]func(*http.Request, url.Values){ //nolint:paralleltest // as above
 		"the browser says cross-site":          func(r *http.Request, _ url.Values) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 		"the browser says same-site":           func(r *http.Request, _ url.Values) { r.Header.Set("Sec-Fetch-Site", "same-site") },
 		"another origin":                       func(r *http.Request, _ url.Values) { r.Header.Set("Origin", "https://evil.example") },
@@ -248,14 +248,14 @@ func TestNoOtherSiteCanAct(t *testing.T) {
 		"a name that was made to point here":   func(r *http.Request, _ url.Values) { r.Host = "evil.example" },
 		"the name with the port of the server": func(r *http.Request, _ url.Values) { r.Host = "evil.example:" + r.URL.Port() },
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // the last word comes after all of them
+		t.Run(name, func(t *testing.T) {
 			status, page := b.fresh().post("complete", change, "id", op.ID)
 			assert.GreaterOrEqual(t, status, 400, page)
 			now, _ := s.core.Operation(op.ID)
 			assert.Equal(t, "queued", now.Status)
 		})
 	}
-	t.Run("a GET does nothing", func(t *testing.T) { //nolint:paralleltest // as above
+	t.Run("a GET does nothing", func(t *testing.T) {
 		status, _ := b.fresh().get("/_intram/act?do=complete&id=" + op.ID)
 		assert.Equal(t, http.StatusNotFound, status)
 	})
@@ -384,10 +384,10 @@ func TestAWrongSignatureIsExplained(t *testing.T) {
 		want         []string
 	}{
 		"the public path": {keys.Sandbox.Secret, "/v1/payouts", []string{
-			"The path you called was signed", "/<mark>api/v1/merchant</mark>/payouts", "/<mark>v1</mark>/payouts", "differs",
+			"The public path /v1/payouts was signed", "/<mark>api/v1/merchant</mark>/payouts", "/<mark>v1</mark>/payouts", "differs",
 		}},
-		"the live secret": {keys.Live.Secret, "/api/v1/merchant/payouts", []string{"Another secret signed it", "the same"}},
-		"none we know":    {"sk_other", "/api/v1/merchant/payouts", []string{"None of the known mistakes", "/api/v1/merchant/payouts"}},
+		"the live secret": {keys.Live.Secret, "/api/v1/merchant/payouts", []string{"It was signed with the live secret key", "the same"}},
+		"none we know":    {"sk_other", "/api/v1/merchant/payouts", []string{"None of the mistakes that we try", "/api/v1/merchant/payouts"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,7 @@ func lock(path string) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("--state: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a file descriptor
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("--state: another intram serve is using %s", path)
 	}

@@ -52,7 +52,7 @@ func tryProcess(t *testing.T, cache string, args ...string) (*process, error) {
 		args = append(args, "--addr", "127.0.0.1:0")
 	}
 	p := &process{t: t, cache: cache, stderr: &bytes.Buffer{}, drained: make(chan struct{})}
-	p.command = exec.CommandContext(context.WithoutCancel(t.Context()), self, args...) //nolint:gosec // the test itself
+	p.command = exec.CommandContext(context.WithoutCancel(t.Context()), self, args...)
 	p.command.Env = append(os.Environ(), playServe+"=1", "XDG_CACHE_HOME="+cache, "HOME="+cache)
 	p.command.Stderr = p.stderr
 	stdout, err := p.command.StdoutPipe()
@@ -68,7 +68,7 @@ func tryProcess(t *testing.T, cache string, args ...string) (*process, error) {
 		p.banner += line
 		if err != nil {
 			_ = p.command.Wait()
-			return nil, &exec.Error{Name: "intram serve", Err: errorText(p.stderr.String())}
+			return nil, &exec.Error{Name: "intram serve", Err: endError(p.stderr.String())}
 		}
 		if strings.HasPrefix(line, "Stop with") {
 			break
@@ -79,9 +79,9 @@ func tryProcess(t *testing.T, cache string, args ...string) (*process, error) {
 	return p, nil
 }
 
-type errorText string
+type endError string
 
-func (e errorText) Error() string { return string(e) }
+func (e endError) Error() string { return string(e) }
 
 // interrupt is Ctrl-C, and waits for the end.
 func (p *process) interrupt() {
@@ -150,7 +150,7 @@ func TestThePrintedCallWorksWhenPasted(t *testing.T) {
 			_, call, ok := strings.Cut(p.banner, "A signed call, to paste:\n")
 			require.True(t, ok, p.banner)
 			call, _, _ = strings.Cut(call, "\nStop with")
-			shell := exec.CommandContext(t.Context(), "sh", "-c", call) //nolint:gosec // what a person would paste
+			shell := exec.CommandContext(t.Context(), "sh", "-c", call)
 			shell.Env = append(os.Environ(), "no_proxy=*")
 			out, err := shell.CombinedOutput()
 			require.NoError(t, err, "%s", out)

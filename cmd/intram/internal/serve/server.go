@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/intram/intram-go/cmd/intram/internal/local"
@@ -320,7 +321,7 @@ func (s *server) shutdown() error {
 
 // close closes what was opened, the last first.
 func (s *server) close() {
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		s.closers[i]()
+	for _, c := range slices.Backward(s.closers) {
+		c()
 	}
 }

@@ -42,7 +42,7 @@ func statePath(flag string) string {
 func readState(path string) ([]byte, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the file that the user has named
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil
 	}
 	return data, err
 }

@@ -28,7 +28,7 @@ func TestStrangersClientsWorkAgainstServe(t *testing.T) {
 			p := startProcess(t, t.TempDir(), "--state", filepath.Join(t.TempDir(), "state.json"))
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			command := exec.CommandContext(ctx, needs[0], filepath.Join(clients, script)) //nolint:gosec // a file of ours
+			command := exec.CommandContext(ctx, needs[0], filepath.Join(clients, script))
 			keys := p.local().Sandbox
 			command.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*", "PYTHONDONTWRITEBYTECODE=1", "INTRAM_POLL_SECONDS=0.05",
 				"INTRAM_URL="+p.url, "INTRAM_PUBLIC_KEY="+keys.PublicKey, "INTRAM_SECRET_KEY="+keys.SecretKey)

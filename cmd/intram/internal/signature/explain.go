@@ -49,6 +49,9 @@ type Verdict struct {
 	BodyBytes int    `json:"body_bytes"`
 	// Signature is what the header should have been, for the key that was meant.
 	Signature string `json:"expected_signature,omitempty"`
+	// Signed are the five fields as they were signed (timestamp, method, path, query, body) when the findings explain the signature.
+	// What was wrong may be how they were joined, or the key.
+	Signed []string `json:"-"`
 }
 
 // add notes a finding.
@@ -97,10 +100,17 @@ func (p *puzzle) add(part int, options ...option) {
 
 // sum is the signature of one choice.
 func (p *puzzle) sum(c choice) []byte {
-	value := func(part int) string { return p.options[part][c[part]].value }
-	fields := []string{value(partTimestamp), value(partMethod), value(partPath), value(partQuery), value(partBody)}
-	text := p.layouts[c[partLayout]](fields)
-	return p.algorithms[c[partAlgorithm]]([]byte(value(partKey)), []byte(text))
+	text := p.layouts[c[partLayout]](p.fields(c))
+	return p.algorithms[c[partAlgorithm]]([]byte(p.options[partKey][c[partKey]].value), []byte(text))
+}
+
+// fields are the five fields that a choice signs.
+func (p *puzzle) fields(c choice) []string {
+	fields := make([]string, 0, 5)
+	for _, part := range []int{partTimestamp, partMethod, partPath, partQuery, partBody} {
+		fields = append(fields, p.options[part][c[part]].value)
+	}
+	return fields
 }
 
 // largeBody is from which on pairs of mistakes are not tried: the thousands of hashes would take too long.
@@ -202,6 +212,9 @@ func Explain(r *Request, keys []Key, at time.Time) (*Verdict, error) {
 	}
 	p := merchantPuzzle(r, endpoint, path, query, timestamp, publicKey, keys)
 	solution, ok := p.solve(sums)
+	if ok {
+		v.Signed = p.fields(solution)
+	}
 	if !ok && timestamp != "" {
 		if off, found := p.otherTime(timestamp, sums); found {
 			v.add("other-timestamp", "Take the time once, and use it for the header and for the signature.",

@@ -5,24 +5,21 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
-	"github.com/intram/intram-go/cmd/intram/internal/explain"
+	"github.com/intram/intram-go/cmd/intram/internal/signature"
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
 // requestView is a call, with its signature explained.
 type requestView struct {
 	mockapi.Request
-	Headers   []headerView
-	Signed    bool // its signature was looked at
-	Finding   explain.Finding
-	Mistakes  []string // in words
-	Lines     []lineView
-	Expected  string        // the signature that would have been right
-	Off       time.Duration // how far its timestamp is from the server's clock
-	OffKnown  bool
-	OutOfTime bool
+	Headers  []headerView
+	Signed   bool // its signature was looked at
+	Good     bool
+	Mistakes []string // in words
+	Known    bool     // the mistakes make the signature that was received
+	Lines    []lineView
+	Expected string // the signature that would have been right
 }
 
 type headerView struct{ Name, Value string }
@@ -48,34 +45,48 @@ func (d *Dashboard) request(p *page) (any, bool) {
 func (d *Dashboard) explained(lang language, r mockapi.Request) requestView {
 	v := requestView{Request: r, Headers: headers(r.Header)}
 	keys, others, known := d.keysOf(r.PublicKey)
-	if r.Canonical() == "" || !known || r.Signature == "" {
+	if r.Canonical() == "" || !known {
 		return v
 	}
-	v.Signed = true
-	v.Finding = explain.Signature(explain.Keys{Secret: keys.Secret, Public: keys.Public, Others: others}, explain.Request{
-		Method: r.Method, Path: r.Path, Query: r.Query, Host: d.URL, Timestamp: r.Timestamp, Signature: r.Signature, Body: r.Body,
-	})
-	v.Expected = explain.Sign(keys.Secret, v.Finding.Canonical)
-	if at, err := time.Parse(time.RFC3339, r.Timestamp); err == nil {
-		v.Off, v.OffKnown = r.Time.Sub(at).Round(time.Second), true
-		v.OutOfTime = r.Reason == "timestamp_out_of_window"
+	verdict, err := signature.Explain(&signature.Request{
+		Method: r.Method, Target: target(r), Header: r.Header, Body: r.Body,
+	}, append([]signature.Key{{Label: "the secret key", Value: keys.Secret}}, others...), r.Time)
+	if err != nil {
+		return v
 	}
-	for _, m := range v.Finding.Mistakes {
-		v.Mistakes = append(v.Mistakes, text(lang, "mistake_"+string(m)))
+	v.Signed, v.Good, v.Known, v.Expected = true, verdict.Good, verdict.Explained, verdict.Signature
+	for _, f := range verdict.Findings {
+		v.Mistakes = append(v.Mistakes, described(lang, f))
 	}
-	for _, l := range v.Finding.Lines {
-		v.Lines = append(v.Lines, compare(l))
+	// The head ends with its fourth line feed, and the body follows.
+	for i, expected := range strings.SplitN(verdict.Canonical+string(r.Body), "\n", len(fields)) {
+		signed := expected
+		if i < len(verdict.Signed) {
+			signed = verdict.Signed[i]
+		}
+		v.Lines = append(v.Lines, compare(fields[i], expected, signed))
 	}
 	return v
 }
 
+// fields are the five fields of the string that is signed.
+var fields = [...]string{"timestamp", "method", "path", "query", "body"}
+
+// target is what was called.
+func target(r mockapi.Request) string {
+	if r.Query == "" {
+		return r.Path
+	}
+	return r.Path + "?" + r.Query
+}
+
 // compare marks what two fields do not share.
-func compare(l explain.Line) lineView {
-	v := lineView{Name: l.Name, Same: !l.Differs(), Before: l.Expected, SignedBefore: l.Signed}
+func compare(name, expected, signed string) lineView {
+	v := lineView{Name: name, Same: expected == signed, Before: expected, SignedBefore: signed}
 	if v.Same {
 		return v
 	}
-	a, b := []rune(l.Expected), []rune(l.Signed)
+	a, b := []rune(expected), []rune(signed)
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {
 		head++
@@ -89,20 +100,21 @@ func compare(l explain.Line) lineView {
 	return v
 }
 
-// keysOf are the keys that belong to a public key, and the secrets somebody may have taken for the right one.
-func (d *Dashboard) keysOf(publicKey string) (keys mockapi.Keys, others []string, known bool) {
+// keysOf are the keys that belong to a public key, and those that somebody may have taken for the right one.
+func (d *Dashboard) keysOf(publicKey string) (keys mockapi.Keys, others []signature.Key, known bool) {
 	m := d.Core.Merchant()
-	others = []string{m.SandboxPayin.APIClient, m.LivePayin.APIClient}
 	for _, env := range []string{"sandbox", "live"} {
 		for _, sub := range d.Core.Subscriptions(env) {
-			others = append(others, sub.Secret)
+			others = append(others, signature.Key{Label: "the secret of the webhook " + sub.ID, Value: sub.Secret})
 		}
 	}
+	others = append(others, signature.Key{Label: "the payin API client of the sandbox", Value: m.SandboxPayin.APIClient},
+		signature.Key{Label: "the live payin API client", Value: m.LivePayin.APIClient})
 	switch publicKey {
 	case m.Sandbox.Public:
-		return m.Sandbox, append(others, m.Live.Secret), true
+		return m.Sandbox, append(others, signature.Key{Label: "the live secret key", Value: m.Live.Secret}), true
 	case m.Live.Public:
-		return m.Live, append(others, m.Sandbox.Secret), true
+		return m.Live, append(others, signature.Key{Label: "the sandbox's secret key", Value: m.Sandbox.Secret}), true
 	}
 	return keys, nil, false
 }

@@ -54,7 +54,7 @@ func (s *sessions) of(w http.ResponseWriter, r *http.Request) string {
 		return c.Value
 	}
 	session := newSecret()
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: Secure as far as the server is
 		Name: sessionCookie, Value: session, Path: Path, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
 	})
 	return session

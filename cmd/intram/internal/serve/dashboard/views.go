@@ -195,8 +195,7 @@ type walletsView struct {
 func (d *Dashboard) wallets(p *page) (any, bool) {
 	v := walletsView{Wallets: d.Core.Wallets(p.Env)}
 	entries := d.Core.Ledger()
-	for i := len(entries) - 1; i >= 0; i-- {
-		e := entries[i]
+	for _, e := range slices.Backward(entries) {
 		v.Sum += e.Amount
 		if len(v.Ledger) < 2*listed && strings.Contains(e.Account+":", ":"+p.Env+":") {
 			v.Ledger = append(v.Ledger, e)
@@ -277,7 +276,6 @@ func (d *Dashboard) faults(p *page) (any, bool) {
 func functions(lang language) template.FuncMap {
 	return template.FuncMap{
 		"t":     func(key string) string { return text(lang, key) },
-		"tf":    func(key string, values ...any) string { return fmt.Sprintf(text(lang, key), values...) },
 		"money": money,
 		"class": func(status any) string { return statusClass(fmt.Sprint(status)) },
 		"date":  func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") },
@@ -285,7 +283,7 @@ func functions(lang language) template.FuncMap {
 		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) },
 		"ms":    func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "\u00a0ms" },
 		"json":  indented,
-		"code":  func(status int) string { return codeClass(status) },
+		"code":  codeClass,
 		// list hands several values to a template that is part of others.
 		"list": func(values ...any) []any { return values },
 		// about is a transaction by the id that events are triggered with.

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,10 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
+	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
 var (
-	usedInPages = regexp.MustCompile(`\b(?:t|tf) "([a-z_]+)"`)
+	usedInPages = regexp.MustCompile(`\bt "([a-z_]+)"`)
 )
 
 func TestEveryTextExistsInBothLanguages(t *testing.T) {
@@ -44,11 +47,6 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 	for _, field := range []string{"timestamp", "method", "path", "query", "body"} {
 		used["field_"+field] = true
 	}
-	for key := range words {
-		if strings.HasPrefix(key, "mistake_") {
-			used[key] = true // explain's own test has them all made
-		}
-	}
 	used["unknown_action"] = true
 	for key := range used {
 		w, ok := words[key]
@@ -64,6 +62,30 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 		assert.NotEmpty(t, p.About)
 		assert.NotEmpty(t, p.AboutFrench)
 	}
+}
+
+// TestEveryFindingAboutASignatureIsInFrenchToo reads the findings off the package that makes them.
+func TestEveryFindingAboutASignatureIsInFrenchToo(t *testing.T) {
+	t.Parallel()
+	made := regexp.MustCompile(`(?:\bid: |\badd\(|\bfinding\(|^\t\t\{)"([a-z0-9]+(?:-[a-z0-9]+)+)",`)
+	found := map[string]bool{}
+	for _, file := range []string{"explain.go", "rewrite.go"} {
+		content, err := os.ReadFile(filepath.Join("..", "..", "signature", file))
+		require.NoError(t, err)
+		for line := range strings.Lines(string(content)) {
+			for _, m := range made.FindAllStringSubmatch(line, -1) {
+				found[m[1]] = true
+				assert.NotEmpty(t, frenchFindings[m[1]], "%s has no French", m[1])
+			}
+		}
+	}
+	assert.Greater(t, len(found), 50, "the findings were not found")
+	for id := range frenchFindings {
+		assert.True(t, found[id], "nothing finds %s", id)
+	}
+	f := signature.Finding{ID: "public-path", What: "the public path was signed", Fix: "Sign the other one."}
+	assert.Equal(t, "The public path was signed. Sign the other one.", described(english, f))
+	assert.Equal(t, frenchFindings["public-path"], described(french, f))
 }
 
 func TestTheLanguageIsTheBrowsersUnlessChosen(t *testing.T) {
@@ -85,7 +107,7 @@ func TestTheLanguageIsTheBrowsersUnlessChosen(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, Path, nil)
 			r.Header.Set("Accept-Language", tt.accept)
 			if tt.chosen != "" {
-				r.AddCookie(&http.Cookie{Name: languageCookie, Value: tt.chosen}) //nolint:gosec // what a browser sends
+				r.AddCookie(&http.Cookie{Name: languageCookie, Value: tt.chosen})
 			}
 			assert.Equal(t, tt.want, languageOf(r))
 		})

@@ -1,0 +1,99 @@
+package dashboard
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/intram/intram-go/cmd/intram/internal/signature"
+)
+
+// described is a finding as a sentence of what is wrong, and one of what to do.
+func described(lang language, f signature.Finding) string {
+	if fr, ok := frenchFindings[f.ID]; ok && lang == french {
+		return fr
+	}
+	first, size := utf8.DecodeRuneInString(f.What)
+	return string(unicode.ToUpper(first)) + f.What[size:] + ". " + f.Fix
+}
+
+// frenchFindings are the findings in French, by their ID.
+var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about keys, and no key
+	"missing-api-key":      "L'en-tête X-Api-Key manque. Envoyez-y la clé publique.",
+	"missing-timestamp":    "L'en-tête X-Timestamp manque. Envoyez-y l'heure qui a été signée.",
+	"missing-signature":    "L'en-tête X-Signature manque. Envoyez sha256= puis le HMAC en hexadécimal minuscule.",
+	"malformed-signature":  "X-Signature n'est ni en hexadécimal ni en base64. Envoyez sha256= puis 64 chiffres hexadécimaux.",
+	"duplicate-header":     "Un en-tête est venu plusieurs fois. Envoyez-le une seule fois.",
+	"secret-key-sent":      "La clé secrète a été envoyée dans X-Api-Key. Envoyez la clé publique (pk_…), et remplacez la clé secrète : elle a quitté votre machine.",
+	"two-environments":     "La clé publique et la clé secrète sont de deux environnements. Prenez les deux clés du même.",
+	"timestamp-format":     "X-Timestamp n'a pas le bon format. Écrivez-le comme 2026-05-20T10:30:00.000Z, en UTC et avec les millisecondes.",
+	"timestamp-local-time": "X-Timestamp est à l'heure locale. Écrivez-le en UTC, terminé par Z.",
+	"timestamp-seconds":    "X-Timestamp est un nombre de secondes ou de millisecondes. Écrivez-le comme 2026-05-20T10:30:00.000Z.",
+	"timestamp-window":     "X-Timestamp est à plus de 5 minutes de l'heure du serveur. Mettez l'horloge à l'heure, et signez juste avant d'envoyer.",
+	"timestamp-missing":    "L'horodatage manque dans la signature. C'est sa première ligne.",
+	"timestamp-other-form": "L'heure signée n'est pas écrite comme l'heure envoyée. Écrivez-la une fois, pour l'en-tête et pour la signature.",
+	"other-timestamp":      "L'heure signée n'est pas l'heure envoyée. Prenez l'heure une fois, pour l'en-tête et pour la signature.",
+
+	"method-lower-case": "La méthode a été signée en minuscules. Écrivez-la en capitales.",
+	"method-case":       "La méthode a été signée avec une seule capitale. Écrivez-la en capitales.",
+	"method-missing":    "La méthode manque dans la signature. C'est la deuxième ligne.",
+	"method-other":      "Une autre méthode que celle envoyée a été signée. Signez la méthode envoyée.",
+
+	"public-path":   "Le chemin public /v1/… a été signé. Signez /api/v1/merchant puis le point d'accès, quelle que soit l'URL appelée.",
+	"endpoint-path": "Le point d'accès seul a été signé. Signez /api/v1/merchant puis le point d'accès.",
+	"called-path":   "Le chemin appelé a été signé. Signez /api/v1/merchant puis le point d'accès, quelle que soit l'URL appelée.",
+	"partial-path":  "Une partie du chemin seulement a été signée. Signez /api/v1/merchant puis le point d'accès.",
+	"path-decoded":  "Le chemin a été signé décodé, et envoyé avec des signes pour cent. Utilisez des identifiants sans encodage, ou signez le chemin tel qu'envoyé.",
+	"path-slash":    "Le chemin a été signé avec une barre de trop ou de moins.",
+	"path-missing":  "Le chemin manque dans la signature. C'est la troisième ligne.",
+	"full-url":      "L'URL entière a été signée comme chemin. Signez /api/v1/merchant puis le point d'accès.",
+
+	"query-in-path":      "Les paramètres ont été signés avec le chemin. Ils ont leur propre ligne, triés et sans point d'interrogation.",
+	"query-unsorted":     "Les paramètres n'ont pas été signés triés. Triez les paires par clé, jointes par &.",
+	"query-missing":      "Les paramètres manquent dans la signature. C'est la quatrième ligne.",
+	"query-mark":         "Un point d'interrogation a été signé avec les paramètres. Enlevez-le.",
+	"query-decoded":      "Les paramètres ont été signés décodés, et envoyés encodés. Envoyez des valeurs qui n'ont pas besoin d'encodage.",
+	"query-encoded":      "Les paramètres ont été signés encodés, et envoyés autrement. Signez-les tels qu'envoyés.",
+	"query-line-missing": "La ligne des paramètres a été omise. Un champ vide garde sa ligne.",
+
+	"body-empty-object":      "« {} » a été signé, et aucun corps n'a été envoyé. Signez le corps envoyé : rien, pour GET et DELETE.",
+	"body-null":              "« null » a été signé, et aucun corps n'a été envoyé. Signez le corps envoyé : rien, pour GET et DELETE.",
+	"body-missing":           "Le corps manque dans la signature. Il suit le quatrième saut de ligne.",
+	"body-line-missing":      "Le dernier saut de ligne, après les paramètres, manque. Il y en a toujours quatre.",
+	"body-line-break-sent":   "Le corps a été envoyé avec un saut de ligne final qui n'a pas été signé. Signez les octets envoyés.",
+	"body-line-break-signed": "Un saut de ligne final a été signé et n'a pas été envoyé : echo en ajoute un, printf non.",
+	"body-crlf-sent":         "Le corps a été envoyé avec des fins de ligne CRLF et signé avec LF. Signez les octets envoyés.",
+	"body-crlf-signed":       "Le corps a été signé avec des fins de ligne CRLF et envoyé avec LF. Signez les octets envoyés.",
+	"body-trimmed":           "Le corps a été signé sans les espaces qui l'entourent. Signez les octets envoyés.",
+	"body-bom":               "Une marque d'ordre des octets est devant le corps d'un seul côté. Écrivez le fichier sans elle.",
+	"body-hash":              "Le SHA-256 du corps a été signé. Signez le corps lui-même.",
+	"body-base64":            "Le corps a été signé en base64. Signez le corps lui-même.",
+	"body-quoted":            "Le corps a été signé comme une chaîne JSON entre guillemets. Signez les octets envoyés.",
+	"body-reserialised":      "Une autre écriture du même JSON a été signée. Écrivez le corps une fois, signez cette chaîne, et envoyez les mêmes octets.",
+	"body-only":              "Le corps seul a été signé. Joignez les cinq champs par un saut de ligne.",
+
+	"separator-missing":   "Les champs ont été joints sans saut de ligne. Joignez les cinq par un saut de ligne, quatre en tout.",
+	"separator-crlf":      "Les champs ont été joints par CRLF. Joignez-les par un simple saut de ligne.",
+	"separator-literal":   "Les champs ont été joints par une barre oblique inverse et un n : entre apostrophes, \\n n'est pas un saut de ligne.",
+	"separator-other":     "Les champs ont été joints par autre chose qu'un saut de ligne.",
+	"separator-extra":     "Un saut de ligne de trop a été signé. Il y en a quatre.",
+	"empty-field-dropped": "Un champ vide a été omis avec son saut de ligne. Un champ vide garde sa ligne.",
+	"field-order":         "Les champs ont été signés dans un autre ordre : horodatage, méthode, chemin, paramètres, corps.",
+	"webhook-layout":      "La requête a été signée comme un webhook. Joignez les cinq champs par un saut de ligne.",
+
+	"wrong-key":            "Une autre clé a signé : celle de l'autre environnement, d'un webhook ou de payin. Signez avec la clé secrète (sk_…) de l'environnement.",
+	"public-key-as-secret": "La clé publique a servi de secret. Signez avec la clé secrète (sk_…).",
+	"key-empty":            "Une clé vide a signé. La variable qui doit contenir la clé secrète n'est pas définie là où tourne le programme.",
+	"key-white-space":      "La clé avait des espaces, des guillemets ou un saut de ligne autour d'elle. Enlevez-les.",
+	"key-without-prefix":   "La clé a signé sans son préfixe. Utilisez-la telle quelle, préfixe compris.",
+	"key-decoded":          "La clé a été décodée ou encodée avant de signer. Utilisez-la telle quelle, préfixe compris.",
+
+	"hash-without-key": "Un simple SHA-256 a été calculé, sans la clé. Calculez HMAC-SHA256 avec la clé secrète.",
+	"hash-not-hmac":    "Un SHA-256 de la clé et du texte a été calculé, ce qui n'est pas un HMAC. Calculez HMAC-SHA256.",
+	"hmac-swapped":     "La clé et le texte ont été échangés. La clé du HMAC est la clé secrète.",
+	"other-algorithm":  "Un autre algorithme a été utilisé. Calculez HMAC-SHA256.",
+
+	"signature-space":      "X-Signature contient une espace. Envoyez sha256= puis le HMAC en hexadécimal minuscule.",
+	"signature-prefix":     "X-Signature ne commence pas par sha256=.",
+	"signature-upper-case": "Les chiffres hexadécimaux de X-Signature sont en capitales. Ils sont en minuscules.",
+	"signature-base64":     "X-Signature est en base64. Envoyez le HMAC en hexadécimal minuscule.",
+}
