@@ -65,7 +65,7 @@ func (s *Server) Load(data []byte) error {
 		if s.tasks[t.Kind] == nil {
 			return fmt.Errorf("mockapi: the saved state has a task of an unknown kind, %q", t.Kind)
 		}
-		tasks[i] = task{at: t.At, seq: uint64(i), kind: t.Kind, id: t.ID} //nolint:gosec // an index
+		tasks[i] = task{at: t.At, seq: uint64(i), kind: t.Kind, id: t.ID}
 	}
 	s.clock.resume(kept.Now, kept.Offset, tasks)
 	for i, d := range s.state.deliveryLog {

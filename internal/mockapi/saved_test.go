@@ -141,7 +141,9 @@ func playSaved(t *testing.T, restart int) (h *savedStory, end map[string]any) {
 	checkLedger(t, h.f.s)
 	data, err := h.f.s.Save()
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(data, &end))
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&end))
 	return h, end
 }
 
@@ -186,7 +188,7 @@ func withoutIndices(v any) any {
 	case []any:
 		kept := make([]any, len(v))
 		for i, item := range v {
-			if _, index := item.(float64); !index {
+			if _, index := item.(json.Number); !index {
 				kept[i] = withoutIndices(item)
 			}
 		}
