@@ -25,7 +25,7 @@ func Signer(secretKey string) func(at time.Time, method, endpoint, query string,
 // Authorize sets the headers of one attempt.
 func Authorize(publicKey, secretKey string, header http.Header, at time.Time, method, endpoint, query string, body []byte) {
 	newSigner(publicKey, secret(secretKey)).authorize(header, at,
-		&transport.Call{Method: method, Path: endpoint, Query: query, Body: body})
+		&transport.Call{Method: method, Path: endpoint, Query: query, Body: body}, new([2]string))
 }
 
 // SortedQuery joins keys and values, given in pairs.

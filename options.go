@@ -78,7 +78,7 @@ func (cfg *clientConfig) jitter() {
 
 // transportOf is what all protocols of a client share, with what is one protocol's own. dated says that its
 // signatures have an age.
-func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, time.Time, *transport.Call), keyHeader string, dated bool) transport.Config {
+func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, time.Time, *transport.Call, *[2]string), keyHeader string, dated bool) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
 		HTTP:        cfg.roundTripper(),

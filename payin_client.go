@@ -142,10 +142,10 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 }
 
 // authorizer sets Basic credentials, which is why the address must be https.
-func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Call) {
+func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Call, *[2]string) {
 	basic := []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(string(cfg.apiKey)+":"+string(cfg.apiClient)))}
 	language := cfg.language
-	return func(header http.Header, _ time.Time, _ *transport.Call) {
+	return func(header http.Header, _ time.Time, _ *transport.Call, _ *[2]string) {
 		header["Authorization"] = basic
 		if language != nil {
 			header["Accept-Language"] = language

@@ -28,10 +28,9 @@ func newSigner(publicKey string, secretKey secret) *signer {
 }
 
 // authorize sets the headers of one attempt (Merchant API docs, Request headers).
-func (s *signer) authorize(header http.Header, at time.Time, call *transport.Call) {
-	timestamp, signature := s.sign(at, call.Method, call.Path, call.Query, call.Body)
+func (s *signer) authorize(header http.Header, at time.Time, call *transport.Call, values *[2]string) {
+	values[0], values[1] = s.sign(at, call.Method, call.Path, call.Query, call.Body)
 	header["X-Api-Key"] = s.apiKey
-	values := []string{timestamp, signature}
 	header["X-Timestamp"] = values[0:1:1]
 	header["X-Signature"] = values[1:2:2]
 }

@@ -95,15 +95,18 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), timeout)
 	defer cancel() // the body is read before RoundTrip returns
 
-	var conn connTrace
+	var own struct { // what is this attempt's alone, in one piece
+		conn   connTrace
+		values [2]string
+	}
 	if call.Method != http.MethodGet {
 		// A read does nothing, sent or not. For everything else it matters whether the connection was ever made.
-		ctx = httptrace.WithClientTrace(ctx, conn.hooks())
+		ctx = httptrace.WithClientTrace(ctx, own.conn.hooks())
 	}
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
 	offset := a.skew.get()
-	attempt.Header = a.header(rec, start.Add(offset))
+	attempt.Header = a.header(rec, start.Add(offset), &own.values)
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -120,7 +123,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		err = explain(req.Context(), ctx, err, timeout)
-		rec.failed(err, &conn)
+		rec.failed(err, &own.conn)
 		a.log(req.Context(), rec, resp, start)
 		return nil, err
 	}
@@ -136,7 +139,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (a *attempter) header(rec *record, at time.Time) http.Header {
+func (a *attempter) header(rec *record, at time.Time, values *[2]string) http.Header {
 	call := rec.call
 	h := make(http.Header, 8+len(call.Header))
 	maps.Copy(h, call.Header)
@@ -148,7 +151,7 @@ func (a *attempter) header(rec *record, at time.Time) http.Header {
 	if call.IdempotencyKey != "" {
 		h[a.cfg.KeyHeader] = rec.key[:]
 	}
-	a.cfg.Authorize(h, at, call)
+	a.cfg.Authorize(h, at, call, values)
 	return h
 }
 
@@ -187,7 +190,7 @@ func readBody(resp *http.Response) ([]byte, error) {
 		switch {
 		case len(body) > maxResponseBytes:
 			return nil, ErrResponseTooLarge
-		case err == io.EOF: //nolint:errorlint // a Reader returns it as it is
+		case err == io.EOF:
 			return body, nil
 		case err != nil:
 			return nil, fmt.Errorf("the answer (HTTP %d) was cut short: %w", resp.StatusCode, err)

@@ -144,7 +144,7 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 	return Config{
 		BaseURL: base, HTTP: rt, KeyHeader: "Idempotency-Key", UserAgent: "test/1", Clock: clock,
 		Rand: draw(50), Timeout: 10 * time.Second, MaxAttempts: 4,
-		Authorize: func(h http.Header, at time.Time, call *Call) {
+		Authorize: func(h http.Header, at time.Time, call *Call, _ *[2]string) {
 			h["X-Timestamp"] = []string{at.Format(time.RFC3339Nano)}
 			h["X-Signature"] = []string{"signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)}
 		},

@@ -35,8 +35,9 @@ type Config struct {
 	BaseURL *url.URL
 	// HTTP sends one attempt. It must not follow redirects, and [http.RoundTripper] implementations do not.
 	HTTP http.RoundTripper
-	// Authorize sets the headers that prove who is calling, on the attempt's own header map.
-	Authorize func(header http.Header, at time.Time, call *Call)
+	// Authorize sets the headers that prove who is calling, on the attempt's own header map. values is room for two header values
+	// that are this attempt's alone.
+	Authorize func(header http.Header, at time.Time, call *Call, values *[2]string)
 	// Dated says that Authorize's proof has an age: a refusal for it is met by correcting the clock.
 	Dated bool
 	// KeyHeader is the header that carries the idempotency key, in canonical form.
