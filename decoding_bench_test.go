@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -26,10 +27,7 @@ func transactionPage(tb testing.TB) []byte {
 	first := page.Data[0]
 	page.Data = nil
 	for i := range 100 {
-		item := make(map[string]any, len(first))
-		for k, v := range first {
-			item[k] = v
-		}
+		item := maps.Clone(first)
 		item["reference"] = fmt.Sprintf("AB%08d", i)
 		item["amount"] = 12000 + i
 		page.Data = append(page.Data, item)
