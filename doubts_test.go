@@ -281,4 +281,7 @@ func TestIntentsAreDatedByTheWall(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, intent.FirstSentAt.Round(0), intent.FirstSentAt, "it carries no monotonic reading")
 	assert.Equal(t, time.UTC, intent.FirstSentAt.Location())
+	end, err := intram.NotAfter(t.Context(), client, mobilePayout())
+	require.NoError(t, err)
+	assert.Equal(t, end.Round(0), end, "nor does the time when a call without one must end")
 }

@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -72,4 +73,14 @@ func PendingWaits(c *Client) int {
 	c.operationWaits.mu.Lock()
 	defer c.operationWaits.mu.Unlock()
 	return len(c.operationWaits.watches) + len(c.operationWaits.flights) + len(c.operationWaits.batches)
+}
+
+// NotAfter is when the last attempt of a payout made now may begin.
+func NotAfter(ctx context.Context, c *Client, params PayoutParams) (time.Time, error) {
+	r := params.request()
+	call, err := c.merchant.prepare(ctx, &r, newCallConfig(nil))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return call.NotAfter, nil
 }

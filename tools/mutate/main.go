@@ -134,6 +134,9 @@ func parse(data string) ([]mutation, error) {
 	return all, nil
 }
 
+// command is what its tests are called with.
+func (m mutation) command() string { return strings.Join(m.tests, " ") }
+
 // planted is the file with the bug in it.
 func (m mutation) planted(dir string) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(dir, m.file)) //nolint:gosec // a file of the tree
@@ -155,31 +158,61 @@ type lab struct {
 
 func (l lab) all(picked []mutation) error {
 	var failures []error
-	sound := map[string]error{}
+	red := l.red(picked)
+	killed, alive := 0, 0
 	for n, m := range picked {
-		command := strings.Join(m.tests, " ")
-		if _, known := sound[command]; !known {
-			if output, err := l.test(m.tests); err != nil {
-				sound[command] = fmt.Errorf("go test %s is red before anything is planted:\n%s", command, output)
-				failures = append(failures, sound[command])
-			} else {
-				sound[command] = nil
-			}
-		}
-		if sound[command] != nil {
-			continue
-		}
 		began := time.Now()
-		killer, err := l.plant(m)
+		killer, err := "", red[m.command()]
+		if err == nil {
+			killer, err = l.plant(m)
+		}
+		switch {
+		case err == nil:
+			killed++
+		case errors.Is(err, errSurvived):
+			alive++
+			killer = "ALIVE"
+		default:
+			killer = "NOT TRIED"
+		}
 		if err != nil {
-			killer = "ALIVE: " + err.Error()
 			failures = append(failures, fmt.Errorf("%q: %w", m.name, err))
 		}
 		fmt.Fprintf(l.out, "%3d/%d  %-66s %4.0f s  %s\n", n+1, len(picked), m.name, time.Since(began).Seconds(), killer)
 	}
-	fmt.Fprintf(l.out, "%d planted, %d failures\n", len(picked), len(failures))
+	fmt.Fprintf(l.out, "%d planted: %d killed, %d alive, %d not tried\n", len(picked), killed, alive, len(picked)-killed-alive)
 	return errors.Join(failures...)
 }
+
+// red finds the commands that fail before anything is planted, since their red would prove nothing. All tests of a package are
+// run at once, and one command after the other only when that fails.
+func (l lab) red(picked []mutation) map[string]error {
+	patterns := map[string][]string{}
+	for _, m := range picked {
+		if pattern := m.tests[1]; len(m.tests) == 2 && !slices.Contains(patterns[m.tests[0]], pattern) {
+			patterns[m.tests[0]] = append(patterns[m.tests[0]], pattern)
+		}
+	}
+	for name, all := range patterns {
+		if _, err := l.test([]string{name, "(" + strings.Join(all, ")|(") + ")"}); err != nil {
+			delete(patterns, name)
+		}
+	}
+	red, known := map[string]error{}, map[string]bool{}
+	for _, m := range picked {
+		if len(m.tests) == 2 && patterns[m.tests[0]] != nil || known[m.command()] {
+			continue
+		}
+		known[m.command()] = true
+		if output, err := l.test(m.tests); err != nil {
+			red[m.command()] = fmt.Errorf("go test %s is red before anything is planted:\n%s", m.command(), output)
+		}
+	}
+	return red
+}
+
+// errSurvived is behind the error of a bug that no test has noticed.
+var errSurvived = errors.New("it survived")
 
 // plant puts one bug in, runs its tests, and takes it out again. It returns what killed it.
 func (l lab) plant(m mutation) (killer string, err error) {
@@ -199,9 +232,9 @@ func (l lab) plant(m mutation) (killer string, err error) {
 	output, testErr := l.test(m.tests)
 	switch {
 	case testErr == nil:
-		return "", errors.New("it survived go test " + strings.Join(m.tests, " "))
+		return "", fmt.Errorf("%w go test %s", errSurvived, m.command())
 	case errors.Is(testErr, context.DeadlineExceeded):
-		return "", fmt.Errorf("nothing was red within %v", l.limit)
+		return "", fmt.Errorf("%w: nothing was red within %v", errSurvived, l.limit)
 	case strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]"):
 		return "", errors.New("it does not compile:\n" + output)
 	}
@@ -231,7 +264,7 @@ func (l lab) test(args []string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.limit)
 	defer cancel()
 	// Vetting and the tables of a debugger take longer than most tests, and kill nothing.
-	args = append([]string{"test", "-count=1", "-timeout=60s", "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
+	args = append([]string{"test", "-count=1", "-failfast", "-timeout=100s", "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the commands are the project's own
 	cmd.Dir, cmd.WaitDelay = l.dir, 5*time.Second
 	cmd.Env = append(os.Environ(), "GOWORK=off")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -31,6 +32,29 @@ func mutationOf(test, before, after string) string {
 	return "A comment.\n\n=== a bug\nfile: tree.go\ntest: . " + test + "\n# another\n--- old\n" + before + "\n--- new\n" + after + "\n"
 }
 
+func TestEachIsReportedAndAllAreCounted(t *testing.T) {
+	t.Parallel()
+	rename := func(name, mutation string) string {
+		_, mutation, _ = strings.Cut(mutation, "=== a bug")
+		return "=== " + name + mutation
+	}
+	root, file := tree(t, rename("one", mutationOf("TestLooked", "return n + 1", "return n + 2"))+"\n"+
+		rename("two", mutationOf("TestLooked", "return n - 1", "return n - 2"))+"\n"+
+		rename("three", mutationOf("TestRed", "return n + 1", "return n + 3"))+"\n"+
+		rename("four", mutationOf("TestLooked", "return n + 1", "return n + 4")))
+	var out bytes.Buffer
+	err := run([]string{"-root", root, file}, &out)
+	if err == nil {
+		t.Fatal("two of them are failures")
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i, want := range []string{"TestLooked/one", "ALIVE", "NOT TRIED", "TestLooked/one", "4 planted: 2 killed, 1 alive, 1 not tried"} {
+		if i >= len(lines) || !strings.HasSuffix(lines[i], want) {
+			t.Fatalf("line %d: want %q in\n%s", i+1, want, &out)
+		}
+	}
+}
+
 func TestMutationsAreKilledOrReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ mutations, want string }{
@@ -53,7 +77,7 @@ func TestMutationsAreKilledOrReported(t *testing.T) {
 			var out bytes.Buffer
 			err := run([]string{"-root", root, file}, &out)
 			if c.want == "" {
-				if err != nil || !bytes.Contains(out.Bytes(), []byte("TestLooked/one\n")) {
+				if err != nil || !bytes.Contains(out.Bytes(), []byte("TestLooked/one\n1 planted: 1 killed, 0 alive, 0 not tried\n")) {
 					t.Fatalf("%v\n%s", err, &out)
 				}
 				return
