@@ -240,7 +240,7 @@ func (f fields) dropUntyped() {
 func runForeignClient(t *testing.T, server *mockapi.Server, interpreter, script string) []answer {
 	t.Helper()
 	keys := server.Merchant().Sandbox
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // bash starts hundreds of programs, and a machine may be busy
 	defer cancel()
 	command := exec.CommandContext(ctx, interpreter, script)
 	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=*", "no_proxy=*", "INTRAM_POLL_SECONDS=0.02",

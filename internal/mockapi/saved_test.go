@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,6 +165,7 @@ func TestAStoryWithARestartInItEndsAsOneWithout(t *testing.T) {
 			h, got := playSaved(t, i)
 			assert.Equal(t, straight.draws, h.draws)
 			assert.Equal(t, straight.received.Load(), h.received.Load(), "deliveries that were acknowledged")
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)), "the parts of the state")
 			for part := range want {
 				if part == "subscriptions" || part == "events" { // tables, in the order of their first mention
 					assert.ElementsMatch(t, want[part], got[part], part)
@@ -336,6 +341,44 @@ func TestASavedStateThatIsNotItsOwnIsRefused(t *testing.T) {
 			assert.ErrorContains(t, s.Load(tt.data), tt.want)
 		})
 	}
+}
+
+// TestAStateIsNotSavedBetweenAnEffectAndItsKey stops a call where its money has moved and its idempotency key has no answer yet.
+func TestAStateIsNotSavedBetweenAnEffectAndItsKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Seed: 3})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/payouts", nil)
+	r.Header.Set("Content-Type", "application/json")
+	x := &exchange{
+		server: f.s, request: r, endpoint: "/payouts", account: f.s.accountOf(f.keys.Public), now: f.s.clock.Now(),
+		body: []byte(payoutBody(1000, "22961000000")), entry: &Request{IdempotencyKey: "between-the-two"},
+	}
+	moved, goOn, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(answered)
+		x.once(&route{handle: func(x *exchange) reply {
+			rep := x.createPayout()
+			close(moved)
+			<-goOn
+			return rep
+		}})
+	}()
+	<-moved
+	kept := make(chan *saved, 1)
+	go func() {
+		k, err := f.s.keepAll()
+		assert.NoError(t, err)
+		kept <- k
+	}()
+	// Until saving waits for the call, or is over.
+	for len(kept) == 0 && f.s.executing.TryRLock() {
+		f.s.executing.RUnlock()
+		runtime.Gosched()
+	}
+	close(goOn)
+	k := <-kept
+	<-answered
+	assert.Len(t, k.Keys, len(k.Operations), "an operation without its key")
 }
 
 // TestNoPayoutIsSavedWithoutItsIdempotencyKey saves again and again while payouts are made: a state that had the money moved and not the
