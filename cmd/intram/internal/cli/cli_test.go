@@ -564,3 +564,40 @@ func TestTheLocalServerIsFound(t *testing.T) {
 	assert.Contains(t, r.err, "--base-url, --payin-base-url")
 	assert.Equal(t, exitUsage, b.run(t, "balance", "--local", "--profile", "staging").code)
 }
+
+func TestWhatIsInterruptedBeforeItIsSentSaysSo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{payoutArgs(), {"balance"}} {
+		r := b.runWith(t, ctx, args...)
+		assert.Equal(t, exitInterrupted, r.code, "%s", r.err)
+	}
+	assert.Empty(t, b.server.Requests())
+}
+
+func TestAWaitThatIsInterruptedCanBeTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, intramtest.WithWorker(intramtest.ByHand()))
+	out := b.ok(t, payoutArgs()...)
+	id := regexp.MustCompile(`op_\w+`).FindString(out)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: ending{b.server.Transport(), cancel}}))
+	r := b.runWith(t, ctx, "payouts", "wait", id)
+	assert.Equal(t, exitUnfinished, r.code, "%s", r.err)
+	b.opts = b.opts[:2]
+	require.NoError(t, b.server.Complete(id))
+	b.ok(t, "payouts", "wait", id)
+}
+
+// ending ends the run when a call has been answered.
+type ending struct {
+	next http.RoundTripper
+	end  func()
+}
+
+func (e ending) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer e.end()
+	return e.next.RoundTrip(r)
+}

@@ -129,7 +129,7 @@ func (a *app) sayFailure(err error, code int) {
 		a.sayError("To find out which mistake it is, give the request to: intram explain-signature")
 	}
 	if resume != nil {
-		a.sayError("To find out, and pay no twice, run exactly this, within 23 hours:")
+		a.sayError("To find out without doing it twice, run exactly this within 23 hours:")
 		fmt.Fprintf(a.err, "  %s\n", resume.command)
 	}
 }

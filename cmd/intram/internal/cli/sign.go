@@ -159,7 +159,7 @@ func (a *app) secretKeys(s *settings, also []string) ([]signature.Key, error) {
 		}
 	}
 	if s.publicKey.value != "" {
-		add("the public key", s.publicKey.value)
+		add("the public key of the configuration", s.publicKey.value)
 	}
 	add("the webhook secret of "+s.webhookSecret.source, s.webhookSecret.value)
 	add("the API key of payin sessions", s.payinAPIKey.value)

@@ -363,11 +363,13 @@ func merchantPuzzle(r *Request, endpoint, path, query, timestamp, publicKey stri
 
 func (p *puzzle) addKeys(keys []Key, publicKey, fix string) {
 	p.add(partKey, option{value: keys[0].Value})
+	if publicKey != "" {
+		p.add(partKey, option{id: "public-key-as-secret", what: "it was signed with the public key", fix: fix, value: publicKey})
+	}
 	for _, k := range keys[1:] {
 		p.add(partKey, option{id: "wrong-key", what: "it was signed with " + k.Label, fix: fix, value: k.Value})
 	}
 	right := keys[0].Value
-	p.add(partKey, option{id: "public-key-as-secret", what: "it was signed with the public key", fix: fix, value: publicKey})
 	p.add(partKey,
 		option{id: "key-empty", what: "it was signed with an empty key", fix: "The variable that should hold the secret key is not set where the program runs.", value: ""},
 		option{id: "key-white-space", what: "it was signed with the key and a line break after it", fix: "Take off the line break that reading a file leaves.", value: right + "\n"},
