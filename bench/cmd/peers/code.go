@@ -57,7 +57,7 @@ func measureCode(ctx context.Context, s settings) (string, error) {
 	for _, b := range codeBenchmarks {
 		values := metrics[b.name+" "+b.metric]
 		if len(values) == 0 {
-			return "", fmt.Errorf("Benchmark%s reports no %s", b.name, b.metric)
+			return "", fmt.Errorf("the benchmark %s reports no %s", b.name, b.metric)
 		}
 		fmt.Fprintf(&out, "| %s | %.2f |\n", b.row, median(values))
 	}

@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -65,9 +65,11 @@ func serveEcho() (announcement, error) {
 			connections.Store(0)
 			requests.Store(0)
 		}
-		_ = json.NewEncoder(w).Encode(traffic{connections.Load(), requests.Load()})
+		if err := json.NewEncoder(w).Encode(traffic{connections.Load(), requests.Load()}); err != nil {
+			return // the one who asked is gone
+		}
 	})
-	quiet := log.New(io.Discard, "", 0) // clients that go leave unfinished handshakes behind
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // clients that go leave unfinished handshakes behind
 	a := announcement{Certificate: encoded}
 	for _, s := range []struct {
 		address *string

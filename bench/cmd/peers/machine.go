@@ -24,7 +24,7 @@ func describeMachine() string {
 
 // field is the value of the first line of a file that starts with a name, empty when there is none.
 func field(path, name, separator string) string {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // of the machine, named above
 	if err != nil {
 		return ""
 	}
