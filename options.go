@@ -71,7 +71,7 @@ func (cfg *clientConfig) apply(opts []ClientOption) error {
 
 // jitter takes the clock's jitter, if it has one.
 func (cfg *clientConfig) jitter() {
-	if clock, ok := cfg.clock.(interface{ Jitter() float64 }); ok {
+	if clock, ok := cfg.clock.(interface{ Jitter() float64 }); ok { //nolint:forbidigo // no money
 		cfg.rand = clock.Jitter
 	}
 }

@@ -56,11 +56,11 @@ func (p *poller[T, P]) send(f *flight[T], now int64) {
 		opts := []CallOption{WithMaxAttempts(1), WithResponseInto(&resp), withTimeout(timeout)}
 		if f.page == nil {
 			item, err := p.get(ctx, f.id, opts)
-			p.land(f, resp.RetryAfter, err, func(now int64, draw float64) { p.landOne(f, item, now, draw) })
+			p.land(f, resp.RetryAfter, err, func(now int64, draw int64) { p.landOne(f, item, now, draw) })
 			return
 		}
 		page, err := p.list(ctx, *f.page, opts)
-		p.land(f, resp.RetryAfter, err, func(now int64, draw float64) { p.landPage(f, page, now, draw) })
+		p.land(f, resp.RetryAfter, err, func(now int64, draw int64) { p.landPage(f, page, now, draw) })
 	}()
 }
 
@@ -99,7 +99,7 @@ func (p *poller[T, P]) bound(f *flight[T], after time.Duration) {
 }
 
 // land takes in what a look-up has brought.
-func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, bring func(now int64, draw float64)) {
+func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, bring func(now int64, draw int64)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f.landed = true
@@ -107,7 +107,7 @@ func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, b
 		f.unbind()
 	}
 	delete(p.flights, f)
-	now, draw := p.now(), p.client.rand()
+	now, draw := p.now(), int64(p.client.rand()*jitterParts)
 	for _, w := range f.asked {
 		w.flags &^= inFlight
 	}
@@ -145,7 +145,7 @@ func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, b
 }
 
 // landOne takes in what a look-up by id has brought.
-func (p *poller[T, P]) landOne(f *flight[T], item *T, now int64, draw float64) {
+func (p *poller[T, P]) landOne(f *flight[T], item *T, now int64, draw int64) {
 	w := f.asked[0]
 	found := w.created == 0 || w.flags.has(atMost)
 	w.flags &^= alone | noticed
@@ -156,7 +156,7 @@ func (p *poller[T, P]) landOne(f *flight[T], item *T, now int64, draw float64) {
 }
 
 // saw takes in a look-up that was answered.
-func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw float64) {
+func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw int64) {
 	if w.news == nil || w.flags.has(over) {
 		return
 	}
@@ -209,7 +209,7 @@ func (p *poller[T, P]) keep(w *watch[T], item *T) *sight[T] {
 }
 
 // missed takes in a look-up that was not answered, or not about w.
-func (p *poller[T, P]) missed(w *watch[T], err error, now int64, draw float64) {
+func (p *poller[T, P]) missed(w *watch[T], err error, now int64, draw int64) {
 	if w.news == nil || w.flags.has(over) {
 		return
 	}
@@ -224,7 +224,7 @@ func (p *poller[T, P]) missed(w *watch[T], err error, now int64, draw float64) {
 }
 
 // pace ends the waits whose time is up, and decides when the next look-up is due: when the most eager who waits wants it.
-func (p *poller[T, P]) pace(w *watch[T], now int64, draw float64) {
+func (p *poller[T, P]) pace(w *watch[T], now int64, draw int64) {
 	if p.expire(w, now); w.news == nil {
 		return
 	}

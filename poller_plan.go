@@ -81,7 +81,7 @@ func (p *poller[T, P]) together(first, w *watch[T]) bool {
 }
 
 // landPage takes in a page.
-func (p *poller[T, P]) landPage(f *flight[T], page *Page[T], now int64, draw float64) {
+func (p *poller[T, P]) landPage(f *flight[T], page *Page[T], now int64, draw int64) {
 	p.lore.failures = 0
 	full := page.full(maxPageLimit)
 	oldest := p.learn(page, full)
@@ -119,7 +119,7 @@ func (p *poller[T, P]) pageFailed(now int64) {
 }
 
 // notOnThePage: a subject that was never seen is on none of the pages that it was looked for on.
-func (p *poller[T, P]) notOnThePage(w *watch[T], now int64, draw float64) {
+func (p *poller[T, P]) notOnThePage(w *watch[T], now int64, draw int64) {
 	w.created, w.flags = 0, w.flags&^atMost
 	if w.misses++; w.misses >= patience || w.flags.has(noticed) {
 		w.flags |= alone
@@ -141,7 +141,7 @@ func (p *poller[T, P]) learn(page *Page[T], full bool) (oldest int64) {
 }
 
 // match brings what is on a page to those who wait for it, whoever it was asked for, and counts those whose place was not known.
-func (p *poller[T, P]) match(page *Page[T], now int64, draw float64) (matched map[*watch[T]]bool, located int) {
+func (p *poller[T, P]) match(page *Page[T], now int64, draw int64) (matched map[*watch[T]]bool, located int) {
 	matched = map[*watch[T]]bool{}
 	for i := range page.Items {
 		item := &page.Items[i]

@@ -5,33 +5,31 @@ import (
 	"time"
 )
 
-// pollRate bounds the look-ups of all waits of a client: a bucket that holds those of one second.
+// pollRate bounds the look-ups of all waits of a client: each takes its part of a second, and no more than one second is saved up.
 type pollRate struct {
-	perSecond int
+	cost time.Duration // of a look-up
 
-	mu     sync.Mutex
-	tokens float64
-	filled time.Time
-	until  time.Time // the server has asked for no look-ups before
+	mu    sync.Mutex
+	spent time.Time // all time before is
+	until time.Time // the server has asked for no look-ups before
 }
 
 func newPollRate(perSecond int) *pollRate {
-	return &pollRate{perSecond: perSecond, tokens: float64(perSecond)}
+	return &pollRate{cost: time.Second / time.Duration(perSecond)}
 }
 
-// take takes a token, or says how long it is until there is one.
+// take takes the time for a look-up, or says how long it is until there is enough.
 func (r *pollRate) take(now time.Time) (wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if gone := now.Sub(r.filled); !r.filled.IsZero() && gone > 0 {
-		r.tokens = min(float64(r.perSecond), r.tokens+gone.Seconds()*float64(r.perSecond))
+	if saved := now.Sub(r.spent); saved > time.Second || saved < 0 { // below 0, the clock was set back
+		r.spent = now.Add(-max(0, min(saved, time.Second)))
 	}
-	r.filled = now
-	if r.tokens >= 1 {
-		r.tokens--
-		return 0
+	if wait := r.spent.Add(r.cost).Sub(now); wait > 0 {
+		return wait
 	}
-	return time.Duration((1-r.tokens)/float64(r.perSecond)*float64(time.Second)) + 1
+	r.spent = r.spent.Add(r.cost)
+	return 0
 }
 
 // hold stops all look-ups for a time. Of two holds, the longer one counts.

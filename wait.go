@@ -17,7 +17,6 @@ const (
 	// DefaultPollRate is how many look-ups a second all waits of a client make together at most: see [WithPollRate].
 	DefaultPollRate = 20
 
-	pollFactor = 1.5
 	// longestPause bounds what a Retry-After can make of a wait that has no end of its own.
 	longestPause = 5 * time.Minute
 )
@@ -149,14 +148,17 @@ func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string,
 	return cfg, nil
 }
 
+// jitterParts is how finely the jitter is drawn.
+const jitterParts = 1024
+
 // pause is how long to wait after so many polls: half as long again each time, spread by a quarter either way so that waits that began
 // together do not stay together, within the bounds that were asked for.
-func (cfg *waitConfig) pause(polls uint8, draw float64) time.Duration {
+func (cfg *waitConfig) pause(polls uint8, draw int64) time.Duration {
 	interval := cfg.pollMin
 	for ; polls > 0 && interval < cfg.pollMax; polls-- {
-		interval = min(cfg.pollMax, time.Duration(float64(interval)*pollFactor))
+		interval = min(cfg.pollMax, interval+interval/2)
 	}
-	spread := time.Duration(float64(interval) * (0.75 + draw/2))
+	spread := interval - interval/4 + interval/2*time.Duration(draw)/jitterParts
 	return min(max(spread, cfg.pollMin), cfg.pollMax)
 }
 

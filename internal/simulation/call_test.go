@@ -76,8 +76,8 @@ func (c *call) skewed() bool { return c.m.skew() != c.skew }
 type merchantClock struct{ m *merchant }
 
 // Jitter is that of the polls, by the seed.
-func (c merchantClock) Jitter() float64 {
-	return float64(c.m.chance.of("jitter", int(c.m.w.now())).below(1000)) / 1000
+func (c merchantClock) Jitter() float64 { //nolint:forbidigo // as the SDK's jitter is
+	return float64(c.m.chance.of("jitter", int(c.m.w.now())).below(1000)) / 1000 //nolint:forbidigo // likewise
 }
 
 func (c merchantClock) Now() time.Time { return c.m.w.clock.Now().Add(c.m.skew()) }
