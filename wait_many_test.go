@@ -54,6 +54,7 @@ func TestWaitManyYieldsEachAsItEnds(t *testing.T) {
 		want := []string{ids[5], ids[4], ids[3], ids[2], ids[1], ids[0]}
 		assert.Equal(t, want, order, "each once, though each was given twice")
 		assert.Positive(t, looked)
+		synctest.Wait()
 		assert.Zero(t, intram.PendingWaits(client))
 	})
 }
