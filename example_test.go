@@ -344,6 +344,40 @@ func ExampleClient_WaitForOperation() {
 	// Output: processing true unknown
 }
 
+func ExampleClient_WaitMany() {
+	server, client := fake()
+	defer server.Close()
+	ctx := context.Background()
+	var ids []string
+	for _, msisdn := range []string{"22961000000", "22961000002", "22961000000"} { // the second one fails: the balance is too low
+		op, err := client.Payouts.Create(ctx, intram.PayoutParams{
+			Amount:      intram.NewAmount(25000),
+			Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: msisdn},
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		ids = append(ids, op.ID) // save them: a wait can go on in another process
+	}
+
+	for op, err := range client.WaitMany(ctx, ids...) {
+		if failed, ok := errors.AsType[*intram.OperationError](err); ok {
+			fmt.Println("not paid:", failed.OperationID == ids[1], failed.Code)
+			continue
+		}
+		if err != nil {
+			fmt.Println(err) // an *intram.WaitError: wait again with its ID
+			continue
+		}
+		fmt.Println("paid:", op.Status)
+	}
+	// Unordered output:
+	// paid: succeeded
+	// not paid: true insufficient_balance
+	// paid: succeeded
+}
+
 func ExampleWebhooksService_Create() {
 	server, client := fake()
 	defer server.Close()

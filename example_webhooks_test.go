@@ -52,6 +52,44 @@ func ExampleNewWebhookHandler() {
 	// 200
 }
 
+func ExampleWithNotify() {
+	server, client := fake()
+	defer server.Close()
+	ctx := context.Background()
+	// Webhooks go to the program that waits.
+	var handler http.Handler
+	address := server.Receive(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	subscription, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: address, Event: intram.EventAll})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	verifier, err := intram.NewWebhookVerifier(subscription.Secret)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	handle := func(context.Context, *intram.Event) error { return nil }
+	handler = intram.NewWebhookHandler(verifier.WithClock(server.Clock()), new(intram.MemoryInbox), handle, intram.WithNotify(client))
+
+	op, err := client.Payouts.Create(ctx, intram.PayoutParams{
+		Amount:      intram.NewAmount(25000),
+		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961000000"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// The event ends the wait. Had none come in 30 s, it would poll.
+	result, err := client.Payouts.Wait(ctx, op.ID, intram.WithFirstLook(30*time.Second), intram.WithTrustedEvents())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Status, result.Amount)
+	// Output: completed 25000
+}
+
 func ExampleEventRouter() {
 	router := new(intram.EventRouter)
 	intram.OnData(router, intram.EventPayoutCompleted, func(_ context.Context, _ *intram.Event, payout *intram.PayoutEventData) error {

@@ -21,6 +21,8 @@
 //
 //	result, err := client.Payouts.Wait(ctx, op.ID)
 //
+// [Client.WaitMany] waits for a whole batch. All waits of a client share their look-ups, and [Client.Notify] wakes one at once.
+//
 // The same pattern serves [PaymentRequestsService], where the end of the operation is a checkout page for your customer, and
 // [RefundsService]. [TransactionsService] and [OperationsService] look up what was done.
 //
