@@ -364,6 +364,9 @@ func TestAStateIsNotSavedBetweenAnEffectAndItsKey(t *testing.T) {
 		}})
 	}()
 	<-moved
+	if !assert.False(t, f.s.executing.TryLock(), "the call does not keep the state from being saved") {
+		f.s.executing.Unlock()
+	}
 	kept := make(chan *saved, 1)
 	go func() {
 		k, err := f.s.keepAll()
