@@ -265,6 +265,8 @@ func TestExitStatusesSayWhatHappened(t *testing.T) {
 		{"unknown transaction", nil, []string{"transactions", "get", "AB12CD34EF"}, exitRefused, "transaction_not_found"},
 		{"unknown payment refunded", nil, []string{"refunds", "create", "--transaction", "AB12CD34EF"}, exitRefused, "transaction_not_found"},
 		{"unknown currency", nil, payoutArgs("--currency", "USD"), exitRefused, "unknown_currency"},
+		{"unknown currency with a key of one's own", nil, payoutArgs("--currency", "USD", "--idempotency-key", "key-of-a-test"), exitRefused, "unknown_currency"},
+		{"refused after a doubt", nil, payoutArgs("--currency", "USD", "--idempotency-key", "key-of-a-test", "--first-sent-at", "2026-05-20T10:00:00Z"), exitInDoubt, "unknown_currency"},
 		{"unknown subscription", nil, []string{"webhooks", "delete", "whs_1"}, exitRefused, "HTTP 404"},
 		{"wrong key", func(_ *testing.T, b *bench) { b.env["INTRAM_SECRET_KEY"] = "sk_sandbox_other" }, []string{"balance"}, exitRefused, "intram explain-signature"},
 

@@ -24,7 +24,7 @@ type creation struct {
 func (c *creation) flags(cmd *cobra.Command, metadata string) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.key, "idempotency-key", "", "your own `key`: the same key and parameters are executed once")
-	flags.StringVar(&c.firstSentAt, "first-sent-at", "", "when the key was first used, as an earlier run printed it: past 23 hours\nit is not sent again")
+	flags.StringVar(&c.firstSentAt, "first-sent-at", "", "the `time` at which an earlier run used the key, as it printed: past 23 hours it is not sent again")
 	if metadata != "" {
 		flags.StringVar(&c.metadata, metadata, "", "your own `JSON` object, or @FILE with one; it comes back with the events")
 	}
@@ -40,30 +40,28 @@ func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.I
 	if err != nil {
 		return nil, err
 	}
-	if c.key != "" {
-		// The key may have been sent before, by a run whose end nobody saw.
+	if c.firstSentAt != "" {
 		if intent, err = c.reread(intent); err != nil {
 			return nil, err
 		}
-	} else if c.firstSentAt != "" {
-		return nil, usagef("--first-sent-at goes with the --idempotency-key that was sent then")
 	}
 	a.note("Idempotency key: %s", intent.IdempotencyKey)
 	return intent, nil
 }
 
-// reread makes an intent that an earlier run may have sent.
+// reread makes the intent of an earlier run, whose end nobody saw: it may have been sent.
 func (c *creation) reread(intent *intram.Intent) (*intram.Intent, error) {
-	if c.firstSentAt != "" {
-		at, err := time.Parse(time.RFC3339Nano, c.firstSentAt)
-		if err != nil {
-			return nil, usagef("--first-sent-at must be a time such as 2026-05-20T10:30:00Z")
-		}
-		if at.After(intent.FirstSentAt) {
-			return nil, usagef("--first-sent-at is in the future")
-		}
-		intent.FirstSentAt = at
+	if c.key == "" {
+		return nil, usagef("--first-sent-at goes with the --idempotency-key that was sent then")
 	}
+	at, err := time.Parse(time.RFC3339Nano, c.firstSentAt)
+	if err != nil {
+		return nil, usagef("--first-sent-at must be a time such as 2026-05-20T10:30:00Z")
+	}
+	if at.After(intent.FirstSentAt) {
+		return nil, usagef("--first-sent-at is in the future")
+	}
+	intent.FirstSentAt = at
 	data, err := json.Marshal(intent)
 	if err != nil {
 		return nil, err
