@@ -125,6 +125,7 @@ func requireColumns(t *testing.T, args []string, text string) {
 			t.Errorf("%v prints a line of %d columns: %s", args, utf8.RuneCountInString(line), line)
 		}
 		assert.NotContains(t, line, "\x1b", "no colours where there is no terminal")
+		assert.NotContains(t, line, "─", "no lines either")
 		assert.False(t, strings.HasSuffix(line, " "), "%v: a line ends with a space: %q", args, line)
 	}
 }
@@ -602,4 +603,12 @@ type ending struct {
 func (e ending) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer e.end()
 	return e.next.RoundTrip(r)
+}
+
+func TestATableOnATerminalHasALineBelowItsHead(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	a := &app{out: &out, isTerminal: func(any) bool { return true }}
+	a.printList([]string{"STATUS", "LINES"}, [][]string{{"paid", "12"}}, "")
+	assert.Equal(t, "STATUS  LINES\n"+strings.Repeat("─", 15)+"\npaid       12\n", out.String())
 }
