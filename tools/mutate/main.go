@@ -56,18 +56,18 @@ func run(args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	picked := slices.DeleteFunc(all, func(m mutation) bool { return !pattern.MatchString(m.name) })
+	if len(picked) == 0 {
+		return errors.New("no mutation has such a name")
+	}
 	var failures []error
-	for _, m := range all {
+	for _, m := range picked {
 		if _, err := m.planted(*root); err != nil {
 			failures = append(failures, err)
 		}
 	}
 	if err := errors.Join(failures...); err != nil || *check {
 		return err
-	}
-	picked := slices.DeleteFunc(all, func(m mutation) bool { return !pattern.MatchString(m.name) })
-	if len(picked) == 0 {
-		return errors.New("no mutation has such a name")
 	}
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
