@@ -27,6 +27,8 @@ type batchFlags struct {
 	maxWait          time.Duration
 	dryRun           bool
 	ignoreBalance    bool
+	lookBack         time.Duration
+	allowKnown       bool
 	rules            batch.Rules
 }
 
@@ -43,7 +45,8 @@ provider and msisdn or account_number; the others are currency, country, swift,
 account_name, account_surname and note. Each reference is used once.
 
 The whole file is checked before the first line is sent: amounts, numbers, operators,
-duplicates, and the total against the balance. What is wrong is listed with its line.
+duplicates, references that payouts of the last week had, and the total against the
+balance. What is wrong is listed with its line.
 
 Beside the file, FILE.csv.journal remembers what was sent. It is written before each
 call, and belongs to this content of the file, these keys and this environment: keep
@@ -66,6 +69,8 @@ failed are not paid again: put them into a new file, with new references.
 	flags.DurationVar(&f.maxWait, "max-wait", 5*time.Minute, "how long to wait for the last operations to end; 0 does not wait")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check the file and the balance, and send nothing")
 	flags.BoolVar(&f.ignoreBalance, "ignore-balance", false, "begin although the balance does not cover all lines")
+	flags.DurationVar(&f.lookBack, "look-back", 7*24*time.Hour, "how far back to look for payouts of the same references; 0 does not")
+	flags.BoolVar(&f.allowKnown, "allow-known-references", false, "take references that payouts had before")
 	flags.BoolVar(&f.rules.AllowDuplicates, "allow-duplicates", false, "take two lines of the same amount to the same account")
 	flags.StringArrayVar(&f.rules.AllowProviders, "allow-provider", nil, "take this operator's `code` too")
 	f.flag(cmd)
@@ -92,8 +97,8 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 	if f.concurrency < 1 || f.concurrency > 32 {
 		return usagef("--concurrency must be between 1 and 32")
 	}
-	if f.maxWait < 0 {
-		return usagef("--max-wait must not be negative")
+	if f.maxWait < 0 || f.lookBack < 0 {
+		return usagef("--max-wait and --look-back must not be negative")
 	}
 	data, err := os.ReadFile(file) //nolint:gosec // the user's own choice
 	if err != nil {
@@ -157,7 +162,16 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 		if err != nil {
 			return false, fmt.Errorf("the balance is needed to check the file, and nothing was sent: %w", err)
 		}
-		if problems := batch.CheckBalance(balance, unsent); len(problems) > 0 && !f.ignoreBalance {
+		var problems []batch.Problem
+		if !run.Touched() && f.lookBack > 0 && !f.allowKnown {
+			if problems, err = batch.CheckHistory(ctx, client, unsent, a.clock.Now().Add(-f.lookBack)); err != nil {
+				return false, err
+			}
+		}
+		if !f.ignoreBalance {
+			problems = append(problems, batch.CheckBalance(balance, unsent)...)
+		}
+		if len(problems) > 0 {
 			return false, a.refuseBatch(file, problems)
 		}
 		a.note("%d payouts to make, %s in all; %s available.", len(unsent), money(batch.Total(unsent), balance.Currency), balance.Available)

@@ -99,6 +99,29 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 	}
 }
 
+func TestAFileWhoseLinesWerePaidUnderAnotherNameIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	require.Equal(t, exitFailed, b.run(t, "payouts", "batch", b.file(t, "salaries.csv", salaries)).code)
+	b.server.Advance(6 * 24 * time.Hour)
+	again := b.file(t, "corrected.csv", strings.ReplaceAll(salaries, "22961000003", "22961000033"))
+	r := b.run(t, "payouts", "batch", again)
+	assert.Equal(t, exitUsage, r.code)
+	said := strings.Join(strings.Fields(r.err), " ")
+	assert.Contains(t, said, "corrected.csv:2: reference was used before, by operation op_")
+	assert.Contains(t, said, "corrected.csv:4: reference was used before")
+	assert.NotContains(t, said, "corrected.csv:3:", "what failed may be paid")
+	assert.Contains(t, said, "has 2 problems; nothing was sent")
+
+	b.file(t, "corrected.csv", "reference,amount,provider,msisdn\nPAY-2,2000,MTN_BENIN_229,22961000033\n")
+	assert.Zero(t, b.run(t, "payouts", "batch", again).code)
+	next := b.file(t, "next.csv", salaries)
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", next, "--allow-known-references").code)
+	b.server.Advance(8 * 24 * time.Hour)
+	later := b.file(t, "later.csv", salaries+"PAY-4,5,MTN_BENIN_229,22961000044,,\n")
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", later).code, "a reference of long ago may come again")
+}
+
 func TestALiveBatchIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
