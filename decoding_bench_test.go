@@ -79,7 +79,7 @@ func BenchmarkDecodeOperation(b *testing.B) {
 			Data intram.Operation `json:"data"`
 		}))
 	})
-	b.ReportMetric(testing.AllocsPerRun(200, func() { _ = decode() }), "allocs/op")
+	b.ReportMetric(testing.AllocsPerRun(200, func() { _ = decode() }), "allocs/answer")
 }
 
 // BenchmarkDecodeTransactions is the same for a page of 100 transactions.
