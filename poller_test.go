@@ -595,3 +595,39 @@ func TestLongerPauseIsKept(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// A page that took long shows what was, and a look-up that overtook it what is.
+func TestSlowPageDoesNotTakeAStateBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, client, requests := manyWaits(t, intramtest.ByHand())
+		ids := payMany(t, client, 4, 5*time.Millisecond)
+		requests.edit = func(route string, _ *http.Response) {
+			if route == "GET /operations" {
+				_ = intram.SystemClock.Sleep(context.Background(), 5*time.Second) // it has been made, and is on its way
+			}
+		}
+		var wg sync.WaitGroup
+		for _, id := range ids[:3] {
+			wg.Go(func() {
+				_, err := client.WaitForOperation(t.Context(), id, intram.WithFirstLook(time.Second))
+				assert.NoError(t, err)
+			})
+		}
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 1500*time.Millisecond))
+		require.Equal(t, 1, requests.of("GET /operations"))
+		require.NoError(t, server.Process(ids[3])) // the page that is on its way says queued
+		var shown []intram.OperationStatus
+		wg.Go(func() {
+			_, err := client.WaitForOperation(t.Context(), ids[3], intram.WithProgress(func(op *intram.Operation) { shown = append(shown, op.Status) }))
+			assert.NoError(t, err)
+		})
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 8*time.Second))
+		for _, id := range ids {
+			require.NoError(t, server.Complete(id))
+		}
+		wg.Wait()
+		assert.NotContains(t, shown, intram.OperationQueued)
+		assert.Contains(t, shown, intram.OperationProcessing)
+	})
+}
