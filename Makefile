@@ -16,10 +16,10 @@ BENCHSTAT := $(BIN)/benchstat
 
 # How long each fuzz target runs, and how many there must be at least: a caller's ids, references and keys, canonical query,
 # verification of webhooks and of payin notifications, decoding of errors, envelopes, events and payins, JSON that can be read in two
-# ways, amounts, Retry-After, redaction; and in the fake, signed times and JSON.
+# ways, amounts, Retry-After, redaction; in the fake, signed times and JSON; in the command, dumps of requests and batches.
 FUZZTIME ?= 10m
 FUZZSMOKETIME ?= 3s
-FUZZTARGETS := 14
+FUZZTARGETS := 16
 
 # The least of the root package's and of each internal package's statements that tests cover, in percent.
 # It goes up, never down.
