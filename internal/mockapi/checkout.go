@@ -2,12 +2,14 @@ package mockapi
 
 import (
 	"bytes"
+	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // gatewayPath is where the checkout pages are.
@@ -16,30 +18,51 @@ const gatewayPath = "/gateway/"
 // gatewayURL is the page a payment is paid on. The caller holds the lock.
 func (s *Server) gatewayURL(reference string) string { return s.baseURL + gatewayPath + reference }
 
-// pages are the templates, parsed when the first page is asked for: most servers never show one.
+// pages are the templates in each language, parsed when the first page is asked for: most servers never show one.
 type pages struct {
-	once      sync.Once
-	templates *template.Template
-	err       error
+	once            sync.Once
+	english, french *template.Template
+	err             error
 }
 
-func (p *pages) get() (*template.Template, error) {
-	p.once.Do(func() { p.templates, p.err = template.New("page").Parse(pageTemplates + payinTemplates) })
-	return p.templates, p.err
+func (p *pages) get(french bool) (*template.Template, error) {
+	p.once.Do(func() {
+		parse := func(functions template.FuncMap) *template.Template {
+			t, err := template.New("page").Funcs(functions).Parse(pageTemplates + payinTemplates)
+			p.err = errors.Join(p.err, err)
+			return t
+		}
+		p.english = parse(template.FuncMap{
+			"lang": func() string { return "en" },
+			"t":    func(s string) string { return s },
+			"date": func(at time.Time) string { return at.UTC().Format("2 January 2006 15:04 MST") },
+		})
+		p.french = parse(template.FuncMap{
+			"lang": func() string { return "fr" },
+			"t":    inFrench,
+			"date": func(at time.Time) string { return at.UTC().Format("02/01/2006 15:04 MST") },
+		})
+	})
+	if french {
+		return p.french, p.err
+	}
+	return p.english, p.err
 }
 
 // checkoutPage is what a page shows.
 type checkoutPage struct {
-	Title, Merchant, Reference, Description string
-	Amount, Fees, Date                      string
-	Number                                  string
-	Methods                                 []checkoutMethod
-	QRCode                                  template.URL
-	Open, Confirming                        bool
-	Outcome                                 string // paid, failed or cancelled, when it has ended
-	ReturnURL                               string
-	Problem                                 string
-	Pay, Decline                            string // where the forms go
+	Title, Who                       string // what the page is, and of whom
+	Merchant, Reference, Description string
+	Amount, Fees                     string
+	Date                             time.Time
+	Number                           string
+	Methods                          []checkoutMethod
+	QRCode                           template.URL
+	Open, Confirming                 bool
+	Outcome                          string // paid, failed or cancelled, when it has ended
+	ReturnURL                        string
+	Problem                          string
+	Pay, Decline                     string // where the forms go
 }
 
 type checkoutMethod struct {
@@ -97,8 +120,8 @@ func (s *Server) takeForm(r *http.Request, reference, action string) error {
 
 func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
 	p := checkoutPage{
-		Title: "Pay " + d.merchant, Merchant: d.merchant, Reference: d.reference, Description: d.description,
-		Amount: spaced(d.amount) + " " + d.currency, Date: d.date.UTC().Format("2 January 2006 15:04 MST"),
+		Title: "Pay", Who: d.merchant, Merchant: d.merchant, Reference: d.reference, Description: d.description,
+		Amount: spaced(d.amount) + " " + d.currency, Date: d.date,
 		Number: d.number, Problem: problem,
 		QRCode: template.URL(d.qrCode), //nolint:gosec // made by us: a PNG data URL
 		Pay:    gatewayPath + d.reference + "/pay", Decline: gatewayPath + d.reference + "/decline",
@@ -121,11 +144,14 @@ func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
 	default:
 		p.Open = true
 	}
+	if !p.Open {
+		p.Who = ""
+	}
 	return p
 }
 
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, name string, p any) {
-	templates, err := s.pages.get()
+	templates, err := s.pages.get(wantsFrench(r.Header))
 	var b bytes.Buffer
 	if err == nil {
 		err = templates.ExecuteTemplate(&b, name, p)
@@ -137,6 +163,7 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, n
 	h := w.Header()
 	h["Date"] = s.dateValue(s.clock.Now())
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -162,11 +189,11 @@ func spaced(n int64) string {
 
 const pageTemplates = `
 {{define "head"}}<!DOCTYPE html>
-<html lang="en">
+<html lang="{{lang}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Title}}</title>
+<title>{{t .Title}}{{with .Who}} {{.}}{{end}}</title>
 <style>
 :root { color-scheme: light dark; --ink: #17211d; --quiet: #55635c; --paper: #f4f6f5; --card: #fff; --line: #dfe5e2; --field: #84918a; --go: #0b6b45; --on-go: #fff; --stop: #a11d2b; --good: #e3f2ea; --bad: #fbe9ea; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e9efec; --quiet: #a8b5af; --paper: #0f1513; --card: #18201d; --line: #2b3632; --field: #77857e; --go: #59c795; --on-go: #06140d; --stop: #ff9a9f; --good: #163227; --bad: #3b1a1d; } }
@@ -198,56 +225,56 @@ a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem
 </head>
 <body>
 <main>
-<h1>{{.Title}}</h1>{{end}}
+<h1>{{t .Title}}{{with .Who}} {{.}}{{end}}</h1>{{end}}
 
-{{define "foot"}}<footer><p>Test gateway: no real money moves here.</p></footer>
+{{define "foot"}}<footer><p>{{t "Test gateway: no real money moves here."}}</p></footer>
 </main>
 </body>
 </html>
 {{end}}
 
 {{define "checkout"}}{{template "head" .}}
-{{if .Problem}}<section class="problem" role="alert"><p>{{.Problem}}</p></section>{{end}}
-<section aria-label="Payment">
+{{if .Problem}}<section class="problem" role="alert"><p>{{t .Problem}}</p></section>{{end}}
+<section aria-label="{{t "Payment"}}">
 <dl>
-<dt class="total">Amount</dt><dd class="amount">{{.Amount}}</dd>
-<dt>To</dt><dd>{{.Merchant}}</dd>
-{{if .Description}}<dt>For</dt><dd>{{.Description}}</dd>{{end}}
-<dt>Reference</dt><dd>{{.Reference}}</dd>
-{{if .Fees}}<dt>Of which fees</dt><dd>{{.Fees}}</dd>{{end}}
-<dt>Date</dt><dd>{{.Date}}</dd>
+<dt class="total">{{t "Amount"}}</dt><dd class="amount">{{.Amount}}</dd>
+<dt>{{t "To"}}</dt><dd>{{.Merchant}}</dd>
+{{if .Description}}<dt>{{t "For"}}</dt><dd>{{.Description}}</dd>{{end}}
+<dt>{{t "Reference"}}</dt><dd>{{.Reference}}</dd>
+{{if .Fees}}<dt>{{t "Of which fees"}}</dt><dd>{{.Fees}}</dd>{{end}}
+<dt>{{t "Date"}}</dt><dd>{{date .Date}}</dd>
 </dl>
 </section>
 {{if .Open}}
 <section>
 <form method="post" action="{{.Pay}}">
-<label for="method">Pay with</label>
+<label for="method">{{t "Pay with"}}</label>
 <select id="method" name="method" required>{{range .Methods}}
 <option value="{{.Code}}"{{if .Selected}} selected{{end}}>{{.Name}}</option>{{end}}
 </select>
-<label for="msisdn">Mobile money number</label>
+<label for="msisdn">{{t "Mobile money number"}}</label>
 <input id="msisdn" name="msisdn" type="tel" inputmode="tel" autocomplete="tel" maxlength="16" value="{{.Number}}" aria-describedby="msisdn-hint">
-<p class="hint" id="msisdn-hint">With country code, digits only. Not needed for card and bank payments.</p>
-<button type="submit">Pay {{.Amount}}</button>
+<p class="hint" id="msisdn-hint">{{t "With country code, digits only. Not needed for card and bank payments."}}</p>
+<button type="submit">{{t "Pay"}} {{.Amount}}</button>
 </form>
 <form method="post" action="{{.Decline}}">
-<button type="submit" class="stop">Decline</button>
+<button type="submit" class="stop">{{t "Decline"}}</button>
 </form>
 </section>
-{{if .QRCode}}<section class="code"><p>On another screen? Pay with your phone.</p><img src="{{.QRCode}}" alt="QR code that opens this page on a phone"></section>{{end}}
+{{if .QRCode}}<section class="code"><p>{{t "On another screen? Pay with your phone."}}</p><img src="{{.QRCode}}" alt="{{t "QR code that opens this page on a phone"}}"></section>{{end}}
 {{else if .Confirming}}
-<section role="status"><p>Confirm the payment with your operator. Reload this page to see the result.</p></section>
+<section role="status"><p>{{t "Confirm the payment with your operator. Reload this page to see the result."}}</p></section>
 {{else}}
 <section role="status"{{if eq .Outcome "paid"}} class="paid"{{end}}>
-{{if eq .Outcome "paid"}}<p>Your payment was received. This page is your receipt.</p>
-{{else if eq .Outcome "refunded"}}<p>This payment was given back.</p>
-{{else}}<p>No money was taken.</p>{{end}}
-{{if .ReturnURL}}<p><a href="{{.ReturnURL}}" rel="noreferrer">Return to {{.Merchant}}</a></p>{{end}}
+{{if eq .Outcome "paid"}}<p>{{t "Your payment was received. This page is your receipt."}}</p>
+{{else if eq .Outcome "refunded"}}<p>{{t "This payment was given back."}}</p>
+{{else}}<p>{{t "No money was taken."}}</p>{{end}}
+{{if .ReturnURL}}<p><a href="{{.ReturnURL}}" rel="noreferrer">{{t "Return to"}} {{.Merchant}}</a></p>{{end}}
 </section>
 {{end}}
 {{template "foot" .}}{{end}}
 
 {{define "missing"}}{{template "head" .}}
-<section role="status"><p>There is no payment at this address.</p></section>
+<section role="status"><p>{{t "There is no payment at this address."}}</p></section>
 {{template "foot" .}}{{end}}
 `

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -166,4 +168,45 @@ func TestCheckoutOverTheNetwork(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	assert.Equal(t, 200, resp.StatusCode)
 	assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.status"))
+}
+
+// TestTheCustomersPagesAreInFrenchToo reads the texts off the templates, and off what the pages are given.
+func TestTheCustomersPagesAreInFrenchToo(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{"": true}
+	for _, m := range regexp.MustCompile(`{{t "([^"]*)"}}`).FindAllStringSubmatch(pageTemplates+payinTemplates, -1) {
+		used[m[1]] = true
+	}
+	for _, file := range []string{"checkout.go", "payin_page.go"} {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		code, _, _ := strings.Cut(string(source), "Templates = `")
+		for _, m := range regexp.MustCompile(`"([A-Z][a-z]+(?: [^"]*|))"`).FindAllStringSubmatch(code, -1) {
+			if !strings.Contains(code, `Set("`+m[1]) && !strings.Contains(code, `Header()["`+m[1]) && m[1] != "Allow" && m[1] != "The page could not be made." {
+				used[m[1]] = true
+			}
+		}
+	}
+	for english := range used {
+		assert.Contains(t, frenchPages, english)
+	}
+	for english := range frenchPages {
+		assert.True(t, used[english], "%q is on no page", english)
+	}
+
+	f := newFixture(t, Config{})
+	_, reference := f.requestPayment(1000, mtnBenin, "22961000000")
+	page := func(language string) string {
+		return string(f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) {
+			r.URL.Path = "/gateway/" + reference
+			r.Header.Set("Accept-Language", language)
+		}}).ok(200).body)
+	}
+	assert.Contains(t, page("fr-BJ,fr;q=0.9"), `<html lang="fr">`)
+	assert.Contains(t, page("fr-BJ,fr;q=0.9"), "Payer Test merchant")
+	assert.Contains(t, page("en"), "Pay Test merchant")
+	assert.Contains(t, page(""), `<html lang="en">`)
+	require.NoError(t, f.s.Pay(reference))
+	assert.Contains(t, page("fr"), "Paiement reçu")
+	assert.NotContains(t, page("fr"), "Your payment")
 }

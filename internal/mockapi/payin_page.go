@@ -14,13 +14,14 @@ func (s *Server) payinURL(p *payin) string { return s.baseURL + linkPath + p.cod
 
 // confirmationPage is what the page shows.
 type confirmationPage struct {
-	Title, Merchant, Reference, Number string
-	Amount, Fee, Charged, Expires      string
-	Open, Waiting                      bool
-	Outcome                            string // paid, declined, expired or failed, when it has ended
-	ReturnURL                          string
-	Problem                            string
-	Confirm, Decline                   string // where the forms go
+	Title, Who                    string // what the page is, and of whom
+	Merchant, Reference, Number   string
+	Amount, Fee, Charged, Expires string
+	Open, Waiting                 bool
+	Outcome                       string // paid, declined, expired or failed, when it has ended
+	ReturnURL                     string
+	Problem                       string
+	Confirm, Decline              string // where the forms go
 }
 
 // serveLink serves the confirmation page of a session and takes its two forms. Only POST changes anything, and a browser's
@@ -81,7 +82,7 @@ func (s *Server) confirmationPage(code, problem string) (confirmationPage, bool)
 	}
 	money := func(units int64) string { return spaced(units) + " " + payinCurrency }
 	page := confirmationPage{
-		Title: "Pay " + p.account.merchant.name, Merchant: p.account.merchant.name, Reference: p.reference, Number: masked(p.number),
+		Title: "Pay", Who: p.account.merchant.name, Merchant: p.account.merchant.name, Reference: p.reference, Number: masked(p.number),
 		Amount: money(p.amount), Charged: money(p.charged()), Expires: p.expires.UTC().Format("15:04 MST"), Problem: problem,
 		Confirm: linkPath + code + "/confirm", Decline: linkPath + code + "/decline",
 	}
@@ -102,6 +103,9 @@ func (s *Server) confirmationPage(code, problem string) (confirmationPage, bool)
 	default:
 		page.Open = true
 	}
+	if !page.Open {
+		page.Who = ""
+	}
 	return page, true
 }
 
@@ -110,35 +114,35 @@ func masked(number string) string { return "•••• " + number[max(len(numb
 
 const payinTemplates = `
 {{define "confirmation"}}{{template "head" .}}
-{{if .Problem}}<section class="problem" role="alert"><p>{{.Problem}}</p></section>{{end}}
-<section aria-label="Payment">
+{{if .Problem}}<section class="problem" role="alert"><p>{{t .Problem}}</p></section>{{end}}
+<section aria-label="{{t "Payment"}}">
 <dl>
-<dt class="total">You pay</dt><dd class="amount">{{.Charged}}</dd>
-<dt>To</dt><dd>{{.Merchant}}</dd>
-{{if .Fee}}<dt>Amount</dt><dd>{{.Amount}}</dd>
-<dt>Fee</dt><dd>{{.Fee}}</dd>{{end}}
-<dt>From</dt><dd>{{.Number}}</dd>
-<dt>Reference</dt><dd>{{.Reference}}</dd>
-{{if .Open}}<dt>Until</dt><dd>{{.Expires}}</dd>{{end}}
+<dt class="total">{{t "You pay"}}</dt><dd class="amount">{{.Charged}}</dd>
+<dt>{{t "To"}}</dt><dd>{{.Merchant}}</dd>
+{{if .Fee}}<dt>{{t "Amount"}}</dt><dd>{{.Amount}}</dd>
+<dt>{{t "Fee"}}</dt><dd>{{.Fee}}</dd>{{end}}
+<dt>{{t "From"}}</dt><dd>{{.Number}}</dd>
+<dt>{{t "Reference"}}</dt><dd>{{.Reference}}</dd>
+{{if .Open}}<dt>{{t "Until"}}</dt><dd>{{.Expires}}</dd>{{end}}
 </dl>
 </section>
 {{if .Open}}
 <section>
 <form method="post" action="{{.Confirm}}">
-<button type="submit">Confirm {{.Charged}}</button>
+<button type="submit">{{t "Confirm"}} {{.Charged}}</button>
 </form>
 <form method="post" action="{{.Decline}}">
-<button type="submit" class="stop">Decline</button>
+<button type="submit" class="stop">{{t "Decline"}}</button>
 </form>
 </section>
 {{else if .Waiting}}
-<section role="status"><p>Confirm the payment with your operator. Reload this page to see the result.</p></section>
+<section role="status"><p>{{t "Confirm the payment with your operator. Reload this page to see the result."}}</p></section>
 {{else}}
 <section role="status"{{if eq .Outcome "paid"}} class="paid"{{end}}>
-{{if eq .Outcome "paid"}}<p>Your payment was received. This page is your receipt.</p>
-{{else if eq .Outcome "expired"}}<p>The payment was not confirmed in time. No money was taken.</p>
-{{else}}<p>No money was taken.</p>{{end}}
-{{if .ReturnURL}}<p><a href="{{.ReturnURL}}" rel="noreferrer">Return to {{.Merchant}}</a></p>{{end}}
+{{if eq .Outcome "paid"}}<p>{{t "Your payment was received. This page is your receipt."}}</p>
+{{else if eq .Outcome "expired"}}<p>{{t "The payment was not confirmed in time. No money was taken."}}</p>
+{{else}}<p>{{t "No money was taken."}}</p>{{end}}
+{{if .ReturnURL}}<p><a href="{{.ReturnURL}}" rel="noreferrer">{{t "Return to"}} {{.Merchant}}</a></p>{{end}}
 </section>
 {{end}}
 {{template "foot" .}}{{end}}

@@ -68,7 +68,12 @@ func (x *exchange) french() bool {
 	if x.server.payin.revision == PayinFirst {
 		return false
 	}
-	for _, line := range x.request.Header.Values("Accept-Language") {
+	return wantsFrench(x.request.Header)
+}
+
+// wantsFrench reports whether a caller would rather read French than English.
+func wantsFrench(h http.Header) bool {
+	for _, line := range h.Values("Accept-Language") {
 		for entry := range strings.SplitSeq(line, ",") {
 			tag, quality, _ := strings.Cut(entry, ";")
 			if strings.Trim(strings.TrimPrefix(strings.TrimSpace(quality), "q="), "0.") == "" && quality != "" {

@@ -132,6 +132,8 @@ func TestCtrlCEndsTheServerCleanly(t *testing.T) {
 	require.NoError(t, err)
 
 	p.interrupt() // exit status 0, and no goroutine is left: see TestMain
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err, "who listened was told that it is over, and not cut off")
 	assert.Equal(t, 0, p.command.ProcessState.ExitCode())
 	assert.Empty(t, p.stderr.String())
 	_, err = local.Read(filepath.Join(p.cache, "intram", "local.json"))
