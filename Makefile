@@ -130,6 +130,18 @@ bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) ./... | tee $(BIN)/bench.txt
 	$(BENCHSTAT) $(BIN)/bench.txt
 
+.PHONY: bench-peers
+bench-peers: ## measure the SDK against its peers, and write the tables of bench/README.md (ten minutes)
+	cd bench && go run ./cmd/peers -write README.md
+
+.PHONY: importer-cost
+importer-cost: ## what a program gets that imports the SDK: modules, packages, bytes and build time
+	scripts/importer-cost.sh
+
+.PHONY: importer-check
+importer-check: ## fail when an importer would get more modules or bytes than was promised
+	scripts/importer-cost.sh --check
+
 .PHONY: foreign-clients
 foreign-clients: ## run the clients that share no code with the SDK (needs python3, openssl, curl, jq)
 	scripts/foreign-clients.sh

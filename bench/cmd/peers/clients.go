@@ -73,12 +73,12 @@ func defaultTransport() *http.Transport {
 
 // payoutBody and operation are what a developer writes who calls the API by hand.
 type payoutBody struct {
-	Amount      int64             `json:"amount"`
-	Currency    string            `json:"currency"`
-	Destination destination       `json:"destination"`
-	Reference   string            `json:"reference"`
-	Note        string            `json:"note"`
-	Metadata    map[string]string `json:"metadata"`
+	Amount      int64          `json:"amount"`
+	Currency    string         `json:"currency"`
+	Destination destination    `json:"destination"`
+	Reference   string         `json:"reference"`
+	Note        string         `json:"note"`
+	Metadata    map[string]any `json:"metadata"`
 }
 
 type destination struct {
@@ -105,7 +105,7 @@ type operation struct {
 
 func newPayout() *payoutBody {
 	return &payoutBody{
-		Amount: 25000, Currency: "XOF", Reference: "PO-2026-0001", Note: "Settlement hebdomadaire", Metadata: map[string]string{"batch_id": "B-42"},
+		Amount: 25000, Currency: "XOF", Reference: "PO-2026-0001", Note: "Settlement hebdomadaire", Metadata: map[string]any{"batch_id": "B-42"},
 		Destination: destination{"mobile_money", "BJ", "MTN_BENIN_229", "22961234567", "Ada", "Lovelace"},
 	}
 }

@@ -15,7 +15,7 @@ var codeBenchmarks = []struct{ name, metric, row string }{
 	{"Sign", "x/hmac", "signing a payout, × the HMAC in it"},
 	{"Sign", "allocs/op", "signing a payout, allocations"},
 	{"DecodeOperation", "x/unmarshal", "decoding an operation, × json.Unmarshal into the same struct"},
-	{"DecodeOperation", "allocs/op", "decoding an operation, allocations"},
+	{"DecodeOperation", "allocs/answer", "decoding an operation, allocations"},
 	{"DecodeTransactions", "x/unmarshal", "decoding a page of 100 transactions, × json.Unmarshal into the same struct"},
 	{"DecodeTransactions", "allocs/item", "decoding a page of 100 transactions, allocations an item"},
 	{"Verify", "x/hmac", "verifying and reading a webhook, × the HMAC in it"},

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"slices"
 	"time"
+
+	"github.com/intram/intram-go/intramtest"
 )
 
 // announcement is the one line that a server prints when it is ready.
@@ -21,7 +23,12 @@ type announcement struct {
 }
 
 // servers are what a process of this binary can be.
-var servers = map[string]func() (announcement, error){"echo": serveEcho, "fake": serveFake}
+var servers = map[string]func() (announcement, error){
+	"echo": serveEcho,
+	"fake": func() (announcement, error) { return serveFake(intramtest.WithFrozenClock(time.Now())) },
+	// With a clock that runs, its worker pays out what it has accepted, beside answering.
+	"fake-at-work": func() (announcement, error) { return serveFake() },
+}
 
 func serverNames() []string {
 	names := make([]string, 0, len(servers))
