@@ -87,9 +87,7 @@ func (s *scanner) value(depth int, checked bool) error {
 		s.str()
 	default:
 		start := s.at
-		for s.at < len(s.data) && bytes.IndexByte([]byte(",]} \t\r\n"), s.data[s.at]) < 0 {
-			s.at++
-		}
+		s.literal()
 		if s.at == start {
 			return errInvalid
 		}
@@ -185,17 +183,28 @@ var errInvalid = errors.New("JSON that is not valid")
 
 // str goes past a string and returns what is between its quotes.
 func (s *scanner) str() []byte {
-	s.at++
-	for start := s.at; s.at < len(s.data); s.at++ {
-		switch s.data[s.at] {
+	rest := s.data[s.at+1:]
+	for i := 0; i < len(rest); i++ {
+		switch rest[i] {
 		case '\\':
-			s.at++
+			i++
 		case '"':
-			s.at++
-			return s.data[start : s.at-1]
+			s.at += i + len(`""`)
+			return rest[:i]
 		}
 	}
+	s.at = len(s.data)
 	return nil
+}
+
+// literal goes past a number, true, false or null.
+func (s *scanner) literal() {
+	for ; s.at < len(s.data); s.at++ {
+		switch s.data[s.at] {
+		case ',', ']', '}', ' ', '\t', '\r', '\n':
+			return
+		}
+	}
 }
 
 func (s *scanner) space() {
