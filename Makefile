@@ -113,6 +113,12 @@ SIMULATESEEDS ?= 200000
 SIMULATEFROM ?= 1
 SIMULATECISEEDS := 2000
 
+.PHONY: screenshots
+screenshots: ## take the pictures of docs/serve.md again, with chromium
+	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	INTRAM_SCREENSHOTS=$$dir go -C cmd/intram test -count=1 -run 'TestThePagesLook|TestTheDashboardIsDark' ./internal/serve; \
+	for picture in docs/images/*.png; do cp "$$dir/$$(basename "$$picture")" docs/images/; done
+
 .PHONY: simulate
 simulate: ## run the simulation for SIMULATESEEDS (200000) seeds, from SIMULATEFROM (1) on
 	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout=0 -v -seeds=$(SIMULATESEEDS) -from=$(SIMULATEFROM)

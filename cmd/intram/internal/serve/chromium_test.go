@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -201,6 +202,29 @@ func smaller(t *testing.T, picture []byte) []byte {
 	var out bytes.Buffer
 	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, reduced))
 	return out.Bytes()
+}
+
+// TestTheDashboardIsDarkAndFrenchWhereThePersonIs looks at it as the person's system and choice have it.
+func TestTheDashboardIsDarkAndFrenchWhereThePersonIs(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	p := startProcess(t, t.TempDir())
+	_, err := p.client().Payouts.Create(t.Context(), payout("22961000000", 25000))
+	require.NoError(t, err)
+	_, err = chromedp.Call(browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(p.url),
+		says("h2", "Latest requests"), chromedp.Click(chromedp.CSS(`button[value="fr"]`)), says("h2", "Dernières requêtes"), says("#latest-requests a", "/v1/payouts")))
+	paper, err := chromedp.Run(browser, chromedp.Evaluate[string](`getComputedStyle(document.body).backgroundColor`))
+	require.NoError(t, err)
+	assert.Equal(t, "rgb(15, 21, 19)", paper)
+	picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
+	require.NoError(t, err)
+	if into := os.Getenv("INTRAM_SCREENSHOTS"); into != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(into, "overview-dark.png"), smaller(t, picture), 0o644))
+	}
 }
 
 type place struct{ name, path, shows string }
