@@ -1,13 +1,10 @@
 package intram
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-
-	"github.com/google/uuid"
 )
 
 // Bounds of an idempotency key (Merchant API docs, Request headers).
@@ -20,11 +17,10 @@ const (
 
 // newIdempotencyKey is the key of a call whose caller gave none: a UUID v4.
 func newIdempotencyKey() (string, error) {
-	var id uuid.UUID
-	if _, err := rand.Read(id[:]); err != nil {
+	id, err := randomUUID()
+	if err != nil {
 		return "", err
 	}
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // version 4 of RFC 9562
 	return id.String(), nil
 }
 

@@ -1,6 +1,21 @@
 package intram
 
-import "math/rand/v2"
+import (
+	cryptorand "crypto/rand"
+	"math/rand/v2"
+
+	"github.com/google/uuid"
+)
 
 // randomJitter draws from [0, 1). It is the SDK's only randomness besides the UUIDs of keys and references.
 var randomJitter = rand.Float64
+
+// randomUUID draws a UUID of version 4 (RFC 9562), as uuid.NewRandom does, and allocates nothing.
+func randomUUID() (uuid.UUID, error) {
+	var id uuid.UUID
+	if _, err := cryptorand.Read(id[:]); err != nil {
+		return uuid.Nil, err
+	}
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id, nil
+}
