@@ -31,12 +31,14 @@ func (x *exchange) fault(routed bool) *Fault {
 	t := s.callTarget(x.request, x.endpoint, routed, false)
 	if f := s.faults.take(t, x.now, atArrival); f != nil {
 		x.entry.Fault = string(f.Kind)
+		s.touch()
 		_ = s.clock.Sleep(x.request.Context(), f.Delay) // a client that left meanwhile is noticed by the write
 		x.now = s.clock.Now()
 	}
 	f := s.faults.take(t, x.now, atDial|atCall)
 	if f != nil {
 		x.entry.Fault = string(f.Kind)
+		s.touch()
 	}
 	return f
 }

@@ -64,7 +64,7 @@ func TestWhatAMerchantOwnsIsListedByEnvironment(t *testing.T) {
 	assert.Empty(t, f.s.Payins(live, 100))
 	assert.NotEmpty(t, f.s.Wallets(live))
 	assert.Empty(t, f.s.Wallets("nowhere"))
-	_, err = f.s.Save()
+	_, _, err = f.s.Save()
 	assert.ErrorContains(t, err, "several merchants")
 }
 

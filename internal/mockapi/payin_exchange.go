@@ -110,7 +110,7 @@ func (x *exchange) oncePayin(route *route) reply {
 	x.server.executing.RLock()
 	defer x.server.executing.RUnlock()
 	var kept *reply
-	defer func() { keys.end(mine, kept) }()
+	defer func() { keys.end(mine, kept); x.server.touch() }()
 	rep := x.withPayinBody(route)
 	if rep.status < http.StatusInternalServerError {
 		kept = &rep

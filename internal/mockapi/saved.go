@@ -307,7 +307,7 @@ type savedDelivery struct {
 	Fault  FaultKind `json:"fault,omitempty"`
 }
 
-// Version counts the changes so far: two Saves with the same version between them are of the same state.
+// Version counts the changes so far.
 func (s *Server) Version() uint64 { return s.version.Load() }
 
 // touch counts a change that wakes nobody.
@@ -323,17 +323,18 @@ func (s *Server) committed() {
 // Save is the whole state as JSON, for Load. It waits for nothing: a call under way is either wholly in it, with its money and its
 // idempotency key, or not at all, and an attempt of a delivery that is under way is in it as one that is still to be made.
 //
-// A server with a second merchant cannot be saved.
-func (s *Server) Save() ([]byte, error) {
-	kept, err := s.keepAll()
+// The version is the one of the state that was saved. A server with a second merchant cannot be saved.
+func (s *Server) Save() (data []byte, version uint64, err error) {
+	kept, version, err := s.keepAll()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return json.Marshal(kept)
+	data, err = json.Marshal(kept)
+	return data, version, err
 }
 
 // keepAll copies the state into what can be encoded without a lock.
-func (s *Server) keepAll() (*saved, error) {
+func (s *Server) keepAll() (*saved, uint64, error) {
 	// No call between its effect and its idempotency key, no task between the clock's heap and its effect.
 	s.executing.Lock()
 	defer s.executing.Unlock()
@@ -342,8 +343,9 @@ func (s *Server) keepAll() (*saved, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.state.books) != 2 {
-		return nil, errors.New("mockapi: Save: a server with several merchants cannot be saved")
+		return nil, 0, errors.New("mockapi: Save: a server with several merchants cannot be saved")
 	}
+	version := s.version.Load() // what comes later may be in it too
 	k := &saver{subscriptions: map[*subscription]int{}, events: map[*event]int{}, saved: saved{
 		Format: savedFormat, Seed: s.entropy.seed, PublicKey: s.merchant.Sandbox.Public,
 		Random: s.entropy.state.Load(), Calls: s.entropy.calls.Load(),
@@ -387,7 +389,7 @@ func (s *Server) keepAll() (*saved, error) {
 			Attempts: slices.Clone(d.attempts), Failures: d.failures, Next: d.next, Queued: d.queued, Repeat: d.repeat, Held: d.held, Fault: d.fault,
 		})
 	}
-	return &k.saved, nil
+	return &k.saved, version, nil
 }
 
 // saver is a state on its way into its tables.

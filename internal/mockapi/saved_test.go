@@ -22,7 +22,7 @@ import (
 // restarted saves a server, closes it, and goes on with another that has loaded what was saved.
 func (f *fixture) restarted(c Config, receivers ...http.HandlerFunc) {
 	f.t.Helper()
-	data, err := f.s.Save()
+	data, _, err := f.s.Save()
 	require.NoError(f.t, err)
 	f.s.Close()
 	c.Seed, err = SavedSeed(data)
@@ -143,7 +143,7 @@ func playSaved(t *testing.T, restart int) (h *savedStory, end map[string]any) {
 		h.f.idle()
 	}
 	checkLedger(t, h.f.s)
-	data, err := h.f.s.Save()
+	data, _, err := h.f.s.Save()
 	require.NoError(t, err)
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -297,7 +297,7 @@ func TestAnAttemptThatWasUnderWayIsMadeAgain(t *testing.T) {
 	f.subscribe("*", func(http.ResponseWriter, *http.Request) { close(arrived); <-release })
 	f.payout(1000, "22961000000")
 	<-arrived
-	data, err := f.s.Save() // waits for no receiver
+	data, _, err := f.s.Save() // waits for no receiver
 	require.NoError(t, err)
 	close(release)
 	f.idle()
@@ -320,7 +320,7 @@ func TestASavedStateThatIsNotItsOwnIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Seed: 1})
 	f.payout(1000, "22961000000")
-	data, err := f.s.Save()
+	data, _, err := f.s.Save()
 	require.NoError(t, err)
 	for name, tt := range map[string]struct {
 		seed uint64
@@ -369,7 +369,7 @@ func TestAStateIsNotSavedBetweenAnEffectAndItsKey(t *testing.T) {
 	}
 	kept := make(chan *saved, 1)
 	go func() {
-		k, err := f.s.keepAll()
+		k, _, err := f.s.keepAll()
 		assert.NoError(t, err)
 		kept <- k
 	}()
@@ -405,7 +405,7 @@ func TestNoPayoutIsSavedWithoutItsIdempotencyKey(t *testing.T) {
 			running = false
 		default:
 		}
-		kept, err := f.s.keepAll()
+		kept, _, err := f.s.keepAll()
 		require.NoError(t, err)
 		keys := map[string]bool{}
 		for _, k := range kept.Keys {

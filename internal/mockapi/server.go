@@ -282,12 +282,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
 	x.entry.idHeader[0] = x.entry.ID
 	rep, cut := x.answer()
-	if s.beforeAnswer != nil {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead || x.entry.Fault != "" {
-			s.touch()
-		}
-		s.beforeAnswer()
-	}
+	s.committed()
 	x.finish(w, rep, cut)
 	*x = exchange{}
 	exchanges.Put(x)
@@ -414,6 +409,7 @@ func (x *exchange) once(route *route) reply {
 	rep := x.withBody(route)
 	x.claimed = nil
 	keys.end(mine, &rep)
+	x.server.touch()
 	return rep
 }
 

@@ -75,6 +75,7 @@ func (x *exchange) deleteSubscription() reply {
 		return subscriptionNotFound()
 	}
 	b.subscriptions = slices.Delete(b.subscriptions, i, i+1)
+	s.notify()
 	return success(http.StatusOK, nil, "Webhook deleted")
 }
 

@@ -336,6 +336,34 @@ func TestOnlyTheLoopbackUnlessAsked(t *testing.T) {
 	}
 }
 
+func TestTheNamesThatTheServerAnswersTo(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		guard guard
+		yes   []string
+		no    []string
+	}{
+		"by default": {
+			guard{}, []string{"127.0.0.1:4010", "localhost:4010", "LOCALHOST", "[::1]:4010", "127.0.0.9", "localhost.:4010"},
+			[]string{"", "evil.example", "evil.example:4010", "localhost.evil.example", "192.168.1.7:4010", "127.0.0.1.nip.io", "[::1].evil.example:80", "0.0.0.0:4010"},
+		},
+		"with --allow-host": {guard{names: []string{"intram"}}, []string{"intram:4010", "Intram", "127.0.0.1"}, []string{"intram.evil.example", "192.168.1.7"}},
+		"with --allow-remote": {
+			guard{addresses: true}, []string{"192.168.1.7:4010", "[fd00::7]:4010", "localhost"}, []string{"evil.example:4010", "192.168.1.7.nip.io"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, host := range tt.yes {
+				assert.True(t, tt.guard.knows(host), host)
+			}
+			for _, host := range tt.no {
+				assert.False(t, tt.guard.knows(host), host)
+			}
+		})
+	}
+}
+
 func TestAWrongFlagIsNamed(t *testing.T) {
 	t.Parallel()
 	for flag, change := range map[string]func(*options){

@@ -26,7 +26,7 @@ type store struct {
 
 	mu    sync.Mutex
 	moved *sync.Cond
-	saved uint64 // the version that is on the disk
+	saved uint64 // the version that is on the disk, and one more: 0 is none
 	ended bool
 }
 
@@ -81,14 +81,13 @@ func (st *store) keep() {
 
 // save writes the state when it is newer than what is on the disk.
 func (st *store) save() error {
-	version := st.core.Version()
 	st.mu.Lock()
-	current := st.saved > 0 && st.saved == version+1
+	current := st.saved == st.core.Version()+1
 	st.mu.Unlock()
 	if current {
 		return nil
 	}
-	data, err := st.core.Save()
+	data, version, err := st.core.Save()
 	if err == nil {
 		err = writeFile(st.path, data)
 	}
@@ -97,7 +96,7 @@ func (st *store) save() error {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.saved = version + 1 // zero is nothing
+	st.saved = version + 1
 	st.moved.Broadcast()
 	return nil
 }
