@@ -1,5 +1,7 @@
 package intram
 
+import "time"
+
 // noticesKept is how many notices are kept of what nobody waits for yet: an event can be faster than the answer to the call that
 // caused it.
 const noticesKept = 1024
@@ -16,7 +18,7 @@ func (c *Client) Notify(event *Event) {
 		return
 	}
 	if event.OperationID != "" {
-		c.operationWaits.notify(event.OperationID, operationOf(event))
+		c.operationWaits.notify(event.OperationID, notice[Operation]{item: operationOf(event), event: event.Type, at: event.OccurredAt})
 	}
 	var reference string
 	switch data := event.Data.(type) {
@@ -26,25 +28,28 @@ func (c *Client) Notify(event *Event) {
 		reference = data.TransactionReference
 	}
 	if reference != "" && event.Type != EventPaymentRequestCreated {
-		c.transactionWaits.notify(reference, nil)
+		c.transactionWaits.notify(reference, notice[Transaction]{event: event.Type, at: event.OccurredAt})
 	}
 }
 
-// operationOf is the operation that ended, as its event tells of it, nil when the event does not say that it ended, or not how.
+// operationOf is the operation that ended, as its event tells of it, nil when the event does not say that it ended, or not how, or not
+// what a caller needs of it.
 func operationOf(event *Event) *Operation {
 	op := &Operation{ID: event.OperationID, Status: OperationSucceeded, CompletedAt: event.OccurredAt}
 	var failure *OperationError
+	var incomplete bool
 	switch data := event.Data.(type) {
 	case *PayoutEventData:
 		op.Type, op.Result, failure = OperationPayout, &data.PayoutResult, data.Error
 	case *PaymentRequestEventData:
 		op.Type, op.Result, failure = OperationPaymentRequest, &data.PaymentRequestResult, data.Error
+		incomplete = data.GatewayURL == ""
 	case *RefundEventData:
 		op.Type, op.Result, failure = OperationRefund, &data.RefundResult, data.Error
 	}
 	switch event.Type {
 	case EventPayoutCompleted, EventPaymentRequestCreated, EventRefundCompleted:
-		if op.Result == nil {
+		if op.Result == nil || failure != nil || incomplete {
 			return nil
 		}
 		return op
@@ -60,21 +65,22 @@ func operationOf(event *Event) *Operation {
 	}
 }
 
-// notify wakes those who wait for id. The item is the subject as it ended, when that is known.
-func (p *poller[T, P]) notify(id string, item *T) {
+// notify wakes those who wait for id.
+func (p *poller[T, P]) notify(id string, news notice[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.notices.keep(id, news)
 	w := p.watches[id]
 	if w == nil || w.news == nil {
-		p.notices.keep(id, item)
 		return
 	}
 	now := p.now()
+	item, _ := p.notices.take(id)
 	p.notice(w, item, now)
 	p.stir(now)
 }
 
-// notice takes in an event about what somebody waits for.
+// notice takes in what events say about what somebody waits for. The item is the subject as it ended, when that is known.
 func (p *poller[T, P]) notice(w *watch[T], item *T, now int64) {
 	trusted := item != nil
 	for one := range w.waiters() {
@@ -86,38 +92,58 @@ func (p *poller[T, P]) notice(w *watch[T], item *T, now int64) {
 	}
 	w.due, w.polls = now, 0
 	w.flags |= noticed
+	if w.flags.has(inFlight) {
+		w.flags |= stale
+	}
 }
 
-// notices are the latest events of what nobody waited for.
+// notices are what the latest events have said, each of one subject.
 type notices[T any] struct {
-	items map[string]*T
+	items map[string]notice[T]
 	order []string // a ring, oldest at next
 	next  int
 }
 
-func (n *notices[T]) keep(id string, item *T) {
-	if n.items == nil {
-		n.items = map[string]*T{}
-	}
-	if known, ok := n.items[id]; ok {
-		if known == nil {
-			n.items[id] = item
-		}
-		return
-	}
-	if len(n.order) < noticesKept {
-		n.order = append(n.order, id)
-	} else {
-		delete(n.items, n.order[n.next])
-		n.order[n.next] = id
-		n.next = (n.next + 1) % noticesKept
-	}
-	n.items[id] = item
+// notice is the latest event of one subject.
+type notice[T any] struct {
+	item  *T // as it ended; nil when the event does not say, or a wait has had it
+	event EventType
+	at    time.Time
+	place int // in the ring
 }
 
-// take returns what is known of id, and forgets it.
+// keep takes in an event. Of two, the one that occurred later stands: a bank can return a payout. Of two that occurred together and
+// differ, neither says how it ended.
+func (n *notices[T]) keep(id string, news notice[T]) {
+	known, ok := n.items[id]
+	switch {
+	case !ok:
+	case news.at.Before(known.at), news.at.Equal(known.at) && news.event == known.event:
+		return
+	case news.at.Equal(known.at):
+		news.item = nil
+	}
+	if n.items == nil {
+		n.items = map[string]notice[T]{}
+	}
+	if len(n.order) < noticesKept {
+		n.order = append(n.order, "")
+		n.next = len(n.order) - 1
+	}
+	news.place = n.next
+	if oldest := n.order[n.next]; n.items[oldest].place == n.next {
+		delete(n.items, oldest)
+	}
+	n.order[n.next], n.items[id] = id, news
+	n.next = (n.next + 1) % noticesKept
+}
+
+// take returns what is known of id, for the waits of now: a later one looks for itself, since the end may not have been the last.
 func (n *notices[T]) take(id string) (item *T, known bool) {
-	item, known = n.items[id]
-	delete(n.items, id)
+	latest, known := n.items[id]
+	if known {
+		item, latest.item = latest.item, nil
+		n.items[id] = latest
+	}
 	return item, known
 }

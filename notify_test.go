@@ -92,7 +92,9 @@ func TestEventThatComesBeforeTheWaitIsNotLost(t *testing.T) {
 		assert.Zero(t, time.Since(began))
 		assert.Len(t, s.requests(), 1)
 
-		client.Notify(completed)
+		later := *completed
+		later.OccurredAt = at1030.Add(time.Second)
+		client.Notify(&later)
 		op, err := client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents())
 		require.NoError(t, err)
 		assert.Equal(t, "op_1", op.ID)
@@ -134,7 +136,9 @@ func TestTrustedEventsEndOnlyWhatTheySayHasEnded(t *testing.T) {
 		{eventOf(intram.EventRefundCompleted, &intram.RefundEventData{}), true, ""},
 		{eventOf(intram.EventRefundFailed, &intram.RefundEventData{Error: failure}), true, intram.CodeProviderRejected},
 		{eventOf(intram.EventRefundPending, &intram.RefundEventData{}), false, ""},
-		{eventOf(intram.EventPaymentRequestCreated, &intram.PaymentRequestEventData{}), true, ""},
+		{eventOf(intram.EventPaymentRequestCreated, &intram.PaymentRequestEventData{
+			PaymentRequestResult: intram.PaymentRequestResult{GatewayURL: "https://gateway.intram.org/AB12CD34EF"},
+		}), true, ""},
 		{eventOf(intram.EventPaymentRequestPaid, &intram.PaymentRequestEventData{}), false, ""},
 		{eventOf(intram.EventPayoutCompleted, &intram.UnknownEventData{}), false, ""},
 		{eventOf("payout.teleported", &intram.UnknownEventData{}), false, ""},
@@ -308,5 +312,153 @@ func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 		t.Logf("%d operations, each with its event: %d pages and %d single look-ups, 0.%03d an operation; from the event to the waiter %v in the middle, %v for 99 %%",
 			n, requests.of("GET /operations"), requests.of("GET /operations/{id}"), thousandths, lags[n/2], lags[n*99/100])
 		assert.LessOrEqual(t, thousandths, 1050)
+	})
+}
+
+// An event that comes while a look-up is under way may be newer than its answer: it is looked up once more, at once.
+func TestEventDuringALookUpLeadsToAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(req *http.Request) (*http.Response, error) {
+			if err := intram.SystemClock.Sleep(req.Context(), 400*ms); err != nil {
+				return nil, err
+			}
+			return operation("processing")(req)
+		}
+		client, s := waiting(t, 50, slow, finished(t))
+		began := time.Now()
+		go func() {
+			assert.NoError(t, intram.SystemClock.Sleep(t.Context(), 300*ms))
+			client.Notify(eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{}))
+		}()
+		_, err := client.WaitForOperation(t.Context(), "op_1")
+		require.NoError(t, err)
+		assert.Equal(t, 400*ms, time.Since(began))
+		assert.Len(t, s.requests(), 2)
+	})
+}
+
+// A bank can return a payout: of two events that say how it ended, the later one is believed, in whatever order they come.
+func TestOfTwoEndsTheLaterOneIsTrusted(t *testing.T) {
+	t.Parallel()
+	completed := eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{PayoutResult: intram.PayoutResult{Reference: "R-1", Status: "completed"}})
+	returned := eventOf(intram.EventPayoutFailed, &intram.PayoutEventData{Error: &intram.OperationError{Code: intram.CodeProviderRejected}})
+	returned.OccurredAt = at1030.Add(time.Hour)
+	unexplained := eventOf(intram.EventPayoutFailed, &intram.PayoutEventData{})
+	unexplained.OccurredAt = at1030.Add(time.Hour)
+	atOnce := eventOf(intram.EventPayoutFailed, &intram.PayoutEventData{Error: &intram.OperationError{Code: intram.CodeProviderRejected}})
+	queued := eventOf(intram.EventPayoutQueued, &intram.PayoutEventData{})
+	queued.OccurredAt = at1030.Add(-time.Minute)
+	for name, tt := range map[string]struct {
+		events []*intram.Event
+		code   intram.ErrorCode
+		looks  int
+	}{
+		"returned":                      {[]*intram.Event{completed, returned}, intram.CodeProviderRejected, 0},
+		"returned, told late":           {[]*intram.Event{returned, completed}, intram.CodeProviderRejected, 0},
+		"returned for no known reason":  {[]*intram.Event{completed, unexplained}, "", 1},
+		"and told the other way around": {[]*intram.Event{unexplained, completed}, "", 1},
+		"both at the same time":         {[]*intram.Event{completed, atOnce}, "", 1},
+		"queued before":                 {[]*intram.Event{queued, completed}, "", 0},
+		"queued, told late":             {[]*intram.Event{completed, queued}, "", 0},
+		"twice":                         {[]*intram.Event{completed, completed}, "", 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, s := waiting(t, 50)
+			s.forever = finished(t)
+			for _, event := range tt.events {
+				client.Notify(event)
+			}
+			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute), intram.WithMaxWait(0))
+			if tt.code != "" {
+				require.ErrorIs(t, err, tt.code, name)
+			} else {
+				require.NoError(t, err, name)
+			}
+			assert.Len(t, s.requests(), tt.looks, name)
+		})
+	}
+}
+
+// An event that is delivered late, or once more, does not answer for a wait that begins after a newer one has ended another.
+func TestEventThatIsOutOfDateEndsNoWait(t *testing.T) {
+	t.Parallel()
+	completed := eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{PayoutResult: intram.PayoutResult{Reference: "R-1", Status: "completed"}})
+	returned := eventOf(intram.EventPayoutFailed, &intram.PayoutEventData{Error: &intram.OperationError{Code: intram.CodeProviderRejected}})
+	returned.OccurredAt = at1030.Add(time.Hour)
+	for _, waitingThen := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			client, s := waiting(t, 50)
+			s.forever = answer(200, `{"error":false,"data":{"operation_id":"op_1","type":"payout","status":"failed","error":{"code":"provider_rejected"}}}`)
+			wait := func() {
+				_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute))
+				assert.ErrorIs(t, err, intram.CodeProviderRejected)
+			}
+			client.Notify(returned)
+			wait()
+			assert.Empty(t, s.requests())
+			if !waitingThen {
+				client.Notify(completed)
+				wait()
+			} else {
+				var wg sync.WaitGroup
+				wg.Go(wait)
+				synctest.Wait()
+				client.Notify(completed)
+				wg.Wait()
+			}
+			assert.Len(t, s.requests(), 1)
+		})
+	}
+}
+
+// An event that lacks what the caller waits for, or contradicts itself, is confirmed by a look-up.
+func TestEventWithoutWhatIsWaitedForIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	for name, event := range map[string]*intram.Event{
+		"no checkout page": eventOf(intram.EventPaymentRequestCreated, &intram.PaymentRequestEventData{
+			PaymentRequestResult: intram.PaymentRequestResult{TransactionReference: "AB12CD34EF"},
+		}),
+		"completed with an error": eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{
+			Error: &intram.OperationError{Code: intram.CodeProviderRejected},
+		}),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, s := waiting(t, 50, finished(t))
+			client.Notify(event)
+			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute))
+			require.NoError(t, err)
+			assert.Len(t, s.requests(), 1, name)
+		})
+	}
+}
+
+// What has been waited for before makes no notice go sooner than others.
+func TestNoticeIsKeptAsLongAsAnyOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, s := waiting(t, 50)
+		s.forever = finished(t)
+		about := func(id string) *intram.Event {
+			return &intram.Event{Type: intram.EventPayoutQueued, OperationID: id, OccurredAt: at1030, Data: &intram.PayoutEventData{}}
+		}
+		look := func() time.Duration {
+			began := time.Now()
+			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithFirstLook(20*sec))
+			require.NoError(t, err)
+			return time.Since(began)
+		}
+		client.Notify(about("op_1"))
+		for n := range 1000 {
+			client.Notify(about(fmt.Sprintf("op_a%d", n)))
+		}
+		assert.Zero(t, look())
+		later := about("op_1")
+		later.Type, later.OccurredAt = intram.EventPayoutCompleted, at1030.Add(time.Hour)
+		client.Notify(later)
+		for n := range 100 {
+			client.Notify(about(fmt.Sprintf("op_b%d", n)))
+		}
+		assert.Zero(t, look(), "it is one of the last 1024")
 	})
 }

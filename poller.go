@@ -12,6 +12,8 @@ const (
 	// lastLook is what the look-up at the end of a wait has to be answered in: with nothing left of the wait, it would be
 	// broken off before any network could carry it.
 	lastLook = time.Second
+	// lastMoment is what a look-up has in any case, however late it began.
+	lastMoment = 100 * time.Millisecond
 )
 
 // subject is what can be waited for: an operation, a transaction or a payin session.
@@ -53,7 +55,7 @@ type poller[T any, P subject[T]] struct {
 	latest  int64 // reading of the clock
 	running bool
 	wake    context.CancelFunc // ends the goroutine's sleep
-	wakeAt  int64              // when it ends by itself
+	wakeAt  int64              // when it ends, or was ended
 	stuck   bool               // something is due, and has to wait for its turn
 
 	lore lore
@@ -81,6 +83,7 @@ const (
 	alone                           // to be looked up by its id, not on a page
 	noticed                         // an event says that something has happened
 	atMost                          // created is no more than a bound: it was made then or before
+	stale                           // an event has come since the look-up under way began
 )
 
 func (f watchFlags) has(flag watchFlags) bool { return f&flag != 0 }
@@ -123,6 +126,7 @@ func (p *poller[T, P]) await(ctx context.Context, id string, cfg *waitConfig) (*
 	}
 	news := make(chan struct{}, 1)
 	w := p.join(ctx, id, cfg, news)
+	defer p.quit(w, news) // what shows progress may panic
 	var shown *T
 	for {
 		var ended error
@@ -211,10 +215,19 @@ func (p *poller[T, P]) last(id string, w *watch[T]) *T {
 	return P(w.seen.item).recalled(id, created)
 }
 
-// leave ends one waiter's wait.
+// quit ends one waiter's wait, if it has not ended.
+func (p *poller[T, P]) quit(w *watch[T], news chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave(w, news)
+}
+
+// leave is quit for who holds the lock.
 func (p *poller[T, P]) leave(w *watch[T], news chan struct{}) {
-	w.drop(news)
-	p.abandon(w)
+	if w.has(news) {
+		w.drop(news)
+		p.abandon(w)
+	}
 }
 
 // abandon breaks off the look-up of what nobody waits for any more, and lets the goroutine forget it.
@@ -276,7 +289,7 @@ func (p *poller[T, P]) stir(at int64) {
 		go p.run()
 	case p.wake != nil && at < p.wakeAt:
 		p.wake()
-		p.wake = nil
+		p.wake, p.wakeAt = nil, min(p.wakeAt, p.now())
 	}
 }
 
@@ -288,7 +301,15 @@ func (p *poller[T, P]) run() {
 	for {
 		p.mu.Lock()
 		now := p.now()
-		next := p.depart(now)
+		// A clock that leaps, as a fake server's does, ends no wait that began or should have been looked up on its way.
+		until := min(now, p.wakeAt)
+		next := p.depart(now, until)
+		for f := range p.flights {
+			next = min(next, p.bound(f, until))
+		}
+		if next <= now {
+			next = now + int64(lastMoment)
+		}
 		if len(p.watches) == 0 && len(p.flights) == 0 {
 			p.running, p.wake = false, nil
 			clear(p.kept)
@@ -300,11 +321,23 @@ func (p *poller[T, P]) run() {
 		p.wake, p.wakeAt = wake, next
 		flying := len(p.flights) > 0
 		p.mu.Unlock()
-		if err := p.sleep(sleep, next-now, flying); err != nil && sleep.Err() == nil {
+		err := p.sleep(sleep, next-now, flying)
+		switch {
+		case sleep.Err() != nil: // woken
+		case err != nil:
 			p.giveUp(err)
+		default:
+			p.passed(next)
 		}
 		wake()
 	}
+}
+
+// passed makes it that late at least, for it was slept for, whatever the clock says.
+func (p *poller[T, P]) passed(until int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.latest = max(p.latest, until)
 }
 
 // sleep waits for d or to be woken. A clock that jumps when it is slept on, as a fake server's may, must not do so while a look-up is
@@ -333,9 +366,9 @@ func (p *poller[T, P]) giveUp(err error) {
 }
 
 // depart starts the look-ups that are due, and says when to look again.
-func (p *poller[T, P]) depart(now int64) int64 {
+func (p *poller[T, P]) depart(now, until int64) int64 {
 	for {
-		id, first, next := p.survey(now)
+		id, first, next := p.survey(now, until)
 		if p.stuck = first != nil; !p.stuck || len(p.flights) >= pollsUnderWay {
 			return next
 		}
@@ -346,10 +379,15 @@ func (p *poller[T, P]) depart(now int64) int64 {
 	}
 }
 
-// survey forgets what nobody waits for, ends the waits whose time is up, finds the watch whose look-up is most overdue, and says when
-// anything else falls due.
-func (p *poller[T, P]) survey(now int64) (firstID string, first *watch[T], next int64) {
+// survey forgets what nobody waits for, ends the waits whose time was up by until, finds the watch whose look-up is most overdue, and says
+// when anything else falls due.
+func (p *poller[T, P]) survey(now, until int64) (firstID string, first *watch[T], next int64) {
 	held := p.rate.held(p.client.clock.Now()) // the server has asked for a pause
+	limit := until
+	if held == 0 {
+		limit -= int64(lastLook)
+	}
+	tooLate := func(one *waiter) bool { return one.deadline <= limit }
 	next = forever
 	for id, w := range p.watches {
 		if w.news == nil {
@@ -357,13 +395,9 @@ func (p *poller[T, P]) survey(now int64) (firstID string, first *watch[T], next 
 			continue
 		}
 		if w.flags.has(inFlight) {
-			continue // its look-up ends by itself, and sees to the waiters
+			continue // bound sees to the waiters
 		}
-		grace := int64(lastLook)
-		if held > 0 {
-			grace = 0
-		}
-		if p.expire(w, now-grace); w.news == nil {
+		if p.expire(w, tooLate); w.news == nil {
 			delete(p.watches, id)
 			continue
 		}
@@ -396,9 +430,9 @@ func before[T any](idA string, a *watch[T], idB string, b *watch[T]) bool {
 	return idA < idB
 }
 
-// expire ends the waits for w whose deadline was at limit or before.
-func (p *poller[T, P]) expire(w *watch[T], limit int64) {
-	for one := w.expired(limit); one != nil; one = w.expired(limit) {
+// expire ends the waits for w that have an end, and are too late.
+func (p *poller[T, P]) expire(w *watch[T], tooLate func(*waiter) bool) {
+	for one := w.expired(tooLate); one != nil; one = w.expired(tooLate) {
 		w.drop(one)
 		p.tell(w, one)
 	}
@@ -419,10 +453,19 @@ func (w *watch[T]) earliest() int64 {
 	return at
 }
 
-// expired is somebody whose deadline was at limit or before, nil for nobody.
-func (w *watch[T]) expired(limit int64) chan struct{} {
+// end is when a look-up that began then has to be answered: by the deadline, if that leaves it lastLook. One that had to queue has
+// what is left of that.
+func (one *waiter) end(started int64) int64 {
+	if one.deadline == 0 {
+		return forever
+	}
+	return max(one.deadline, min(started, one.deadline)+int64(lastLook), started+int64(lastMoment))
+}
+
+// expired is somebody who has a deadline and is too late, nil for nobody.
+func (w *watch[T]) expired(tooLate func(*waiter) bool) chan struct{} {
 	for one := range w.waiters() {
-		if one.deadline != 0 && one.deadline <= limit {
+		if one.deadline != 0 && tooLate(one) {
 			return one.news
 		}
 	}

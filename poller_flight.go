@@ -14,8 +14,6 @@ type flight[T any] struct {
 	asked   []*watch[T] // what it is for
 	started int64
 	cancel  context.CancelFunc
-	unbind  context.CancelFunc // ends the timer of bound
-	landed  bool
 	broken  bool // off, for nobody waits for it any more
 }
 
@@ -39,16 +37,11 @@ func (p *poller[T, P]) send(f *flight[T], now int64) {
 	p.flights[f] = struct{}{}
 	timeout := time.Duration(0)
 	for _, w := range f.asked {
-		w.flags |= inFlight
+		w.flags = w.flags&^stale | inFlight
 		for one := range w.waiters() {
-			left := p.client.timeout
-			if one.deadline != 0 {
-				left = min(left, max(lastLook, time.Duration(one.deadline-now)))
-			}
-			timeout = max(timeout, left)
+			timeout = max(timeout, min(p.client.timeout, time.Duration(one.end(now)-now)))
 		}
 	}
-	p.bound(f, 0)
 	go func() {
 		defer f.cancel()
 		var resp Response
@@ -64,48 +57,24 @@ func (p *poller[T, P]) send(f *flight[T], now int64) {
 	}()
 }
 
-// bound ends the waits whose time is up while the look-up is under way: it may be for others who have more, or take a second attempt
-// because of a wrong clock. One that is answered in the last moment comes before.
-func (p *poller[T, P]) bound(f *flight[T], after time.Duration) {
-	const lastMoment = 10 * time.Millisecond
-	earliest := time.Duration(forever)
+// bound ends the waits whose time is up while the look-up is under way, and says when that of others is: it may be for others who have
+// more, or take a second attempt because of a wrong clock.
+func (p *poller[T, P]) bound(f *flight[T], until int64) (next int64) {
+	const margin = int64(10 * time.Millisecond) // what is answered, or given up, in the last moment comes before
+	next = forever
 	for _, w := range f.asked {
+		p.expire(w, func(one *waiter) bool { return one.end(f.started)+margin <= until })
 		for one := range w.waiters() {
-			if one.deadline == 0 {
-				continue
-			}
-			if left := max(lastLook, time.Duration(one.deadline-f.started)); left > after {
-				earliest = min(earliest, left)
-			}
+			next = min(next, one.end(f.started)+margin)
 		}
 	}
-	if earliest == time.Duration(forever) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), earliest-after+lastMoment)
-	f.unbind = cancel
-	context.AfterFunc(ctx, func() {
-		cancel()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if f.landed {
-			return
-		}
-		for _, w := range f.asked {
-			p.expire(w, f.started+int64(earliest))
-		}
-		p.bound(f, earliest+lastMoment)
-	})
+	return next
 }
 
 // land takes in what a look-up has brought.
 func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, bring func(now int64, draw int64)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.landed = true
-	if f.unbind != nil {
-		f.unbind()
-	}
 	delete(p.flights, f)
 	now, draw := p.now(), int64(p.client.rand()*jitterParts)
 	for _, w := range f.asked {
@@ -147,9 +116,12 @@ func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, b
 // landOne takes in what a look-up by id has brought.
 func (p *poller[T, P]) landOne(f *flight[T], item *T, now int64, draw int64) {
 	w := f.asked[0]
-	found := w.created == 0 || w.flags.has(atMost)
+	found, again := w.created == 0 || w.flags.has(atMost), w.flags.has(stale)
 	w.flags &^= alone | noticed
 	p.saw(w, item, now, draw)
+	if again {
+		w.flags, w.due = w.flags|noticed, now
+	}
 	if found && w.created != 0 {
 		p.hint(w.created)
 	}
@@ -225,7 +197,7 @@ func (p *poller[T, P]) missed(w *watch[T], err error, now int64, draw int64) {
 
 // pace ends the waits whose time is up, and decides when the next look-up is due: when the most eager who waits wants it.
 func (p *poller[T, P]) pace(w *watch[T], now int64, draw int64) {
-	if p.expire(w, now); w.news == nil {
+	if p.expire(w, func(one *waiter) bool { return one.deadline <= now }); w.news == nil {
 		return
 	}
 	pause := time.Duration(forever)
@@ -242,7 +214,7 @@ func (p *poller[T, P]) pace(w *watch[T], now int64, draw int64) {
 // money, so trying again is always safe.
 func transient(err error) bool {
 	var e *Error
-	if !errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if !errors.As(err, &e) {
 		return false
 	}
 	switch e.Outcome {

@@ -45,5 +45,8 @@ func (r *pollRate) hold(now time.Time, d time.Duration) {
 func (r *pollRate) held(now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return max(0, min(r.until.Sub(now), longestPause))
+	if r.until.Sub(now) > longestPause {
+		r.until = now // the clock was set back
+	}
+	return max(0, r.until.Sub(now))
 }

@@ -132,6 +132,9 @@ func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string,
 				opt(cfg)
 			}
 		}
+		for _, d := range []*time.Duration{&own.pollMin, &own.pollMax, &own.maxWait, &own.firstLook} {
+			*d = min(*d, time.Duration(forever))
+		}
 	}
 	var v validation
 	v.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the wait")

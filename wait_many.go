@@ -94,9 +94,7 @@ func (p *poller[T, P]) leaveAll(waiting map[*watch[T]]string, news chan struct{}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range waiting {
-		if !w.flags.has(over) && w.has(news) {
-			p.leave(w, news)
-		}
+		p.leave(w, news)
 	}
 	delete(p.batches, news)
 }
