@@ -83,7 +83,7 @@ func (p *poller[T, P]) notify(id string, news notice[T]) {
 // notice takes in what events say about what somebody waits for. The item is the subject as it ended, when that is known.
 func (p *poller[T, P]) notice(w *watch[T], item *T, now int64) {
 	trusted := item != nil
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		trusted = trusted && one.cfg.trustEvents
 	}
 	if trusted {

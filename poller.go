@@ -247,7 +247,7 @@ func (p *poller[T, P]) abandon(w *watch[T]) {
 func (p *poller[T, P]) end(w *watch[T], with *sight[T]) {
 	w.seen = with
 	w.flags |= over
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		p.tell(w, one.news)
 	}
 	w.waiter = waiter{}
@@ -445,7 +445,7 @@ func (w *watch[T]) next() int64 { return min(w.due, w.earliest()) }
 // earliest is the first deadline of all who wait.
 func (w *watch[T]) earliest() int64 {
 	at := forever
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		if one.deadline != 0 {
 			at = min(at, one.deadline)
 		}
@@ -464,7 +464,7 @@ func (one *waiter) end(started int64) int64 {
 
 // expired is somebody who has a deadline and is too late, nil for nobody.
 func (w *watch[T]) expired(tooLate func(*waiter) bool) chan struct{} {
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		if one.deadline != 0 && tooLate(one) {
 			return one.news
 		}
@@ -472,19 +472,16 @@ func (w *watch[T]) expired(tooLate func(*waiter) bool) chan struct{} {
 	return nil
 }
 
-// waiters goes through all who wait.
-func (w *watch[T]) waiters() func(yield func(*waiter) bool) {
-	return func(yield func(*waiter) bool) {
-		for one := &w.waiter; one != nil && one.news != nil; one = one.next {
-			if !yield(one) {
-				return
-			}
-		}
+// first is the first who waits, nil for nobody.
+func (w *watch[T]) first() *waiter {
+	if w.news == nil {
+		return nil
 	}
+	return &w.waiter
 }
 
 func (w *watch[T]) has(news chan struct{}) bool {
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		if one.news == news {
 			return true
 		}
@@ -494,7 +491,7 @@ func (w *watch[T]) has(news chan struct{}) bool {
 
 // drop takes a waiter out.
 func (w *watch[T]) drop(news chan struct{}) {
-	for one := &w.waiter; one != nil && one.news != nil; one = one.next {
+	for one := w.first(); one != nil; one = one.next {
 		if one.news != news {
 			continue
 		}

@@ -35,10 +35,10 @@ func (p *poller[T, P]) send(f *flight[T], now int64) {
 	ctx, f.cancel = context.WithCancel(values)
 	f.started = now
 	p.flights[f] = struct{}{}
-	timeout := time.Duration(0)
+	var timeout time.Duration
 	for _, w := range f.asked {
 		w.flags = w.flags&^stale | inFlight
-		for one := range w.waiters() {
+		for one := w.first(); one != nil; one = one.next {
 			timeout = max(timeout, min(p.client.timeout, time.Duration(one.end(now)-now)))
 		}
 	}
@@ -64,7 +64,7 @@ func (p *poller[T, P]) bound(f *flight[T], until int64) (next int64) {
 	next = forever
 	for _, w := range f.asked {
 		p.expire(w, func(one *waiter) bool { return one.end(f.started)+margin <= until })
-		for one := range w.waiters() {
+		for one := w.first(); one != nil; one = one.next {
 			next = min(next, one.end(f.started)+margin)
 		}
 	}
@@ -145,7 +145,7 @@ func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw int64) {
 		return
 	}
 	w.seen = p.keep(w, item)
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		if one.cfg.progress == nil {
 			continue
 		}
@@ -159,7 +159,7 @@ func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw int64) {
 
 // keep is what stays of a subject until it is looked up again. Who shows progress shows all of it.
 func (p *poller[T, P]) keep(w *watch[T], item *T) *sight[T] {
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		if one.cfg.progress != nil {
 			return &sight[T]{item: item}
 		}
@@ -201,7 +201,7 @@ func (p *poller[T, P]) pace(w *watch[T], now int64, draw int64) {
 		return
 	}
 	pause := time.Duration(forever)
-	for one := range w.waiters() {
+	for one := w.first(); one != nil; one = one.next {
 		pause = min(pause, one.cfg.pause(w.polls, draw))
 	}
 	w.due = now + int64(pause)
