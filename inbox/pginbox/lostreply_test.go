@@ -1,10 +1,7 @@
 package pginbox_test
 
 import (
-	"context"
-	"net"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,26 +11,8 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/inbox/pginbox"
+	"github.com/intram/intram-go/internal/inboxtest"
 )
-
-// losingConn loses an answer when it is told to: the answer has been read, and the reader is told that the connection has failed.
-type losingConn struct {
-	net.Conn
-	losing *atomic.Int32
-	broken atomic.Bool
-}
-
-func (c *losingConn) Read(p []byte) (int, error) {
-	if c.broken.Load() {
-		return 0, syscall.ECONNRESET
-	}
-	n, err := c.Conn.Read(p)
-	if err == nil && c.losing.Add(-1) >= 0 {
-		c.broken.Store(true)
-		return 0, syscall.ECONNRESET
-	}
-	return n, err
-}
 
 func TestALostReplyIsNoDuplicate(t *testing.T) {
 	t.Parallel()
@@ -43,13 +22,7 @@ func TestALostReplyIsNoDuplicate(t *testing.T) {
 	require.NoError(t, err)
 	losing := new(atomic.Int32)
 	config.MaxConns = 1
-	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &losingConn{Conn: conn, losing: losing}, nil
-	}
+	config.ConnConfig.DialFunc = inboxtest.DialLosing(losing)
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/inbox/redisinbox"
+	"github.com/intram/intram-go/internal/inboxtest"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -63,26 +63,6 @@ func TestRedisPassesTheSuite(t *testing.T) {
 	})
 }
 
-// losingConn loses the answers to what was sent, while it is told to: they have been read, and the reader is told that the connection
-// has failed.
-type losingConn struct {
-	net.Conn
-	losing *atomic.Int32
-	broken atomic.Bool
-}
-
-func (c *losingConn) Read(p []byte) (int, error) {
-	if c.broken.Load() {
-		return 0, syscall.ECONNRESET
-	}
-	n, err := c.Conn.Read(p)
-	if err == nil && c.losing.Add(-1) >= 0 {
-		c.broken.Store(true)
-		return 0, syscall.ECONNRESET
-	}
-	return n, err
-}
-
 // losingClient is a client whose next answers are lost, as many as it is told. It sends again what was not answered, as
 // every client of go-redis does.
 func losingClient(t *testing.T) (*redis.Client, *atomic.Int32) {
@@ -92,13 +72,8 @@ func losingClient(t *testing.T) (*redis.Client, *atomic.Int32) {
 	client := newClient(t, server, func(o *redis.Options) {
 		network, address := o.Network, o.Addr
 		o.MinRetryBackoff, o.MaxRetryBackoff = -1, -1
-		o.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, err := new(net.Dialer).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &losingConn{Conn: conn, losing: losing}, nil
-		}
+		dial := inboxtest.DialLosing(losing)
+		o.Dialer = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, network, address) }
 	})
 	return client, losing
 }

@@ -1,0 +1,39 @@
+package inboxtest
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"syscall"
+)
+
+// DialLosing dials connections that lose answers, as many as losing says: an answer has been read, and its reader is told that the
+// connection has failed.
+func DialLosing(losing *atomic.Int32) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &losingConn{Conn: conn, losing: losing}, nil
+	}
+}
+
+type losingConn struct {
+	net.Conn
+	losing *atomic.Int32
+	broken atomic.Bool
+}
+
+// Read implements net.Conn.
+func (c *losingConn) Read(p []byte) (int, error) {
+	if c.broken.Load() {
+		return 0, syscall.ECONNRESET
+	}
+	n, err := c.Conn.Read(p)
+	if err == nil && c.losing.Add(-1) >= 0 {
+		c.broken.Store(true)
+		return 0, syscall.ECONNRESET
+	}
+	return n, err
+}
