@@ -1,16 +1,44 @@
 package cli
 
 import (
+	"context"
+	"iter"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	intram "github.com/intram/intram-go"
 )
 
 // sayMore says how to read on after a page.
-func (a *app) sayMore(more bool, next time.Time) {
-	if more {
+func (a *app) sayMore(next time.Time) {
+	if !next.IsZero() {
 		a.note("There are more: add --before %s, or --all.", next.UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
+}
+
+// readList reads all of a list, or a page of it and where the next one begins.
+func readList[T, Params any](ctx context.Context, whole bool, params Params,
+	all func(context.Context, Params, ...intram.CallOption) iter.Seq2[*T, error],
+	list func(context.Context, Params, ...intram.CallOption) (*intram.Page[T], error),
+) (items []*T, next time.Time, err error) {
+	if whole {
+		for item, err := range all(ctx, params) {
+			if err != nil {
+				return nil, time.Time{}, err
+			}
+			items = append(items, item)
+		}
+		return items, time.Time{}, nil
+	}
+	page, err := list(ctx, params)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	for i := range page.Items {
+		items = append(items, &page.Items[i])
+	}
+	return items, page.NextBefore, nil
 }
 
 // words are the constants of a type of words.

@@ -58,24 +58,11 @@ func (a *app) operationsListCommand() *cobra.Command {
 		params := intram.OperationListParams{
 			Limit: l.limit, Type: intram.OperationType(l.typ), Status: intram.OperationStatus(l.status), Before: before,
 		}
-		var items []*intram.Operation
-		if l.all {
-			for op, err := range client.Operations.All(cmd.Context(), params) {
-				if err != nil {
-					return err
-				}
-				items = append(items, op)
-			}
-		} else {
-			page, err := client.Operations.List(cmd.Context(), params)
-			if err != nil {
-				return err
-			}
-			for i := range page.Items {
-				items = append(items, &page.Items[i])
-			}
-			defer a.sayMore(page.HasMore(), page.NextBefore)
+		items, next, err := readList(cmd.Context(), l.all, params, client.Operations.All, client.Operations.List)
+		if err != nil {
+			return err
 		}
+		defer a.sayMore(next)
 		if a.asJSON {
 			return printRaws(a, items, func(op *intram.Operation) intram.RawMessage { return op.Raw })
 		}

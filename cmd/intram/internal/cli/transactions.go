@@ -36,24 +36,11 @@ func (a *app) transactionsListCommand() *cobra.Command {
 		params := intram.TransactionListParams{
 			Limit: l.limit, Type: intram.TransactionType(l.typ), Status: intram.TransactionStatus(l.status), Before: before,
 		}
-		var items []*intram.Transaction
-		if l.all {
-			for t, err := range client.Transactions.All(cmd.Context(), params) {
-				if err != nil {
-					return err
-				}
-				items = append(items, t)
-			}
-		} else {
-			page, err := client.Transactions.List(cmd.Context(), params)
-			if err != nil {
-				return err
-			}
-			for i := range page.Items {
-				items = append(items, &page.Items[i])
-			}
-			defer a.sayMore(page.HasMore(), page.NextBefore)
+		items, next, err := readList(cmd.Context(), l.all, params, client.Transactions.All, client.Transactions.List)
+		if err != nil {
+			return err
 		}
+		defer a.sayMore(next)
 		if a.asJSON {
 			return printRaws(a, items, func(t *intram.Transaction) intram.RawMessage { return t.Raw })
 		}
