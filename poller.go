@@ -61,48 +61,6 @@ type poller[T any, P subject[T]] struct {
 	lore lore
 }
 
-// watch is one thing that is waited for. There may be a great many of them, so it is small: what was seen is shared, times are
-// nanoseconds since the poller's epoch, its id is the key that it is kept under, and the first waiter is a part of it. When that is
-// nobody, nobody waits, and it will be forgotten.
-type watch[T any] struct {
-	seen *sight[T] // nil until it was looked up
-	// created is when it was made, in milliseconds since 1970, and 0 while that is not known.
-	created int64
-	due     int64
-	polls   uint8 // since the pace was set back to its start
-	misses  uint8 // pages that should have had it
-	flags   watchFlags
-	waiter
-}
-
-type watchFlags uint8
-
-const (
-	inFlight watchFlags = 1 << iota // a look-up is under way
-	over                            // there will be no other look-up; seen says how it ended
-	alone                           // to be looked up by its id, not on a page
-	noticed                         // an event says that something has happened
-	atMost                          // created is no more than a bound: it was made then or before
-	stale                           // an event has come since the look-up under way began
-)
-
-func (f watchFlags) has(flag watchFlags) bool { return f&flag != 0 }
-
-// sight is what was seen of a subject, and why the last look-up failed.
-type sight[T any] struct {
-	item *T
-	err  error
-}
-
-// waiter is somebody who waits. The zero value is nobody.
-type waiter struct {
-	news     chan struct{}   // there is something to look at
-	ctx      context.Context //nolint:containedctx // a look-up is made on behalf of somebody who asked for it, with the values of his context
-	cfg      *waitConfig
-	deadline int64 // 0 for none
-	next     *waiter
-}
-
 // batch is somebody who waits for many, and what there is to look at.
 type batch[T any] struct {
 	done []*watch[T] // ended, or out of time
@@ -136,7 +94,7 @@ func (p *poller[T, P]) await(ctx context.Context, id string, cfg *waitConfig) (*
 			ended = ctx.Err()
 		}
 		item, done, err := p.look(id, w, news, cfg, ended)
-		if cfg.progress != nil && err == nil && item != nil && item != shown {
+		if err == nil && item != nil && item != shown {
 			shown = item
 			cfg.show(item)
 		}
@@ -357,11 +315,7 @@ func (p *poller[T, P]) giveUp(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, w := range p.watches {
-		failed := sight[T]{err: err}
-		if w.seen != nil {
-			failed.item = w.seen.item
-		}
-		p.end(w, &failed)
+		p.end(w, w.failing(err))
 	}
 }
 
@@ -437,80 +391,4 @@ func (p *poller[T, P]) expire(w *watch[T], tooLate func(*waiter) bool) {
 		p.tell(w, one)
 	}
 	p.abandon(w)
-}
-
-// next is when w wants to be looked up: when its pace says so, and at the end of each wait.
-func (w *watch[T]) next() int64 { return min(w.due, w.earliest()) }
-
-// earliest is the first deadline of all who wait.
-func (w *watch[T]) earliest() int64 {
-	at := forever
-	for one := w.first(); one != nil; one = one.next {
-		if one.deadline != 0 {
-			at = min(at, one.deadline)
-		}
-	}
-	return at
-}
-
-// end is when a look-up that began then has to be answered: by the deadline, if that leaves it lastLook. One that had to queue has
-// what is left of that.
-func (one *waiter) end(started int64) int64 {
-	if one.deadline == 0 {
-		return forever
-	}
-	return max(one.deadline, min(started, one.deadline)+int64(lastLook), started+int64(lastMoment))
-}
-
-// expired is somebody who has a deadline and is too late, nil for nobody.
-func (w *watch[T]) expired(tooLate func(*waiter) bool) chan struct{} {
-	for one := w.first(); one != nil; one = one.next {
-		if one.deadline != 0 && tooLate(one) {
-			return one.news
-		}
-	}
-	return nil
-}
-
-// first is the first who waits, nil for nobody.
-func (w *watch[T]) first() *waiter {
-	if w.news == nil {
-		return nil
-	}
-	return &w.waiter
-}
-
-func (w *watch[T]) has(news chan struct{}) bool {
-	for one := w.first(); one != nil; one = one.next {
-		if one.news == news {
-			return true
-		}
-	}
-	return false
-}
-
-// drop takes a waiter out.
-func (w *watch[T]) drop(news chan struct{}) {
-	for one := w.first(); one != nil; one = one.next {
-		if one.news != news {
-			continue
-		}
-		if one.next == nil {
-			w.cut(one)
-		} else {
-			*one = *one.next
-		}
-		return
-	}
-}
-
-// cut takes out the last waiter of the list.
-func (w *watch[T]) cut(last *waiter) {
-	for one := &w.waiter; one != nil; one = one.next {
-		if one.next == last {
-			one.next = nil
-			return
-		}
-	}
-	w.waiter = waiter{}
 }

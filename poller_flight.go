@@ -99,11 +99,7 @@ func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, b
 		p.lore.noLists = forever // what was asked for is still due, and is looked up by its id
 	default:
 		w := f.asked[0]
-		refused := sight[T]{err: err}
-		if w.seen != nil {
-			refused.item = w.seen.item
-		}
-		p.end(w, &refused)
+		p.end(w, w.failing(err))
 	}
 	if retryAfter > 0 {
 		for _, w := range f.asked {
@@ -186,11 +182,7 @@ func (p *poller[T, P]) missed(w *watch[T], err error, now int64, draw int64) {
 		return
 	}
 	if err != nil {
-		failed := sight[T]{err: err}
-		if w.seen != nil {
-			failed.item = w.seen.item
-		}
-		w.seen = &failed
+		w.seen = w.failing(err)
 	}
 	p.pace(w, now, draw)
 }

@@ -55,8 +55,7 @@ func (p *poller[T, P]) awaitMany(ctx context.Context, ids []string, cfg *waitCon
 			cfg.show(item)
 		}
 		if ended != nil {
-			done = done[:0]
-			done = slices.AppendSeq(done, maps.Keys(waiting))
+			done = slices.Collect(maps.Keys(waiting))
 		}
 		for _, w := range done {
 			id, mine := waiting[w]
