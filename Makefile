@@ -129,7 +129,7 @@ simulate-ci: ## run the simulation for 2000 seeds, as CI does
 
 .PHONY: mutations
 mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when a test lets it live
-	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/mutations.txt
+	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/*.txt
 
 .PHONY: bench
 bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each

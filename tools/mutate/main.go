@@ -1,10 +1,10 @@
 // Command mutate plants bugs in a copy of the tree, one at a time, and fails when the tests let one live.
 //
-//	mutate -root . mutations/mutations.txt
-//	mutate -root . -only 'Retry-After' mutations/mutations.txt
+//	mutate -root . mutations/*.txt
+//	mutate -root . -only 'Retry-After' mutations/*.txt
 //
 // A mutation names a file, the exact text to replace, which must be there once, the text to put in its place, and the tests that
-// must then be red. A mutation whose text is no longer there, that does not compile, or that the tests survive is a failure; so
+// must then be red, in the root's module or in the one that it names. A mutation whose text is no longer there, that does not compile, or that the tests survive is a failure; so
 // is a test that is red before anything is planted, since its red would prove nothing.
 package main
 
@@ -41,16 +41,9 @@ func run(args []string, out io.Writer) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() != 1 {
-		return errors.New("name the file with the mutations")
-	}
-	data, err := os.ReadFile(flags.Arg(0))
+	all, err := parseFiles(flags.Args())
 	if err != nil {
 		return err
-	}
-	all, err := parse(string(data))
-	if err != nil {
-		return fmt.Errorf("%s: %w", flags.Arg(0), err)
 	}
 	pattern, err := regexp.Compile(*only)
 	if err != nil {
@@ -84,11 +77,39 @@ func run(args []string, out io.Writer) (err error) {
 // mutation is one bug.
 type mutation struct {
 	name, file string
+	module     string   // the directory of its tests' module, empty for the root's
 	tests      []string // arguments of go test
 	old, new   string
 }
 
-// parse reads mutations: a line "=== name", then "file:" and "test:", then the old text after "--- old" and the new one after "--- new",
+// parseFiles reads all files. A name is used once over all of them.
+func parseFiles(files []string) ([]mutation, error) {
+	if len(files) == 0 {
+		return nil, errors.New("name the files with the mutations")
+	}
+	var all []mutation
+	from := map[string]string{}
+	for _, file := range files {
+		data, err := os.ReadFile(file) //nolint:gosec // the caller names it
+		if err != nil {
+			return nil, err
+		}
+		some, err := parse(string(data))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, m := range some {
+			if other, twice := from[m.name]; twice {
+				return nil, fmt.Errorf("%s: %q is there twice, also in %s", file, m.name, other)
+			}
+			from[m.name] = file
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// parse reads mutations: a line "=== name", then "file:", "test:" and, for tests of another module than the root's, "module:", then the old text after "--- old" and the new one after "--- new",
 // each with a line feed after it that is not part of it, and a blank line. Lines before the first mutation, and lines
 // with # between a name and its old text, are comments.
 func parse(data string) ([]mutation, error) {
@@ -111,10 +132,12 @@ func parse(data string) ([]mutation, error) {
 			case line == "" || line[0] == '#':
 			case key == "file":
 				m.file = value
+			case key == "module":
+				m.module = value
 			case key == "test":
 				m.tests = strings.Fields(value)
 			default:
-				return nil, fmt.Errorf("%q: %q sets neither file nor test", name, line)
+				return nil, fmt.Errorf("%q: %q sets neither file nor test nor module", name, line)
 			}
 		}
 		switch {
@@ -134,8 +157,14 @@ func parse(data string) ([]mutation, error) {
 	return all, nil
 }
 
-// command is what its tests are called with.
-func (m mutation) command() string { return strings.Join(m.tests, " ") }
+// command is how its tests are called.
+func (m mutation) command() string {
+	command := "go test " + strings.Join(m.tests, " ")
+	if m.module != "" {
+		command += " in " + m.module
+	}
+	return command
+}
 
 // planted is the file with the bug in it.
 func (m mutation) planted(dir string) ([]byte, error) {
@@ -187,25 +216,27 @@ func (l lab) all(picked []mutation) error {
 // red finds the commands that fail before anything is planted, since their red would prove nothing. All tests of a package are
 // run at once, and one command after the other only when that fails.
 func (l lab) red(picked []mutation) map[string]error {
-	patterns := map[string][]string{}
+	type pkg struct{ module, name string }
+	packageOf := func(m mutation) pkg { return pkg{m.module, m.tests[0]} }
+	patterns := map[pkg][]string{}
 	for _, m := range picked {
-		if pattern := m.tests[1]; len(m.tests) == 2 && !slices.Contains(patterns[m.tests[0]], pattern) {
-			patterns[m.tests[0]] = append(patterns[m.tests[0]], pattern)
+		if pattern := m.tests[1]; len(m.tests) == 2 && !slices.Contains(patterns[packageOf(m)], pattern) {
+			patterns[packageOf(m)] = append(patterns[packageOf(m)], pattern)
 		}
 	}
-	for name, all := range patterns {
-		if _, err := l.test([]string{name, "(" + strings.Join(all, ")|(") + ")"}); err != nil {
-			delete(patterns, name)
+	for p, all := range patterns {
+		if _, err := l.test(p.module, []string{p.name, "(" + strings.Join(all, ")|(") + ")"}); err != nil {
+			delete(patterns, p)
 		}
 	}
 	red, known := map[string]error{}, map[string]bool{}
 	for _, m := range picked {
-		if len(m.tests) == 2 && patterns[m.tests[0]] != nil || known[m.command()] {
+		if len(m.tests) == 2 && patterns[packageOf(m)] != nil || known[m.command()] {
 			continue
 		}
 		known[m.command()] = true
-		if output, err := l.test(m.tests); err != nil {
-			red[m.command()] = fmt.Errorf("go test %s is red before anything is planted:\n%s", m.command(), output)
+		if output, err := l.test(m.module, m.tests); err != nil {
+			red[m.command()] = fmt.Errorf("%s is red before anything is planted:\n%s", m.command(), output)
 		}
 	}
 	return red
@@ -229,10 +260,10 @@ func (l lab) plant(m mutation) (killer string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, os.WriteFile(path, sane, 0o600)) }() //nolint:gosec // likewise
-	output, testErr := l.test(m.tests)
+	output, testErr := l.test(m.module, m.tests)
 	switch {
 	case testErr == nil:
-		return "", fmt.Errorf("%w go test %s", errSurvived, m.command())
+		return "", fmt.Errorf("%w %s", errSurvived, m.command())
 	case errors.Is(testErr, context.DeadlineExceeded):
 		return "", fmt.Errorf("%w: nothing was red within %v", errSurvived, l.limit)
 	case strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]"):
@@ -259,14 +290,14 @@ func killedBy(output string) string {
 	return deepest
 }
 
-// test runs go test in the copy. What it says is returned with the error.
-func (l lab) test(args []string) (string, error) {
+// test runs go test in a module of the copy. What it says is returned with the error.
+func (l lab) test(module string, args []string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.limit)
 	defer cancel()
 	// Vetting and the tables of a debugger take longer than most tests, and kill nothing.
 	args = append([]string{"test", "-count=1", "-failfast", "-timeout=100s", "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the commands are the project's own
-	cmd.Dir, cmd.WaitDelay = l.dir, 5*time.Second
+	cmd.Dir, cmd.WaitDelay = filepath.Join(l.dir, module), 5*time.Second
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	output, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {

@@ -68,7 +68,7 @@ func TestMutationsAreKilledOrReported(t *testing.T) {
 		"no mutations":       {"nothing here\n", "no mutations"},
 		"no test":            {"=== a bug\nfile: tree.go\n--- old\na\n--- new\nb\n", "want a file, and a test"},
 		"no new text":        {"=== a bug\nfile: tree.go\ntest: . T\n--- old\na\n", "want --- old and --- new"},
-		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file nor test"},
+		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file nor test nor module"},
 		"two of one name":    {mutationOf("T", "a", "b") + mutationOf("T", "a", "b"), "there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,5 +90,37 @@ func TestMutationsAreKilledOrReported(t *testing.T) {
 				t.Fatal("the tree itself was changed")
 			}
 		})
+	}
+}
+
+func TestTestsOfAnotherModuleAreRunThere(t *testing.T) {
+	t.Parallel()
+	root, first := tree(t, mutationOf("TestLooked", "return n + 1", "return n + 2"))
+	for name, text := range map[string]string{
+		"go.mod":        "module example.test/inner\n\ngo 1.26.0\n",
+		"inner.go":      "package inner\n\nfunc Twice(n int) int { return 2 * n }\n",
+		"inner_test.go": "package inner\n\nimport \"testing\"\n\nfunc TestTwice(t *testing.T) {\n\tif Twice(2) != 4 {\n\t\tt.Fatal(\"not 4\")\n\t}\n}\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(root, "inner"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "inner", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := filepath.Join(t.TempDir(), "inner.txt")
+	text := "=== another bug\nfile: inner/inner.go\nmodule: inner\ntest: . TestTwice\n--- old\n2 * n\n--- new\n3 * n\n"
+	if err := os.WriteFile(second, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := run([]string{"-root", root, first, second}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	if !strings.Contains(out.String(), "TestTwice\n2 planted: 2 killed") {
+		t.Errorf("the bug of the inner module was not killed by its test:\n%s", &out)
+	}
+	if err := run([]string{"-root", root, "-check", first, first}, &out); err == nil || !strings.Contains(err.Error(), "is there twice") {
+		t.Errorf("one name in two files: got %v", err)
 	}
 }
