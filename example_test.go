@@ -361,7 +361,7 @@ func ExampleClient_WaitMany() {
 		ids = append(ids, op.ID) // save them: a wait can go on in another process
 	}
 
-	for op, err := range client.WaitMany(ctx, ids...) {
+	for op, err := range client.WaitMany(ctx, ids) {
 		if failed, ok := errors.AsType[*intram.OperationError](err); ok {
 			fmt.Println("not paid:", failed.OperationID == ids[1], failed.Code)
 			continue

@@ -59,7 +59,7 @@ func TestPendingWaitsAreSmall(t *testing.T) {
 	wait := func(ctx context.Context, id string) { _, _ = client.WaitForOperation(ctx, id) }
 	many := func(ctx context.Context, id string) {
 		if id == ids[0] {
-			for op, err := range client.WaitMany(ctx, ids...) {
+			for op, err := range client.WaitMany(ctx, ids) {
 				_, _ = op, err
 			}
 		}

@@ -75,7 +75,7 @@ func TestOperationsFarApartAreLookedUpByID(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for op, err := range client.WaitMany(t.Context(), ids...) {
+			for op, err := range client.WaitMany(t.Context(), ids) {
 				assert.NoError(t, err)
 				assert.Contains(t, ids, op.ID)
 				n++
@@ -105,7 +105,7 @@ func TestAnHourOfWaitingTakesNoTime(t *testing.T) {
 			}
 		}()
 		n := 0
-		for _, err := range client.WaitMany(t.Context(), ids...) {
+		for _, err := range client.WaitMany(t.Context(), ids) {
 			require.NoError(t, err)
 			n++
 		}

@@ -381,7 +381,7 @@ func TestListThatLagsMisleadsNobody(t *testing.T) {
 				}
 				ids := payMany(t, client, 40, 3*time.Millisecond)
 				n := 0
-				for op, err := range client.WaitManyWith(t.Context(), []intram.WaitOption{intram.WithMaxWait(5 * time.Minute)}, ids...) {
+				for op, err := range client.WaitMany(t.Context(), ids, intram.WithMaxWait(5*time.Minute)) {
 					require.NoError(t, err)
 					assert.Contains(t, ids, op.ID)
 					result, ok := op.Result.(*intram.PayoutResult)
@@ -402,7 +402,7 @@ func TestOperationsOfOneMillisecondAreAllSeen(t *testing.T) {
 		_, client, requests := manyWaits(t, intramtest.After(3*time.Second))
 		ids := payMany(t, client, 250, 0)
 		n := 0
-		for op, err := range client.WaitMany(t.Context(), ids...) {
+		for op, err := range client.WaitMany(t.Context(), ids) {
 			require.NoError(t, err)
 			assert.Contains(t, ids, op.ID)
 			n++
@@ -428,7 +428,7 @@ func TestWaitsGoOnAfterARestart(t *testing.T) {
 			intram.WithHTTPClient(&http.Client{Transport: requests}))
 		require.NoError(t, err)
 		began, n := time.Now(), 0
-		for op, err := range after.WaitMany(t.Context(), ids...) {
+		for op, err := range after.WaitMany(t.Context(), ids) {
 			require.NoError(t, err)
 			assert.Contains(t, ids, op.ID)
 			if n++; n == 990 {

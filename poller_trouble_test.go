@@ -80,7 +80,7 @@ func TestWaitEndsWithAPanicOfItsProgress(t *testing.T) {
 		},
 		"many": func(t *testing.T, c *intram.Client, opts ...intram.WaitOption) {
 			t.Helper()
-			for op, err := range c.WaitManyWith(t.Context(), opts, "op_1") {
+			for op, err := range c.WaitMany(t.Context(), []string{"op_1"}, opts...) {
 				t.Error(op, err)
 			}
 		},
@@ -369,7 +369,7 @@ func trouble(t *testing.T, seed uint64) {
 				return
 			}
 			names, seen := namesOf(ends), 0
-			for op, err := range client.WaitManyWith(ctx, opts, append(names, names...)...) {
+			for op, err := range client.WaitMany(ctx, append(names, names...), opts...) {
 				seen++
 				check(op, err)
 			}

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// WaitMany waits for any number of operations and yields each as it ends: those of a batch, or those that an earlier process has left behind.
-// The ids are all it needs. It goes on until all have ended or ctx does; [Client.WaitManyWith] takes options.
+// WaitMany waits for any number of operations and yields each as it ends: those of a batch, or those that an earlier process has left
+// behind. The ids are all it needs. It goes on until all have ended or ctx does. [WithMaxWait] bounds the wait for each operation, and
+// [WithProgress] is told of those that have not ended each time they were looked up.
 //
 // An operation that succeeded is yielded with a nil error. For any other the operation is nil, and the error an
 // [*OperationError] when it failed or expired, and a [*WaitError] when nothing more will be heard of it: the context ended, or the API
@@ -16,13 +17,7 @@ import (
 // that is given twice is yielded once, and an id that cannot be one is an [*Error] before anything is sent.
 //
 // Endpoints: GET /operations and GET /operations/{id}. Docs: Merchant API, Operations.
-func (c *Client) WaitMany(ctx context.Context, operationIDs ...string) iter.Seq2[*Operation, error] {
-	return c.WaitManyWith(ctx, nil, operationIDs...)
-}
-
-// WaitManyWith is [Client.WaitMany] with options. [WithProgress] is told of the operations that have not ended each time they were looked
-// up, [WithMaxWait] bounds the wait for each of them.
-func (c *Client) WaitManyWith(ctx context.Context, opts []WaitOption, operationIDs ...string) iter.Seq2[*Operation, error] {
+func (c *Client) WaitMany(ctx context.Context, operationIDs []string, opts ...WaitOption) iter.Seq2[*Operation, error] {
 	return func(yield func(*Operation, error) bool) {
 		cfg, err := manyWait.with(ctx, opts, "operation_id", operationIDs...)
 		if err != nil {

@@ -37,7 +37,7 @@ func TestWaitManyYieldsEachAsItEnds(t *testing.T) {
 			assert.False(t, op.Status.Finished())
 			assert.NotEmpty(t, op.Raw, "who looks on sees all of it")
 		})
-		for op, err := range client.WaitManyWith(t.Context(), []intram.WaitOption{progress}, append(ids, ids...)...) {
+		for op, err := range client.WaitMany(t.Context(), append(ids, ids...), progress) {
 			n := len(order)
 			if n%2 == 0 {
 				require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestWaitManyTellsOfIDsThatAreNotKnown(t *testing.T) {
 		ids = append(ids, payMany(t, live, 5, 5*time.Millisecond)...)
 		ids = append(ids, "op_nobody_knows", "op_nor_this_one")
 		known, unknown := 0, 0
-		for op, err := range client.WaitMany(t.Context(), ids...) {
+		for op, err := range client.WaitMany(t.Context(), ids) {
 			if err == nil {
 				known++
 				assert.Contains(t, ids[:5], op.ID)
@@ -100,7 +100,7 @@ func TestWaitManyEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		require.NoError(t, server.Complete(ids[3]))
 		seen := map[string]bool{}
-		for op, err := range client.WaitMany(ctx, ids...) {
+		for op, err := range client.WaitMany(ctx, ids) {
 			if err == nil {
 				assert.Equal(t, ids[3], op.ID)
 				seen[op.ID] = true
@@ -125,7 +125,7 @@ func TestWaitManyBoundsTheWaitForEach(t *testing.T) {
 		_, client, _ := manyWaits(t, intramtest.ByHand())
 		ids := payMany(t, client, 10, 5*time.Millisecond)
 		began, n := time.Now(), 0
-		for _, err := range client.WaitManyWith(t.Context(), []intram.WaitOption{intram.WithMaxWait(20 * time.Second)}, ids...) {
+		for _, err := range client.WaitMany(t.Context(), ids, intram.WithMaxWait(20*time.Second)) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			n++
 		}
@@ -140,7 +140,7 @@ func TestWaitManyCanBeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, client, requests := manyWaits(t, intramtest.After(5*time.Second))
 		ids := payMany(t, client, 10, 5*time.Millisecond)
-		for op, err := range client.WaitMany(t.Context(), ids...) {
+		for op, err := range client.WaitMany(t.Context(), ids) {
 			require.NoError(t, err)
 			assert.NotNil(t, op)
 			break
@@ -157,11 +157,11 @@ func TestWaitManyChecksWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	client, s := waiting(t, 50)
 	for name, wait := range map[string]func(yield func(*intram.Operation, error) bool){
-		"operation_id":  client.WaitMany(t.Context(), "op_1", "..", "op_2"),
-		"ctx":           client.WaitMany(nil, "op_1"), //nolint:staticcheck // what a careless caller does
-		"max_wait":      client.WaitManyWith(t.Context(), []intram.WaitOption{intram.WithMaxWait(-1)}, "op_1"),
-		"first_look":    client.WaitManyWith(t.Context(), []intram.WaitOption{intram.WithFirstLook(-1)}, "op_1"),
-		"poll_interval": client.WaitManyWith(t.Context(), []intram.WaitOption{intram.WithPollInterval(0, 0)}, "op_1"),
+		"operation_id":  client.WaitMany(t.Context(), []string{"op_1", "..", "op_2"}),
+		"ctx":           client.WaitMany(nil, []string{"op_1"}), //nolint:staticcheck // what a careless caller does
+		"max_wait":      client.WaitMany(t.Context(), []string{"op_1"}, intram.WithMaxWait(-1)),
+		"first_look":    client.WaitMany(t.Context(), []string{"op_1"}, intram.WithFirstLook(-1)),
+		"poll_interval": client.WaitMany(t.Context(), []string{"op_1"}, intram.WithPollInterval(0, 0)),
 	} {
 		n := 0
 		for op, err := range wait {
@@ -176,7 +176,7 @@ func TestWaitManyChecksWhatItIsGiven(t *testing.T) {
 		assert.Equal(t, 1, n)
 	}
 	assert.Empty(t, s.requests())
-	for op, err := range client.WaitMany(t.Context()) {
+	for op, err := range client.WaitMany(t.Context(), nil) {
 		t.Error("nothing was asked for", op, err)
 	}
 }

@@ -171,7 +171,7 @@ func measure(n int, over time.Duration, webhooks, many bool) error {
 	failed := make(chan error, n)
 	if many {
 		wg.Go(func() {
-			for op, err := range client.WaitManyWith(ctx, opts, ids...) {
+			for op, err := range client.WaitMany(ctx, ids, opts...) {
 				if err != nil {
 					failed <- err
 					continue
