@@ -131,6 +131,15 @@ simulate-ci: ## run the simulation for 2000 seeds, as CI does
 mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when a test lets it live
 	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/*.txt
 
+# What the operators of a sweep propose: all of it takes a night, SWEEP narrows it by folder, SWEEPFLAGS by commit or number.
+SWEEP ?=
+SWEEPFLAGS ?=
+
+.PHONY: mutation-sweep
+mutation-sweep: ## change each comparison, number and statement of mutations/sweep/targets.txt, and fail below 90 % killed
+	go -C tools run ./mutate sweep -root $(CURDIR) -only '$(SWEEP)' $(SWEEPFLAGS) \
+		-survivors $(CURDIR)/mutations/sweep/survivors.txt $(CURDIR)/mutations/sweep/targets.txt
+
 .PHONY: bench
 bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) ./... | tee $(BIN)/bench.txt
