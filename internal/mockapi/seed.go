@@ -32,6 +32,23 @@ func newEntropy(seed uint64) (*entropy, error) {
 	return e, nil
 }
 
+// refresh draws what comes next from a place that no seed leads to.
+func (e *entropy) refresh() error {
+	var b [16]byte
+	if _, err := cryptorand.Read(b[:]); err != nil {
+		return fmt.Errorf("mockapi: drawing fresh ids: %w", err)
+	}
+	e.state.Store(binary.LittleEndian.Uint64(b[:8]))
+	e.calls.Store(binary.LittleEndian.Uint64(b[8:]))
+	return nil
+}
+
+// FreshIDs makes the ids, references and secrets that come next differ from those of every
+// other server with the same seed. The keys, the secrets and the subscriptions that exist stay.
+// A server that forgets its state must not repeat the ids of its operations: a receiver that
+// remembers events would take new ones for known.
+func (s *Server) FreshIDs() error { return s.entropy.refresh() }
+
 func (e *entropy) draw() uint64 { return mix(e.state.Add(0x9e3779b97f4a7c15)) }
 
 func mix(z uint64) uint64 {

@@ -47,11 +47,12 @@ func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 			}
 		}
 		if line.Params.Reference != "" {
-			if first, twice := references[line.Params.Reference]; twice {
+			reference := sameReference(line.Params.Reference)
+			if first, twice := references[reference]; twice {
 				add("reference is the one of line %d", first)
 				continue
 			}
-			references[line.Params.Reference] = line.Number
+			references[reference] = line.Number
 		}
 		if rules.AllowDuplicates || line.Params.Destination == nil {
 			continue

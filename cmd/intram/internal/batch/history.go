@@ -14,7 +14,7 @@ import (
 func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, since time.Time) ([]Problem, error) {
 	byReference := map[string]Line{}
 	for _, line := range lines {
-		byReference[line.Params.Reference] = line
+		byReference[sameReference(line.Params.Reference)] = line
 	}
 	known := map[int]Problem{}
 	for op, err := range client.Operations.All(ctx, intram.OperationListParams{Type: intram.OperationPayout, Limit: 100}) {
@@ -30,7 +30,7 @@ func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, sinc
 		if json.Unmarshal(op.Payload, &sent) != nil || op.Status == intram.OperationFailed || op.Status == intram.OperationExpired {
 			continue
 		}
-		if line, ok := byReference[sent.Reference]; ok && sent.Reference != "" {
+		if line, ok := byReference[sameReference(sent.Reference)]; ok && sent.Reference != "" {
 			known[line.Number] = Problem{line.Number, fmt.Sprintf("reference was used before, by operation %s of %s: "+
 				"if that is another payout, give --allow-known-references", op.ID, op.CreatedAt.UTC().Format(time.DateOnly))}
 		}

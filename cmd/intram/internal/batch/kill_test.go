@@ -236,7 +236,7 @@ func checkJournal(t *testing.T, server *intramtest.Server, file string) {
 	require.NoError(t, err)
 	lines, problems := batch.Read(data)
 	require.Empty(t, problems)
-	journal, err := batch.OpenJournal(file+".journal", bindingOf(data, len(lines), server.PublicKey))
+	journal, err := batch.OpenJournal(file+".journal", bindingOf(data, lines, server.PublicKey))
 	require.NoError(t, err)
 	records, err := journal.Records()
 	require.NoError(t, err)

@@ -18,8 +18,6 @@ type Run struct {
 	Clock   intram.Clock
 	Journal *Journal
 	Lines   []Line
-	// SHA256 is the file's, in hex.
-	SHA256 string
 	// Concurrency is how many calls are made at once.
 	Concurrency int
 	// MaxWait is how long operations are waited for after the last line was sent; 0 does not wait.
@@ -267,10 +265,9 @@ func (r *Run) send(ctx context.Context, line Line) bool {
 	return false
 }
 
-// prepare makes the intent of a line. Its key follows from the file and the line: a batch whose journal was lost, and that is run again within
-// a day, is still the same payouts to the API.
+// prepare makes the intent of a line. See [Journal.Key] for its key.
 func (r *Run) prepare(line Line, generation int) (*intram.Intent, error) {
-	key, err := intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", r.SHA256, generation), line.Params.Reference)
+	key, err := r.Journal.Key(line.Params.Reference, generation)
 	if err != nil {
 		return nil, err
 	}

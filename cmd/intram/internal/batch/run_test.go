@@ -46,14 +46,14 @@ func newBench(t *testing.T, lines int, opts ...intramtest.Option) *bench {
 // start opens the journal and reads it. The journal closes with the test, or by the function that is returned.
 func (b *bench) start(t *testing.T, opts ...intram.ClientOption) (*batch.Run, func()) {
 	t.Helper()
-	binding := bindingOf(b.data, len(b.lines), b.server.PublicKey)
+	binding := bindingOf(b.data, b.lines, b.server.PublicKey)
 	journal, err := batch.OpenJournal(b.path, binding)
 	require.NoError(t, err)
 	var once sync.Once
 	closeIt := func() { once.Do(func() { require.NoError(t, journal.Close()) }) }
 	t.Cleanup(closeIt)
 	run := &batch.Run{
-		Client: b.server.Client(opts...), Clock: b.server.Clock(), Journal: journal, Lines: b.lines, SHA256: binding.SHA256,
+		Client: b.server.Client(opts...), Clock: b.server.Clock(), Journal: journal, Lines: b.lines,
 		Concurrency: 4, MaxWait: time.Minute,
 	}
 	require.NoError(t, run.Start())
@@ -318,7 +318,7 @@ func TestARefusedLineIsToldWithItsCode(t *testing.T) {
 func TestAJournalBelongsToItsFileItsKeysAndItsEnvironment(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
-	binding := bindingOf([]byte("a"), 1, "pk_sandbox_1")
+	binding := batch.Binding{Identity: batch.Identity{Keys: "keys", Lines: "lines", File: "file"}, Environment: intram.Sandbox, PublicKey: "pk_sandbox_1"}
 	journal, err := batch.OpenJournal(path, binding)
 	require.NoError(t, err)
 
@@ -327,7 +327,7 @@ func TestAJournalBelongsToItsFileItsKeysAndItsEnvironment(t *testing.T) {
 	require.NoError(t, journal.Close())
 
 	for name, change := range map[string]func(*batch.Binding){
-		"the file has changed":                     func(b *batch.Binding) { b.SHA256 = bindingOf([]byte("b"), 1, "").SHA256 },
+		"the file has changed":                     func(b *batch.Binding) { b.Lines = "others" },
 		"another public key":                       func(b *batch.Binding) { b.PublicKey = "pk_sandbox_2" },
 		"begun in the sandbox environment, and th": func(b *batch.Binding) { b.Environment = intram.Live },
 	} {

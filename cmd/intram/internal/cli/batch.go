@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -119,8 +117,7 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 	if len(problems) > 0 {
 		return a.refuseBatch(file, problems)
 	}
-	sum := sha256.Sum256(data)
-	run := &batch.Run{SHA256: hex.EncodeToString(sum[:]), Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
+	run := &batch.Run{Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
 	_, statErr := os.Stat(f.journal)
 	begun := statErr == nil
 	if !f.dryRun || begun {
@@ -129,7 +126,7 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 			return err
 		}
 		run.Journal, err = batch.OpenJournal(f.journal, batch.Binding{
-			SHA256: run.SHA256, Lines: len(lines), Environment: client.Environment(), PublicKey: s.publicKey.value,
+			Identity: batch.Identify(data, lines), Environment: client.Environment(), PublicKey: s.publicKey.value,
 		})
 		if err != nil {
 			return usagef("%w", err)

@@ -141,7 +141,7 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	file := b.file(t, "salaries.csv", salaries)
 	lines, problems := batch.Read([]byte(salaries))
 	require.Empty(t, problems)
-	journal, err := batch.OpenJournal(file+".journal", batch.Binding{Lines: len(lines)})
+	journal, err := batch.OpenJournal(file+".journal", batch.Binding{Identity: batch.Identify([]byte(salaries), lines)})
 	require.NoError(t, err)
 	r := b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitUsage, r.code)

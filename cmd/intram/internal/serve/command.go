@@ -25,7 +25,9 @@ at once and prints its address, its keys and a call that you can paste. The addr
 in a browser shows every call and every delivery, and lets you act on them.
 
 The keys follow from --seed, so that they are the same tomorrow and on your colleague's
-machine. Other commands find the server with --local.
+machine; so do the secrets of --forward-to. Ids are new at each start, so that a receiver
+that remembers events never takes a new one for a known one. Other commands find the
+server with --local.
 
 Nothing outside this machine can reach it unless you say so with --allow-remote.
 
@@ -63,7 +65,7 @@ whose attempt was under way is sent again. The list of requests and the presets 
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "let --addr be reached from other machines")
 	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "a `NAME` that the server may be called by, besides its address (repeat)")
 	f.StringVar(&o.state, "state", "", "keep the state in a `FILE|DIR`, and go on from it")
-	f.Uint64Var(&o.seed, "seed", local.DefaultSeed, "what keys, ids and drawn faults follow from")
+	f.Uint64Var(&o.seed, "seed", local.DefaultSeed, "what keys and drawn faults follow from")
 	f.StringVar(&o.clock, "clock", clockRunning, "`running|frozen`: a frozen clock stands still until you advance it")
 	f.StringVar(&o.work, "work", "at-once", "when operations end: `at-once|by-hand|DURATION`, such as 5s")
 	f.BoolVar(&o.tls, "tls", false, "serve https, with a certificate made for this machine")

@@ -180,6 +180,32 @@ func TestTheKeysAreTheSameTomorrow(t *testing.T) {
 	assert.NotEqual(t, first.local().Sandbox, other.local().Sandbox)
 }
 
+// A receiver with a persistent inbox takes an event about a known operation for known.
+func TestNoIDComesAgainAtTheNextStart(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state.json")
+	for name, args := range map[string][]string{"without a state": nil, "with a seed": {"--seed", "8"}, "with a state": {"--state", state}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			received := newReceiver(t)
+			ids, deliveries, secrets := map[string]bool{}, map[string]bool{}, []string{}
+			for range 2 {
+				p := startProcess(t, t.TempDir(), append(args, "--forward-to", received.url)...)
+				op, err := p.client().Payouts.Create(t.Context(), payout("22961000000", 100))
+				require.NoError(t, err)
+				assert.False(t, ids[op.ID], "the id %s comes again", op.ID)
+				ids[op.ID] = true
+				d := received.acknowledged(t, "payout.completed", op.ID)
+				assert.False(t, deliveries[d.header.Get("X-Intram-Delivery")])
+				deliveries[d.header.Get("X-Intram-Delivery")] = true
+				secrets = append(secrets, strings.Join(regexp.MustCompile(`whsec_\w+`).FindAllString(p.banner, -1), " "))
+				p.kill()
+			}
+			assert.Equal(t, secrets[0], secrets[1], "the secrets of --forward-to stay, each in its environment")
+		})
+	}
+}
+
 func TestWhatWasAnsweredSurvivesKill9(t *testing.T) {
 	t.Parallel()
 	cache, state := t.TempDir(), filepath.Join(t.TempDir(), "dir")

@@ -204,6 +204,12 @@ func (s *server) makeCore(data []byte) error {
 	if err := s.forward(); err != nil {
 		return err
 	}
+	// Keys and the secrets of --forward-to follow from the seed. Ids must not, or they repeat at
+	// each start: a receiver with a persistent inbox would take new events for known ones. With a
+	// saved state too: an event may have gone out that the last save before a crash does not have.
+	if err := s.core.FreshIDs(); err != nil {
+		return err
+	}
 	if s.store != nil {
 		return s.store.start(s.core)
 	}
@@ -216,7 +222,9 @@ func (s *server) forward() error {
 		return nil
 	}
 	m := s.core.Merchant()
-	for environment, publicKey := range map[string]string{"sandbox": m.Sandbox.Public, "live": m.Live.Public} {
+	// In a fixed order, so that each environment's secret is the same at each start.
+	for _, keys := range []struct{ environment, publicKey string }{{"sandbox", m.Sandbox.Public}, {"live", m.Live.Public}} {
+		environment, publicKey := keys.environment, keys.publicKey
 		if _, there := s.forwarded(environment, false); there {
 			continue
 		}
