@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -125,9 +126,11 @@ func (r *Run) record(line Line) (Record, bool) {
 	return record, ok
 }
 
-// put writes a line's record to the disk, and then tells of it.
+// put writes a line's record to the disk, and then tells of it. What cannot be written is told in this run's results all the same,
+// unless nothing was sent.
 func (r *Run) put(line Line, record Record) error {
-	if err := r.Journal.Put(line.Number, record); err != nil {
+	err := r.Journal.Put(line.Number, record)
+	if err != nil && record.State == Intended {
 		return err
 	}
 	r.mu.Lock()
@@ -138,7 +141,7 @@ func (r *Run) put(line Line, record Record) error {
 	r.records[line.Number] = record
 	r.progress.count(record.State, +1)
 	r.tell()
-	return nil
+	return err
 }
 
 // tell calls Progress. The caller holds the lock.
@@ -222,8 +225,20 @@ func (r *Run) halt(err error) {
 	r.stop()
 }
 
+// recovered makes an error of a panic: the other lines are told as what they are, and not lost with the process.
+func (r *Run) recovered(line Line) {
+	if p := recover(); p != nil {
+		err := errors.New("a mistake of this program; please report it")
+		if why, ok := p.(runtime.Error); ok {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
+		r.halt(fmt.Errorf("%v: %w", line, err))
+	}
+}
+
 // send asks for one payout, and reports whether the API has it.
-func (r *Run) send(ctx context.Context, line Line) bool {
+func (r *Run) send(ctx context.Context, line Line) (has bool) {
+	defer r.recovered(line)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -245,7 +260,7 @@ func (r *Run) send(ctx context.Context, line Line) bool {
 	switch {
 	case err == nil:
 		if err := r.put(line, Record{State: Accepted, Intent: record.Intent, Generation: record.Generation, OperationID: op.ID}); err != nil {
-			r.halt(err)
+			r.halt(fmt.Errorf("%v was accepted as operation %s: %w", line, op.ID, err))
 			return false
 		}
 		r.answered()
@@ -254,9 +269,17 @@ func (r *Run) send(ctx context.Context, line Line) bool {
 		r.doubt(false)
 	case stopsAll(err):
 		r.halt(fmt.Errorf("the batch has stopped: %w", err))
-	case intram.OutcomeOf(err) == intram.OutcomeRejected && !tooMany(err):
+	case refusal(err):
 		r.answered()
 		if err := r.put(line, Record{State: Refused, Intent: record.Intent, Code: codeOf(err)}); err != nil {
+			r.halt(err)
+		}
+	case errors.Is(err, intram.CodeIdempotencyConflict):
+		// The API has a request with this key that is not this one, or that is under way: it may have paid the line.
+		r.answered()
+		r.doubt(false)
+		record.Code = intram.CodeIdempotencyConflict
+		if err := r.put(line, record); err != nil {
 			r.halt(err)
 		}
 	default:
@@ -283,7 +306,7 @@ func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent) (op 
 			}
 		}
 		op, err = r.Client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
-		if err == nil || stopsAll(err) || intram.OutcomeOf(err) == intram.OutcomeRejected && !tooMany(err) {
+		if err == nil || stopsAll(err) || refusal(err) {
 			break
 		}
 	}
@@ -301,7 +324,7 @@ func (r *Run) doubt(counts bool) {
 	r.tell()
 	r.mu.Unlock()
 	if tooMany {
-		r.halt(fmt.Errorf("%d lines in a row got no answer: the API cannot be reached; run the same command again later", mostUnsure))
+		r.halt(fmt.Errorf("%d lines in a row got no answer of the API: run the same command again later", mostUnsure))
 	}
 }
 
@@ -325,23 +348,30 @@ func stopsAll(err error) bool {
 			return true
 		}
 	}
-	// A 404 without a code is a proxy's: the address is wrong.
-	var call *intram.Error
-	return errors.As(err, &call) && call.StatusCode == http.StatusNotFound && call.Code == ""
+	// A 4xx without a code is a proxy's, a firewall's or a wrong address': what became of the line is not known, and no line
+	// after it would fare better.
+	call := new(intram.Error)
+	return errors.As(err, &call) && call.Code == "" && call.StatusCode >= 400 && call.StatusCode < 500 && !passing(call.StatusCode)
 }
 
-// tooMany reports an answer that is no refusal of the line: the API has too much to do.
-func tooMany(err error) bool {
-	var call *intram.Error
-	return errors.As(err, &call) && call.StatusCode == http.StatusTooManyRequests
+// passing reports a status that a later attempt need not meet.
+func passing(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests
 }
 
+// refusal reports that the API itself has refused the line: with a code, and not because it has too much to do, or because another
+// request has the line's key. What anything else says of the money is not known.
+func refusal(err error) bool {
+	call := new(intram.Error)
+	return errors.As(err, &call) && call.Code != "" && intram.OutcomeOf(err) == intram.OutcomeRejected &&
+		!passing(call.StatusCode) && call.StatusCode != http.StatusConflict
+}
+
+// codeOf is the code of a refusal.
 func codeOf(err error) intram.ErrorCode {
-	var call *intram.Error
-	if errors.As(err, &call) && call.Code != "" {
-		return call.Code
-	}
-	return "http_error"
+	call := new(intram.Error)
+	_ = errors.As(err, &call) // see refusal
+	return call.Code
 }
 
 // await waits for the operations that were accepted, one after the other, a while for each.
@@ -361,6 +391,7 @@ func (r *Run) await(ctx context.Context, accepted chan Line, waiting *sync.WaitG
 
 // awaitOne waits for one operation for a while, and reports whether to come back to it.
 func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
+	defer r.recovered(line)
 	r.mu.Lock()
 	left, record := awaitStep, r.records[line.Number]
 	if r.sent {

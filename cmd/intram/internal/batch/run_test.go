@@ -268,7 +268,7 @@ func TestAnAPIThatIsAwayStopsTheBatch(t *testing.T) {
 		return nil
 	}
 	run, done := b.start(t, b.hooked(look), intram.WithMaxAttempts(1))
-	require.ErrorContains(t, run.Do(t.Context()), "the API cannot be reached")
+	require.ErrorContains(t, run.Do(t.Context()), "lines in a row got no answer of the API")
 	counts := statuses(run)
 	assert.Less(t, counts[batch.InDoubt], 20)
 	assert.Greater(t, counts[batch.NotSent], 80)

@@ -84,11 +84,13 @@ failed are not paid again: put them into a new file, with new references.
 
 const batchExitHelp = `Exit status of a batch:
     0    every line was paid, or is in a bank's hands
-    1    nothing was sent
-    2    it stopped: the API refuses these keys or this machine; mend it
+    1    this run sent nothing: the file, the journal or the command line
+    2    it stopped before anything was accepted: the API refuses these keys or
+         this machine; mend it
     3    some lines are in doubt, or it was interrupted: run it again
     4    every line has ended, and some failed or were refused
-    5    some operations have not ended, or were not sent: run it again`
+    5    some operations have not ended, or were not sent, or what became of the
+         lines could not be written: run it again`
 
 // payBatch checks a file, pays it, and says what became of it.
 func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err error) {
@@ -138,8 +140,9 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 			}
 		}()
 		if err := run.Start(); err != nil {
-			return usagef("%s: %w", f.journal, err)
+			return usagef("%w", err)
 		}
+		a.begunBatch(run)
 	}
 	if done, err := a.beforeBatch(ctx, client, file, run, f); done || err != nil {
 		return err
@@ -189,15 +192,32 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 	return false, nil
 }
 
+// begunBatch notes what the lines of a batch came to: no exit status may say less.
+func (a *app) begunBatch(run *batch.Run) {
+	for _, r := range run.Results() {
+		switch {
+		case r.Status == batch.InDoubt:
+			a.creating.stage = sending // an error then ends with 3
+			return
+		case r.OperationID != "":
+			a.creating.stage = accepted
+		}
+	}
+}
+
 // runBatch pays, shows the progress, and writes the results whatever happened.
 func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error {
 	show := a.showProgress(run.Snapshot(), f.maxWait == 0)
 	run.Progress = show.update
+	a.creating.stage = sending // if this program fails now, lines may have been sent
 	runErr := run.Do(ctx)
 	show.finish()
 	results := run.Results()
-	if err := batch.WriteResults(f.results, results); err != nil {
-		runErr = errors.Join(runErr, fmt.Errorf("the results cannot be written: %w", err))
+	a.creating.stage = nothingSent
+	a.begunBatch(run)
+	writeErr := batch.WriteResults(f.results, results)
+	if writeErr != nil {
+		runErr = errors.Join(runErr, fmt.Errorf("the results cannot be written: %w", writeErr))
 	}
 	counts := map[batch.State]int{}
 	for _, r := range results {
@@ -205,17 +225,21 @@ func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error
 	}
 	if a.asJSON {
 		if err := a.printValue(map[string]any{"summary": counts, "results": results, "results_file": f.results, "journal": f.journal}); err != nil {
-			return err
+			runErr = errors.Join(runErr, err)
 		}
 	} else {
-		a.sayBatch(counts, f)
+		a.sayBatch(counts, f, writeErr == nil)
 	}
 	code := batchExit(counts)
 	switch {
 	case runErr != nil && (counts[batch.InDoubt] > 0 || ctx.Err() != nil):
 		return &exitError{exitInDoubt, fmt.Errorf("%w; run the same command again: it pays no line twice", stopReason(ctx, runErr))}
-	case runErr != nil:
+	case runErr != nil && a.creating.stage == nothingSent:
 		return &exitError{max(exitRefused, code), runErr}
+	case runErr != nil && code == exitOK:
+		return &exitError{exitUnfinished, fmt.Errorf("%w; run the same command again: it pays no line twice", runErr)}
+	case runErr != nil:
+		return &exitError{code, runErr}
 	case code != exitOK:
 		return said(code)
 	}
@@ -244,7 +268,7 @@ func batchExit(counts map[batch.State]int) int {
 }
 
 // sayBatch is the summary for people.
-func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags) {
+func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) {
 	var rows [][]string
 	for _, s := range []struct {
 		state batch.State
@@ -263,7 +287,9 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags) {
 		}
 	}
 	a.printList([]string{"STATUS", "LINES", ""}, rows, "")
-	fmt.Fprintf(a.out, "Each line is in %s\n", f.results)
+	if written {
+		fmt.Fprintf(a.out, "Each line is in %s\n", f.results)
+	}
 }
 
 // refuseBatch lists everything that is wrong with a file.

@@ -45,8 +45,15 @@ func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.I
 			return nil, err
 		}
 	}
-	a.note("Idempotency key: %s", intent.IdempotencyKey)
+	a.creating.key = intent.IdempotencyKey
+	a.tell(keyLine{intent.IdempotencyKey, intent.FirstSentAt}, "Idempotency key: %s", intent.IdempotencyKey)
 	return intent, nil
+}
+
+// keyLine is what --json says before a call is sent, so that a process that is killed leaves its key behind.
+type keyLine struct {
+	IdempotencyKey string    `json:"idempotency_key"`
+	FirstSentAt    time.Time `json:"first_sent_at"`
 }
 
 // reread makes the intent of an earlier run, whose end nobody saw: it may have been sent.
@@ -95,6 +102,21 @@ func inDoubt(cmd *cobra.Command, intent *intram.Intent, err error) error {
 	return &resumable{err: err, command: strings.Join(words, " ")}
 }
 
+// again are the flags by which another command finds the same API with the same keys.
+func again(cmd *cobra.Command) string {
+	var words strings.Builder
+	cmd.InheritedFlags().Visit(func(f *pflag.Flag) {
+		switch {
+		case f.Name == "json":
+		case f.Value.Type() == "bool":
+			words.WriteString(" --" + f.Name)
+		default:
+			words.WriteString(" --" + f.Name + " " + shellQuote(f.Value.String()))
+		}
+	})
+	return words.String()
+}
+
 // shellQuote writes a word so that a POSIX shell reads it as it is.
 func shellQuote(word string) string {
 	plain := func(r rune) bool {
@@ -122,11 +144,15 @@ func (w *waiting) flagsAfter(cmd *cobra.Command, what string) {
 	w.flags(cmd, what)
 }
 
-func (w *waiting) options() ([]intram.WaitOption, error) {
+// options are those of the wait. A --max-wait of 0 would be the default and is hardly meant: it is refused.
+func (w *waiting) options(cmd *cobra.Command) ([]intram.WaitOption, error) {
 	if w.longest < 0 {
 		return nil, usagef("--max-wait must not be negative")
 	}
 	if w.longest == 0 {
+		if cmd.Flags().Changed("max-wait") {
+			return nil, usagef("--max-wait must be greater than 0; leave it out for the default")
+		}
 		return nil, nil
 	}
 	return []intram.WaitOption{intram.WithMaxWait(w.longest)}, nil
@@ -134,7 +160,7 @@ func (w *waiting) options() ([]intram.WaitOption, error) {
 
 // parseAmount reads --amount.
 func parseAmount(value string) (intram.Amount, error) {
-	if value == "" {
+	if value == "" { // the flag was left out; see noEmptyFlags
 		return intram.Amount{}, nil // whether it is required is the call's to say
 	}
 	amount, err := intram.ParseAmount(value)

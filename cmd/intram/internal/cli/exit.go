@@ -5,7 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
 
 	intram "github.com/intram/intram-go"
 )
@@ -20,6 +26,7 @@ const (
 	exitUnfinished  = 5   // the wait ended first
 	exitNoAnswer    = 6   // a question that moves nothing was not answered
 	exitInterrupted = 130 // as shells have it
+	exitNoReader    = 141 // likewise, when a pipe's reader has gone
 )
 
 // exitHelp is the same table in the help, the man page and the README.
@@ -28,10 +35,12 @@ const exitHelp = `Exit status:
     1    the command line, the configuration or the parameters: nothing was sent
     2    refused: what was asked for was not done; a signature is not good
     3    in doubt: it may have been executed; the message says how to go on
-    4    the operation ended and failed: the money is where it was
-    5    the wait ended first: ask again with the same id
-    6    no answer to a question that moves nothing
-    130  interrupted before anything was sent`
+    4    the operation ended and failed; the message says what is known
+    5    accepted, and its end is not known: ask again with the same id
+    6    no answer to a question that moves nothing, or it could not be written
+    130  interrupted before anything was sent
+Once the API has accepted a payout, a refund or a payment, it is 0, 3, 4 or 5,
+whatever fails afterwards; the operation's id and key are on the error stream.`
 
 // exitError is an error that knows its exit status.
 type exitError struct {
@@ -84,9 +93,150 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case errors.As(err, new(*outputError)):
+		return exitNoAnswer
+	case errors.As(err, new(*panicError)):
+		return exitNoAnswer
 	default:
 		return exitUsage
 	}
+}
+
+// stage is how far the creation of a run has come.
+type stage int
+
+const (
+	nothingSent stage = iota
+	sending           // it may have been executed
+	accepted          // the API has said so
+)
+
+// creating is what a run knows of what it has asked for.
+type creating struct {
+	stage stage
+	key   string
+	id    string
+	again string // the command that asks what became of it
+}
+
+// tell writes what must not be lost to the error stream: in words, or with --json as a line of JSON.
+func (a *app) tell(line any, format string, args ...any) {
+	if !a.asJSON {
+		a.sayError(format, args...)
+		return
+	}
+	data, _ := json.Marshal(line) //nolint:errchkjson // words
+	fmt.Fprintf(a.err, "%s\n", data)
+}
+
+// accept notes that the API has what was asked for, and tells its id before anything else can fail.
+func (a *app) accept(what, id, again string) {
+	a.creating.stage, a.creating.id, a.creating.again = accepted, id, again
+	a.tell(acceptedLine{Accepted: true, OperationID: id, IdempotencyKey: a.creating.key}, "Accepted as %s %s.", what, id)
+}
+
+// acceptedLine is what --json says when the API has accepted something.
+type acceptedLine struct {
+	Accepted       bool   `json:"accepted"`
+	OperationID    string `json:"operation_id"`
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+}
+
+// exitCode is the exit status of the run: that of its error, as far as it is true of what was sent.
+func (a *app) exitCode(err error) int {
+	code := exitCode(err)
+	switch a.creating.stage {
+	case accepted:
+		if !slices.Contains([]int{exitOK, exitInDoubt, exitFailed, exitUnfinished}, code) {
+			return exitUnfinished
+		}
+	case sending:
+		if code != exitOK && intram.OutcomeOf(err) == intram.OutcomeUnknown {
+			return exitInDoubt
+		}
+	case nothingSent:
+		if broken := new(outputError); errors.As(err, &broken) && errors.Is(broken, syscall.EPIPE) {
+			return exitNoReader
+		}
+	}
+	return code
+}
+
+// end says what is to be said at the end of a run, and returns its exit status.
+func (a *app) end(err error) int {
+	quiet := errors.Is(err, errSaid)
+	if out, ok := a.out.(*output); ok && out.err != nil {
+		if broken := new(outputError); !errors.As(err, &broken) {
+			err = errors.Join(err, out.err)
+		}
+		quiet = false
+	}
+	code := a.exitCode(err)
+	if err != nil && !quiet && code != exitNoReader {
+		a.sayFailure(err, code)
+	}
+	return code
+}
+
+// output is the standard output. It remembers that it could not be written.
+type output struct {
+	io.Writer
+
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil && o.err == nil {
+		o.err = &outputError{err}
+	}
+	if err != nil {
+		err = o.err
+	}
+	return n, err
+}
+
+// outputError is an output that cannot be written: a full disk, or a pipe whose reader has gone.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string { return "the output cannot be written: " + e.err.Error() }
+func (e *outputError) Unwrap() error { return e.err }
+
+// panicError is a mistake of this program. What was given to panic is not shown: it may be a person's.
+type panicError struct {
+	at  string
+	why error // of the runtime, nil for others
+}
+
+func newPanicError(value any) *panicError {
+	e := &panicError{at: panicPlace()}
+	e.why, _ = value.(runtime.Error)
+	return e
+}
+
+// panicPlace is where in this program or the SDK it panicked.
+func panicPlace() string {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	panicked := false
+	for {
+		frame, more := frames.Next()
+		if panicked && strings.Contains(frame.Function, "intram-go") {
+			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		}
+		panicked = panicked || frame.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+func (e *panicError) Error() string {
+	text := "a mistake of this program, at " + e.at
+	if e.why != nil {
+		text += ": " + e.why.Error()
+	}
+	return text + "; please report it"
 }
 
 // resumable is an error of a call that may have been executed, with the command that finds out.
@@ -109,10 +259,13 @@ func (a *app) sayFailure(err error, code int) {
 	errors.As(err, &failed)
 	errors.As(err, &resume)
 	if a.asJSON {
-		line := failureLine{Exit: code, Message: err.Error()}
+		line := failureLine{Exit: code, Message: err.Error(), OperationID: a.creating.id, IdempotencyKey: a.creating.key}
 		if call != nil {
 			line.Outcome, line.Code, line.Status = call.Outcome, call.Code, call.StatusCode
-			line.IdempotencyKey, line.Details = call.IdempotencyKey, call.Details
+			line.Details = call.Details
+			if call.IdempotencyKey != "" {
+				line.IdempotencyKey = call.IdempotencyKey
+			}
 		}
 		if failed != nil {
 			line.Outcome, line.Code, line.OperationID = intram.OutcomeRejected, failed.Code, failed.OperationID
@@ -127,6 +280,10 @@ func (a *app) sayFailure(err error, code int) {
 	a.sayError("intram: %s", trimPrefix(err.Error()))
 	if call != nil && call.Code == intram.CodeSignatureInvalid {
 		a.sayError("To find out which mistake it is, give the request to: intram explain-signature")
+	}
+	if a.creating.stage == accepted && code == exitUnfinished && a.creating.again != "" {
+		a.sayError("The API has accepted %s. To go on:", a.creating.id)
+		fmt.Fprintf(a.err, "  %s\n", a.creating.again)
 	}
 	if resume != nil {
 		a.sayError("To find out without doing it twice, run exactly this within 23 hours:")

@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +37,14 @@ func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {
 	complete(cmd, "status", statuses...)
 }
 
+// check reads --before. A --limit of 0 would be the default and is hardly meant: it is refused.
+func (l *listing) check(cmd *cobra.Command) (before time.Time, err error) {
+	if l.limit == 0 && cmd.Flags().Changed("limit") {
+		return before, usagef("--limit must be between 1 and 100")
+	}
+	return parseBefore(l.before)
+}
+
 func (a *app) operationsListCommand() *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
@@ -47,7 +55,7 @@ func (a *app) operationsListCommand() *cobra.Command {
 	l.flags(cmd, words(intram.OperationPayout, intram.OperationPaymentRequest, intram.OperationRefund),
 		words(intram.OperationQueued, intram.OperationProcessing, intram.OperationSucceeded, intram.OperationFailed, intram.OperationExpired))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		before, err := parseBefore(l.before)
+		before, err := l.check(cmd)
 		if err != nil {
 			return err
 		}
@@ -119,18 +127,18 @@ func (a *app) waitCommand(typ intram.OperationType, short, example string) *cobr
 		if err != nil {
 			return err
 		}
-		return a.waitForOperation(cmd.Context(), client, args[0], typ, &w)
+		return a.waitForOperation(cmd, client, args[0], typ, &w)
 	}
 	return cmd
 }
 
 // waitForOperation waits, and prints the operation as it ended.
-func (a *app) waitForOperation(ctx context.Context, client *intram.Client, id string, typ intram.OperationType, w *waiting) error {
-	opts, err := w.options()
+func (a *app) waitForOperation(cmd *cobra.Command, client *intram.Client, id string, typ intram.OperationType, w *waiting) error {
+	opts, err := w.options(cmd)
 	if err != nil {
 		return err
 	}
-	op, err := client.WaitForOperation(ctx, id, opts...)
+	op, err := client.WaitForOperation(cmd.Context(), id, opts...)
 	var failed *intram.OperationError
 	if errors.As(err, &failed) && failed.Operation != nil {
 		return errors.Join(a.printOperation(failed.Operation), err)

@@ -63,10 +63,12 @@ gives --yes.`,
 		if err := a.confirm(c.confirmation, environment, "take "+params.Amount.String()+" from a customer"); err != nil {
 			return err
 		}
+		a.creating.stage = sending
 		session, err := payin.CreateSession(cmd.Context(), params, intram.WithIntent(intent))
 		if err != nil {
 			return inDoubt(cmd, intent, err)
 		}
+		a.accept("session", session.ID, "intram payin get "+shellQuote(session.Reference)+again(cmd))
 		return a.printPayin(session)
 	}
 	return cmd
@@ -101,7 +103,7 @@ func (a *app) payinWaitCommand() *cobra.Command {
 	}
 	w.flags(cmd, "10m")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		opts, err := w.options()
+		opts, err := w.options(cmd)
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ type creator struct {
 
 // create checks, asks, tells the key, sends, and waits if it was asked to.
 func (a *app) create(cmd *cobra.Command, client *intram.Client, c *creation, w *waiting, what string, call creator) error {
-	if _, err := w.options(); err != nil {
+	if _, err := w.options(cmd); err != nil {
 		return err
 	}
 	intent, err := a.prepare(c, call.prepare)
@@ -119,13 +119,14 @@ func (a *app) create(cmd *cobra.Command, client *intram.Client, c *creation, w *
 			return err
 		}
 	}
+	a.creating.stage = sending
 	op, err := call.send(intram.WithIntent(intent))
 	if err != nil {
 		return inDoubt(cmd, intent, err)
 	}
+	a.accept("operation", op.ID, "intram operations wait "+shellQuote(op.ID)+again(cmd))
 	if w.wait {
-		a.note("Accepted as operation %s.", op.ID)
-		return a.waitForOperation(cmd.Context(), client, op.ID, call.typ, w)
+		return a.waitForOperation(cmd, client, op.ID, call.typ, w)
 	}
 	return a.printOperation(op)
 }

@@ -94,6 +94,9 @@ func (a *app) newTable(w io.Writer) table.Writer {
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Format.Header, style.Format.Footer = 0, 0
+	if out, ok := w.(*output); ok {
+		w = out.Writer
+	}
 	if a.isTerminal(w) {
 		style.Options.SeparateHeader = true
 		style.Box.MiddleHorizontal = "─"

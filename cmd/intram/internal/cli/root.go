@@ -3,17 +3,18 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	intram "github.com/intram/intram-go"
@@ -38,6 +39,7 @@ type app struct {
 
 	connection connectionFlags
 	asJSON     bool
+	creating   creating
 }
 
 // Main runs the command of this process, and returns its exit status. Ctrl-C ends what it is doing, and it then says what it left
@@ -46,6 +48,9 @@ func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	// A pipe whose reader has gone is an error of the write, and not the end of the process: what was accepted must be told, and the
+	// exit status be true.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{}, throttle: 100 * time.Millisecond,
 		isTerminal: func(stream any) bool {
@@ -63,15 +68,16 @@ func Main() int {
 }
 
 // run runs one command line, and returns its exit status.
-func (a *app) run(ctx context.Context, args []string) int {
+func (a *app) run(ctx context.Context, args []string) (code int) {
+	a.out = &output{Writer: a.out}
+	defer func() {
+		if r := recover(); r != nil {
+			code = a.end(newPanicError(r)) // 2, which the runtime would end with, says that nothing moved
+		}
+	}()
 	root := a.newRoot()
 	root.SetArgs(append([]string{}, args...)) // nil would be the arguments of the process
-	err := root.ExecuteContext(ctx)
-	code := exitCode(err)
-	if err != nil && !errors.Is(err, errSaid) {
-		a.sayFailure(err, code)
-	}
-	return code
+	return a.end(root.ExecuteContext(ctx))
 }
 
 func (a *app) newRoot() *cobra.Command {
@@ -95,6 +101,8 @@ to the fake that "intram serve" runs.
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlags(cmd) },
 	}
 	// Set first: the commands of completion keep what they find.
 	root.SetIn(a.in)
@@ -155,6 +163,27 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		message += "; did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return usagef("%s; see: %s --help", message, cmd.CommandPath())
+}
+
+// noEmptyFlags refuses a flag that was given as nothing: --amount "$UNSET" is a mistake of a script, and not the wish for
+// all of it. Likewise a key, a reference or a journal that was meant to be given.
+func noEmptyFlags(cmd *cobra.Command) error {
+	var empty error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		given := []string{f.Value.String()}
+		switch value := f.Value.(type) {
+		case pflag.SliceValue:
+			given = value.GetSlice()
+		default:
+			if value.Type() != "string" {
+				return
+			}
+		}
+		if empty == nil && slices.ContainsFunc(given, func(s string) bool { return strings.TrimSpace(s) == "" }) {
+			empty = usagef("--%s is empty: give it a value, or leave it out (is a variable of the shell unset?). Nothing was sent", f.Name)
+		}
+	})
+	return empty
 }
 
 // exactly asks for arguments by their names.

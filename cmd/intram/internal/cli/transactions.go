@@ -25,7 +25,7 @@ func (a *app) transactionsListCommand() *cobra.Command {
 	l.flags(cmd, words(intram.TransactionCredit, intram.TransactionDebit, intram.TransactionRefund),
 		words(intram.TransactionPending, intram.TransactionSuccess, intram.TransactionError, intram.TransactionRefunded))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		before, err := parseBefore(l.before)
+		before, err := l.check(cmd)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (a *app) transactionsWaitCommand() *cobra.Command {
 	}
 	w.flags(cmd, "6m")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		opts, err := w.options()
+		opts, err := w.options(cmd)
 		if err != nil {
 			return err
 		}

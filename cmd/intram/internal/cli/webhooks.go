@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -92,13 +93,17 @@ you can read, otherwise it is printed.`,
 				return usagef("--secret-file must be a new file: %w", err)
 			}
 		}
+		a.creating.stage = sending
 		s, err := client.Webhooks.Create(cmd.Context(), intram.WebhookParams{URL: url, Event: intram.EventType(event)})
+		if err == nil {
+			a.creating.stage = accepted
+			a.creating.id, a.creating.again = s.ID, "intram webhooks delete "+shellQuote(s.ID)+again(cmd)
+		}
 		if file != nil {
 			if err == nil {
 				_, err = file.WriteString(s.Secret + "\n")
 				if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-					a.sayError("The subscription %s was made, and its secret could not be written: delete it with intram webhooks delete, and make another.", s.ID)
-					return err
+					return fmt.Errorf("the subscription %s was made, and its secret could not be written: delete it with intram webhooks delete, and make another: %w", s.ID, err)
 				}
 			} else {
 				err = errors.Join(err, file.Close(), os.Remove(secretFile))
