@@ -36,7 +36,7 @@ const exitHelp = `Exit status:
     2    refused: what was asked for was not done; a signature is not good
     3    in doubt: it may have been executed; the message says how to go on
     4    the operation ended and failed; the message says what is known
-    5    accepted, and its end is not known: ask again with the same id
+    5    accepted; the wait ended first, or failed: ask again with the same id
     6    no answer to a question that moves nothing, or it could not be written
     130  interrupted before anything was sent
 Once the API has accepted a payout, a refund or a payment, it is 0, 3, 4 or 5,
