@@ -222,12 +222,15 @@ func refusalOf(err error) *refusal {
 }
 
 func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
+	defer respond(w, why.status, why.answer)
+	if !h.intake.logger.Enabled(r.Context(), slog.LevelWarn) {
+		return
+	}
 	attrs := []slog.Attr{slog.String("reason", why.reason), slog.Int("status", why.status), slog.String("delivery_id", scrubID(r.Header.Get(headerWebhookDelivery)))}
 	if why.err != nil {
 		attrs = append(attrs, slog.String("error", redact.Text(why.err.Error())))
 	}
 	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused", attrs...)
-	respond(w, why.status, why.answer)
 }
 
 func respond(w http.ResponseWriter, status int, text string) {

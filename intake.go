@@ -169,6 +169,9 @@ func panicked(value any) error {
 // log writes a line about an event: what happened to what, and nothing of the data. The delivery id and the attempt are not
 // signed.
 func (in *intake) log(ctx context.Context, level slog.Level, msg string, event *Event, err error) {
+	if !in.logger.Enabled(ctx, level) {
+		return
+	}
 	attrs := append(eventAttrs(event), slog.String("inbox_key", event.InboxKey()))
 	if err != nil {
 		attrs = append(attrs, slog.String("error", redact.Text(err.Error())))

@@ -2,7 +2,6 @@ package simulation_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -46,20 +45,25 @@ func (s *shakyInbox) at(what, key string) chance {
 // not be the same in a replay; names are.
 func (w *world) eventOf(key string) string {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.names[key] == "" {
-		events := w.server.Events()
-		for _, e := range events[w.named:] {
-			event := intram.Event{Type: e.Type, OperationID: e.OperationID, Raw: e.Body}
-			var body struct {
-				Data json.RawMessage `json:"data"`
-			}
-			_ = json.Unmarshal(e.Body, &body)
-			w.names[event.InboxKey()] = referenceOf(body.Data) + " " + string(e.Type)
-		}
-		w.named = len(events)
+	name := w.names[key]
+	w.mu.Unlock()
+	if name != "" {
+		return name
 	}
+	for _, e := range w.server.Events() { // one that was not delivered yet
+		w.named(intram.Event{Type: e.Type, OperationID: e.OperationID, Raw: e.Body}, textOf(e.Body, "reference"))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.names[key]
+}
+
+// named notes what an event is called.
+func (w *world) named(event intram.Event, reference string) {
+	key := event.InboxKey()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.names[key] = reference + " " + string(event.Type)
 }
 
 func (s *shakyInbox) strikes(at chance, fault string, percent int) bool {

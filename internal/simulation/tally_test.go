@@ -59,6 +59,9 @@ func (t *tally) String() string {
 	return strings.Join(lines, "\n")
 }
 
+// flooded is the part of its fault that streams until the SDK gives up.
+const flooded = "network: streamed without an end"
+
 // landmarks are places a run must have come to, besides the faults.
 var landmarks = []string{
 	"order: paid", "order: payout failed", "order: refused by the API", "order: new intent after a refusal",
@@ -71,5 +74,5 @@ var landmarks = []string{
 	"wait: ended by an event", "wait: served by a page",
 	"event: refused as stale", "event: forgery refused", "event: known already", "event: claimed elsewhere",
 	"event: delivery exhausted", "event: found by the reconciler", "event: out of order", "event: lease lost",
-	"settlement: completed", "settlement: returned by the bank",
+	flooded, "settlement: completed", "settlement: returned by the bank",
 }

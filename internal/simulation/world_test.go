@@ -47,7 +47,6 @@ type world struct {
 	trace      []line
 	violations []string
 	names      map[string]string // of events, by their key
-	named      int               // how many of the fake's events have one
 }
 
 // line is one thing that happened.
