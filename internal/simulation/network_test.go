@@ -471,7 +471,7 @@ func (x *exchange) oversized() (*http.Response, error) {
 
 // flood costs as much real time as a tenth of a seed, and so is an announcement far more often than not.
 func (x *exchange) flood() (*http.Response, error) {
-	if !x.chance.of("flood").percent(2) {
+	if !x.chance.of("flood").percent(1) {
 		return x.oversized()
 	}
 	resp, err := x.forward()

@@ -309,7 +309,7 @@ func (p *process) reconcileNowAndThen() {
 	w := p.m.w
 	for run := 0; !w.calm.Load(); run++ {
 		at := p.m.chance.of("reconcile", p.gen, run)
-		if !w.sleep(p.ctx, at.between(5*time.Hour, 14*time.Hour)) {
+		if !w.sleep(p.ctx, at.between(8*time.Hour, 20*time.Hour)) {
 			return
 		}
 		if result, err := p.reconcile(at); err == nil {
