@@ -110,6 +110,7 @@ const (
 //   - a call's [*Error] has its own outcome;
 //   - an [*OperationError] is [OutcomeRejected]: the operation ended, and failed;
 //   - a [*WaitError] is [OutcomeUnknown]: the operation was accepted, and may yet succeed;
+//   - a [*CannotTellError] is [OutcomeUnknown];
 //   - any other error is [OutcomeUnknown], since nothing is known about it;
 //   - nil has the empty outcome: nothing failed.
 func OutcomeOf(err error) Outcome {
@@ -125,7 +126,7 @@ func OutcomeOf(err error) Outcome {
 // outcomeWithin is the outcome of the SDK's errors in err, empty when there are none.
 func outcomeWithin(err error) Outcome {
 	switch e := err.(type) { //nolint:errorlint // this is the walk that errors.As would make, over all branches
-	case *WaitError:
+	case *WaitError, *CannotTellError:
 		return OutcomeUnknown
 	case *OperationError:
 		return OutcomeRejected

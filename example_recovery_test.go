@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	intram "github.com/intram/intram-go"
 )
@@ -54,6 +55,44 @@ func ExamplePayoutsService_Prepare() {
 	// Output:
 	// one payout: true
 	// true
+}
+
+// A program finds an intent that is two days old. Whether the payout was made is not known, and the API has forgotten its
+// key. Resume looks back.
+func ExamplePayoutsService_Resume() {
+	server, client := fake()
+	defer server.Close()
+	ctx := context.Background()
+	pay := func(reference string) (intram.PayoutParams, *intram.Intent) {
+		params := intram.PayoutParams{
+			Amount: intram.NewAmount(25000), Reference: reference,
+			Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234567"},
+		}
+		intent, err := client.Payouts.Prepare(params)
+		if err != nil {
+			fmt.Println(err)
+		}
+		return params, intent
+	}
+	sent, sentIntent := pay("PO-2026-0001")
+	if _, err := client.Payouts.Create(ctx, sent, intram.WithIntent(sentIntent)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	unsent, unsentIntent := pay("PO-2026-0002")
+
+	server.Advance(48 * time.Hour)
+	op, err := client.Payouts.Resume(ctx, sent, sentIntent)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(op.Reference(), op.Status)
+	_, err = client.Payouts.Resume(ctx, unsent, unsentIntent)
+	fmt.Println("a new intent is safe:", errors.Is(err, intram.ErrNeverSent))
+	// Output:
+	// PO-2026-0001 succeeded
+	// a new intent is safe: true
 }
 
 func ExampleWebhooksService_List() {

@@ -22,10 +22,11 @@ const retryGrace = 30 * time.Minute
 
 // ErrIntentExpired is behind the error of a call whose key was first sent longer than [IntentHorizon] ago, by an intent or
 // by an earlier call that is still in doubt. The API may have forgotten the key, so sending it could move the money a
-// second time. Reconcile first: look for the operation in the list, by its type and time, and make a new intent only when there is
-// none.
+// second time. [PayoutsService.Resume] looks for the operation in the list, and tells when a new intent is safe; the
+// services of refunds and payment requests have the same method. Do not look through the list yourself: an operation that
+// is not found there is a proof only under the conditions that Resume checks.
 var ErrIntentExpired = errors.New("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours: " +
-	"look for the operation in the list before you do anything else")
+	"call Resume with the intent before you do anything else")
 
 // ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for.
 var ErrIntentMismatch = errors.New("intram: the intent was made for another call or other parameters")
@@ -36,7 +37,7 @@ var ErrIntentMismatch = errors.New("intram: the intent was made for another call
 //
 //	intent, err := client.Payouts.Prepare(params)   // checks the parameters, sends nothing
 //	err = db.Save(order, intent)                    // json.Marshal(intent)
-//	op, err := client.Payouts.Create(ctx, params, intram.WithIntent(intent))
+//	op, err := client.Payouts.Resume(ctx, params, intent) // now, and again after a crash
 //
 // It holds the key, a hash of the call and a time, and nothing of the customer. Save it as JSON. An intent may be used by one
 // goroutine at a time.

@@ -49,8 +49,9 @@
 //	key, err := intram.DeriveIdempotencyKey("payout", "PO-2026-0001")
 //	op, err := client.Payouts.Create(ctx, params, intram.WithIdempotencyKey(key))
 //
-// Run again after a crash, the same lines return the same operation. [PayoutsService.Prepare] makes a record to save before the call; it refuses
-// to be sent once the API may have forgotten the key.
+// Run again after a crash, the same lines return the same operation. [PayoutsService.Prepare] makes a record to save before the call, and
+// [PayoutsService.Resume] finishes it after an outage of any length: it sends while the API knows the key, and afterwards looks the
+// payout up, or tells that it was never made.
 //
 // # Retries
 //

@@ -2,8 +2,9 @@
 //
 //	INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… go run ./examples/recover -journal payouts -reference PO-2026-0001 -msisdn 22961000000 -amount 25000
 //
-// Before it asks for the payout it writes down that it will: the intent, in a file. Run again after a crash, it finds the file, and goes on from
-// there with the same key and the same parameters. After 23 hours it does not send again, but looks the payout up.
+// Before it asks for the payout it writes down that it will: the intent, in a file. Run again after a crash, it
+// finds the file, and Resume goes on from there: with the same key and the same parameters for 23 hours, and by a
+// lookup in the list of operations afterwards.
 package main
 
 import (
@@ -15,7 +16,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	intram "github.com/intram/intram-go"
 )
@@ -69,9 +69,12 @@ func payOut(ctx context.Context, journal, reference, msisdn string, amount int64
 	}
 
 	if p.OperationID == "" {
-		op, err := client.Payouts.Create(ctx, payoutParams(reference, p.MSISDN, p.Amount), intram.WithIntent(p.Intent))
-		if errors.Is(err, intram.ErrIntentExpired) {
-			op, err = find(ctx, client, p, reference)
+		op, err := client.Payouts.Resume(ctx, payoutParams(reference, p.MSISDN, p.Amount), p.Intent)
+		if errors.Is(err, intram.ErrNeverSent) {
+			return fmt.Errorf("no payout was made: delete %s, and run this again to make it: %w", file, err)
+		}
+		if errors.Is(err, intram.ErrCannotTell) {
+			return fmt.Errorf("the payout may have been made: compare it with your operations before you pay again: %w", err)
 		}
 		if err != nil {
 			if intram.OutcomeOf(err) == intram.OutcomeUnknown {
@@ -99,25 +102,6 @@ func payoutParams(reference, msisdn string, amount int64) intram.PayoutParams {
 		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: msisdn},
 		Reference:   reference,
 	}
-}
-
-// find looks for a payout whose key the API may have forgotten. Sending it again could pay twice.
-func find(ctx context.Context, client *intram.Client, p *payout, reference string) (*intram.Operation, error) {
-	for op, err := range client.Operations.All(ctx, intram.OperationListParams{Type: intram.OperationPayout}) {
-		if err != nil {
-			return nil, err
-		}
-		if op.CreatedAt.Before(p.Intent.FirstSentAt.Add(-time.Hour)) {
-			break // newest first: it cannot be older than that
-		}
-		var sent struct {
-			Reference string `json:"reference"`
-		}
-		if json.Unmarshal(op.Payload, &sent) == nil && sent.Reference == reference {
-			return op, nil
-		}
-	}
-	return nil, errors.New("the payout is not in the list of operations: it was never made, and needs a new reference")
 }
 
 func read(file string) (*payout, error) {

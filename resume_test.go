@@ -1,0 +1,413 @@
+package intram_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/intramtest"
+)
+
+// offClock is the clock of a machine that is off by so much.
+type offClock struct {
+	intram.Clock
+	off time.Duration
+}
+
+func (c *offClock) Now() time.Time { return c.Clock.Now().Add(c.off) }
+
+// lists is a server whose lists come through rewrite, as a proxy or an older server would write them.
+func lists(server *intramtest.Server, rewrite func(header http.Header, list map[string]any)) intram.ClientOption {
+	return intram.WithHTTPClient(&http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		resp, err := server.Transport().RoundTrip(req)
+		if err != nil || req.Method != http.MethodGet {
+			return resp, err
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
+			return nil, err
+		}
+		var list map[string]any
+		if err := json.Unmarshal(body, &list); err != nil {
+			return nil, err
+		}
+		rewrite(resp.Header, list)
+		if body, err = json.Marshal(list); err != nil {
+			return nil, err
+		}
+		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return resp, nil
+	})})
+}
+
+// eachItem rewrites the items of a list.
+func eachItem(rewrite func(item map[string]any)) func(http.Header, map[string]any) {
+	return func(_ http.Header, list map[string]any) {
+		items, _ := list["data"].([]any)
+		for _, item := range items {
+			if fields, ok := item.(map[string]any); ok {
+				rewrite(fields)
+			}
+		}
+	}
+}
+
+// eachPayload rewrites the payloads of a list's items.
+func eachPayload(rewrite func(payload map[string]any)) func(http.Header, map[string]any) {
+	return eachItem(func(item map[string]any) {
+		if payload, ok := item["payload"].(map[string]any); ok {
+			rewrite(payload)
+		}
+	})
+}
+
+// oldIntent is an intent that was executed or not, and has grown too old to be sent.
+func oldIntent(t *testing.T, server *intramtest.Server, params intram.PayoutParams, executed bool) *intram.Intent {
+	t.Helper()
+	client := server.Client(intram.WithMaxAttempts(1))
+	intent, err := client.Payouts.Prepare(params)
+	require.NoError(t, err)
+	if executed {
+		require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 1}))
+		_, err = client.Payouts.Create(t.Context(), params, intram.WithIntent(intent))
+		require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	}
+	server.Advance(25 * time.Hour)
+	return afterCrash(t, intent)
+}
+
+func TestResumeSendsWhileTheKeyIsGoodAndLooksBackAfterwards(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client(intram.WithMaxAttempts(1))
+	intent, err := client.Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 1}))
+	_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+
+	sent, err := client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+	require.NoError(t, err)
+	posts := payoutPosts(server)
+	server.Advance(25 * time.Hour)
+	found, err := client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+	require.NoError(t, err)
+	assert.Equal(t, sent.ID, found.ID)
+	assert.Equal(t, "PO-1", found.Reference())
+	assert.Equal(t, posts, payoutPosts(server), "nothing is sent after a day")
+
+	other := intentParams()
+	other.Amount = intram.NewAmount(1)
+	_, err = client.Payouts.Resume(t.Context(), other, afterCrash(t, intent))
+	require.ErrorIs(t, err, intram.ErrIntentMismatch)
+	_, err = client.Payouts.Resume(t.Context(), intentParams(), nil)
+	require.ErrorContains(t, err, "intent is nil")
+}
+
+func TestResumeProvesThatNothingWasSent(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	for i := range 250 { // others of the same day, and of the next
+		params := intentParams()
+		params.Reference = fmt.Sprint("OTHER-", i)
+		_, err := client.Payouts.Create(t.Context(), params)
+		require.NoError(t, err)
+		server.Advance(20 * time.Millisecond)
+	}
+	intent := oldIntent(t, server, intentParams(), false)
+	_, err := client.Payouts.Resume(t.Context(), intentParams(), intent)
+	require.ErrorIs(t, err, intram.ErrNeverSent)
+	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
+	assert.ErrorContains(t, err, intent.IdempotencyKey)
+
+	// A new intent is safe, under the same derived key too.
+	again, err := client.Payouts.Prepare(intentParams(), intram.WithIdempotencyKey(intent.IdempotencyKey))
+	require.NoError(t, err)
+	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(again))
+	require.NoError(t, err)
+}
+
+// TestResumeFindsWhatTheOldLookBackPaidTwice has the faults under which programs that looked through the
+// list themselves concluded "not found", and paid a second time.
+func TestResumeFindsWhatTheOldLookBackPaidTwice(t *testing.T) {
+	t.Parallel()
+	// The look-back as it used to be written: back to an hour before the intent, by the machine's clock.
+	missed := func(ctx context.Context, client *intram.Client, intent *intram.Intent) bool {
+		for op, err := range client.Operations.All(ctx, intram.OperationListParams{Type: intram.OperationPayout}) {
+			if err != nil || op.CreatedAt.Before(intent.FirstSentAt.Add(-time.Hour)) {
+				break
+			}
+			var sent struct {
+				Reference string `json:"reference"`
+			}
+			if json.Unmarshal(op.Payload, &sent) == nil && sent.Reference == "PO-1" {
+				return false
+			}
+		}
+		return true
+	}
+	for name, off := range map[string]time.Duration{"ahead": 3 * time.Hour, "a day ahead": 22 * time.Hour, "behind": -3 * time.Hour, "right": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			clock := &offClock{server.Clock(), off}
+			client := server.Client(intram.WithClock(clock), intram.WithMaxAttempts(2))
+			intent, err := client.Payouts.Prepare(intentParams())
+			require.NoError(t, err)
+			_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
+			require.NoError(t, err)
+			server.Advance(25 * time.Hour)
+			assert.Equal(t, off > time.Hour, missed(t.Context(), client, intent), "what the old look-back concluded")
+			op, err := client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+			require.NoError(t, err)
+			assert.Equal(t, "PO-1", op.Reference())
+
+			// The clock was set right in the meantime.
+			clock.off = 0
+			op, err = client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+			if off <= 0 {
+				require.NoError(t, err)
+				assert.Equal(t, "PO-1", op.Reference())
+			}
+		})
+	}
+}
+
+func TestResumeIsNotMisledByTheList(t *testing.T) {
+	t.Parallel()
+	without := func(field string) func(http.Header, map[string]any) {
+		return eachItem(func(item map[string]any) {
+			delete(item["payload"].(map[string]any), field)
+			delete(item["result"].(map[string]any), field)
+		})
+	}
+	set := func(field string, value any) func(http.Header, map[string]any) {
+		return eachPayload(func(p map[string]any) { p[field] = value })
+	}
+	number := func(msisdn string) func(http.Header, map[string]any) {
+		return eachPayload(func(p map[string]any) { p["destination"].(map[string]any)["msisdn"] = msisdn })
+	}
+	tests := map[string]struct {
+		rewrite     func(header http.Header, list map[string]any)
+		found       bool // otherwise it cannot be told, with the operation as a candidate unless noCandidate
+		noCandidate bool
+	}{
+		"as it is":                    {rewrite: func(http.Header, map[string]any) {}, found: true},
+		"amount with decimals":        {rewrite: set("amount", json.RawMessage("25000.0")), found: true},
+		"amount in a string":          {rewrite: set("amount", "25000"), found: true},
+		"amount in words":             {rewrite: set("amount", "many")},
+		"no amount":                   {rewrite: without("amount")},
+		"no reference":                {rewrite: without("reference")},
+		"reference in capitals":       {rewrite: set("reference", "po-1")},
+		"reference of another form":   {rewrite: set("reference", "PO‑1")},
+		"number with a plus":          {rewrite: number("+229 61 23 45 67"), found: true},
+		"number without country":      {rewrite: number("61234567"), found: true},
+		"number with the new prefix":  {rewrite: number("2290161234567"), found: true},
+		"number hidden":               {rewrite: number("229*****567"), found: true},
+		"no payload":                  {rewrite: eachItem(func(i map[string]any) { delete(i, "payload"); delete(i, "result") })},
+		"no payload, but a result":    {rewrite: eachItem(func(i map[string]any) { delete(i, "payload") }), found: true},
+		"payload is a text":           {rewrite: eachItem(func(i map[string]any) { i["payload"] = "{}"; delete(i, "result") })},
+		"no type":                     {rewrite: eachItem(func(i map[string]any) { delete(i, "type") }), found: true},
+		"another environment":         {rewrite: eachItem(func(i map[string]any) { i["env"] = "live" })},
+		"no date":                     {rewrite: eachItem(func(i map[string]any) { delete(i, "date") }), noCandidate: false},
+		"from a cache":                {rewrite: func(h http.Header, _ map[string]any) { h.Set("Age", "60") }, noCandidate: true},
+		"without a date header":       {rewrite: func(h http.Header, _ map[string]any) { h.Del("Date") }, noCandidate: true},
+		"an item that cannot be read": {rewrite: func(_ http.Header, l map[string]any) { l["data"] = append(l["data"].([]any), "?") }, noCandidate: true},
+		"empty, of a server in the past": {rewrite: func(h http.Header, l map[string]any) {
+			h.Set("Date", "Wed, 20 May 2020 10:30:00 GMT")
+			l["data"] = []any{}
+		}, noCandidate: true},
+		"refused": {rewrite: func(_ http.Header, l map[string]any) { clear(l); l["error"] = true }, noCandidate: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			intent := oldIntent(t, server, intentParams(), true)
+			client := server.Client(lists(server, tt.rewrite), intram.WithMaxAttempts(1))
+			op, err := client.Payouts.Resume(t.Context(), intentParams(), intent)
+			if tt.found {
+				require.NoError(t, err)
+				assert.NotEmpty(t, op.ID)
+				return
+			}
+			assert.Nil(t, op)
+			require.ErrorIs(t, err, intram.ErrCannotTell)
+			require.NotErrorIs(t, err, intram.ErrNeverSent)
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+			var e *intram.CannotTellError
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, intent.IdempotencyKey, e.IdempotencyKey)
+			assert.Len(t, e.Candidates, map[bool]int{true: 0, false: 1}[tt.noCandidate], "%v", err)
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+				text := fmt.Sprintf(verb, err)
+				assert.NotContains(t, text, "61234567")
+				assert.NotContains(t, text, "\n")
+			}
+		})
+	}
+}
+
+func TestResumeDoesNotGuessBetweenEqualPayouts(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	nameless := intentParams()
+	nameless.Reference = ""
+	nameless.Metadata = map[string]any{"order": "17"}
+
+	// Two equal payouts to one person: one was made, the other never.
+	never, err := client.Payouts.Prepare(nameless)
+	require.NoError(t, err)
+	made := oldIntent(t, server, nameless, true)
+	for name, intent := range map[string]*intram.Intent{"made": made, "never": never} {
+		_, err = client.Payouts.Resume(t.Context(), nameless, intent)
+		var e *intram.CannotTellError
+		require.ErrorAs(t, err, &e, name)
+		require.Len(t, e.Candidates, 1, name)
+		assert.Equal(t, "17", e.Candidates[0].Metadata()["order"])
+		assert.ErrorContains(t, err, e.Candidates[0].ID)
+	}
+	// Other data, another number or another amount is another payout.
+	for name, change := range map[string]func(*intram.PayoutParams){
+		"metadata": func(p *intram.PayoutParams) { p.Metadata = map[string]any{"order": "18"} },
+		"number": func(p *intram.PayoutParams) {
+			p.Destination = intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234568"}
+		},
+		"amount": func(p *intram.PayoutParams) { p.Amount = intram.NewAmount(25001) },
+		"kind":   func(p *intram.PayoutParams) { p.Destination = intram.BankAccount{AccountNumber: "22961234567"} },
+	} {
+		params := nameless
+		change(&params)
+		intent := oldIntent(t, server, params, false)
+		_, err = client.Payouts.Resume(t.Context(), params, intent)
+		require.ErrorIs(t, err, intram.ErrNeverSent, name)
+	}
+	// A reference that was used twice names neither.
+	intent := oldIntent(t, server, intentParams(), true)
+	server.Advance(-24 * time.Hour)
+	_, err = client.Payouts.Create(t.Context(), intentParams())
+	require.NoError(t, err)
+	server.Advance(24 * time.Hour)
+	_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
+	var e *intram.CannotTellError
+	require.ErrorAs(t, err, &e)
+	assert.Len(t, e.Candidates, 2)
+}
+
+func TestResumeConcludesNothingBeforeTheLastCallIsADayOld(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	intent, err := client.Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	server.Advance(intram.IntentHorizon + time.Minute)
+	_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
+	var e *intram.CannotTellError
+	require.ErrorAs(t, err, &e)
+	assert.WithinDuration(t, intent.FirstSentAt.Add(24*time.Hour), e.RetryAt, time.Second)
+	assert.Empty(t, e.Candidates)
+	server.Advance(e.RetryAt.Sub(server.Now()))
+	_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
+	require.ErrorIs(t, err, intram.ErrNeverSent)
+
+	// An intent that a clock ahead of the server's dated is not older than that, whatever this machine says.
+	ahead := server.Client(intram.WithClock(&offClock{server.Clock(), 10 * time.Hour}))
+	intent, err = client.Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	server.Advance(15 * time.Hour)
+	_, err = ahead.Payouts.Resume(t.Context(), intentParams(), intent)
+	require.ErrorIs(t, err, intram.ErrCannotTell)
+}
+
+// endless is a list of operations that ends early, or never.
+func TestResumeReadsTheListToItsEnd(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	intent := oldIntent(t, server, intentParams(), true)
+	server.Advance(-23 * time.Hour)
+	for i := range 130 { // later ones come first
+		params := intentParams()
+		params.Reference = fmt.Sprint("LATER-", i)
+		_, err := server.Client().Payouts.Create(t.Context(), params)
+		require.NoError(t, err)
+		server.Advance(time.Second)
+	}
+	server.Advance(23 * time.Hour)
+
+	early := server.Client(lists(server, func(_ http.Header, l map[string]any) { l["paging"] = nil }))
+	op, err := early.Payouts.Resume(t.Context(), intentParams(), intent)
+	require.NoError(t, err, "a list without cursors has a second page all the same")
+	assert.Equal(t, "PO-1", op.Reference())
+
+	still := server.Client(lists(server, func(_ http.Header, l map[string]any) {
+		l["data"] = []any{}
+		l["paging"] = map[string]any{"next_before": server.Now().Add(-time.Hour).Format("2006-01-02T15:04:05.000Z")}
+	}))
+	_, err = still.Payouts.Resume(t.Context(), intentParams(), intent)
+	require.ErrorIs(t, err, intram.ErrCannotTell)
+
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.NotJSON, On: "GET /operations", Times: 1}))
+	_, err = server.Client(intram.WithMaxAttempts(1)).Payouts.Resume(t.Context(), intentParams(), intent)
+	require.ErrorIs(t, err, intram.ErrCannotTell)
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+}
+
+func TestRefundsAndPaymentRequestsAreResumed(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	request := intram.PaymentRequestParams{
+		Invoice:     intram.Invoice{Amount: intram.NewAmount(1000), Currency: intram.XOF},
+		WebhookData: map[string]any{"order": 9007199254740993},
+	}
+	asked, err := client.PaymentRequests.Prepare(request)
+	require.NoError(t, err)
+	made, err := client.PaymentRequests.Resume(t.Context(), request, asked)
+	require.NoError(t, err)
+	page, err := client.PaymentRequests.Wait(t.Context(), made.ID)
+	require.NoError(t, err)
+	require.NoError(t, server.Pay(page.TransactionReference))
+
+	full := intram.RefundParams{TransactionReference: page.TransactionReference, Metadata: map[string]any{"case": "R-1"}}
+	returned, err := client.Refunds.Prepare(full)
+	require.NoError(t, err)
+	refund, err := client.Refunds.Resume(t.Context(), full, returned)
+	require.NoError(t, err)
+
+	server.Advance(25 * time.Hour)
+	op, err := client.PaymentRequests.Resume(t.Context(), request, afterCrash(t, asked))
+	require.NoError(t, err)
+	assert.Equal(t, made.ID, op.ID)
+	assert.Equal(t, json.Number("9007199254740993"), op.Metadata()["order"])
+	op, err = client.Refunds.Resume(t.Context(), full, afterCrash(t, returned))
+	require.NoError(t, err)
+	assert.Equal(t, refund.ID, op.ID)
+	assert.Equal(t, "R-1", op.Metadata()["case"])
+
+	// Without data of its own, an equal one is a candidate, and one of another payment is not.
+	for _, reference := range []string{page.TransactionReference, strings.Repeat("A", 10)} {
+		params := intram.RefundParams{TransactionReference: reference}
+		intent, err := client.Refunds.Prepare(params)
+		require.NoError(t, err)
+		intent.FirstSentAt = intent.FirstSentAt.Add(-25 * time.Hour)
+		_, err = client.Refunds.Resume(t.Context(), params, intent)
+		if reference == page.TransactionReference {
+			require.ErrorIs(t, err, intram.ErrCannotTell)
+		} else {
+			require.ErrorIs(t, err, intram.ErrNeverSent)
+		}
+	}
+}
