@@ -169,7 +169,8 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		if cfg.intent != nil && cfg.intent.CallSHA256 != callHash(call) {
 			return nil, refuse(nil, ErrIntentMismatch)
 		}
-		if err := checkAge(wallTime(p.clock).Sub(cfg.firstSentAt)); err != nil {
+		// The server counts by its own clock, which may be ahead.
+		if err := checkAge(wallTime(p.clock).Add(p.transport.Ahead()).Sub(cfg.firstSentAt)); err != nil {
 			return nil, refuse(nil, err)
 		}
 		call.NotAfter = cfg.firstSentAt.Add(IntentHorizon + retryGrace)

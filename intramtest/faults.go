@@ -62,6 +62,9 @@ const (
 	ClockSkewWrongDate FaultKind = "clock_skew_wrong_date"
 	// ClockSkewCached is [ClockSkew] with the Date and the Age of an answer that a cache has kept.
 	ClockSkewCached FaultKind = "clock_skew_cached"
+	// ClockSkewForged refuses every call for its timestamp, with a Date that is Skew ahead while the server's own clock is right, as a
+	// proxy does that collects signatures for a later day.
+	ClockSkewForged FaultKind = "clock_skew_forged"
 	// Redirect answers with a redirect to another host; with Executed, after executing the call. Behind that host is the server
 	// too: whatever follows the redirect is among [Server.Requests], as Followed, with its signature.
 	Redirect FaultKind = "redirect"
@@ -121,7 +124,7 @@ type Fault struct {
 	// RetryAfter is the header of [Unavailable]; the default is "1", and "-" sends none.
 	RetryAfter string
 	// Skew is how far the server's clock is ahead in the ClockSkew kinds, or behind when below zero: more than five minutes;
-	// the default is ten.
+	// the default is ten, and two years for [ClockSkewForged].
 	Skew time.Duration
 	// Size is how many bytes [Oversized] adds; the default is 16 MiB, more than the SDK reads.
 	Size int64

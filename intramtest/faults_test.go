@@ -91,6 +91,8 @@ var callFaults = []callFault{
 	{intramtest.Fault{Kind: intramtest.ClockSkew, Skew: -time.Hour, Times: 2}, true, "", 2, true},
 	{intramtest.Fault{Kind: intramtest.ClockSkewWrongDate, Times: 2}, false, intram.OutcomeRejected, 2, false},
 	{intramtest.Fault{Kind: intramtest.ClockSkewCached}, false, intram.OutcomeRejected, 1, false},
+	{intramtest.Fault{Kind: intramtest.ClockSkewForged}, false, intram.OutcomeRejected, 1, false},
+	{intramtest.Fault{Kind: intramtest.ClockSkewForged, Skew: 11 * time.Hour, Times: 2}, false, intram.OutcomeUnknown, 2, false},
 	{intramtest.Fault{Kind: intramtest.Redirect}, false, intram.OutcomeUnknown, 1, false},
 	{intramtest.Fault{Kind: intramtest.Redirect, Status: 303, Executed: true}, true, intram.OutcomeUnknown, 1, false},
 }
@@ -103,8 +105,8 @@ func (c callFault) name() string {
 	if c.fault.Executed {
 		name += " executed"
 	}
-	if c.fault.Skew < 0 {
-		name += " behind"
+	if c.fault.Skew != 0 {
+		name += " " + c.fault.Skew.String()
 	}
 	return name
 }

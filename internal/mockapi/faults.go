@@ -66,6 +66,9 @@ const (
 	// FaultClockSkewCached is FaultClockSkew with the Date and the Age of an answer that a cache has kept: its Date says
 	// nothing about the present.
 	FaultClockSkewCached FaultKind = "clock_skew_cached"
+	// FaultClockSkewForged is what a proxy does that collects signatures for a later day: it refuses every call for its timestamp,
+	// with a Date that is Skew ahead, two years unless given. The server's own clock is right, and no date that follows from its answer is accepted.
+	FaultClockSkewForged FaultKind = "clock_skew_forged"
 	// FaultRedirect sends the client to another host; with Executed set, after executing the call. Whatever arrives there is
 	// in the journal, marked as Followed.
 	FaultRedirect FaultKind = "redirect"
@@ -123,6 +126,8 @@ const (
 	mustDelay time.Duration = -1
 	// defaultSkew is twice the window that signatures have.
 	defaultSkew = 2 * signatureWindow
+	// forgedSkew is when whoever collects signatures means to use them.
+	forgedSkew = 2 * 365 * 24 * time.Hour
 	// defaultOversize is more than any client should take, and maxOversize what a test machine can still send.
 	defaultOversize = 16 << 20
 	maxOversize     = 1 << 30
@@ -161,6 +166,7 @@ var faultRules = [...]faultRule{
 	{kind: FaultClockSkew, stage: atCall, skewed: true},
 	{kind: FaultClockSkewWrongDate, stage: atCall, skewed: true},
 	{kind: FaultClockSkewCached, stage: atCall, skewed: true},
+	{kind: FaultClockSkewForged, stage: atCall, skewed: true},
 	{kind: FaultRedirect, stage: atCall, after: true, statuses: redirectCodes},
 	{kind: FaultWebhookDuplicate, stage: atDelivery},
 	{kind: FaultWebhookLate, stage: atDelivery, delay: mustDelay},
@@ -214,7 +220,7 @@ type Fault struct {
 	// RetryAfter is the header of FaultUnavailable. Default "1"; "-" sends none.
 	RetryAfter string
 	// Skew is how far the clock of the FaultClockSkew kinds is ahead, or behind when it is below zero. It is more than the five
-	// minutes that signatures have; default ten minutes.
+	// minutes that signatures have; default ten minutes, and two years for FaultClockSkewForged.
 	Skew time.Duration
 	// Size is how many bytes FaultOversized adds. Default 16 MiB.
 	Size int64
@@ -363,7 +369,11 @@ func (f *Fault) complete(rule *faultRule) error {
 		f.RetryAfter = rule.retryAfter[0]
 	}
 	if rule.skewed {
-		if f.Skew == 0 {
+		switch {
+		case f.Skew != 0:
+		case f.Kind == FaultClockSkewForged:
+			f.Skew = forgedSkew
+		default:
 			f.Skew = defaultSkew
 		}
 		if f.Skew <= signatureWindow && f.Skew >= -signatureWindow {

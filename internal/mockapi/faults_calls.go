@@ -56,6 +56,10 @@ func (x *exchange) beforeExecuting(f *Fault) (rep reply, cut cutKind, ended bool
 	case FaultClockSkewWrongDate:
 		x.effect.skew, x.effect.dateOff = f.Skew, -f.Skew
 		return reply{}, noCut, false
+	case FaultClockSkewForged:
+		// By a clock that is off the other way, neither the right time nor the forged one is accepted.
+		x.effect.skew, x.effect.dateOff = -f.Skew, f.Skew
+		return reply{}, noCut, false
 	case FaultClockSkewCached:
 		// Its Date is when it was kept, by the clock that is off.
 		x.effect.skew, x.effect.dateOff, x.effect.age = f.Skew, f.Skew-cachedFor, seconds(cachedFor)

@@ -166,6 +166,7 @@ func TestClockSkewDates(t *testing.T) {
 	}{
 		FaultClockSkew:          {start.Add(time.Hour), ""},
 		FaultClockSkewWrongDate: {start.Add(-time.Hour), ""},
+		FaultClockSkewForged:    {start.Add(time.Hour), ""},
 		FaultClockSkewCached:    {start.Add(time.Hour - 30*time.Minute), "1800"},
 	} {
 		f := newFixture(t, Config{})
@@ -177,10 +178,15 @@ func TestClockSkewDates(t *testing.T) {
 		assert.Equal(t, want.age, a.header.Get("Age"))
 		// Signed by the clock that is off, the same call is right.
 		at := wireTime(start.Add(time.Hour))
-		f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) {
+		again := f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) {
 			r.Header.Set("X-Timestamp", at)
 			r.Header.Set("X-Signature", signature(f.keys.Secret, at, "GET", "/balance", "", ""))
-		}}).ok(200)
+		}})
+		if kind == FaultClockSkewForged {
+			again.refused(401, "signature_invalid") // it only collects what is signed for another day
+		} else {
+			again.ok(200)
+		}
 		assert.Equal(t, start, f.s.Requests()[0].Time, "the journal keeps the server's own time")
 	}
 }

@@ -87,6 +87,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	rec := recordOf(req.Context())
 	call := rec.call
 	rec.attempts++
+	rec.stoppedBy = "" // of an attempt before
 
 	timeout := call.Timeout
 	if timeout <= 0 {
@@ -106,7 +107,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
 	offset := a.skew.get()
-	attempt.Header = a.header(rec, start.Add(offset), &own.values)
+	attempt.Header = a.header(rec, a.skew.date(start, offset, call), &own.values)
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -131,9 +132,13 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	now := a.cfg.Clock.Now()
 	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], now))
 	a.log(req.Context(), rec, resp, start)
-	if a.cfg.Dated && refusedForAge(resp.StatusCode, body) && a.skew.correct(rec, resp.Header, offset, now) {
+	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
+	if tooOld && offset > 0 && call.Method != http.MethodGet {
+		// Dated ahead of this machine's clock, and refused for now: whoever has it can send it again when its time comes.
+		rec.inDoubt = true
+	}
+	if tooOld && a.skew.correct(rec, a.cfg.Logger, resp.Header, offset, now) {
 		rec.last = verdict{retry: true, redate: true}
-		logSkew(req.Context(), a.cfg.Logger, a.skew.get())
 	}
 	resp.Body = http.NoBody
 	return resp, nil

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -16,30 +17,73 @@ const staleSignature = "timestamp_out_of_window"
 // minutes off; a smaller difference is not the reason.
 const leastSkew = time.Minute
 
+// maxSkew is the largest difference that is corrected, either way. A signature that is dated by a wrong Date can be held back, and
+// sent when that time has come: so a Date moves no signature further than to a time at which the server still knows the
+// idempotency key, which it keeps for 24 hours. 12 hours are enough for a clock that shows another time zone or the other half of
+// the day; one that is further off shows no time at all, and has to be set.
+const maxSkew = 12 * time.Hour
+
 // skew is how far this machine's clock is from the server's, as far as the server has said. It is zero until a signature was
 // refused for its age: a clock that is right is never touched.
-type skew struct{ offset atomic.Int64 }
+type skew struct {
+	offset atomic.Int64
+	warned atomic.Bool // of a difference beyond maxSkew
+}
 
 func (s *skew) get() time.Duration { return time.Duration(s.offset.Load()) }
+
+// date is when an attempt says that it was made. It is never past the end of its key, whatever the server's time is taken for.
+func (s *skew) date(now time.Time, used time.Duration, call *Call) time.Time {
+	at := now.Add(used)
+	if end := call.NotAfter; used > 0 && !end.IsZero() && at.After(end) {
+		return end
+	}
+	return at
+}
 
 // correct learns from a refusal whose reason is the timestamp's age, and reports whether another attempt is worth making. used is
 // the offset that the refused attempt was dated with: other calls may have learned another since. A call corrects the clock once;
 // refused again, it takes back what it learned, since that was wrong.
-func (s *skew) correct(rec *record, header http.Header, used time.Duration, now time.Time) bool {
-	if rec.corrected {
-		s.offset.CompareAndSwap(int64(used), 0)
-		return false
-	}
-	var offset time.Duration // an answer that does not tell the time leaves the machine's own
+func (s *skew) correct(rec *record, l *slog.Logger, header http.Header, used time.Duration, now time.Time) bool {
+	var offset time.Duration // a response that does not tell the time leaves the machine's own
 	if at, ok := serverTime(header); ok {
 		offset = at.Sub(now)
+	}
+	if offset.Abs() > maxSkew {
+		rec.stoppedBy = tooFarApart(offset)
+		if l != nil && s.warned.CompareAndSwap(false, true) {
+			l.LogAttrs(rec.Context, slog.LevelError, "intram: this machine's clock and the server's Date are too far apart to be corrected: set this machine's clock",
+				slog.Duration("offset", offset.Round(time.Minute)), slog.Duration("limit", maxSkew))
+		}
+		offset = 0
+	}
+	if rec.corrected {
+		s.learn(rec, l, used, 0)
+		return false
 	}
 	if change := offset - used; change.Abs() < leastSkew {
 		return false
 	}
 	rec.corrected = true
-	s.offset.CompareAndSwap(int64(used), int64(offset))
+	s.learn(rec, l, used, offset)
 	return true
+}
+
+// learn takes the clocks to be offset apart, unless another call has learned anything since, and tells the operator of the jump.
+func (s *skew) learn(rec *record, l *slog.Logger, used, offset time.Duration) {
+	if used != offset && s.offset.CompareAndSwap(int64(used), int64(offset)) {
+		logSkew(rec.Context, l, offset)
+	}
+}
+
+// tooFarApart names the clock, since the server's own words only say that a timestamp is wrong.
+func tooFarApart(offset time.Duration) string {
+	direction := "ahead of"
+	if offset < 0 {
+		direction = "behind"
+	}
+	return fmt.Sprintf("the server's Date is %v %s this machine's clock, more than the %v that are corrected: set this machine's clock (NTP), or find the proxy that changes the Date",
+		offset.Round(time.Minute).Abs(), direction, maxSkew)
 }
 
 // serverTime is when an answer was made, by the server's clock. An answer from a cache is older than it says.

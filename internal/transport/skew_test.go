@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func (r *rig) signedAt(t *testing.T, attempt int) time.Time {
 
 func TestWrongClockIsCorrectedOnceByTheServersDate(t *testing.T) {
 	t.Parallel()
-	for name, offset := range map[string]time.Duration{"slow": 20 * time.Minute, "fast": -26 * time.Hour} {
+	for name, offset := range map[string]time.Duration{"slow": 20 * time.Minute, "fast": -11 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
@@ -77,9 +78,76 @@ func TestCorrectionThatDoesNotHelpIsUnlearned(t *testing.T) {
 	res := r.Do(t.Context(), payout())
 	assert.Equal(t, http.StatusUnauthorized, res.Status)
 	assert.Equal(t, 2, res.Attempts, "once a call")
-	assert.Equal(t, Rejected, res.Outcome)
+	assert.Equal(t, Unknown, res.Outcome, "what was dated ahead may be sent again when its time comes")
 	r.Do(t.Context(), payout())
 	assert.Equal(t, start, r.signedAt(t, 2), "the machine's own clock again")
+}
+
+func TestCorrectionBackwardsThatDoesNotHelpLeavesNoDoubt(t *testing.T) {
+	t.Parallel()
+	r := datedRig(t, nil, refusedAt(start.Add(-time.Hour)), refusedAt(start.Add(-time.Hour)))
+	assert.Equal(t, Rejected, r.Do(t.Context(), payout()).Outcome, "a date that has passed is never accepted")
+}
+
+// A Date decides when a signature is good. One that is far off must not make signatures for another day.
+func TestClockIsCorrectedWithinABound(t *testing.T) {
+	t.Parallel()
+	require.Less(t, maxSkew, 23*time.Hour, "below the horizon of keys")
+	for offset, corrected := range map[time.Duration]bool{
+		12*time.Hour - time.Second: true, 12*time.Hour + time.Second: false,
+		-12 * time.Hour: true, -12*time.Hour - 2*time.Second: false,
+		24 * time.Hour: false, 2 * 365 * 24 * time.Hour: false, -2 * 365 * 24 * time.Hour: false,
+	} {
+		t.Run(offset.String(), func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			r := datedRig(t, &log, refusedAt(start.Add(offset)), answer(202, "{}"), answer(202, "{}"))
+			res := r.Do(t.Context(), payout())
+			if corrected {
+				assert.Equal(t, 2, res.Attempts)
+				assert.Equal(t, 1, strings.Count(log.String(), "clock is off"), "%s", &log)
+				assert.WithinDuration(t, start.Add(offset), r.signedAt(t, 1), time.Second)
+				return
+			}
+			assert.Equal(t, 1, res.Attempts)
+			assert.Equal(t, Rejected, res.Outcome)
+			assert.Contains(t, res.StoppedBy, "this machine's clock")
+			r.Do(t.Context(), payout())
+			assert.Equal(t, start, r.signedAt(t, 1))
+		})
+	}
+}
+
+func TestJumpOfTheClockIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	far := refusedAt(start.Add(2 * 365 * 24 * time.Hour))
+	r := datedRig(t, &log, far, far, far)
+	for range 3 {
+		r.Do(t.Context(), payout())
+	}
+	assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), "%s", &log)
+	assert.Contains(t, log.String(), "offset=17520h")
+}
+
+// What was learned before is not kept when the server's Date leaves the bound: the machine's own clock is tried.
+func TestDateBeyondTheBoundUnlearnsWhatWasLearned(t *testing.T) {
+	t.Parallel()
+	r := datedRig(t, nil, refusedAt(start.Add(time.Hour)), answer(202, "{}"), refusedAt(start.Add(1000*time.Hour)), answer(202, "{}"))
+	r.Do(t.Context(), payout())
+	assert.Equal(t, 202, r.Do(t.Context(), payout()).Status)
+	assert.Equal(t, start, r.signedAt(t, 3))
+}
+
+// The server forgets a key some time. No signature with that key is good any longer than that.
+func TestNoSignatureIsDatedPastTheEndOfItsKey(t *testing.T) {
+	t.Parallel()
+	r := datedRig(t, nil, refusedAt(start.Add(11*time.Hour)), refusedAt(start.Add(11*time.Hour)))
+	call := payout()
+	call.NotAfter = start.Add(3 * time.Hour)
+	res := r.Do(t.Context(), call)
+	assert.Equal(t, 2, res.Attempts)
+	assert.Equal(t, call.NotAfter, r.signedAt(t, 1))
 }
 
 func TestClockThatWasSetRightIsLearnedAnew(t *testing.T) {
@@ -180,7 +248,7 @@ func TestCorrectionIsUnlearnedWithoutADateToo(t *testing.T) {
 	}
 }
 
-// Answers of a date that no clock shows cost one attempt, and leave nothing behind.
+// Answers of a date that no clock shows cost no further attempt, and leave nothing behind.
 func TestHostileDates(t *testing.T) {
 	t.Parallel()
 	for name, date := range map[string]string{
@@ -191,10 +259,10 @@ func TestHostileDates(t *testing.T) {
 			wrong := answer(401, stale, "Date", date)
 			r := datedRig(t, nil, wrong, wrong, answer(202, "{}"))
 			res := r.Do(t.Context(), payout())
-			assert.Equal(t, 2, res.Attempts)
+			assert.Equal(t, 1, res.Attempts)
 			assert.Equal(t, Rejected, res.Outcome)
 			r.Do(t.Context(), payout())
-			assert.Equal(t, start, r.signedAt(t, 2))
+			assert.Equal(t, start, r.signedAt(t, 1))
 		})
 	}
 }

@@ -72,15 +72,18 @@ const (
 type Client struct {
 	cfg     Config
 	retry   *retryablehttp.Client
+	skew    *skew
 	budgets budgets
 }
 
 // New returns a client for cfg.
 func New(cfg Config) *Client {
 	c := &Client{cfg: cfg, budgets: newBudgets()}
+	attempts := &attempter{cfg: &c.cfg, userAgent: []string{cfg.UserAgent}}
+	c.skew = &attempts.skew
 	c.retry = &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport: &attempter{cfg: &c.cfg, userAgent: []string{cfg.UserAgent}},
+			Transport: attempts,
 			// A redirect is an answer, not an address: the signature must not travel on.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -178,6 +181,9 @@ func (c *Client) Do(ctx context.Context, call *Call) Result {
 	}
 	return rec.result()
 }
+
+// Ahead is how far the server's clock is ahead of this machine's, as far as it has said; 0 when it is not.
+func (c *Client) Ahead() time.Duration { return max(0, c.skew.get()) }
 
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() {
