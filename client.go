@@ -227,7 +227,7 @@ func isLoopback(host string) bool {
 // roundTripper is the user's, or one of our own that all protocols of the client share.
 func (cfg *clientConfig) roundTripper() http.RoundTripper {
 	if cfg.httpClient == nil || cfg.httpClient.Transport == nil {
-		cfg.httpClient = &http.Client{Transport: newHTTPTransport()}
+		cfg.httpClient = &http.Client{Transport: transport.NewRenewing(newHTTPTransport())}
 	}
 	return cfg.httpClient.Transport
 }
@@ -246,5 +246,8 @@ func newHTTPTransport() *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
+		// A connection on which nothing arrives is asked whether it is alive, and closed when it does not say so: on HTTP/2 it would
+		// carry every call until the system gives it up, a quarter of an hour later. Together less than half of DefaultTimeout.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 8 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second},
 	}
 }

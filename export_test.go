@@ -46,6 +46,9 @@ var (
 	NewHTTPTransport    = newHTTPTransport
 )
 
+// Renewing is what the SDK makes of its own transport.
+func Renewing(t *http.Transport) http.RoundTripper { return transport.NewRenewing(t) }
+
 // MaxDoubts is how many keys in doubt a client remembers.
 const MaxDoubts = maxDoubts
 

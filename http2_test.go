@@ -346,3 +346,208 @@ func (r *recorded) checkPayouts(t *testing.T, keys ...string) {
 	}
 	assert.Len(t, sent, len(keys))
 }
+
+// blackhole hands bytes on between clients and a server, until a connection is to be swallowed: then it stays open, and nothing
+// arrives on it any more.
+type blackhole struct {
+	net.Listener
+	mu      sync.Mutex
+	pairs   []*swallowed
+	wait    sync.WaitGroup
+	accepts atomic.Int64
+}
+
+type swallowed struct {
+	dead      atomic.Bool
+	near, far net.Conn
+}
+
+func newBlackhole(t *testing.T, server *httptest.Server) *blackhole {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b := &blackhole{Listener: l}
+	b.wait.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b.accepts.Add(1)
+			var d net.Dialer
+			far, err := d.DialContext(context.WithoutCancel(t.Context()), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			pair := &swallowed{near: near, far: far}
+			b.mu.Lock()
+			b.pairs = append(b.pairs, pair)
+			b.mu.Unlock()
+			b.wait.Go(func() { pair.pipe(far, near) })
+			b.wait.Go(func() { pair.pipe(near, far) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		b.mu.Lock()
+		for _, pair := range b.pairs {
+			_, _ = pair.near.Close(), pair.far.Close()
+		}
+		b.mu.Unlock()
+		b.wait.Wait()
+	})
+	return b
+}
+
+func (s *swallowed) pipe(to, from net.Conn) {
+	defer from.Close() //nolint:errcheck // the end of it
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			if !s.dead.Load() {
+				_ = to.Close()
+			}
+			return
+		}
+		if s.dead.Load() {
+			continue
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// swallow makes all connections of now dead.
+func (b *blackhole) swallow() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, pair := range b.pairs {
+		pair.dead.Store(true)
+	}
+}
+
+// A connection dies without a word, as those of a NAT or a failed-over firewall do. An attempt times out on it, and the next one, and
+// every later call, takes another.
+func TestConnectionOnWhichAnAttemptTimedOutIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	through := func(next http.Handler, w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) }
+	for name, used := range map[string]bool{"in use before": true, "dead from its handshake": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake, seen, server := http2Fake(t, through)
+			hole := newBlackhole(t, server)
+			transport := trusting(t, server, func() string { return hole.Addr().String() })
+			if !used {
+				transport.TLSClientConfig.VerifyConnection = func(tls.ConnectionState) error {
+					if hole.accepts.Load() == 1 {
+						hole.swallow()
+					}
+					return nil
+				}
+			}
+			own := intram.Renewing(transport)
+			client := fake.Client(intram.WithBaseURL(server.URL), intram.WithJitter(0), intram.WithTimeout(time.Second),
+				intram.WithHTTPClient(&http.Client{Transport: own}))
+			t.Cleanup(client.CloseIdleConnections)
+			var balance, payout, later intram.Response
+			if used {
+				_, err := client.Balance.Get(t.Context(), intram.WithResponseInto(&balance))
+				require.NoError(t, err)
+				hole.swallow()
+			}
+			_, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey("payout-over-a-dead-connection"), intram.WithResponseInto(&payout))
+			require.NoError(t, err)
+			assert.Greater(t, payout.Attempts, 1)
+			_, err = client.Balance.Get(t.Context(), intram.WithResponseInto(&later))
+			require.NoError(t, err, "every later call has another connection too")
+			timedOut := max(balance.Attempts-1, 0) + payout.Attempts - 1 + later.Attempts - 1 // one, unless the machine is busy
+			assert.EqualValues(t, 1+timedOut, hole.accepts.Load(), "a connection for each attempt that timed out")
+			seen.checkPayouts(t, "payout-over-a-dead-connection")
+		})
+	}
+}
+
+// It is the caller's own deadline that ends the call, and the next call must not meet the same connection.
+func TestConnectionOnWhichACallersDeadlinePassedIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	through := func(next http.Handler, w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) }
+	fake, _, server := http2Fake(t, through)
+	hole := newBlackhole(t, server)
+	client := fake.Client(intram.WithBaseURL(server.URL),
+		intram.WithHTTPClient(&http.Client{Transport: intram.Renewing(trusting(t, server, func() string { return hole.Addr().String() }))}))
+	t.Cleanup(client.CloseIdleConnections)
+	_, err := client.Balance.Get(t.Context())
+	require.NoError(t, err)
+	hole.swallow()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = client.Balance.Get(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = client.Balance.Get(t.Context(), intram.WithMaxAttempts(1))
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, hole.accepts.Load(), "connections")
+}
+
+// One call is slow, on a connection that is well. The others on it go on.
+func TestCallsBesideOneThatTimedOutGoOn(t *testing.T) {
+	t.Parallel()
+	const slow, beside = "payout-that-is-slow", "payout-beside-it"
+	arrived, release := make(chan struct{}), make(chan struct{})
+	fake, _, server := http2Fake(t, func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("Idempotency-Key") {
+		case slow:
+			<-r.Context().Done()
+			return
+		case beside:
+			close(arrived)
+			<-release
+		}
+		next.ServeHTTP(w, r)
+	})
+	client := fake.Client(intram.WithBaseURL(server.URL), intram.WithMaxAttempts(1),
+		intram.WithHTTPClient(&http.Client{Transport: intram.Renewing(trusting(t, server, func() string { return server.Listener.Addr().String() }))}))
+	t.Cleanup(client.CloseIdleConnections)
+	_, err := client.Balance.Get(t.Context())
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	group.Go(func() {
+		_, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey(beside))
+		assert.NoError(t, err)
+	})
+	<-arrived
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = client.Payouts.Create(ctx, intentParams(), intram.WithIdempotencyKey(slow))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	close(release)
+	group.Wait()
+}
+
+// A dead connection is found without any time limit of a call: it is asked whether it is alive.
+func TestDeadConnectionIsFoundByItsHealthCheck(t *testing.T) {
+	t.Parallel()
+	checks := intram.NewHTTPTransport().HTTP2
+	require.NotNil(t, checks)
+	assert.Positive(t, checks.SendPingTimeout)
+	assert.Positive(t, checks.PingTimeout)
+	assert.Less(t, checks.SendPingTimeout+checks.PingTimeout, intram.DefaultTimeout/2, "an attempt has time for another connection")
+	assert.Positive(t, checks.WriteByteTimeout)
+
+	through := func(next http.Handler, w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) }
+	fake, seen, server := http2Fake(t, through)
+	hole := newBlackhole(t, server)
+	transport := trusting(t, server, func() string { return hole.Addr().String() })
+	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 300*time.Millisecond, 300*time.Millisecond
+	client := fake.Client(intram.WithBaseURL(server.URL), intram.WithJitter(0), intram.WithTimeout(10*time.Minute),
+		intram.WithHTTPClient(&http.Client{Transport: transport})) // as a transport of the user's own is
+	_, err := client.Balance.Get(t.Context())
+	require.NoError(t, err)
+	hole.swallow()
+	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey("payout-over-a-dead-connection"))
+	require.NoError(t, err)
+	seen.checkPayouts(t, "payout-over-a-dead-connection")
+}

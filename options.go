@@ -103,6 +103,16 @@ func WithBaseURL(baseURL string) ClientOption {
 // WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root certificate or tracing. Its Timeout, when
 // set, bounds an attempt unless [WithTimeout] comes after. Its CheckRedirect and Jar are not used: the SDK follows
 // no redirects, and the API sets no cookies.
+//
+// A transport of your own is used as it is. The API speaks HTTP/2, where one connection carries all calls, and a dead one carries each
+// until it times out, for a quarter of an hour. So give it health checks, and room for as many idle connections as you make calls
+// at once:
+//
+//	t := http.DefaultTransport.(*http.Transport).Clone()
+//	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 8 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second}
+//	t.MaxIdleConnsPerHost = 256
+//
+// The SDK's own transport has both, and uses no HTTP/2 connection again on which an attempt has timed out.
 func WithHTTPClient(hc *http.Client) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if hc == nil {

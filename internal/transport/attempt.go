@@ -117,12 +117,15 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 
-	resp, err := a.cfg.HTTP.RoundTrip(attempt)
+	resp, used, err := a.send(attempt)
 	var body []byte
 	if err == nil {
 		body, err = readBody(resp)
 	}
 	if err != nil {
+		if own, ok := a.cfg.HTTP.(*Renewing); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			own.timedOut(used) // by its own time limit, or the caller's
+		}
 		err = explain(req.Context(), ctx, err, timeout)
 		rec.failed(err, &own.conn)
 		a.log(req.Context(), rec, resp, start)
@@ -142,6 +145,15 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = http.NoBody
 	return resp, nil
+}
+
+// send sends an attempt, and says which of the SDK's own transports it went over, nil for the user's.
+func (a *attempter) send(attempt *http.Request) (*http.Response, *http.Transport, error) {
+	if own, ok := a.cfg.HTTP.(*Renewing); ok {
+		return own.send(attempt)
+	}
+	resp, err := a.cfg.HTTP.RoundTrip(attempt)
+	return resp, nil, err
 }
 
 func (a *attempter) header(rec *record, at time.Time, values *[2]string) http.Header {
