@@ -38,6 +38,16 @@ const (
 	AuthError FaultKind = "auth_error"
 	// ProxyError answers 502, 503 or 504 with the proxy's web page: before executing anything, or after, with Executed.
 	ProxyError FaultKind = "proxy_error"
+	// ProxyRefusal answers with a web page and a 4xx status, as a firewall does with its 403 and a proxy with error_page:
+	// before executing anything, or after, with Executed.
+	ProxyRefusal FaultKind = "proxy_refusal"
+	// GatewayJSON answers with a 4xx status and a gateway's own JSON: before executing anything, or after, with Executed.
+	GatewayJSON FaultKind = "gateway_json"
+	// ErrorFalse answers 400 with {"error":false}: before executing anything, or after, with Executed.
+	ErrorFalse FaultKind = "error_false"
+	// IdempotencyInProgress answers 409 idempotency_in_progress: a request with this key is under way. With Executed, the
+	// call is executed by then.
+	IdempotencyInProgress FaultKind = "idempotency_in_progress"
 	// Unavailable answers 429 or 503 with Retry-After, before executing anything.
 	Unavailable FaultKind = "unavailable"
 
@@ -114,12 +124,13 @@ type Fault struct {
 	// [WebhookStale] is (more than five minutes; default ten).
 	Delay time.Duration
 	// Status is the answer of [ServerError] (500 to 599, default 500), [ProxyError] (502, 503 or 504, default 502), [Redirect] (301,
-	// 302, 303, 307 or 308, default 307), and of [Unavailable] and the RetryAfter kinds (429 or 503, default 503).
+	// 302, 303, 307 or 308, default 307), [ProxyRefusal] (400, 401, 403, 404, 405, 409, 410, 413 or 451, default 403),
+	// [GatewayJSON] (400, 401, 403, 404, 409 or 451, default 409), and of [Unavailable] and the RetryAfter kinds (429 or 503, default 503).
 	Status int
 	// Code is the error code of [ServerError]; the default is internal_error.
 	Code intram.ErrorCode
-	// Executed makes [ServerError], [IdempotencyError], [ProxyError] and [Redirect] answer after executing the call and keeping its
-	// answer.
+	// Executed makes [ServerError], [IdempotencyError], [ProxyError], [ProxyRefusal], [GatewayJSON], [ErrorFalse],
+	// [IdempotencyInProgress] and [Redirect] answer after executing the call and keeping its answer.
 	Executed bool
 	// RetryAfter is the header of [Unavailable]; the default is "1", and "-" sends none.
 	RetryAfter string

@@ -45,6 +45,18 @@ const (
 	FaultAuthError FaultKind = "auth_error"
 	// FaultProxyError answers 502, 503 or 504 with the proxy's web page; with Executed set, after executing the call.
 	FaultProxyError FaultKind = "proxy_error"
+	// FaultProxyRefusal answers with a web page and a 4xx status, as a firewall does with its 403 and a proxy with
+	// error_page: before executing anything, or with Executed after it, as rules about responses do.
+	FaultProxyRefusal FaultKind = "proxy_refusal"
+	// FaultGatewayJSON answers with a 4xx status and JSON that is not the API's: a gateway's. With Executed, after
+	// executing the call.
+	FaultGatewayJSON FaultKind = "gateway_json"
+	// FaultErrorFalse answers 400 with {"error":false}: a status of refusal, and a body that denies it. With Executed,
+	// after executing the call.
+	FaultErrorFalse FaultKind = "error_false"
+	// FaultIdempotencyInProgress answers 409 idempotency_in_progress: a request with this key is under way. With
+	// Executed, it is executed by then.
+	FaultIdempotencyInProgress FaultKind = "idempotency_in_progress"
 	// FaultUnavailable answers 429 or 503 with Retry-After, before executing anything.
 	FaultUnavailable FaultKind = "unavailable"
 
@@ -137,6 +149,13 @@ var (
 	serverErrors  = []int{http.StatusInternalServerError}
 	proxyErrors   = []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	tooBusy       = []int{http.StatusServiceUnavailable, http.StatusTooManyRequests}
+	proxyRefusals = []int{
+		http.StatusForbidden, http.StatusNotFound, http.StatusBadRequest, http.StatusUnauthorized, http.StatusMethodNotAllowed, http.StatusConflict,
+		http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnavailableForLegalReasons,
+	}
+	gatewayRefusals = []int{
+		http.StatusConflict, http.StatusUnavailableForLegalReasons, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+	}
 	redirectCodes = []int{
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 	}
@@ -156,6 +175,10 @@ var faultRules = [...]faultRule{
 	{kind: FaultIdempotencyError, stage: atCall, after: true, statuses: serverErrors, code: "idempotency_error"},
 	{kind: FaultAuthError, stage: atCall, statuses: serverErrors, code: "auth_error"},
 	{kind: FaultProxyError, stage: atCall, after: true, statuses: proxyErrors},
+	{kind: FaultProxyRefusal, stage: atCall, after: true, statuses: proxyRefusals},
+	{kind: FaultGatewayJSON, stage: atCall, after: true, statuses: gatewayRefusals},
+	{kind: FaultErrorFalse, stage: atCall, after: true},
+	{kind: FaultIdempotencyInProgress, stage: atCall, after: true, statuses: []int{http.StatusConflict}, code: "idempotency_in_progress"},
 	{kind: FaultUnavailable, stage: atCall, statuses: tooBusy, retryAfter: []string{"1"}},
 	{kind: FaultRetryAfterNegative, stage: atCall, statuses: tooBusy, retryAfter: []string{"-1"}},
 	{kind: FaultRetryAfterHuge, stage: atCall, statuses: tooBusy, retryAfter: []string{"31536000"}},
@@ -210,12 +233,13 @@ type Fault struct {
 	// FaultWebhookStale is.
 	Delay time.Duration
 	// Status is the answer of FaultServerError (500 to 599, default 500), FaultProxyError (502, 503 or 504, default 502), FaultRedirect
-	// (default 307), and FaultUnavailable and its hostile kin (429 or 503, default 503).
+	// (default 307), FaultProxyRefusal (default 403), FaultGatewayJSON (default 409), and FaultUnavailable and its hostile kin (429 or 503, default 503).
 	Status int
 	// Code is the error code of FaultServerError. Default internal_error.
 	Code string
-	// Executed makes FaultServerError, FaultIdempotencyError, FaultProxyError and FaultRedirect answer after the call was
-	// executed and its answer kept, rather than before.
+	// Executed makes FaultServerError, FaultIdempotencyError, FaultProxyError, FaultProxyRefusal, FaultGatewayJSON,
+	// FaultErrorFalse, FaultIdempotencyInProgress and FaultRedirect answer after the call was executed and its answer
+	// kept, rather than before.
 	Executed bool
 	// RetryAfter is the header of FaultUnavailable. Default "1"; "-" sends none.
 	RetryAfter string
@@ -319,7 +343,7 @@ func prepareFault(f Fault) (activeFault, error) {
 		set, takes bool
 	}{
 		{"Delay", f.Delay != 0, rule.delay != 0},
-		{"Status", f.Status != 0, rule.statuses != nil && (f.Kind != FaultIdempotencyError && f.Kind != FaultAuthError)},
+		{"Status", f.Status != 0, len(rule.statuses) > 1 || f.Kind == FaultServerError},
 		{"Code", f.Code != "", f.Kind == FaultServerError},
 		{"Executed", f.Executed, rule.after},
 		{"RetryAfter", f.RetryAfter != "", f.Kind == FaultUnavailable},

@@ -101,6 +101,12 @@ func (x *exchange) faultAnswer(f *Fault, rule *faultRule) reply {
 	case f.Kind == FaultRedirect:
 		x.effect.location = x.server.elsewhere(x.request.URL)
 		return proxied(f.Status)
+	case f.Kind == FaultGatewayJSON:
+		return gatewayRefusal(f.Status)
+	case f.Kind == FaultErrorFalse:
+		return deniedRefusal()
+	case f.Kind == FaultIdempotencyInProgress:
+		return x.keyUnderWay()
 	case f.Code != "":
 		return x.serverError(f.Status, f.Code)
 	}

@@ -17,6 +17,7 @@ var payinMessages = map[string]words{
 	"missing_idempotency_key":          {"The X-Idempotency-Key header is required", "L'en-tête X-Idempotency-Key est requis"},
 	"invalid_idempotency_key":          {"The X-Idempotency-Key must be a UUID", "X-Idempotency-Key doit être un UUID"},
 	"idempotency_conflict":             {"The X-Idempotency-Key was already used with another body", "X-Idempotency-Key a déjà servi avec un autre corps"},
+	"idempotency_in_progress":          {"A request with this X-Idempotency-Key is being processed", "Une requête avec ce X-Idempotency-Key est en cours"},
 	"invalid_body":                     {"The request body is not a JSON object", "Le corps de la requête n'est pas un objet JSON"},
 	"transaction_greater_than_zero":    {"The amount must be greater than zero", "Le montant doit être supérieur à zéro"},
 	"wallet_not_found":                 {"Account not found", "Compte introuvable"},

@@ -90,6 +90,30 @@ func proxied(status int) reply {
 	}
 }
 
+// gatewayRefusal is a refusal of a gateway in front of the API, in the gateway's own JSON.
+func gatewayRefusal(status int) reply {
+	b := appendStringField([]byte{'{'}, "message", http.StatusText(status))
+	b = appendStringField(b, "request_id", "gw-0001")
+	return reply{status: status, body: append(b, '}'), reason: "answered by a gateway: " + strconv.Itoa(status)}
+}
+
+// deniedRefusal has a status of refusal, and a body that says that nothing failed.
+func deniedRefusal() reply {
+	return reply{
+		status: http.StatusBadRequest, body: []byte(`{"error":false,"http_status":400,"message":"Bad Request"}`),
+		reason: "a body that contradicts its status",
+	}
+}
+
+// keyUnderWay refuses a request whose key belongs to a request that is still being executed.
+func (x *exchange) keyUnderWay() reply {
+	const code = "idempotency_in_progress"
+	if x.payin {
+		return x.refusePayin(http.StatusConflict, code, "")
+	}
+	return failure(http.StatusConflict, code, "A request with this Idempotency-Key is being processed")
+}
+
 func methodNotAllowed(allow string) reply {
 	r := proxied(http.StatusMethodNotAllowed)
 	r.allow = allow
