@@ -117,9 +117,9 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 		e.Outcome, e.cause = OutcomeUnknown, err
 	}
 	p.settle(call, cfg, e.Outcome)
-	switch {
-	case e.Code == CodeIdempotencyConflict:
-		e.hint = adviseConflict
+	switch advice := adviseTaken(e.Code); {
+	case advice != "" && e.IdempotencyKey != "":
+		e.hint = advice
 	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:
 		e.hint = p.adviseNotFound(p.baseURL)
 	}

@@ -75,7 +75,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 	c := &Client{
 		environment: environment, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
-			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key", true)),
+			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key", readError, true)),
 			clock:     cfg.clock,
 			baseURL:   base.String(),
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -85,6 +86,49 @@ type failure struct {
 	ClientIP string          `json:"client_ip"`
 }
 
+// readError says whether the body of an error response is the Merchant API's own word: error is true, there is a
+// code, and the body's own status, when it has one, is the response's. Everything else, such as a proxy's page or a
+// gateway's JSON, says nothing about what the API has done.
+func readError(status int, body []byte) transport.Word {
+	var own struct {
+		Failed bool      `json:"error"`
+		Code   ErrorCode `json:"code"`
+		Status leniently `json:"http_status"`
+	}
+	if json.Unmarshal(body, &own) != nil || !own.Failed || strictjson.Check(body) != nil {
+		return transport.NoWord
+	}
+	return own.Code.word(status, own.Status)
+}
+
+// word is what a refusal with this code says. stated is the status that the body names, 0 when it names none.
+func (c ErrorCode) word(status int, stated leniently) transport.Word {
+	if c == "" || stated != 0 && int(stated) != status {
+		return transport.NoWord
+	}
+	switch c {
+	case CodeInternalError, CodeIdempotencyError:
+		if status < http.StatusInternalServerError {
+			return transport.NoWord // something in between changed the status of a 500, which may come after the work
+		}
+	case CodeIdempotencyInProgress:
+		return transport.KeyBusy
+	case CodeIdempotencyConflict, CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
+		return transport.KeyTaken
+	}
+	return transport.Refused
+}
+
+// leniently is a status in a body: a number, or a number in quotes. Anything else is 0, as if it were not there.
+type leniently int
+
+func (n *leniently) UnmarshalJSON(data []byte) error {
+	if i, err := strconv.Atoi(strings.Trim(string(data), `"`)); err == nil {
+		*n = leniently(i)
+	}
+	return nil
+}
+
 // decodeFailure fills e from a refusal's body. A body that is not the API's own, such as a proxy's page, leaves the
 // code empty and says what it was instead.
 func (e *Error) decodeFailure(header http.Header, body []byte) {
@@ -117,6 +161,7 @@ func newError(call *transport.Call, res *transport.Result) *Error {
 		Method: call.Method, Path: call.Template,
 		StatusCode: res.Status, Outcome: outcomes[res.Outcome], IdempotencyKey: call.IdempotencyKey,
 		Attempts: res.Attempts, RetryAfter: res.RetryAfter, Body: res.Body, cause: res.Err, hint: res.StoppedBy,
+		foreign: res.Status >= http.StatusBadRequest && res.Word == transport.NoWord,
 	}
 	if res.Status != 0 {
 		e.RequestID = res.Header.Get("X-Request-Id")
@@ -133,8 +178,29 @@ var outcomes = map[transport.Outcome]Outcome{
 	transport.Unknown:  OutcomeUnknown,
 }
 
-// adviseConflict says what a key that was used for something else means. The API refused this call, and had taken another.
-const adviseConflict = "another call carried this key before, and may have been executed: look for its operation before you use a new key"
+// What to do about a call that was refused because of an earlier one. The same advice in the state of an [Error] would
+// send the caller round in circles: the same key gets the same refusal.
+const (
+	adviseConflict = "another request with this key was taken before, with other parameters, and may have been executed: " +
+		"look its operation up before you pay; do not use a new key until you know that it did not happen"
+	adviseBusy = "another request with this key is under way and may be executed: " +
+		"call again with the same key and parameters, or look its operation up before you pay; do not use a new key"
+	adviseProcessed = "a payment with this reference was taken before: look the session up by its reference before you ask " +
+		"again; do not use a new key or a new reference until you know what became of it"
+)
+
+// adviseTaken is the advice of a code that speaks of an earlier request, empty for other codes.
+func adviseTaken(code ErrorCode) string {
+	switch code {
+	case CodeIdempotencyConflict:
+		return adviseConflict
+	case CodeIdempotencyInProgress:
+		return adviseBusy
+	case CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
+		return adviseProcessed
+	}
+	return ""
+}
 
 // adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some accounts are
 // answered at one of the two base URLs only.

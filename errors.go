@@ -33,7 +33,8 @@ const (
 	CodeIPNotAllowed          ErrorCode = "ip_not_allowed"          // 403: see Error.ClientIP
 	CodeMissingIdempotencyKey ErrorCode = "missing_idempotency_key" // 400
 	CodeInvalidIdempotencyKey ErrorCode = "invalid_idempotency_key" // 400
-	CodeIdempotencyConflict   ErrorCode = "idempotency_conflict"    // 409: the key was used with another body
+	CodeIdempotencyConflict   ErrorCode = "idempotency_conflict"    // 409: the key was used with another body; OutcomeUnknown, look that request up
+	CodeIdempotencyInProgress ErrorCode = "idempotency_in_progress" // 409: a request with the key is under way; retried with the same key
 	CodeValidationError       ErrorCode = "validation_error"        // 400: Details names the fields; the SDK's own checks use it too
 	CodeInvalidBody           ErrorCode = "invalid_body"            // 400
 	CodeMissingInvoice        ErrorCode = "missing_invoice"         // 400
@@ -80,7 +81,7 @@ const (
 	CodeCountryNotFound               ErrorCode = "country_not_found"                // 404
 	CodeProviderNotFound              ErrorCode = "provider_not_found"               // 404
 	CodeTransactionDoesNotExist       ErrorCode = "transaction_does_not_exist"       // 404
-	CodeTransactionIsAlreadyProcessed ErrorCode = "transaction_is_already_processed" // 409
+	CodeTransactionIsAlreadyProcessed ErrorCode = "transaction_is_already_processed" // 409: OutcomeUnknown, look the session up
 	CodeTransactionAlreadyRefunded    ErrorCode = "transaction_already_refunded"     // 409
 )
 
@@ -96,11 +97,19 @@ type Outcome string
 const (
 	// OutcomeNotSent: nothing left this machine. No money moved.
 	OutcomeNotSent Outcome = "not_sent"
-	// OutcomeRejected: the API refused, and no attempt is in doubt. No money moved. Correct the
+	// OutcomeRejected: the API refused in its own words, and no attempt is in doubt. No money moved. Correct the
 	// request, and use a new idempotency key.
+	//
+	// Only the API's own error object decides. A page, a gateway's JSON or {"error":false} with any 4xx status may
+	// come after the work was done, and is OutcomeUnknown. Without the API's words only 407, 414, 421, 429 and 431 are
+	// OutcomeRejected: they cannot come after the work.
 	OutcomeRejected Outcome = "rejected"
 	// OutcomeUnknown: the API may have executed the call. Call again with the same idempotency key
 	// and the same parameters within 24 hours, or look the operation up, before doing anything else.
+	//
+	// It is also the outcome of a refusal that speaks of an earlier request: [CodeIdempotencyConflict],
+	// [CodeIdempotencyInProgress], [CodeTransactionIsAlreadyProcessed]. That request was taken. Look it up before you
+	// pay, and do not use a new key.
 	OutcomeUnknown Outcome = "unknown"
 )
 
@@ -197,6 +206,8 @@ type Error struct {
 	// Body is the last answer, as it came.
 	Body []byte
 
+	foreign bool // the last answer is an error, and not in the API's own words
+
 	cause error  // the network error, the context's error or the decoding error behind it
 	hint  string // what to do next
 }
@@ -262,7 +273,7 @@ func (e *Error) state() string {
 	case OutcomeNotSent:
 		parts = append(parts, "nothing was sent")
 	case OutcomeUnknown:
-		if e.IdempotencyKey != "" {
+		if e.IdempotencyKey != "" && adviseTaken(e.Code) == "" {
 			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
 		}
 	case OutcomeRejected:

@@ -68,7 +68,7 @@ func DecodeTransactions(body []byte) (*Page[Transaction], error) {
 // DecodeFailure reads a refusal's body.
 func DecodeFailure(status int, header http.Header, body []byte) *Error {
 	return newError(&transport.Call{Method: http.MethodPost, Template: "/payouts", IdempotencyKey: "key-00001"},
-		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected})
+		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected, Word: readError(status, body)})
 }
 
 // PendingWaits is how many operations are waited for.

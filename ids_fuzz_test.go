@@ -27,7 +27,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	w.sent = append(w.sent, out.String())
 	return &http.Response{
-		StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"error":true,"code":"x"}`)), Request: req,
+		StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"error":true,"code":"x","statusCode":400}`)), Request: req,
 	}, nil
 }
 

@@ -33,8 +33,8 @@
 //
 //	switch intram.OutcomeOf(err) {
 //	case intram.OutcomeNotSent: // nothing left this machine
-//	case intram.OutcomeRejected: // refused for good: correct it, and call with a new key
-//	case intram.OutcomeUnknown: // call again with the same key and the same parameters
+//	case intram.OutcomeRejected: // refused in the API's own words: correct it, and call with a new key
+//	case intram.OutcomeUnknown: // call again with the same key and the same parameters, or look it up; no new key
 //	}
 //
 // For why, test for a code, wherever it came from: errors.Is(err, [CodeInsufficientBalance]) holds for a refused call and for a failed

@@ -78,11 +78,12 @@ func (cfg *clientConfig) jitter() {
 
 // transportOf is what all protocols of a client share, with what is one protocol's own. dated says that its
 // signatures have an age.
-func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, time.Time, *transport.Call, *[2]string), keyHeader string, dated bool) transport.Config {
+func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, time.Time, *transport.Call, *[2]string), keyHeader string, readError func(int, []byte) transport.Word, dated bool) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
 		HTTP:        cfg.roundTripper(),
 		Authorize:   authorize,
+		ReadError:   readError,
 		Dated:       dated,
 		KeyHeader:   keyHeader,
 		UserAgent:   cfg.userAgent,

@@ -3,6 +3,7 @@ package intram
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -133,7 +135,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", err)
 	}
 	s.protocol = &protocol{
-		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", false)),
+		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),
 		clock:     cfg.clock,
 		baseURL:   base.String(),
 		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
@@ -151,6 +153,19 @@ func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Cal
 			header["Accept-Language"] = language
 		}
 	}
+}
+
+// readPayinError says whether the body of an error response is the payin API's own word (Payin docs, Errors): an
+// object with a code, and with the status of the response.
+func readPayinError(status int, body []byte) transport.Word {
+	var own struct {
+		Code   ErrorCode `json:"code"`
+		Status leniently `json:"statusCode"`
+	}
+	if json.Unmarshal(body, &own) != nil || own.Status == 0 || strictjson.Check(body) != nil {
+		return transport.NoWord
+	}
+	return own.Code.word(status, own.Status)
 }
 
 func checkPayinCredentials(apiKey, apiClient string) error {

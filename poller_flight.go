@@ -215,7 +215,7 @@ func transient(err error) bool {
 	case OutcomeNotSent:
 		return e.Code != CodeValidationError
 	case OutcomeRejected:
-		return e.StatusCode == http.StatusTooManyRequests
+		return e.StatusCode == http.StatusTooManyRequests || e.foreign // a proxy's page says nothing of what is waited for
 	}
 	return false
 }

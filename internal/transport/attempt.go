@@ -37,6 +37,8 @@ type record struct {
 	header     http.Header
 	body       []byte
 	retryAfter time.Duration
+	word       Word
+	decided    bool // it says what was done
 
 	err       error
 	wait      time.Duration
@@ -68,6 +70,7 @@ func (r *record) result() Result {
 	return Result{
 		Status: r.status, Header: r.header, Body: r.body, Err: r.err, Attempts: r.attempts,
 		Outcome: r.outcome(), RetryAfter: r.retryAfter, StoppedBy: r.stoppedBy,
+		Word: r.word,
 	}
 }
 
@@ -133,7 +136,11 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	// A date counts from now: the attempt may have taken long.
 	now := a.cfg.Clock.Now()
-	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], now))
+	word := NoWord
+	if resp.StatusCode >= http.StatusBadRequest {
+		word = a.cfg.ReadError(resp.StatusCode, body)
+	}
+	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], now), word)
 	a.log(req.Context(), rec, resp, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
 	if tooOld && offset > 0 && call.Method != http.MethodGet {

@@ -81,7 +81,7 @@ func TestTruncatedAnswerIsAskedForAgain(t *testing.T) {
 func TestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]step{
-		"whole": answer(202, "{}"), "refusal": answer(400, "{}"), "5xx": answer(503, "x"), "truncated": truncated(202),
+		"whole": answer(202, "{}"), "refusal": answer(400, noThanks), "5xx": answer(503, "x"), "truncated": truncated(202),
 		"too large": func(req *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: 1 << 40, Body: http.NoBody, Request: req}, nil
 		},

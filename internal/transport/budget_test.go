@@ -36,7 +36,7 @@ func TestOutageIsNotAmplifiedBeyondTheBudget(t *testing.T) {
 
 func TestSuccessesAndRefusalsRefillTheBudget(t *testing.T) {
 	t.Parallel()
-	for name, well := range map[string]step{"success": answer(202, "{}"), "refusal": answer(400, "{}")} {
+	for name, well := range map[string]step{"success": answer(202, "{}"), "refusal": answer(400, noThanks)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			next := answer(http.StatusBadGateway, "")
@@ -52,6 +52,27 @@ func TestSuccessesAndRefusalsRefillTheBudget(t *testing.T) {
 			next = answer(http.StatusBadGateway, "")
 			assert.Equal(t, 3, c.Do(t.Context(), payout()).Attempts, "ten answers bring two retries")
 		})
+	}
+}
+
+// A page of a proxy does not say that the API is well.
+func TestPagesOfAProxyDoNotRefillTheBudget(t *testing.T) {
+	t.Parallel()
+	next := answer(http.StatusBadGateway, "")
+	c := newAlways(t, func(r *http.Request) (*http.Response, error) { return next(r) })
+	for _, call := range []func() *Call{payout, lookup} {
+		next = answer(http.StatusBadGateway, "")
+		for range 200 {
+			c.Do(t.Context(), call())
+		}
+		for _, status := range []int{403, 407} {
+			next = answer(status, "<html>")
+			for range 2 * budgetRetry {
+				c.Do(t.Context(), call())
+			}
+		}
+		next = answer(http.StatusBadGateway, "")
+		assert.Equal(t, 1, c.Do(t.Context(), call()).Attempts)
 	}
 }
 

@@ -30,7 +30,7 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		if !rec.last.retry {
 			// Answered for good. A context that ended in the meantime changes nothing about that: the
 			// money has moved, or has been refused.
-			if isDecision(rec.status) {
+			if rec.decided {
 				c.budgets.of(rec.call.Method).refill()
 			}
 			return false, nil

@@ -241,7 +241,7 @@ func TestRetryAfterDateCountsFromTheAnswer(t *testing.T) {
 // What the last answer asked for is told, and nothing that an earlier one did.
 func TestRetryAfterOfTheLastAnswerIsReported(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, answer(503, "", "Retry-After", "3"), answer(400, "{}"))
+	r := newRig(t, answer(503, "", "Retry-After", "3"), answer(400, noThanks))
 	assert.Zero(t, r.Do(t.Context(), payout()).RetryAfter)
 	r = newRig(t, answer(503, "", "Retry-After", "3"), lost)
 	call := payout()

@@ -143,12 +143,32 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 	require.NoError(t, err)
 	return Config{
 		BaseURL: base, HTTP: rt, KeyHeader: "Idempotency-Key", UserAgent: "test/1", Clock: clock,
-		Rand: draw(50), Timeout: 10 * time.Second, MaxAttempts: 4,
+		ReadError: readWord, Rand: draw(50), Timeout: 10 * time.Second, MaxAttempts: 4,
 		Authorize: func(h http.Header, at time.Time, call *Call, _ *[2]string) {
 			h["X-Timestamp"] = []string{at.Format(time.RFC3339Nano)}
 			h["X-Signature"] = []string{"signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)}
 		},
 	}
+}
+
+// noThanks is a refusal in the API's own words, taken one about an earlier request, and busy one about a request under way.
+const (
+	noThanks = `{"error":true}`
+	taken    = `{"error":true,"taken":true}`
+	busy     = `{"error":true,"busy":true}`
+)
+
+func readWord(_ int, body []byte) Word {
+	switch string(body) {
+	case taken:
+		return KeyTaken
+	case busy:
+		return KeyBusy
+	}
+	if strings.HasPrefix(string(body), `{"error":true`) {
+		return Refused
+	}
+	return NoWord
 }
 
 // draw is a source of jitter that always draws the same percentage.

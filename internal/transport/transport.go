@@ -38,6 +38,9 @@ type Config struct {
 	// Authorize sets the headers that prove who is calling, on the attempt's own header map. values is room for two header values
 	// that are this attempt's alone.
 	Authorize func(header http.Header, at time.Time, call *Call, values *[2]string)
+	// ReadError reads the body of a response with a status of 400 or above. It returns NoWord unless the body is the
+	// API's own error object.
+	ReadError func(status int, body []byte) Word
 	// Dated says that Authorize's proof has an age: a refusal for it is met by correcting the clock.
 	Dated bool
 	// KeyHeader is the header that carries the idempotency key, in canonical form.
@@ -143,6 +146,8 @@ type Result struct {
 	Attempts int
 	// Outcome says what a failed call may have done. It is meaningless for an answered success.
 	Outcome Outcome
+	// Word is what the body of the last answer says, when it is an error.
+	Word Word
 	// RetryAfter is what the last answer asked for, 0 when it did not ask.
 	RetryAfter time.Duration
 	// StoppedBy says that attempts were left when the call ended, and why. Empty otherwise.
