@@ -88,6 +88,10 @@ const (
 // CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why.
 const CodeOperationExpired ErrorCode = "operation_expired"
 
+// CodeResultFailed is the SDK's own code for an operation that succeeded with a result that says failed, without saying
+// why: a bank payout that the bank returned, a refund that its operator refused after it was pending.
+const CodeResultFailed ErrorCode = "result_failed"
+
 // Outcome answers the question after a failed call: may the money have moved?
 type Outcome string
 
@@ -420,7 +424,9 @@ func (e maxWaitError) Unwrap() []error {
 }
 
 // ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
-// refund's id given to Payouts.Wait, or a result that the SDK cannot read. Operations.Get shows it whole.
+// refund's id given to Payouts.Wait, or a result that the SDK cannot read. It is behind the error of any wait when the result of a
+// payout or a refund has a status that the SDK does not know: that is never taken for paid. Operations.Get
+// shows the operation whole.
 var ErrUnexpectedResult = errors.New("intram: the operation succeeded with another kind of result")
 
 // scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked, and whether it is a

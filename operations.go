@@ -261,8 +261,12 @@ func (o *Operation) failure() *OperationError {
 	if o.Error != nil {
 		failed.Code, failed.Message, failed.Details = o.Error.Code, o.Error.Message, o.Error.Details
 	}
-	if failed.Code == "" && o.Status == OperationExpired {
+	switch {
+	case failed.Code != "":
+	case o.Status == OperationExpired:
 		failed.Code = CodeOperationExpired
+	case o.Status == OperationSucceeded:
+		failed.Code = CodeResultFailed
 	}
 	return &failed
 }

@@ -64,7 +64,8 @@ type ReturnURLs struct {
 type PaymentRequestResult struct {
 	// TransactionReference is what to wait for, look up or refund.
 	TransactionReference string
-	// Status is "pending": nobody has paid yet.
+	// Status is [PaymentRequestPending] until the customer has paid. In events it is also [PaymentRequestPaid] or
+	// [PaymentRequestFailed].
 	Status   string
 	Amount   Amount
 	Currency Currency
@@ -75,6 +76,29 @@ type PaymentRequestResult struct {
 	QRCode string
 	// Raw is the result as it came.
 	Raw RawMessage
+}
+
+// Statuses of a payment request's result and of its events (Merchant API docs, Payment requests and Webhooks), read in any
+// case. A word that is not listed here is kept, and means neither paid nor failed.
+const (
+	PaymentRequestPending = "pending"
+	PaymentRequestPaid    = "paid"
+	PaymentRequestFailed  = "failed"
+)
+
+// Paid reports whether the customer has paid: the status is [PaymentRequestPaid] in any case. Every other word, one that the SDK
+// does not know or none at all included, is not paid.
+func (r *PaymentRequestResult) Paid() bool { return foldedEqual(r.Status, PaymentRequestPaid) }
+
+// Failed reports whether the result says that the payment failed.
+func (r *PaymentRequestResult) Failed() bool { return foldedEqual(r.Status, PaymentRequestFailed) }
+
+// judge implements judged. The wait is for the checkout page, and whether it is there is no question of the word.
+func (r *PaymentRequestResult) judge() resultVerdict {
+	if r.Failed() {
+		return saidFailed
+	}
+	return saidNothing
 }
 
 // Create asks for a payment request. It returns as soon as the API has accepted it, with the operation queued; the checkout page's
@@ -97,8 +121,9 @@ func (s *PaymentRequestsService) Prepare(params PaymentRequestParams, opts ...Ca
 
 // Wait waits until the checkout page is there, not until it is paid.
 //
-// Errors: [*OperationError] when the request failed, [*WaitError] when the wait ended first, and [ErrUnexpectedResult]
-// when the operation is no payment request. Docs: Merchant API, Operations.
+// Errors: [*OperationError] when the request failed, with [CodeResultFailed] when its operation succeeded and its result says that
+// the payment failed; [*WaitError] when the wait ended first; and [ErrUnexpectedResult] when the operation is no payment
+// request. Docs: Merchant API, Operations.
 func (s *PaymentRequestsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*PaymentRequestResult, error) {
 	return waitForResult[*PaymentRequestResult](ctx, s.client, operationID, opts)
 }

@@ -77,11 +77,18 @@ func (UnknownDestination) isDestination() {}
 // PayoutStatus is how far a payout has come.
 type PayoutStatus string
 
-// Statuses of a payout's result (Merchant API docs, Payouts).
+// Statuses of a payout's result (Merchant API docs, Payouts), read in any case. A word that is not listed here is kept, and
+// means neither paid nor failed.
 const (
 	PayoutCompleted           PayoutStatus = "completed"
 	PayoutQueuedForSettlement PayoutStatus = "queued_for_settlement" // a bank payout, in the back office's hands
+	PayoutFailed              PayoutStatus = "failed"                // such as a bank payout that the bank returned
 )
+
+// UnmarshalJSON reads a status in any case.
+func (s *PayoutStatus) UnmarshalJSON(data []byte) error {
+	return unmarshalWord(data, s, PayoutCompleted, PayoutQueuedForSettlement, PayoutFailed)
+}
 
 // PayoutResult is what a payout's operation came to.
 type PayoutResult struct {
@@ -93,6 +100,19 @@ type PayoutResult struct {
 	ProviderResponse ProviderResponse
 	// Raw is the result as it came.
 	Raw RawMessage
+}
+
+// Paid reports whether the money has reached the destination: the status is [PayoutCompleted] in any case. Every other
+// word, one that the SDK does not know or none at all included, is not paid.
+func (r *PayoutResult) Paid() bool { return foldedEqual(r.Status, PayoutCompleted) }
+
+// Failed reports whether the result says that the payout failed, as a bank payout does that the bank returned. A result that is
+// neither Paid nor Failed leaves the payout open: do not pay again on its word.
+func (r *PayoutResult) Failed() bool { return foldedEqual(r.Status, PayoutFailed) }
+
+// judge implements judged.
+func (r *PayoutResult) judge() resultVerdict {
+	return judgeWord(r.Status, PayoutFailed, PayoutCompleted, PayoutQueuedForSettlement)
 }
 
 // ProviderResponse is what the operator said.
@@ -126,10 +146,11 @@ func (s *PayoutsService) Prepare(params PayoutParams, opts ...CallOption) (*Inte
 }
 
 // Wait waits until the payout's operation has ended, and returns its result. A bank payout's operation ends
-// as [PayoutQueuedForSettlement], before the money has moved.
+// as [PayoutQueuedForSettlement], before the money has moved: only [PayoutResult.Paid] says that it has.
 //
-// Errors: [*OperationError] when the payout failed, [*WaitError] when the wait ended first, and [ErrUnexpectedResult] when
-// the operation is no payout. Docs: Merchant API, Operations.
+// Errors: [*OperationError] when the payout failed, with [CodeResultFailed] when its operation succeeded and its result says that
+// it failed, as after a bank returned it; [*WaitError] when the wait ended first; and [ErrUnexpectedResult] when the
+// operation is no payout, or its result has a status that the SDK does not know. Docs: Merchant API, Operations.
 func (s *PayoutsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*PayoutResult, error) {
 	return waitForResult[*PayoutResult](ctx, s.client, operationID, opts)
 }

@@ -189,7 +189,7 @@ func payoutEvents(op *Operation) []*Event {
 		data := &PayoutEventData{Error: op.eventError()}
 		// A payout's request has the fields of its result. One that cannot be read leaves them empty: the failure is the news.
 		_ = json.Unmarshal(op.Payload, &data.PayoutResult)
-		data.Status, data.Raw = payoutFailed, nil
+		data.Status, data.Raw = PayoutFailed, nil
 		return []*Event{op.event(EventPayoutFailed, data)}
 	}
 	result, ok := op.Result.(*PayoutResult)
@@ -208,15 +208,12 @@ func payoutEvents(op *Operation) []*Event {
 	switch result.Status {
 	case PayoutCompleted:
 		events = append(events, op.settled(at(EventPayoutCompleted, PayoutCompleted)))
-	case payoutFailed:
-		events = append(events, op.settled(at(EventPayoutFailed, payoutFailed)))
+	case PayoutFailed:
+		events = append(events, op.settled(at(EventPayoutFailed, PayoutFailed)))
 	case PayoutQueuedForSettlement:
 	}
 	return events
 }
-
-// payoutFailed is the status of a payout in payout.failed, and of one that the bank returned.
-const payoutFailed PayoutStatus = "failed"
 
 // settled dates the end of a bank payout: the operation completed when it was queued, and changed once more.
 func (o *Operation) settled(event *Event) *Event {

@@ -28,11 +28,18 @@ type RefundParams struct {
 // RefundStatus is how far a refund has come.
 type RefundStatus string
 
-// Statuses of a refund's result (Merchant API docs, Refunds).
+// Statuses of a refund's result (Merchant API docs, Refunds), read in any case. A word that is not listed here is kept, and
+// means neither completed nor failed.
 const (
 	RefundCompleted RefundStatus = "completed"
 	RefundPending   RefundStatus = "pending" // the provider has it, and will say later
+	RefundFailed    RefundStatus = "failed"  // after it was pending
 )
+
+// UnmarshalJSON reads a status in any case.
+func (s *RefundStatus) UnmarshalJSON(data []byte) error {
+	return unmarshalWord(data, s, RefundCompleted, RefundPending, RefundFailed)
+}
 
 // RefundResult is what a refund's operation came to.
 type RefundResult struct {
@@ -43,6 +50,18 @@ type RefundResult struct {
 	ProviderResponse     ProviderResponse
 	// Raw is the result as it came.
 	Raw RawMessage
+}
+
+// Refunded reports whether the customer has the money back: the status is [RefundCompleted] in any case. Every other word, one
+// that the SDK does not know or none at all included, is not refunded.
+func (r *RefundResult) Refunded() bool { return foldedEqual(r.Status, RefundCompleted) }
+
+// Failed reports whether the result says that the refund failed.
+func (r *RefundResult) Failed() bool { return foldedEqual(r.Status, RefundFailed) }
+
+// judge implements judged.
+func (r *RefundResult) judge() resultVerdict {
+	return judgeWord(r.Status, RefundFailed, RefundCompleted, RefundPending)
 }
 
 // Create asks for a refund, full or in part. It returns as soon as the API has accepted it, with the operation queued;
@@ -63,11 +82,13 @@ func (s *RefundsService) Prepare(params RefundParams, opts ...CallOption) (*Inte
 	return s.client.merchant.intend(params.request(), opts)
 }
 
-// Wait waits until the refund's operation has ended, and returns its result.
+// Wait waits until the refund's operation has ended, and returns its result. A mobile-money refund's operation ends as
+// [RefundPending], before the money has moved: only [RefundResult.Refunded] says that it has.
 //
 // Errors: [*OperationError] when the refund failed ([CodeAmountExceedsTransaction], [CodeNotRefundable], [CodeTransactionNotSettled],
-// [CodeInsufficientBalance], …), [*WaitError] when the wait ended first, and [ErrUnexpectedResult] when the operation
-// is no refund. Docs: Merchant API, Operations.
+// [CodeInsufficientBalance], …, and [CodeResultFailed] when its operation succeeded and its result says that it failed), [*WaitError]
+// when the wait ended first, and [ErrUnexpectedResult] when the operation is no refund, or its result has a status that
+// the SDK does not know. Docs: Merchant API, Operations.
 func (s *RefundsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*RefundResult, error) {
 	return waitForResult[*RefundResult](ctx, s.client, operationID, opts)
 }

@@ -84,6 +84,10 @@ type Transaction struct {
 	Raw RawMessage
 }
 
+// Paid reports whether the money has moved: the status is [TransactionSuccess] in any case. Every other word, one that the SDK
+// does not know or none at all included, is not paid. Of a [TransactionRefunded] payment nothing is left.
+func (t *Transaction) Paid() bool { return foldedEqual(t.Status, TransactionSuccess) }
+
 // TransactionPaymentMethod is how a transaction was paid. The current revision of the docs gives the name only.
 type TransactionPaymentMethod struct {
 	Name string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -82,12 +83,46 @@ func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts 
 	return succeeded(op)
 }
 
-// succeeded makes the error of an operation that ended without success.
+// succeeded makes the error of an operation that ended without success, and of one that succeeded with a result that says
+// otherwise, or says what the SDK does not know.
 func succeeded(op *Operation) (*Operation, error) {
 	if op.Status != OperationSucceeded {
 		return nil, op.failure()
 	}
+	if result, ok := op.Result.(judged); ok {
+		switch result.judge() {
+		case saidNothing:
+		case saidFailed:
+			return nil, op.failure()
+		case saidUnknown:
+			return nil, &WaitError{ID: op.ID, Operation: op, Err: fmt.Errorf("%w: its status is unknown to this version of the SDK", ErrUnexpectedResult)}
+		}
+	}
 	return op, nil
+}
+
+// judged is a result with a word of its own about the money.
+type judged interface{ judge() resultVerdict }
+
+// resultVerdict is what a result's word adds to the success of its operation.
+type resultVerdict int
+
+const (
+	saidNothing resultVerdict = iota // no word, or one that agrees with the operation
+	saidFailed
+	saidUnknown
+)
+
+func judgeWord[S ~string](status, failed S, known ...S) resultVerdict {
+	isStatus := func(word S) bool { return foldedEqual(status, word) }
+	switch {
+	case isStatus(failed):
+		return saidFailed
+	case status == "" || slices.ContainsFunc(known, isStatus):
+		return saidNothing
+	default:
+		return saidUnknown
+	}
 }
 
 // waitForResult waits for an operation and unpacks its result.

@@ -55,6 +55,24 @@ func isPlain(text []byte) bool {
 	return true
 }
 
+// unmarshalWord reads one of the words that are known in any case, and any other string as it is.
+func unmarshalWord[S ~string](data []byte, s *S, known ...S) error {
+	var w word
+	if err := w.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	*s = S(w)
+	for _, k := range known {
+		if foldedEqual(*s, k) {
+			*s = k
+		}
+	}
+	return nil
+}
+
+// foldedEqual compares words without their case.
+func foldedEqual[S ~string](a, b S) bool { return strings.EqualFold(string(a), string(b)) }
+
 // operationStatus reads a status in any case, and the word "completed".
 func operationStatus(w word) OperationStatus {
 	switch lower := OperationStatus(strings.ToLower(string(w))); lower {
