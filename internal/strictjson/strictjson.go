@@ -9,32 +9,48 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
-// More than any answer needs. The keys of an object are compared with each other, so there may not be too many.
-const (
-	maxDepth = 64
-	maxKeys  = 512
-)
+// MaxDepth is how many levels a document may have, more than any response needs. What is in an object of the caller's own is
+// not counted.
+const MaxDepth = 64
+
+// narrow is how many keys of an object are compared with each other. Those of a wider one are kept in a set.
+const narrow = 32
 
 // ErrTooDeep is why a document with too many levels is refused.
-var ErrTooDeep = fmt.Errorf("JSON of more than %d levels", maxDepth)
+var ErrTooDeep = fmt.Errorf("JSON of more than %d levels", MaxDepth)
 
 // ErrDuplicateKey is why an object is refused that has one key twice.
 var ErrDuplicateKey = errors.New("JSON with one key twice in an object")
 
-// ErrTooManyKeys is why an object is refused that has more keys than are compared.
-var ErrTooManyKeys = fmt.Errorf("JSON with more than %d keys in an object", maxKeys)
-
-// callerOwned are the objects that hold what the caller sent: their keys are the caller's, and no amount is read from them.
+// callerOwned are the objects that hold what the caller sent: their keys and their depth are the caller's, and no amount is read
+// from them.
 var callerOwned = [][]byte{[]byte("metadata"), []byte("webhook_data"), []byte("payload")}
 
 // Check refuses a document with two keys of an object that encoding/json takes for one, and one that is too deep. The document
 // must be valid JSON: call it after it was unmarshalled.
 func Check(document []byte) error {
-	_, err := Split(document)
-	return err
+	parts, err := Split(document)
+	if err != nil {
+		return err
+	}
+	for i := range parts.Items {
+		if parts.Refused[i] != nil {
+			return parts.Refused[i]
+		}
+	}
+	return nil
+}
+
+// Depth is how many levels a document of valid JSON has: 1 for {}, 0 for a number.
+func Depth(document []byte) int {
+	s := scanner{data: document}
+	return s.skip()
 }
 
 // Parts is where the answer's own value stands in a document, so that it can be kept as it came.
@@ -43,46 +59,58 @@ type Parts struct {
 	Data []byte
 	// Items are the elements of Data when it is an array.
 	Items [][]byte
+	// Refused are the elements, by their index, that [Check] would refuse. They say nothing against the others.
+	Refused map[int]error
 }
 
-// Split is [Check], and tells where the data is.
+// Split is [Check], and tells where the data is. An element of the data that is refused is in Refused, and not the error.
 func Split(document []byte) (Parts, error) {
 	s, _ := scanners.Get().(*scanner) // New makes nothing else
 	s.data = document
 	err := s.value(0, true)
 	parts := s.parts
-	clear(s.keys[:cap(s.keys)]) // they are pieces of the document
-	*s = scanner{keys: s.keys[:0]}
-	scanners.Put(s)
+	*s = scanner{keys: s.keys[:0], folded: s.folded[:0], free: s.free}
+	if cap(s.keys)+cap(s.folded) <= 1<<12 { // what a wide document needed is not kept
+		scanners.Put(s)
+	}
 	return parts, err
 }
 
-var scanners = sync.Pool{New: func() any { return &scanner{keys: make([][]byte, 0, 48)} }}
+var scanners = sync.Pool{New: func() any { return &scanner{keys: make([]uint64, 0, 48), folded: make([]byte, 0, 64)} }}
+
+// seed keeps a server from choosing keys that are taken for each other.
+var seed = maphash.MakeSeed()
 
 // dataKey is the key whose value is split.
 var dataKey = []byte("data")
 
 // scanner goes through valid JSON once.
 type scanner struct {
-	data  []byte
-	at    int
-	keys  [][]byte // of all objects that are open, the innermost last
-	parts Parts
-	inner bool // in the value of dataKey
+	data   []byte
+	at     int
+	keys   []uint64 // hashes of the keys of all objects that are open, the innermost last; of a wide one, of the first few
+	free   []hashSet
+	folded []byte
+	parts  Parts
+	inner  bool // in the value of dataKey
 }
 
-// value goes past one value inside of depth others. checked says whether its keys are looked at.
+// value goes past one value inside of depth others. checked says whether its keys and its depth are looked at.
 func (s *scanner) value(depth int, checked bool) error {
 	s.space()
 	switch c := s.peek(); c {
 	case '{', '[':
-		if depth++; depth > maxDepth {
+		if !checked {
+			s.skip()
+			return nil
+		}
+		if depth++; depth > MaxDepth {
 			return ErrTooDeep
 		}
 		if c == '{' {
-			return s.object(depth, checked)
+			return s.object(depth)
 		}
-		return s.array(depth, checked)
+		return s.array(depth)
 	case '"':
 		s.str()
 	default:
@@ -95,9 +123,38 @@ func (s *scanner) value(depth int, checked bool) error {
 	return nil
 }
 
-func (s *scanner) object(depth int, checked bool) error {
+// skip goes past one value without looking at it, and tells how deep it is.
+func (s *scanner) skip() (deepest int) {
+	for depth := 0; s.at < len(s.data); {
+		switch s.data[s.at] {
+		case '"':
+			s.str()
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+			s.at++
+			continue
+		case '}', ']':
+			depth--
+			s.at++
+		default:
+			s.at++
+			continue
+		}
+		if depth <= 0 {
+			break
+		}
+	}
+	return deepest
+}
+
+func (s *scanner) object(depth int) error {
 	first := len(s.keys)
-	defer func() { s.keys = s.keys[:first] }()
+	var wide hashSet // empty as long as the object is narrow
+	defer func() {
+		s.keys = s.keys[:first]
+		s.discard(wide)
+	}()
 	for s.at++; ; {
 		s.space()
 		switch s.peek() {
@@ -111,21 +168,13 @@ func (s *scanner) object(depth int, checked bool) error {
 		default:
 			return errInvalid
 		}
-		key := s.str()
-		inner := checked
-		if checked {
-			key = unescaped(key)
-			for _, earlier := range s.keys[first:] {
-				if bytes.EqualFold(earlier, key) {
-					return ErrDuplicateKey
-				}
-			}
-			if s.keys = append(s.keys, key); len(s.keys)-first > maxKeys {
-				return ErrTooManyKeys
-			}
-			for _, owned := range callerOwned {
-				inner = inner && !bytes.Equal(key, owned)
-			}
+		key := unescaped(s.str())
+		if !s.isNew(key, first, &wide) {
+			return ErrDuplicateKey
+		}
+		checked := true
+		for _, owned := range callerOwned {
+			checked = checked && !bytes.Equal(key, owned)
 		}
 		s.space()
 		if s.peek() != ':' {
@@ -133,29 +182,116 @@ func (s *scanner) object(depth int, checked bool) error {
 		}
 		s.at++
 		if depth == 1 && bytes.EqualFold(key, dataKey) {
-			if err := s.split(depth, inner); err != nil {
+			if err := s.split(depth); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := s.value(depth, inner); err != nil {
+		if err := s.value(depth, checked); err != nil {
 			return err
 		}
 	}
 }
 
+// isNew notes a key of the object whose keys begin at first, and reports whether encoding/json tells it from all before it.
+func (s *scanner) isNew(key []byte, first int, wide *hashSet) bool {
+	hash := s.hash(key)
+	if wide.slots != nil {
+		return wide.add(hash)
+	}
+	for _, earlier := range s.keys[first:] {
+		if earlier == hash {
+			return false
+		}
+	}
+	if s.keys = append(s.keys, hash); len(s.keys)-first > narrow {
+		if n := len(s.free); n > 0 {
+			*wide, s.free = s.free[n-1], s.free[:n-1]
+		}
+		for _, earlier := range s.keys[first:] {
+			wide.add(earlier)
+		}
+	}
+	return true
+}
+
+// discard keeps a set for the next wide object, unless it is so large that emptying it would cost more than a new one.
+func (s *scanner) discard(wide hashSet) {
+	if n := len(wide.slots); n > 0 && n <= 1<<12 && len(s.free) < MaxDepth {
+		clear(wide.slots)
+		s.free = append(s.free, hashSet{slots: wide.slots})
+	}
+}
+
+// hashSet is a set of hashes that are not 0. At most half of its slots are taken.
+type hashSet struct {
+	slots []uint64
+	n     int
+}
+
+// add reports whether the hash is new.
+func (t *hashSet) add(hash uint64) bool {
+	if 2*t.n >= len(t.slots) {
+		grown := hashSet{slots: make([]uint64, max(4*narrow, 2*len(t.slots)))}
+		for _, h := range t.slots {
+			if h != 0 {
+				grown.add(h)
+			}
+		}
+		*t = grown
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		switch t.slots[i] {
+		case 0:
+			t.slots[i] = hash
+			t.n++
+			return true
+		case hash:
+			return false
+		}
+	}
+}
+
+// hash is the same for all keys that encoding/json takes for one, and never 0.
+func (s *scanner) hash(key []byte) uint64 {
+	s.folded = s.folded[:0]
+	for i := 0; i < len(key); {
+		c := key[i]
+		if c < utf8.RuneSelf {
+			if 'a' <= c && c <= 'z' {
+				c -= 'a' - 'A'
+			}
+			s.folded = append(s.folded, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(key[i:])
+		for folded := unicode.SimpleFold(r); ; folded = unicode.SimpleFold(folded) {
+			if folded <= r { // the smallest of those that fold into each other
+				r = folded
+				break
+			}
+		}
+		s.folded = utf8.AppendRune(s.folded, r)
+		i += size
+	}
+	return max(maphash.Bytes(seed, s.folded), 1)
+}
+
 // split goes past the value of dataKey, and notes where it stands.
-func (s *scanner) split(depth int, checked bool) error {
+func (s *scanner) split(depth int) error {
 	s.space()
 	start := s.at
 	s.inner = true
-	err := s.value(depth, checked)
+	err := s.value(depth, true)
 	s.inner = false
 	s.parts.Data = s.data[start:s.at:s.at]
 	return err
 }
 
-func (s *scanner) array(depth int, checked bool) error {
+func (s *scanner) array(depth int) error {
+	items := s.inner && depth == 2 // those of the data
 	for s.at++; ; {
 		s.space()
 		switch s.peek() {
@@ -168,10 +304,19 @@ func (s *scanner) array(depth int, checked bool) error {
 			return errInvalid
 		default:
 			start := s.at
-			if err := s.value(depth, checked); err != nil {
+			err := s.value(depth, true)
+			if err != nil && (!items || errors.Is(err, errInvalid)) {
 				return err
 			}
-			if s.inner && depth == 2 {
+			if err != nil {
+				s.at = start
+				s.skip()
+				if s.parts.Refused == nil {
+					s.parts.Refused = map[int]error{}
+				}
+				s.parts.Refused[len(s.parts.Items)] = err
+			}
+			if items {
 				s.parts.Items = append(s.parts.Items, s.data[start:s.at:s.at])
 			}
 		}

@@ -3,6 +3,7 @@ package strictjson_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,19 +49,92 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestObjectsWithTooManyKeysAreRefused(t *testing.T) {
-	t.Parallel()
-	object := map[string]int{}
-	for i := range 512 {
-		object[strings.Repeat("k", i+1)] = i
+// wideObject has n keys, each of which encoding/json tells from the others, and some more text behind them.
+func wideObject(n int, more string) []byte {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"key%06d":%d`, i, i)
 	}
-	document, err := json.Marshal(object)
+	return []byte(b.String() + more + "}")
+}
+
+func TestWideObjectsAreComparedWhole(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 31, 32, 33, 34, 512, 513, 20000} {
+		require.NoError(t, strictjson.Check(wideObject(n, "")), n)
+		for _, twice := range []int{0, n / 2, n - 1} {
+			key := fmt.Sprintf("key%06d", twice)
+			for _, again := range []string{key, strings.ToUpper(key), `\u006b` + key[1:], "\u212a" + key[1:]} {
+				document := wideObject(n, `,"`+again+`":1`)
+				require.True(t, json.Valid(document))
+				assert.Equal(t, strictjson.ErrDuplicateKey, strictjson.Check(document), "%d keys, %q again", n, again)
+			}
+		}
+	}
+	// Wide objects side by side and inside of each other have keys of their own.
+	wide := string(wideObject(40, ""))
+	require.NoError(t, strictjson.Check([]byte(`[`+wide+`,`+wide+`]`)))
+	require.NoError(t, strictjson.Check(wideObject(40, `,"inner":`+wide+`,"last":`+wide)))
+	assert.Equal(t, strictjson.ErrDuplicateKey, strictjson.Check(wideObject(40, `,"inner":`+wide+`,"key000007":1`)))
+}
+
+// What can be counted without a clock is what is allocated: a set that doubles, and nothing for each key.
+//
+//nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
+func TestWideObjectsAllocateLittle(t *testing.T) {
+	document := wideObject(50_000, "")
+	assert.Less(t, int(testing.AllocsPerRun(3, func() { _ = strictjson.Check(document) })), 40)
+}
+
+func TestTheCallersOwnObjectsMayBeDeep(t *testing.T) {
+	t.Parallel()
+	deep := func(n int) string { return strings.Repeat(`{"a":[`, n) + strings.Repeat("]}", n) }
+	for _, owned := range []string{"metadata", "webhook_data", "payload"} {
+		document := []byte(`{"data":{"` + owned + `":` + deep(200) + `,"amount":1}}`)
+		require.NoError(t, strictjson.Check(document), owned)
+		assert.Equal(t, 402, strictjson.Depth(document))
+		assert.Equal(t, strictjson.ErrTooDeep, strictjson.Check([]byte(`{"data":{"`+owned+`":{},"x":`+deep(200)+`}}`)))
+	}
+	for document, want := range map[string]int{`1`: 0, ` "{[" `: 0, `{}`: 1, `{"a":"}{","b":[[]],"c":{}}`: 3, ` [1,{"a":2},"[[["]`: 2} {
+		assert.Equal(t, want, strictjson.Depth([]byte(document)), document)
+	}
+}
+
+// One element that can be read in two ways says nothing against the others.
+func TestSplitRefusesElementsOneByOne(t *testing.T) {
+	t.Parallel()
+	document := []byte(`{"data":[{"a":1},{"b":[{"a":1,"a":2}],"c":"]"},{"a":2},` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `,{"a":3}],"paging":{}}`)
+	parts, err := strictjson.Split(document)
 	require.NoError(t, err)
-	require.NoError(t, strictjson.Check(document))
-	object[""] = 1
-	document, err = json.Marshal(object)
-	require.NoError(t, err)
-	assert.Equal(t, strictjson.ErrTooManyKeys, strictjson.Check(document))
+	require.Len(t, parts.Items, 5)
+	assert.Equal(t, map[int]error{1: strictjson.ErrDuplicateKey, 3: strictjson.ErrTooDeep}, parts.Refused)
+	assert.Equal(t, `{"b":[{"a":1,"a":2}],"c":"]"}`, string(parts.Items[1]))
+	assert.Equal(t, `{"a":3}`, string(parts.Items[4]))
+	assert.Equal(t, strictjson.ErrDuplicateKey, strictjson.Check(document), "but the document is not strict")
+	_, err = strictjson.Split([]byte(`{"data":[{"a":1}],"paging":1,"paging":2}`))
+	require.ErrorIs(t, err, strictjson.ErrDuplicateKey, "what all share is everyone's")
+}
+
+func BenchmarkCheckWide(b *testing.B) {
+	for name, document := range map[string][]byte{
+		"one object":    wideObject(250_000, ""),
+		"many of 500":   []byte("[" + strings.Repeat(string(wideObject(500, ""))+",", 500) + "1]"),
+		"many of a few": []byte("[" + strings.Repeat(string(wideObject(10, ""))+",", 25_000) + "1]"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(document)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := strictjson.Check(document); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 func TestEveryExampleOfTheDocsIsStrict(t *testing.T) {
@@ -108,7 +182,7 @@ func plain(t *testing.T, d *json.Decoder, depth int, checked bool) error {
 	if !ok {
 		return nil
 	}
-	if depth == 64 {
+	if checked && depth == 64 {
 		return strictjson.ErrTooDeep
 	}
 	var keys []string
@@ -163,6 +237,6 @@ func TestSplitTellsWhereTheDataStands(t *testing.T) {
 		}
 		assert.Equal(t, want.items, items, document)
 	}
-	_, err := strictjson.Split([]byte(`{"data":[{"a":1,"a":2}]}`))
+	_, err := strictjson.Split([]byte(`{"data":{"a":1,"a":2}}`))
 	require.ErrorIs(t, err, strictjson.ErrDuplicateKey)
 }
