@@ -36,6 +36,20 @@ type PaymentMethodBalance struct {
 	Pending   Amount `json:"pending"`
 }
 
+// UnmarshalJSON reads a payment method's part. The name describes, and may be of any kind; the amounts may not.
+func (b *PaymentMethodBalance) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		PaymentMethod text   `json:"payment_method"`
+		Available     Amount `json:"available"`
+		Pending       Amount `json:"pending"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*b = PaymentMethodBalance{PaymentMethod: string(wire.PaymentMethod), Available: wire.Available, Pending: wire.Pending}
+	return nil
+}
+
 // Get reads the balance of the client's environment.
 //
 // Endpoint: GET /balance. Errors: [*Error] with the authentication codes. Docs: Merchant API, Balance.

@@ -1,27 +1,23 @@
 package intram
 
-import "encoding/json"
-
 // Currency is an ISO 4217 code, in capitals.
 type Currency string
 
 // XOF is the West African CFA franc, the API's first currency. It has no decimals.
 const XOF Currency = "XOF"
 
-// UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null is no currency.
+// UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null and any other kind of value are no currency.
 func (c *Currency) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '{' {
+	var code text
+	if isObject(data) {
 		var object struct {
-			Code string `json:"code"`
+			Code text `json:"code"`
 		}
-		if err := json.Unmarshal(data, &object); err != nil {
+		if err := unmarshal(data, &object); err != nil {
 			return err
 		}
-		*c = Currency(object.Code)
-		return nil
-	}
-	var code word
-	if err := code.UnmarshalJSON(data); err != nil {
+		code = object.Code
+	} else if err := code.UnmarshalJSON(data); err != nil {
 		return err
 	}
 	*c = Currency(code)

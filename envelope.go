@@ -22,7 +22,7 @@ type envelope[T any] struct {
 
 // paging is the frame's part for lists.
 type paging struct {
-	Limit      int    `json:"limit"`
+	Limit      count  `json:"limit"`
 	NextBefore cursor `json:"next_before"`
 }
 

@@ -1,8 +1,8 @@
 package intram
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -338,24 +338,37 @@ func (e *OperationError) Is(target error) bool {
 	return ok && e.Code != "" && code == e.Code
 }
 
-// UnmarshalJSON reads the error of an operation: code, message, details.
+// UnmarshalJSON reads the error of an operation: code, message, details. What has another kind describes as well as it can:
+// a string is the message, and anything else is kept in Details.Raw.
 func (e *OperationError) UnmarshalJSON(data []byte) error {
+	*e = OperationError{}
 	var wire struct {
-		Code    ErrorCode       `json:"code"`
-		Message string          `json:"message"`
-		Details json.RawMessage `json:"details"`
+		Code    text             `json:"code"`
+		Message text             `json:"message"`
+		Details ProviderResponse `json:"details"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
-	}
-	*e = OperationError{Code: wire.Code, Message: wire.Message}
-	if len(wire.Details) > 0 && !isNull(wire.Details) {
-		if err := json.Unmarshal(wire.Details, &e.Details); err != nil {
-			// Not the shape we know: kept, not judged.
-			e.Details = ProviderResponse{Raw: RawMessage(wire.Details)}
+	switch firstByte(data) {
+	case '{':
+		if err := unmarshal(data, &wire); err != nil {
+			return err
+		}
+		e.Code, e.Message, e.Details = ErrorCode(wire.Code), string(wire.Message), wire.Details
+	case '"':
+		return unmarshalString(data, &e.Message)
+	default:
+		if value := string(bytes.TrimSpace(data)); value != "false" && value != "0" && value != "[]" {
+			return e.Details.Raw.UnmarshalJSON(data)
 		}
 	}
 	return nil
+}
+
+// orNil is nil for an error that says nothing, as "error": false and "error": {} do.
+func (e *OperationError) orNil() *OperationError {
+	if e == nil || e.Code == "" && e.Message == "" && e.Details.isZero() {
+		return nil
+	}
+	return e
 }
 
 // WaitError is a wait that ended before what it waited for did: the context ended, the maximum wait passed, or

@@ -163,10 +163,10 @@ func (d *PayoutEventData) UnmarshalJSON(data []byte) error {
 		payoutResultWire
 		Error *OperationError `json:"error"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
-	d.Error = wire.Error
+	d.Error = wire.Error.orNil()
 	return d.read(&wire.payoutResultWire, data)
 }
 
@@ -177,10 +177,10 @@ func (d *PaymentRequestEventData) UnmarshalJSON(data []byte) error {
 		Error       *OperationError `json:"error"`
 		WebhookData RawMessage      `json:"webhook_data"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
-	d.Error, d.WebhookData = wire.Error, wire.WebhookData
+	d.Error, d.WebhookData = wire.Error.orNil(), wire.WebhookData
 	return d.read(&wire.paymentRequestResultWire, data)
 }
 
@@ -189,25 +189,25 @@ func (d *RefundEventData) UnmarshalJSON(data []byte) error {
 	var wire struct {
 		refundResultWire
 		Error  *OperationError `json:"error"`
-		Reason string          `json:"reason"`
+		Reason text            `json:"reason"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
-	d.Error, d.Reason = wire.Error, wire.Reason
+	d.Error, d.Reason = wire.Error.orNil(), string(wire.Reason)
 	return d.read(&wire.refundResultWire, data)
 }
 
 // UnmarshalJSON reads an event's data.
 func (d *PingData) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		Test   bool      `json:"test"`
+		Test   flag      `json:"test"`
 		SentAt timestamp `json:"sent_at"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
-	d.Test, d.SentAt = wire.Test, wire.SentAt.Time
+	d.Test, d.SentAt = bool(wire.Test), wire.SentAt.Time
 	return nil
 }
 

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/transport"
 )
 
 // maxPageLimit is the largest page of the API.
@@ -17,6 +20,9 @@ const maxPageLimit = 100
 // Page is one page of a list, newest first.
 type Page[T any] struct {
 	Items []T
+	// Unreadable are the items of the page that the SDK cannot read. They are not in Items: a list is read whole only when
+	// there are none, and what is missing from Items may be one of them.
+	Unreadable []*ItemError
 	// Limit is the page's size, as the API took it.
 	Limit int
 	// NextBefore is the cursor of the next page: the Before of its parameters. It is zero on the last page.
@@ -24,7 +30,42 @@ type Page[T any] struct {
 	// The cursor leaves out what was created in its own millisecond, which may not all be on this page. The All
 	// methods ask again for that millisecond and drop what was seen.
 	NextBefore time.Time
+
+	asked int // the limit that the page was asked for with in the end, when that was less than what the caller wanted
 }
+
+// ItemError is an item of a list that the SDK cannot read: an amount in words, an id that is none, a field that is there twice. It
+// says nothing against the other items of its page. The item exists, and may be what was looked for.
+type ItemError struct {
+	// Index is the item's place on its page, from 0.
+	Index int
+	// ID is the operation's id or the transaction's reference, as far as it can be read.
+	ID string
+	// CreatedAt is when the item was created, as far as it can be read.
+	CreatedAt time.Time
+	// Raw is the item as it came.
+	Raw RawMessage
+	// Err is what is wrong with it.
+	Err error
+}
+
+// Error implements error: one line, without personal data.
+func (e *ItemError) Error() string {
+	text := "intram: item " + strconv.Itoa(e.Index) + " of the page cannot be read"
+	if e.ID != "" {
+		text += " (" + scrubID(e.ID) + ")"
+	}
+	if e.Err != nil {
+		text += ": " + redact.Cause(e.Err.Error())
+	}
+	return text
+}
+
+// Format implements [fmt.Formatter]: every verb prints what Error returns, and so never the item.
+func (e *ItemError) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
+
+// Unwrap returns what is wrong with the item.
+func (e *ItemError) Unwrap() error { return e.Err }
 
 // Format implements [fmt.Formatter]: each item as it prints itself.
 func (p Page[T]) Format(f fmt.State, _ rune) { writeString(f, hidden("Page", fmt.Sprint(p.Items))) }
@@ -40,7 +81,7 @@ func (p *Page[T]) full(limit int) bool {
 	if p.Limit > 0 {
 		limit = min(limit, p.Limit)
 	}
-	return len(p.Items) >= limit
+	return len(p.Items)+len(p.Unreadable) >= limit
 }
 
 // ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because as many were
@@ -72,7 +113,47 @@ func (q listQuery) encode(v *validation) string {
 	)
 }
 
+// ErrEndlessList ends a sequence whose pages bring nothing and go on: the API's cursor has gone back over a thousand pages in a row
+// without an item. Narrow the list by its dates, by type or by status.
+var ErrEndlessList = fmt.Errorf("intram: %d pages in a row have no new item, and the list goes on; narrow the list by type, status or date", maxEmptyPages)
+
+// maxEmptyPages is how many pages in a row may bring nothing. A server that filters after it has cut its pages has empty ones
+// in between.
+const maxEmptyPages = 1000
+
+// defaultPageLimit is the size of a page that is asked for without one.
+const defaultPageLimit = 20
+
+// size is how many items the page is asked for with.
+func (q listQuery) size() int {
+	if q.limit == 0 {
+		return defaultPageLimit
+	}
+	return q.limit
+}
+
+// listPage reads a page. One that is larger than the SDK reads is asked for in halves, down to a single item.
 func listPage[T any, W wire[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
+	asked := 0
+	for {
+		page, err := onePage[T, W](ctx, c, path, q, opts)
+		switch {
+		case err == nil && asked > 0:
+			page.asked = asked
+			if page.Limit == 0 || page.Limit > asked {
+				page.Limit = asked
+			}
+			return page, nil
+		case errors.Is(err, transport.ErrResponseTooLarge) && q.size() > 1:
+			asked = (q.size() + 1) / 2 // pages of two can be gone through, those of one cannot
+			q.limit = asked
+		default:
+			return page, err
+		}
+	}
+}
+
+func onePage[T any, W wire[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
 	r := request{method: http.MethodGet, template: path, path: path}
 	r.query = q.encode(&r.invalid)
 	var page *Page[T]
@@ -100,31 +181,54 @@ type listItem[T any] interface {
 // nothing new and the cursor stands still, either the millisecond holds more than a page, or it is the last one of a list whose
 // cursor only ends with an empty page. So the page grows to the API's largest. If that is not full, the millisecond has been
 // seen whole, and is stepped over; if it is, the sequence ends with an error instead of a gap.
+//
+// What cannot be read is yielded as an [*ItemError] in its place, and the sequence goes on.
 func allItems[T any, P listItem[T]](q listQuery, page func(listQuery) (*Page[T], error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		q := q // each range starts anew
 		var cursor time.Time
 		seen := make(map[string]time.Time)
 		stepped := false
+		largest, empty := 0, 0
 		for {
-			p, err := page(q)
+			asked := q
+			if largest > 0 && asked.size() > largest {
+				asked.limit = largest
+			}
+			p, err := page(asked)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
+			if p.asked > 0 {
+				largest = p.asked // the next one would be as large again
+			}
 			fresh := 0
-			for i := range p.Items {
-				item := P(&p.Items[i])
-				if _, dup := seen[item.identity()]; dup {
+			for item, unreadable := range inOrder[T, P](p) {
+				identity, created := identityOf(item, unreadable)
+				if _, dup := seen[identity]; dup {
 					continue
 				}
-				seen[item.identity()] = item.created()
+				seen[identity] = created
 				fresh++
+				if unreadable != nil {
+					if !yield(nil, unreadable) {
+						return
+					}
+					continue
+				}
 				if !yield(item, nil) {
 					return
 				}
 			}
 			if !p.HasMore() {
+				return
+			}
+			if empty++; fresh > 0 {
+				empty = 0
+			}
+			if empty >= maxEmptyPages {
+				yield(nil, ErrEndlessList)
 				return
 			}
 			next := p.NextBefore.Truncate(time.Millisecond)
@@ -153,4 +257,32 @@ func allItems[T any, P listItem[T]](q listQuery, page func(listQuery) (*Page[T],
 			}
 		}
 	}
+}
+
+// inOrder goes through all items of a page, those that cannot be read in their places.
+func inOrder[T any, P listItem[T]](p *Page[T]) iter.Seq2[P, *ItemError] {
+	return func(yield func(P, *ItemError) bool) {
+		unreadable := p.Unreadable
+		for i, n := 0, 0; n < len(p.Items)+len(p.Unreadable); n++ {
+			if len(unreadable) > 0 && (unreadable[0].Index <= n || i == len(p.Items)) {
+				if !yield(nil, unreadable[0]) {
+					return
+				}
+				unreadable = unreadable[1:]
+				continue
+			}
+			if !yield(P(&p.Items[i]), nil) {
+				return
+			}
+			i++
+		}
+	}
+}
+
+// identityOf is what an item is recognised by when a page shows it again, and when it was created.
+func identityOf[T any, P listItem[T]](item P, unreadable *ItemError) (string, time.Time) {
+	if unreadable != nil {
+		return string(unreadable.Raw), unreadable.CreatedAt
+	}
+	return item.identity(), item.created()
 }

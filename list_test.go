@@ -1,13 +1,16 @@
 package intram_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/quick"
 	"time"
@@ -327,29 +330,185 @@ func TestErrorEndsASequence(t *testing.T) {
 	assert.Equal(t, 2, n)
 }
 
-// Items that cannot be told apart by their reference are told apart by all of them.
+// Items without an id cannot be acted on: each comes out as an error of its own, and the others come out.
 func TestItemsWithoutAReferenceAreNotDropped(t *testing.T) {
 	t.Parallel()
 	page := `{"error":false,"data":[{"amount":1},{"amount":2},{"id":"x","amount":3},{"id":"y","amount":3}],"paging":{"limit":20,"next_before":null}}`
 	client, _ := scripted(t, answer(200, page))
 	var sum intram.Amount
-	n := 0
+	var unreadable []int
 	for tx, err := range client.Transactions.All(t.Context(), intram.TransactionListParams{}) {
+		var odd *intram.ItemError
+		if errors.As(err, &odd) {
+			assert.Nil(t, tx)
+			unreadable = append(unreadable, odd.Index)
+			continue
+		}
 		require.NoError(t, err)
 		sum = sum.Add(tx.Amount)
-		n++
 	}
-	assert.Equal(t, 4, n)
-	assert.Equal(t, "9", sum.String())
+	assert.Equal(t, []int{0, 1}, unreadable)
+	assert.Equal(t, "6", sum.String())
 
 	page = `{"error":false,"data":[{"attempts":1},{"attempts":2}],"paging":{}}`
 	client, _ = scripted(t, answer(200, page))
-	n = 0
+	n := 0
 	for _, err := range client.Operations.All(t.Context(), intram.OperationListParams{}) {
-		require.NoError(t, err)
+		var odd *intram.ItemError
+		require.ErrorAs(t, err, &odd)
 		n++
 	}
 	assert.Equal(t, 2, n)
+}
+
+// oddItems is a page in which every second item cannot be read, each in a way of its own.
+const oddItems = `{"error":false,"data":[
+	{"operation_id":"op_1","reference":"op_1","amount":1,"date":"2026-05-20T10:30:00.000Z"},
+	{"operation_id":"op_2","reference":"op_2","status":{"word":"SUCCESS"},"date":"2026-05-20T10:29:00.000Z"},
+	{"operation_id":"op_3","reference":"op_3"},
+	{"operation_id":"op_4","reference":"op_4","status":"a","status":"b","created_at":"2026-05-20T10:27:00.000Z"},
+	{"operation_id":"op_5","reference":"op_5"},
+	{"operation_id":7,"reference":7,"type":"x"},
+	{"operation_id":"op_7","reference":"op_7"},
+	"op_8",
+	{"operation_id":"../webhooks","reference":"../webhooks"},
+	{"operation_id":"op 10","reference":"op 10"},
+	{"operation_id":"op_11","reference":"op_11"}
+],"paging":{"limit":20,"next_before":null}}`
+
+// One item that cannot be read does not take the others with it, and is not passed over either.
+func TestAnUnreadableItemIsAnItemWithAnError(t *testing.T) {
+	t.Parallel()
+	client, _ := scripted(t, answer(200, oddItems), answer(200, oddItems), answer(200, oddItems))
+	page, err := client.Operations.List(t.Context(), intram.OperationListParams{})
+	require.NoError(t, err)
+	got := make([]string, 0, len(page.Items))
+	for _, op := range page.Items {
+		got = append(got, op.ID)
+	}
+	assert.Equal(t, []string{"op_1", "op_3", "op_5", "op_7", "op_11"}, got)
+	type odd struct {
+		index   int
+		id      string
+		created bool
+	}
+	var unreadable []odd
+	for _, item := range page.Unreadable {
+		unreadable = append(unreadable, odd{item.Index, item.ID, !item.CreatedAt.IsZero()})
+		require.Error(t, item.Err)
+		assert.NotEmpty(t, item.Raw)
+		assert.Contains(t, item.Error(), "cannot be read")
+		assert.NotContains(t, fmt.Sprintf("%+v %#v", item, item), "SUCCESS", "the item is not in what prints")
+		require.ErrorIs(t, item, item.Err)
+	}
+	assert.Equal(t, []odd{
+		{1, "op_2", true}, {3, "op_4", true}, {5, "7", false}, {7, "", false}, {8, "../webhooks", false}, {9, "op 10", false},
+	}, unreadable)
+
+	// A sequence brings them in their places, and goes on.
+	for name, all := range map[string]iter.Seq[error]{
+		"operations":   onlyErrors(client.Operations.All(t.Context(), intram.OperationListParams{})),
+		"transactions": onlyErrors(client.Transactions.All(t.Context(), intram.TransactionListParams{})),
+	} {
+		var places string
+		for err := range all {
+			var item *intram.ItemError
+			switch {
+			case err == nil:
+				places += "."
+			case errors.As(err, &item):
+				places += "x"
+			}
+		}
+		assert.Equal(t, ".x.x.x.xxx.", places, name)
+	}
+}
+
+func onlyErrors[T any](all iter.Seq2[*T, error]) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for _, err := range all {
+			if !yield(err) {
+				return
+			}
+		}
+	}
+}
+
+// An item that cannot be read counts for the cursor as any other: seen on two pages, it comes out once.
+func TestAnUnreadableItemOnTwoPagesComesOutOnce(t *testing.T) {
+	t.Parallel()
+	odd := `{"operation_id":"op_2","status":7,"date":"2026-05-20T10:30:00.000Z"}`
+	client, _ := scripted(t,
+		answer(200, `{"error":false,"data":[{"operation_id":"op_1"},`+odd+`],"paging":{"limit":2,"next_before":"2026-05-20T10:30:00.000Z"}}`),
+		answer(200, `{"error":false,"data":[`+odd+`,{"operation_id":"op_3"}],"paging":{"limit":2,"next_before":null}}`))
+	var got []string
+	for op, err := range client.Operations.All(t.Context(), intram.OperationListParams{Limit: 2}) {
+		if err != nil {
+			got = append(got, "x")
+			continue
+		}
+		got = append(got, op.ID)
+	}
+	assert.Equal(t, []string{"op_1", "x", "op_3"}, got)
+}
+
+// A page that is larger than the SDK reads is asked for in halves, and the next ones at the size that went through.
+func TestAPageThatIsTooLargeIsAskedForInHalves(t *testing.T) {
+	t.Parallel()
+	items := itemsAt(countDown(60)...)
+	for _, most := range []int{50, 7, 2} {
+		s := &listServer{t: t, items: items}
+		weighed := roundTrip(func(req *http.Request) (*http.Response, error) {
+			if limit, _ := strconv.Atoi(req.URL.Query().Get("limit")); limit > most {
+				s.queries = append(s.queries, req.URL.Query())
+				return answer(200, strings.Repeat(" ", 9<<20))(req)
+			}
+			return s.RoundTrip(req)
+		})
+		got, err := allTransactions(t, weighed, intram.TransactionListParams{Limit: 100})
+		require.NoError(t, err)
+		assert.Equal(t, ids(items), got, "nothing is lost")
+		assert.LessOrEqual(t, len(s.queries), 60/most+60+8, "and not found out again for each page")
+
+		page, err := newClient(t, weighed).Transactions.List(t.Context(), intram.TransactionListParams{Limit: 100})
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(page.Items), most)
+		assert.True(t, page.HasMore())
+		assert.LessOrEqual(t, page.Limit, most)
+	}
+	// Where only one item fits, there is no telling whether its millisecond has another.
+	single := &listServer{t: t, items: items}
+	got, err := allTransactions(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("limit") != "1" {
+			return answer(200, strings.Repeat(" ", 9<<20))(req)
+		}
+		return single.RoundTrip(req)
+	}), intram.TransactionListParams{Limit: 100})
+	require.ErrorIs(t, err, intram.ErrPageOverflow)
+	assert.Equal(t, ids(items)[:1], got)
+	// One item alone that is too large cannot be gone past: its cursor is not known.
+	client := newClient(t, &script{t: t, forever: answer(200, strings.Repeat(" ", 9<<20))})
+	_, err = client.Transactions.List(t.Context(), intram.TransactionListParams{Limit: 100})
+	require.ErrorContains(t, err, "larger than")
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// A server whose pages are empty and whose cursor goes back for ever ends the sequence with an error.
+func TestEmptyPagesWithFallingCursorsEnd(t *testing.T) {
+	t.Parallel()
+	n := 0
+	falling := roundTrip(func(req *http.Request) (*http.Response, error) {
+		n++
+		next := at1030.Add(-time.Duration(n) * time.Hour).Format("2006-01-02T15:04:05.000Z")
+		return answer(200, `{"error":false,"data":[],"paging":{"limit":20,"next_before":"`+next+`"}}`)(req)
+	})
+	got, err := allTransactions(t, falling, intram.TransactionListParams{})
+	require.ErrorIs(t, err, intram.ErrEndlessList)
+	assert.Empty(t, got)
+	assert.Equal(t, 1000, n)
 }
 
 // A transaction and its refund may share a reference; an item without a date may share it with nothing.
@@ -361,4 +520,69 @@ func TestItemsWithoutADateComeOutOnce(t *testing.T) {
 	got, err := collect(client.Transactions.All(t.Context(), intram.TransactionListParams{Limit: 2}), func(tx *intram.Transaction) string { return tx.Reference })
 	require.NoError(t, err)
 	assert.Equal(t, []string{"A", "B", "C"}, got)
+}
+
+// What cannot be read fills a page too: a millisecond that fills the largest page is an overflow, whatever is on it.
+func TestPageOverflowCountsUnreadableItems(t *testing.T) {
+	t.Parallel()
+	item := func(i int, status string) string {
+		return fmt.Sprintf(`{"operation_id":"op_%03d","status":%s,"date":"2026-05-20T10:30:00.000Z"}`, i, status)
+	}
+	var page []string
+	for i := range 100 {
+		page = append(page, item(i, []string{`"queued"`, "7"}[i%2]))
+	}
+	stuck := answer(200, `{"error":false,"data":[`+strings.Join(page, ",")+`],"paging":{"limit":100,"next_before":"2026-05-20T10:30:00.000Z"}}`)
+	client := newClient(t, &script{t: t, forever: stuck})
+	n := 0
+	var last error
+	for _, err := range client.Operations.All(t.Context(), intram.OperationListParams{Limit: 100}) {
+		n++
+		last = err
+	}
+	assert.Equal(t, 101, n)
+	require.ErrorIs(t, last, intram.ErrPageOverflow)
+}
+
+// What the reconciler cannot read is an event that may be missing: a failure, and never silence.
+func TestReconcilerReportsWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	client, _ := scripted(t,
+		answer(200, `{"error":false,"data":[{"operation_id":"op_1"},{"operation_id":"op_2","status":7},
+			{"operation_id":"op_3","status":7,"date":"2020-05-20T10:30:00.000Z"},{"operation_id":"op_4","date":"2020-05-20T10:30:00.000Z"}]}`),
+		answer(200, `{"error":false,"data":[{"reference":"AB12CD34EF","amount":"lots"}]}`))
+	reconciler, err := intram.NewReconciler(client, &intram.MemoryInbox{}, func(context.Context, *intram.Event) error { return nil })
+	require.NoError(t, err)
+	result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	assert.Equal(t, 1, result.Operations)
+	require.Len(t, result.Failures, 2, "and what is too old is none")
+	for i, id := range []string{"op_2", "AB12CD34EF"} {
+		var odd *intram.ItemError
+		require.ErrorAs(t, result.Failures[i].Err, &odd)
+		assert.Equal(t, id, odd.ID)
+		assert.Contains(t, result.Failures[i].String(), id)
+	}
+}
+
+// A wait whose operation is on a page, and cannot be read there, looks it up by its id.
+func TestAWaitLooksUpWhatItsListCannotShow(t *testing.T) {
+	t.Parallel()
+	ids := []string{"op_1", "op_2", "op_3", "op_4"}
+	rt := roundTrip(func(req *http.Request) (*http.Response, error) {
+		id := req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
+		done := func(id, status string) string {
+			return `{"operation_id":"` + id + `","type":"payout","status":` + status + `,"result":{"status":"completed"}}`
+		}
+		if id == "operations" {
+			return answer(200, `{"error":false,"data":[`+done("op_1", `"succeeded"`)+`,`+done("op_2", "7")+`,`+done("op_3", `"succeeded"`)+`,`+done("op_4", `"succeeded"`)+`]}`)(req)
+		}
+		return answer(200, `{"error":false,"data":`+done(id, `"succeeded"`)+`}`)(req)
+	})
+	got := map[string]bool{}
+	for op, err := range newClient(t, rt).WaitMany(t.Context(), ids) {
+		require.NoError(t, err)
+		got[op.ID] = true
+	}
+	assert.Len(t, got, len(ids))
 }

@@ -113,7 +113,8 @@ type OperationListParams struct {
 }
 
 // List reads one page of operations, newest first. For all of them use [OperationsService.All], which loses nothing
-// between pages.
+// between pages. An item that cannot be read is in [Page].Unreadable. A page that is larger than the SDK reads (8 MiB) is
+// asked for again with half its limit.
 //
 // Endpoint: GET /operations. Errors: [*Error] with [CodeValidationError] and the authentication codes.
 // Docs: Merchant API, Operations.
@@ -122,9 +123,11 @@ func (s *OperationsService) List(ctx context.Context, params OperationListParams
 }
 
 // All reads all operations, newest first, page by page as you range over it. An error is yielded once, with a nil
-// operation, and ends the sequence. Operations that share a millisecond with a page's end come out once each.
+// operation, and ends the sequence; only an [*ItemError], for an item that cannot be read, does not: go on after it, and do not
+// take what is missing for absent. Operations that share a millisecond with a page's end come out once each.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.List], and [ErrPageOverflow].
+// Endpoint: GET /operations. Errors: those of [OperationsService.List], [*ItemError], [ErrPageOverflow] and
+// [ErrEndlessList].
 // Docs: Merchant API, Operations.
 func (s *OperationsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
 	return allItems(params.query(), func(q listQuery) (*Page[Operation], error) {
@@ -165,22 +168,25 @@ func (o *Operation) recalled(id string, created time.Time) *Operation {
 
 // complete implements answer.
 func (o *Operation) complete() error {
-	if o.ID == "" {
+	switch {
+	case o.ID == "":
 		return errors.New("the answer has no operation_id")
+	case !usableID(o.ID):
+		return errors.New("the answer's operation_id cannot be one")
 	}
 	return nil
 }
 
 // operationWire is an operation as both revisions of the docs write it.
 type operationWire struct {
-	ID            string          `json:"operation_id"`
+	ID            ident           `json:"operation_id"`
 	Type          word            `json:"type"`
 	Status        word            `json:"status"`
 	Environment   word            `json:"env"`
 	Payload       part            `json:"payload"`
 	Result        json.RawMessage `json:"result"`
 	Error         *OperationError `json:"error"`
-	Attempts      int             `json:"attempts"`
+	Attempts      count           `json:"attempts"`
 	Date          timestamp       `json:"date"`
 	CreatedAt     timestamp       `json:"created_at"`
 	UpdatedDate   timestamp       `json:"updated_date"`
@@ -192,8 +198,8 @@ type operationWire struct {
 // model implements wire.
 func (w operationWire) model(raw RawMessage) Operation {
 	o := Operation{
-		ID: w.ID, Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload.of(raw),
-		Result: decodeResult(OperationType(w.Type), w.Result), Error: w.Error, Attempts: w.Attempts,
+		ID: string(w.ID), Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload.of(raw),
+		Result: decodeResult(OperationType(w.Type), w.Result), Error: w.Error.orNil(), Attempts: int(w.Attempts),
 		CreatedAt:   firstTime(w.Date, w.CreatedAt),
 		UpdatedAt:   firstTime(w.UpdatedDate, w.UpdatedAt),
 		CompletedAt: firstTime(w.CompletedDate, w.CompletedAt),

@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,6 +56,11 @@ const (
 	PayinTimedOut   PayinStatus = "expired"    // the confirmation came too late, or not at all
 )
 
+// UnmarshalJSON reads a status in any case.
+func (s *PayinStatus) UnmarshalJSON(data []byte) error {
+	return unmarshalWord(data, s, PayinProcessing, PayinProcessed, PayinTimedOut)
+}
+
 // PayinConfirmation is what the customer answered.
 type PayinConfirmation string
 
@@ -65,6 +71,11 @@ const (
 	PayinConfirmationDeclined PayinConfirmation = "declined"
 	PayinConfirmationExpired  PayinConfirmation = "expired"
 )
+
+// UnmarshalJSON reads an answer in any case.
+func (c *PayinConfirmation) UnmarshalJSON(data []byte) error {
+	return unmarshalWord(data, c, PayinUnconfirmed, "pending", PayinConfirmationAccepted, PayinConfirmationDeclined, PayinConfirmationExpired)
+}
 
 // PayinOutcome is what became of a payment, as [Payin.Outcome] reads it.
 type PayinOutcome string
@@ -119,6 +130,11 @@ const (
 	PayinTransactionFailed    PayinTransactionStatus = "failed"
 )
 
+// UnmarshalJSON reads a status in any case.
+func (s *PayinTransactionStatus) UnmarshalJSON(data []byte) error {
+	return unmarshalWord(data, s, PayinTransactionPending, PayinTransactionCompleted, PayinTransactionFailed)
+}
+
 // PayinTransaction is the movement of a payin's money.
 type PayinTransaction struct {
 	Reference                   string
@@ -133,6 +149,22 @@ type PayinTransaction struct {
 type PayinFailure struct {
 	Code    ErrorCode `json:"code"`
 	Message string    `json:"message"`
+}
+
+// UnmarshalJSON reads a failure of any kind: what is no object is its message.
+func (f *PayinFailure) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Code    text `json:"code"`
+		Message text `json:"message"`
+	}
+	var err error
+	if isObject(data) {
+		err = unmarshal(data, &wire)
+	} else if value := string(bytes.TrimSpace(data)); value != "false" && value != "0" {
+		err = wire.Message.UnmarshalJSON(data)
+	}
+	*f = PayinFailure{Code: ErrorCode(wire.Code), Message: string(wire.Message)}
+	return err
 }
 
 // Outcome reads the session: what became of the payment? The statuses contradict each other at times, so they are asked in
@@ -318,35 +350,35 @@ func (p PayinSessionParams) wire(v *validation) payinBody {
 // UnmarshalJSON reads both revisions of the docs.
 func (p *Payin) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		ID                   string            `json:"id"`
-		Reference            string            `json:"reference"`
-		CustomerReference    string            `json:"customerReference"`
+		ID                   text              `json:"id"`
+		Reference            ident             `json:"reference"`
+		CustomerReference    ident             `json:"customerReference"`
 		Status               PayinStatus       `json:"status"`
 		ConfirmationStatus   PayinConfirmation `json:"confirmationStatus"`
-		ConfirmationRequired bool              `json:"confirmationRequired"`
+		ConfirmationRequired flag              `json:"confirmationRequired"`
 		Amount               Amount            `json:"amount"`
 		Fee                  *Amount           `json:"fee"`
 		Fees                 Amount            `json:"fees"` // notifications say it so
 		ChargedAmount        Amount            `json:"chargedAmount"`
 		Currency             Currency          `json:"currency"`
 		Customer             payinCustomerWire `json:"customer"`
-		CustomerName         string            `json:"customerName"`
-		PhoneNumber          string            `json:"phoneNumber"`
-		PaymentURL           string            `json:"paymentUrl"`
+		CustomerName         text              `json:"customerName"`
+		PhoneNumber          text              `json:"phoneNumber"`
+		PaymentURL           text              `json:"paymentUrl"`
 		Transaction          *PayinTransaction `json:"transaction"`
 		Failure              *PayinFailure     `json:"failure"`
 		CreatedAt            timestamp         `json:"createdAt"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
 	*p = Payin{
-		ID: wire.ID, Reference: wire.Reference, Status: wire.Status, ConfirmationStatus: wire.ConfirmationStatus,
-		ConfirmationRequired: wire.ConfirmationRequired, Amount: wire.Amount, Fee: wire.Fees,
-		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency, PaymentURL: wire.PaymentURL,
+		ID: string(wire.ID), Reference: string(wire.Reference), Status: wire.Status, ConfirmationStatus: wire.ConfirmationStatus,
+		ConfirmationRequired: bool(wire.ConfirmationRequired), Amount: wire.Amount, Fee: wire.Fees,
+		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency, PaymentURL: string(wire.PaymentURL),
 		Customer: PayinCustomer{
-			Name:        firstWord(wire.Customer.Name, wire.CustomerName),
-			PhoneNumber: firstWord(wire.Customer.PhoneNumber, wire.PhoneNumber),
+			Name:        firstWord(string(wire.Customer.Name), string(wire.CustomerName)),
+			PhoneNumber: firstWord(string(wire.Customer.PhoneNumber), string(wire.PhoneNumber)),
 		},
 		Transaction: wire.Transaction, Failure: wire.Failure, CreatedAt: wire.CreatedAt.Time,
 	}
@@ -358,7 +390,7 @@ func (p *Payin) UnmarshalJSON(data []byte) error {
 	}
 	// In the first revision, reference is the system's and customerReference the merchant's.
 	if wire.CustomerReference != "" {
-		p.ID, p.Reference = firstWord(wire.ID, wire.Reference), wire.CustomerReference
+		p.ID, p.Reference = firstWord(string(wire.ID), string(wire.Reference)), string(wire.CustomerReference)
 	}
 	// {} means the same as null: the customer has not confirmed.
 	if p.Transaction != nil && p.Transaction.isEmpty() {
@@ -371,8 +403,8 @@ func (p *Payin) UnmarshalJSON(data []byte) error {
 }
 
 type payinCustomerWire struct {
-	Name        string `json:"name"`
-	PhoneNumber string `json:"phoneNumber"`
+	Name        text `json:"name"`
+	PhoneNumber text `json:"phoneNumber"`
 }
 
 // firstWord is the first of several names for one field that was present.
@@ -391,23 +423,29 @@ func (t *PayinTransaction) isEmpty() bool { return t.Reference == "" && t.Status
 // UnmarshalJSON reads the transaction; its amounts come as strings.
 func (t *PayinTransaction) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		Reference     string                 `json:"reference"`
+		Reference     text                   `json:"reference"`
 		Status        PayinTransactionStatus `json:"status"`
 		Amount        Amount                 `json:"amount"`
 		Fees          Amount                 `json:"fees"`
 		ChargedAmount Amount                 `json:"chargedAmount"`
 		Currency      Currency               `json:"currency"`
-		CustomerName  string                 `json:"customerName"`
-		PhoneNumber   string                 `json:"phoneNumber"`
+		CustomerName  text                   `json:"customerName"`
+		PhoneNumber   text                   `json:"phoneNumber"`
 		ProcessedAt   timestamp              `json:"processedAt"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
+	*t = PayinTransaction{}
+	switch string(bytes.TrimSpace(data)) {
+	case "[]", `""`, "false": // written by servers for null
+		return nil
+	}
+	// It has the final word on the money: what is no object is no word.
+	if err := unmarshalObject(data, &wire); err != nil {
+		return fmt.Errorf("transaction: %w", err)
 	}
 	*t = PayinTransaction{
-		Reference: wire.Reference, Status: wire.Status, Amount: wire.Amount, Fees: wire.Fees,
+		Reference: string(wire.Reference), Status: wire.Status, Amount: wire.Amount, Fees: wire.Fees,
 		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency,
-		Customer:    PayinCustomer{Name: wire.CustomerName, PhoneNumber: wire.PhoneNumber},
+		Customer:    PayinCustomer{Name: string(wire.CustomerName), PhoneNumber: string(wire.PhoneNumber)},
 		ProcessedAt: wire.ProcessedAt.Time,
 	}
 	return nil

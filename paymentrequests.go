@@ -2,7 +2,6 @@ package intram
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -197,20 +196,20 @@ func (c Customer) check(v *validation) {
 
 // paymentRequestResultWire is a payment request's result as the docs write it. An event has its fields too.
 type paymentRequestResultWire struct {
-	TransactionReference string   `json:"transaction_reference"`
-	Status               string   `json:"status"`
+	TransactionReference ident    `json:"transaction_reference"`
+	Status               word     `json:"status"`
 	Amount               Amount   `json:"amount"`
 	Currency             Currency `json:"currency"`
-	GatewayURL           string   `json:"gateway_url"`
-	PaymentURL           string   `json:"payment_url"`
-	ReceiptURL           string   `json:"receipt_url"`
-	QRCode               string   `json:"qr_code"`
+	GatewayURL           text     `json:"gateway_url"`
+	PaymentURL           text     `json:"payment_url"`
+	ReceiptURL           text     `json:"receipt_url"`
+	QRCode               text     `json:"qr_code"`
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *PaymentRequestResult) UnmarshalJSON(data []byte) error {
 	var wire paymentRequestResultWire
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
 	return r.read(&wire, data)
@@ -222,8 +221,8 @@ func (r *PaymentRequestResult) read(wire *paymentRequestResultWire, data []byte)
 		wire.GatewayURL = wire.PaymentURL
 	}
 	*r = PaymentRequestResult{
-		TransactionReference: wire.TransactionReference, Status: wire.Status, Amount: wire.Amount, Currency: wire.Currency,
-		GatewayURL: wire.GatewayURL, ReceiptURL: wire.ReceiptURL, QRCode: wire.QRCode,
+		TransactionReference: string(wire.TransactionReference), Status: string(wire.Status), Amount: wire.Amount, Currency: wire.Currency,
+		GatewayURL: string(wire.GatewayURL), ReceiptURL: string(wire.ReceiptURL), QRCode: string(wire.QRCode),
 	}
 	return r.Raw.UnmarshalJSON(data)
 }

@@ -125,6 +125,34 @@ type ProviderResponse struct {
 	Raw RawMessage `json:"-"`
 }
 
+// UnmarshalJSON reads what the operator said, whatever its shape: a number is taken as it is written, and what is no object is
+// kept in Raw.
+func (p *ProviderResponse) UnmarshalJSON(data []byte) error {
+	*p = ProviderResponse{}
+	type plain ProviderResponse
+	if isNull(data) || isObject(data) && json.Unmarshal(data, (*plain)(p)) == nil {
+		return nil
+	}
+	var wire struct {
+		ResponseCode     text `json:"responsecode"`
+		ResponseMessage  text `json:"responsemsg"`
+		ServiceReference text `json:"serviceref"`
+	}
+	if isObject(data) {
+		if err := unmarshal(data, &wire); err != nil {
+			return err
+		}
+	}
+	*p = ProviderResponse{
+		ResponseCode: string(wire.ResponseCode), ResponseMessage: string(wire.ResponseMessage), ServiceReference: string(wire.ServiceReference),
+	}
+	return p.Raw.UnmarshalJSON(data)
+}
+
+func (p *ProviderResponse) isZero() bool {
+	return p.ResponseCode == "" && p.ResponseMessage == "" && p.ServiceReference == "" && len(p.Raw) == 0
+}
+
 // Create asks for a payout. It returns as soon as the API has accepted it, with the operation queued; the money moves, or does
 // not, later: [PayoutsService.Wait] or a webhook tells.
 //
@@ -258,29 +286,38 @@ func decodeDestination(data json.RawMessage) (Destination, error) {
 	if len(data) == 0 || isNull(data) {
 		return nil, nil //nolint:nilnil // an absent destination is a nil Destination
 	}
-	var wire destinationBody
-	if err := json.Unmarshal(data, &wire); err != nil {
+	var wire struct {
+		Type           text `json:"type"`
+		CountryCode    text `json:"country_code"`
+		ProviderCode   text `json:"provider_code"`
+		MSISDN         text `json:"msisdn"`
+		SWIFT          text `json:"swift"`
+		AccountNumber  text `json:"account_number"`
+		AccountName    text `json:"account_name"`
+		AccountSurname text `json:"account_surname"`
+	}
+	if err := unmarshal(data, &wire); err != nil {
 		return nil, err
 	}
 	switch wire.Type {
 	case typeMobileMoney:
 		return MobileMoney{
-			ProviderCode: wire.ProviderCode, MSISDN: wire.MSISDN, CountryCode: wire.CountryCode,
-			AccountName: wire.AccountName, AccountSurname: wire.AccountSurname,
+			ProviderCode: ProviderCode(wire.ProviderCode), MSISDN: string(wire.MSISDN), CountryCode: string(wire.CountryCode),
+			AccountName: string(wire.AccountName), AccountSurname: string(wire.AccountSurname),
 		}, nil
 	case typeBankAccount:
 		return BankAccount{
-			AccountNumber: wire.AccountNumber, SWIFT: wire.SWIFT,
-			AccountName: wire.AccountName, AccountSurname: wire.AccountSurname,
+			AccountNumber: string(wire.AccountNumber), SWIFT: string(wire.SWIFT),
+			AccountName: string(wire.AccountName), AccountSurname: string(wire.AccountSurname),
 		}, nil
 	default:
-		return UnknownDestination{Type: wire.Type, Raw: RawMessage(data)}, nil
+		return UnknownDestination{Type: string(wire.Type), Raw: RawMessage(data)}, nil
 	}
 }
 
 // payoutResultWire is a payout's result as the docs write it. An event has its fields too.
 type payoutResultWire struct {
-	Reference        string           `json:"reference"`
+	Reference        text             `json:"reference"`
 	Amount           Amount           `json:"amount"`
 	Currency         Currency         `json:"currency"`
 	Destination      json.RawMessage  `json:"destination"`
@@ -291,7 +328,7 @@ type payoutResultWire struct {
 // UnmarshalJSON reads both revisions of the docs.
 func (r *PayoutResult) UnmarshalJSON(data []byte) error {
 	var wire payoutResultWire
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
 	return r.read(&wire, data)
@@ -304,7 +341,7 @@ func (r *PayoutResult) read(wire *payoutResultWire, data []byte) error {
 		return err
 	}
 	*r = PayoutResult{
-		Reference: wire.Reference, Amount: wire.Amount, Currency: wire.Currency, Destination: destination,
+		Reference: string(wire.Reference), Amount: wire.Amount, Currency: wire.Currency, Destination: destination,
 		Status: wire.Status, ProviderResponse: wire.ProviderResponse,
 	}
 	return r.Raw.UnmarshalJSON(data)

@@ -163,6 +163,12 @@ func (p *poller[T, P]) match(page *Page[T], now int64, draw int64) (matched map[
 			p.saw(w, &own, now, draw)
 		}
 	}
+	for _, item := range page.Unreadable {
+		if w := p.watches[item.ID]; item.ID != "" && w != nil && w.news != nil {
+			matched[w] = true
+			w.flags, w.due = w.flags|alone, now // its own lookup may say more
+		}
+	}
 	return matched, located
 }
 

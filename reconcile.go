@@ -76,7 +76,8 @@ type Reconciliation struct {
 	Failures []ReconciliationFailure
 }
 
-// ReconciliationFailure is an event that did not take effect, and why.
+// ReconciliationFailure is an event that did not take effect, and why. For an operation or a transaction that cannot be read Err
+// is an [*ItemError], and Event has no type and no data: what it should have told is not known.
 type ReconciliationFailure struct {
 	Event *Event
 	Err   error
@@ -95,15 +96,18 @@ func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation,
 	if age := r.client.clock.Now().Sub(since); age > InboxRetention {
 		return nil, fmt.Errorf("intram: reconciler: since is %s ago, and an inbox may forget after %s", age.Round(time.Minute), InboxRetention)
 	}
-	operations, err := listSince(r.client.Operations.All(ctx, OperationListParams{Limit: maxPageLimit}), since)
+	operations, oddOperations, err := listSince(r.client.Operations.All(ctx, OperationListParams{Limit: maxPageLimit}), since)
 	if err != nil {
 		return nil, err
 	}
-	transactions, err := listSince(r.client.Transactions.All(ctx, TransactionListParams{Limit: maxPageLimit}), since)
+	transactions, oddTransactions, err := listSince(r.client.Transactions.All(ctx, TransactionListParams{Limit: maxPageLimit}), since)
 	if err != nil {
 		return nil, err
 	}
 	result := &Reconciliation{Operations: len(operations), Transactions: len(transactions)}
+	for _, unreadable := range slices.Concat(oddOperations, oddTransactions) {
+		result.Failures = append(result.Failures, ReconciliationFailure{Event: &Event{OperationID: unreadable.ID}, Err: unreadable})
+	}
 	payments := make(map[string]*Transaction)
 	for _, t := range transactions {
 		payments[t.Reference] = t
@@ -137,20 +141,25 @@ func (r *Reconciliation) add(event *Event, o outcome) {
 	}
 }
 
-// listSince collects a list that comes newest first, until an item is too old, and turns it around.
-func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) ([]P, error) {
-	var items []P
+// listSince collects a list that comes newest first, until an item is too old, and turns it around. What cannot be read is told
+// beside it.
+func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (items []P, unreadable []*ItemError, err error) {
 	for item, err := range all {
-		if err != nil {
-			return nil, fmt.Errorf("intram: reconciler: %w", err)
+		var odd *ItemError
+		if err != nil && !errors.As(err, &odd) {
+			return nil, nil, fmt.Errorf("intram: reconciler: %w", err)
 		}
-		if created := item.created(); !created.IsZero() && created.Before(since) {
+		if _, created := identityOf[T](item, odd); !created.IsZero() && created.Before(since) {
 			break
+		}
+		if odd != nil {
+			unreadable = append(unreadable, odd)
+			continue
 		}
 		items = append(items, item)
 	}
 	slices.Reverse(items)
-	return items, nil
+	return items, unreadable, nil
 }
 
 // eventsOf makes the events that should have told of an operation, in their order.

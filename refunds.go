@@ -2,7 +2,6 @@ package intram
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -128,16 +127,16 @@ func (p RefundParams) wire(v *validation) refundBody {
 // refundResultWire is a refund's result as the docs write it. An event has its fields too.
 type refundResultWire struct {
 	Status               RefundStatus     `json:"status"`
-	RefundReference      string           `json:"refund_reference"`
+	RefundReference      text             `json:"refund_reference"`
 	Amount               Amount           `json:"amount"`
-	TransactionReference string           `json:"transaction_reference"`
+	TransactionReference text             `json:"transaction_reference"`
 	ProviderResponse     ProviderResponse `json:"provider_response"`
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *RefundResult) UnmarshalJSON(data []byte) error {
 	var wire refundResultWire
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
 	return r.read(&wire, data)
@@ -146,8 +145,8 @@ func (r *RefundResult) UnmarshalJSON(data []byte) error {
 // read takes over what was read from data.
 func (r *RefundResult) read(wire *refundResultWire, data []byte) error {
 	*r = RefundResult{
-		Status: wire.Status, RefundReference: wire.RefundReference, Amount: wire.Amount,
-		TransactionReference: wire.TransactionReference, ProviderResponse: wire.ProviderResponse,
+		Status: wire.Status, RefundReference: string(wire.RefundReference), Amount: wire.Amount,
+		TransactionReference: string(wire.TransactionReference), ProviderResponse: wire.ProviderResponse,
 	}
 	return r.Raw.UnmarshalJSON(data)
 }

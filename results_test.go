@@ -68,7 +68,7 @@ func waitFor(ctx context.Context, c *intram.Client, typ intram.OperationType) ma
 			return op.Result, nil
 		},
 		"WaitMany": func() (intram.OperationResult, error) {
-			for op, err := range c.WaitMany(ctx, "op_1") {
+			for op, err := range c.WaitMany(ctx, []string{"op_1"}) {
 				if err != nil {
 					return nil, err
 				}

@@ -22,8 +22,6 @@ const (
 	// signature is dated by a clock that is corrected by less than the lifetime of a key, so what a
 	// clock further off dated was never accepted.
 	lookBackSlack = 25 * time.Hour
-	// maxEmptyPages is how many pages in a row may bring nothing new before a list counts as broken.
-	maxEmptyPages = 1000
 )
 
 // ErrNeverSent is behind the [*Error] of a Resume that has proved that no operation came of the
@@ -148,6 +146,9 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 	}
 	l.sent = readObject(body)
 	broken := l.read(ctx)
+	if broken == nil && l.unreadable != nil && len(l.found) == 0 {
+		broken = l.unreadable
+	}
 	switch {
 	case broken == nil && len(l.found) == 1:
 		return l.found[0], nil
@@ -177,6 +178,7 @@ type lookBack struct {
 	provenFrom time.Time
 
 	found, maybe []*Operation
+	unreadable   *ItemError // an item of the window that may be the call's
 	retryAt      time.Time
 }
 
@@ -208,6 +210,11 @@ func (l *lookBack) read(ctx context.Context) error {
 				seen[id] = true
 				fresh++
 				l.compare(op)
+			}
+		}
+		for _, item := range page.Unreadable {
+			if item.CreatedAt.IsZero() || !item.CreatedAt.Before(l.from) {
+				l.unreadable = item
 			}
 		}
 		next := page.NextBefore.Truncate(time.Millisecond)

@@ -224,7 +224,8 @@ func TestResumeIsNotMisledByTheList(t *testing.T) {
 		"no date":                     {rewrite: eachItem(func(i map[string]any) { delete(i, "date") }), noCandidate: false},
 		"from a cache":                {rewrite: func(h http.Header, _ map[string]any) { h.Set("Age", "60") }, noCandidate: true},
 		"without a date header":       {rewrite: func(h http.Header, _ map[string]any) { h.Del("Date") }, noCandidate: true},
-		"an item that cannot be read": {rewrite: func(_ http.Header, l map[string]any) { l["data"] = append(l["data"].([]any), "?") }, noCandidate: true},
+		"an item that cannot be read": {rewrite: func(_ http.Header, l map[string]any) { l["data"] = append(l["data"].([]any), "?") }, found: true},
+		"it cannot be read itself":    {rewrite: eachItem(func(i map[string]any) { i["status"] = 7 }), noCandidate: true},
 		"empty, of a server in the past": {rewrite: func(h http.Header, l map[string]any) {
 			h.Set("Date", "Wed, 20 May 2020 10:30:00 GMT")
 			l["data"] = []any{}

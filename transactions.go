@@ -2,7 +2,6 @@ package intram
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -152,7 +151,8 @@ type TransactionListParams struct {
 }
 
 // List reads one page of transactions, newest first. For all of them use [TransactionsService.All], which loses nothing
-// between pages.
+// between pages. An item that cannot be read is in [Page].Unreadable. A page that is larger than the SDK reads (8 MiB) is
+// asked for again with half its limit.
 //
 // Endpoint: GET /transactions. Errors: [*Error] with [CodeValidationError] and the authentication codes.
 // Docs: Merchant API, Transactions.
@@ -161,9 +161,11 @@ func (s *TransactionsService) List(ctx context.Context, params TransactionListPa
 }
 
 // All reads all transactions, newest first, page by page as you range over it. An error is yielded once, with a nil
-// transaction, and ends the sequence. Transactions that share a millisecond with a page's end come out once each.
+// transaction, and ends the sequence; only an [*ItemError], for an item that cannot be read, does not: go on after it, and do not
+// take what is missing for absent. Transactions that share a millisecond with a page's end come out once each.
 //
-// Endpoint: GET /transactions. Errors: those of [TransactionsService.List], and [ErrPageOverflow].
+// Endpoint: GET /transactions. Errors: those of [TransactionsService.List], [*ItemError], [ErrPageOverflow] and
+// [ErrEndlessList].
 // Docs: Merchant API, Transactions.
 func (s *TransactionsService) All(ctx context.Context, params TransactionListParams, opts ...CallOption) iter.Seq2[*Transaction, error] {
 	return allItems(params.query(), func(q listQuery) (*Page[Transaction], error) {
@@ -189,16 +191,19 @@ func (t *Transaction) recalled(string, time.Time) *Transaction { return t }
 
 // complete implements answer.
 func (t *Transaction) complete() error {
-	if t.Reference == "" {
+	switch {
+	case t.Reference == "" && t.ID == "":
 		return errors.New("the answer has no reference")
+	case t.Reference != "" && !usableID(t.Reference), t.ID != "" && !usableID(t.ID):
+		return errors.New("the answer's reference cannot be one")
 	}
 	return nil
 }
 
 // transactionWire is a transaction as both revisions of the docs write it.
 type transactionWire struct {
-	Reference        string            `json:"reference"`
-	ID               string            `json:"id"`
+	Reference        ident             `json:"reference"`
+	ID               text              `json:"id"`
 	Status           word              `json:"status"`
 	Type             word              `json:"type"`
 	Environment      word              `json:"env"`
@@ -208,10 +213,10 @@ type transactionWire struct {
 	Currency         Currency          `json:"currency"`
 	PaymentMethod    paymentMethodWire `json:"payment_method"`
 	Customer         customerWire      `json:"customer"`
-	Source           TransactionSource `json:"source"`
-	SourceMSISDN     string            `json:"source_msisdn"`
-	ServiceReference string            `json:"service_reference"`
-	DeclinedReason   string            `json:"declined_reason"`
+	Source           sourceWire        `json:"source"`
+	SourceMSISDN     text              `json:"source_msisdn"`
+	ServiceReference text              `json:"service_reference"`
+	DeclinedReason   text              `json:"declined_reason"`
 	WebhookData      part              `json:"webhook_data"`
 	Date             timestamp         `json:"date"`
 	CreatedAt        timestamp         `json:"created_at"`
@@ -222,14 +227,12 @@ type transactionWire struct {
 // model implements wire.
 func (w transactionWire) model(raw RawMessage) Transaction {
 	t := Transaction{
-		Reference: w.Reference, ID: w.ID, Status: transactionStatus(w.Status), Type: TransactionType(w.Type),
+		Reference: string(w.Reference), ID: string(w.ID), Status: transactionStatus(w.Status), Type: TransactionType(w.Type),
 		Environment: Environment(w.Environment), Amount: w.Amount, Fees: w.Fees, NetAmount: w.NetAmount, Currency: w.Currency,
-		PaymentMethod: TransactionPaymentMethod(w.PaymentMethod), Customer: w.Customer.model(), Source: w.Source,
-		ServiceReference: w.ServiceReference, DeclinedReason: w.DeclinedReason, WebhookData: w.WebhookData.of(raw),
+		PaymentMethod: TransactionPaymentMethod(w.PaymentMethod), Customer: w.Customer.model(),
+		Source:           TransactionSource{Number: firstWord(string(w.Source.Number), string(w.SourceMSISDN))},
+		ServiceReference: string(w.ServiceReference), DeclinedReason: string(w.DeclinedReason), WebhookData: w.WebhookData.of(raw),
 		CreatedAt: firstTime(w.Date, w.CreatedAt), RefundedAt: w.RefundedAt.Time, Raw: raw,
-	}
-	if t.Source.Number == "" {
-		t.Source.Number = w.SourceMSISDN
 	}
 	if w.Refunds != nil {
 		t.Refunds = make([]RefundEntry, len(w.Refunds))
@@ -254,20 +257,23 @@ func (t Transaction) MarshalJSON() ([]byte, error) {
 // paymentMethodWire is a name, or an object.
 type paymentMethodWire TransactionPaymentMethod
 
-// UnmarshalJSON reads both revisions of the docs.
+// UnmarshalJSON reads both revisions of the docs. Another kind of value says nothing.
 func (m *paymentMethodWire) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		return unmarshalString(data, &m.Name)
-	}
+	*m = paymentMethodWire{}
 	var wire struct {
-		Name string       `json:"name"`
-		Code ProviderCode `json:"code"`
-		Type string       `json:"type"`
+		Name text `json:"name"`
+		Code text `json:"code"`
+		Type text `json:"type"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
+	switch firstByte(data) {
+	case '"':
+		return unmarshalString(data, &m.Name)
+	case '{':
+		if err := unmarshal(data, &wire); err != nil {
+			return err
+		}
 	}
-	*m = paymentMethodWire(wire)
+	*m = paymentMethodWire{Name: string(wire.Name), Code: ProviderCode(wire.Code), Type: string(wire.Type)}
 	return nil
 }
 
@@ -276,17 +282,24 @@ func (m *TransactionPaymentMethod) UnmarshalJSON(data []byte) error {
 	return (*paymentMethodWire)(m).UnmarshalJSON(data)
 }
 
+// sourceWire is where the money came from.
+type sourceWire struct {
+	Number text `json:"number"`
+}
+
 // customerWire has one name, or two.
 type customerWire struct {
-	Email     string `json:"email"`
-	Name      string `json:"name"`
-	ID        string `json:"id"`
-	FirstName string `json:"first_name"`
-	LastName  string `json:"last_name"`
+	Email     text `json:"email"`
+	Name      text `json:"name"`
+	ID        text `json:"id"`
+	FirstName text `json:"first_name"`
+	LastName  text `json:"last_name"`
 }
 
 func (w customerWire) model() TransactionCustomer {
-	c := TransactionCustomer(w)
+	c := TransactionCustomer{
+		Email: string(w.Email), Name: string(w.Name), ID: string(w.ID), FirstName: string(w.FirstName), LastName: string(w.LastName),
+	}
 	if c.Name == "" {
 		c.Name = strings.TrimSpace(c.FirstName + " " + c.LastName)
 	}
@@ -296,7 +309,7 @@ func (w customerWire) model() TransactionCustomer {
 // UnmarshalJSON reads both revisions of the docs: one name, or two.
 func (c *TransactionCustomer) UnmarshalJSON(data []byte) error {
 	var w customerWire
-	if err := json.Unmarshal(data, &w); err != nil {
+	if err := unmarshalObject(data, &w); err != nil {
 		return err
 	}
 	*c = w.model()
@@ -305,25 +318,25 @@ func (c *TransactionCustomer) UnmarshalJSON(data []byte) error {
 
 // refundEntryWire is a refund in the list, in both revisions of the docs.
 type refundEntryWire struct {
-	Reference        string    `json:"reference"`
-	ServiceReference string    `json:"service_reference"`
-	Status           word      `json:"status"`
-	Reason           string    `json:"reason"`
+	Reference        text      `json:"reference"`
+	ServiceReference text      `json:"service_reference"`
+	Status           text      `json:"status"`
+	Reason           text      `json:"reason"`
 	Date             timestamp `json:"date"`
 	CreatedAt        timestamp `json:"created_at"`
 }
 
 func (w refundEntryWire) model() RefundEntry {
 	return RefundEntry{
-		Reference: w.Reference, ServiceReference: w.ServiceReference, Status: transactionStatus(w.Status),
-		Reason: w.Reason, CreatedAt: firstTime(w.Date, w.CreatedAt),
+		Reference: string(w.Reference), ServiceReference: string(w.ServiceReference), Status: transactionStatus(word(w.Status)),
+		Reason: string(w.Reason), CreatedAt: firstTime(w.Date, w.CreatedAt),
 	}
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *RefundEntry) UnmarshalJSON(data []byte) error {
 	var w refundEntryWire
-	if err := json.Unmarshal(data, &w); err != nil {
+	if err := unmarshalObject(data, &w); err != nil {
 		return err
 	}
 	*r = w.model()

@@ -110,8 +110,11 @@ func (s *WebhooksService) SendTest(ctx context.Context, subscriptionID string, o
 
 // complete implements answer.
 func (w *WebhookSubscription) complete() error {
-	if w.ID == "" {
+	switch {
+	case w.ID == "":
 		return errors.New("the answer has no subscription_id")
+	case !usableID(w.ID):
+		return errors.New("the answer's subscription_id cannot be one")
 	}
 	return nil
 }
@@ -119,23 +122,24 @@ func (w *WebhookSubscription) complete() error {
 // UnmarshalJSON reads both revisions of the docs.
 func (w *WebhookSubscription) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		SubscriptionID string    `json:"subscription_id"`
-		ID             string    `json:"id"`
-		URL            string    `json:"url"`
-		Event          EventType `json:"event"`
-		Secret         string    `json:"secret"`
-		SecretHint     string    `json:"secret_hint"`
+		SubscriptionID ident     `json:"subscription_id"`
+		ID             ident     `json:"id"`
+		URL            text      `json:"url"`
+		Event          text      `json:"event"`
+		Secret         ident     `json:"secret"`
+		SecretHint     text      `json:"secret_hint"`
 		Date           timestamp `json:"date"`
 		CreatedAt      timestamp `json:"created_at"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
 	if wire.SubscriptionID == "" {
 		wire.SubscriptionID = wire.ID
 	}
 	*w = WebhookSubscription{
-		ID: wire.SubscriptionID, URL: wire.URL, Event: wire.Event, Secret: wire.Secret, SecretHint: wire.SecretHint,
+		ID: string(wire.SubscriptionID), URL: string(wire.URL), Event: EventType(wire.Event),
+		Secret: string(wire.Secret), SecretHint: string(wire.SecretHint),
 		CreatedAt: firstTime(wire.Date, wire.CreatedAt),
 	}
 	return nil

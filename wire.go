@@ -19,22 +19,58 @@ type wire[T any] interface {
 
 // frame is an envelope around a W as it is read.
 type frame[W any] struct {
-	Failed bool   `json:"error"`
-	Data   W      `json:"data"`
-	Paging paging `json:"paging"`
+	Failed verdictFlag `json:"error"`
+	Data   W           `json:"data"`
+	Paging paging      `json:"paging"`
 }
+
+// unmarshal is [json.Unmarshal] for responses. What is acted on (ids, statuses, amounts, cursors) has types of its own, whose
+// errors end the reading. Everything else describes, and must not make a payment unreadable: encoding/json leaves a
+// field of another kind as it is, reads on, and reports the first, which is passed over here.
+func unmarshal(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	if _, otherKind := err.(*json.UnmarshalTypeError); otherKind { //nolint:errorlint // wrapped, it is the error of a field that is acted on
+		return nil
+	}
+	return err
+}
+
+// unmarshalObject is unmarshal of what must be an object itself. null leaves v as it is.
+func unmarshalObject(data []byte, v any) error {
+	if !isObject(data) && !isNull(data) {
+		return errNoObject
+	}
+	return unmarshal(data, v)
+}
+
+var errNoObject = errors.New("it is not a JSON object")
+
+func isObject(data []byte) bool { return firstByte(data) == '{' }
+
+// firstByte is what a JSON value begins with.
+func firstByte(data []byte) byte {
+	for _, c := range data {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
+		}
+	}
+	return 0
+}
+
+// withoutBOM is a document without the byte order mark that some servers and proxies put in front of it.
+func withoutBOM(document []byte) []byte { return bytes.TrimPrefix(document, []byte("\ufeff")) }
 
 // readFrame reads a 2xx answer that must have data, and tells where it stands in the body.
 func readFrame[W any](body []byte) (*frame[W], strictjson.Parts, error) {
 	f := new(frame[W])
-	if err := json.Unmarshal(body, f); err != nil {
+	if err := unmarshalObject(body, f); err != nil {
 		return nil, strictjson.Parts{}, fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
 	}
 	parts, err := strictjson.Split(body)
 	switch {
 	case err != nil:
 		return nil, parts, fmt.Errorf("the answer can be read in two ways: %w", err)
-	case f.Failed:
+	case bool(f.Failed):
 		return nil, parts, errors.New("the answer says success and failure at once")
 	case len(parts.Data) == 0 || isNull(parts.Data):
 		return nil, parts, errors.New("the answer has no data")
@@ -48,36 +84,120 @@ func readModel[T any, W wire[T]](body []byte) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !isObject(parts.Data) {
+		return nil, fmt.Errorf("the answer's data is not what the docs describe: %w", errNoObject)
+	}
 	value := f.Data.model(parts.Data)
-	if a, ok := any(&value).(answer); ok {
-		if err := a.complete(); err != nil {
-			return nil, err
-		}
+	if err := complete(&value); err != nil {
+		return nil, err
 	}
 	return &value, nil
 }
 
+// complete reports what a value lacks that makes it one.
+func complete(value any) error {
+	if a, ok := value.(answer); ok {
+		return a.complete()
+	}
+	return nil
+}
+
 // readPage reads an answer with a list of T. Each item keeps a copy of its own part of the body: whoever keeps one item does
-// not keep the page.
+// not keep the page. An item that cannot be read is told beside the others.
 func readPage[T any, W wire[T]](body []byte) (*Page[T], error) {
 	f, parts, err := readFrame[[]W](body)
 	if err != nil {
-		return nil, err
+		return readPageOneByOne[T, W](body)
 	}
 	if len(parts.Items) != len(f.Data) {
-		return nil, errors.New("the answer's data is not the list that the docs describe")
+		return nil, errNoList
 	}
-	page := &Page[T]{Items: make([]T, len(f.Data)), Limit: f.Paging.Limit, NextBefore: f.Paging.NextBefore.Time}
+	if err := checkList(parts); err != nil {
+		return nil, err
+	}
+	page := newPage[T](&f.Paging, parts)
 	for i := range f.Data {
-		page.Items[i] = f.Data[i].model(keep(parts.Items[i]))
+		page.take(i, parts, func(raw RawMessage) (T, error) { return f.Data[i].model(raw), nil })
 	}
 	return page, nil
+}
+
+// readPageOneByOne reads a page that has an item which cannot be read.
+func readPageOneByOne[T any, W wire[T]](body []byte) (*Page[T], error) {
+	f, parts, err := readFrame[part](body)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkList(parts); err != nil {
+		return nil, err
+	}
+	page := newPage[T](&f.Paging, parts)
+	for i := range parts.Items {
+		page.take(i, parts, func(raw RawMessage) (T, error) {
+			var w W
+			err := unmarshal(raw, &w)
+			return w.model(raw), err
+		})
+	}
+	return page, nil
+}
+
+var errNoList = errors.New("the answer's data is not the list that the docs describe")
+
+// checkList reports what is no list, or may hide the list's cursor. An empty array is how some servers write an empty object.
+func checkList(parts strictjson.Parts) error {
+	switch p := parts.Paging; {
+	case firstByte(parts.Data) != '[':
+		return errNoList
+	case len(p) == 0, isObject(p), isNull(p), string(p) == "[]":
+		return nil
+	}
+	return errors.New("the answer's paging is not what the docs describe")
+}
+
+func newPage[T any](p *paging, parts strictjson.Parts) *Page[T] {
+	return &Page[T]{Items: make([]T, 0, len(parts.Items)), Limit: int(p.Limit), NextBefore: p.NextBefore.Time}
+}
+
+// take reads the item at i.
+func (p *Page[T]) take(i int, parts strictjson.Parts, read func(RawMessage) (T, error)) {
+	raw, err := keep(parts.Items[i]), parts.Refused[i]
+	if err == nil && !isObject(raw) {
+		err = errNoObject
+	}
+	if err == nil {
+		var item T
+		if item, err = read(raw); err == nil {
+			p.Items = append(p.Items, item)
+			if err = complete(&p.Items[len(p.Items)-1]); err == nil {
+				return
+			}
+			p.Items = p.Items[:len(p.Items)-1]
+		}
+	}
+	p.Unreadable = append(p.Unreadable, newItemError(i, parts.Items[i], err))
+}
+
+// newItemError reads what can be told of an item that cannot be read.
+func newItemError(index int, raw []byte, err error) *ItemError {
+	var w struct {
+		OperationID text      `json:"operation_id"`
+		Reference   text      `json:"reference"`
+		ID          text      `json:"id"`
+		Date        timestamp `json:"date"`
+		CreatedAt   timestamp `json:"created_at"`
+	}
+	_ = unmarshal(raw, &w) // as far as it can be read
+	return &ItemError{
+		Index: index, ID: firstWord(string(w.OperationID), string(w.Reference), string(w.ID)),
+		CreatedAt: firstTime(w.Date, w.CreatedAt), Raw: bytes.Clone(raw), Err: err,
+	}
 }
 
 // readWire is UnmarshalJSON of a model. The data is the caller's: what is kept is a copy.
 func readWire[T any, W wire[T]](data []byte, value *T) error {
 	var w W
-	if err := json.Unmarshal(data, &w); err != nil {
+	if err := unmarshalObject(data, &w); err != nil {
 		return err
 	}
 	*value = w.model(keep(data))

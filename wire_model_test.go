@@ -71,11 +71,15 @@ func TestAListWithHolesIsReadAsItIs(t *testing.T) {
 	t.Parallel()
 	page, err := intram.DecodeTransactions([]byte(`{"error":false,"DATA":[null,{"reference":"AB12CD34EF"},{}]}`))
 	require.NoError(t, err)
-	require.Len(t, page.Items, 3)
-	assert.Empty(t, page.Items[0].Raw)
-	assert.Equal(t, "AB12CD34EF", page.Items[1].Reference)
-	assert.Equal(t, "{}", string(page.Items[2].Raw))
-	for _, body := range []string{`{"data":{}}`, `{"data":"AB12CD34EF"}`, `{"data":null}`, `{}`, `{"error":true,"data":[]}`, `{"data":[],"data":[]}`} {
+	require.Len(t, page.Items, 1)
+	assert.Equal(t, "AB12CD34EF", page.Items[0].Reference)
+	require.Len(t, page.Unreadable, 2, "what is no transaction is not passed over")
+	assert.Equal(t, []any{0, "null", 2, "{}"}, []any{
+		page.Unreadable[0].Index, string(page.Unreadable[0].Raw), page.Unreadable[1].Index, string(page.Unreadable[1].Raw),
+	})
+	for _, body := range []string{`{"data":{}}`, `{"data":"AB12CD34EF"}`, `{"data":null}`, `{}`, `{"error":true,"data":[]}`, `{"data":[],"data":[]}`,
+		`{"data":[],"paging":"x"}`, `{"data":[],"paging":[1]}`, `{"data":[],"paging":7}`, `{"data":[],"paging":{"next_before":7}}`,
+	} {
 		_, err := intram.DecodeTransactions([]byte(body))
 		require.Error(t, err, body)
 	}

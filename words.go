@@ -1,7 +1,11 @@
 package intram
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -27,13 +31,98 @@ func quoted(words ...string) map[string]string {
 	return known
 }
 
-// UnmarshalJSON reads a string.
+// UnmarshalJSON reads a string. A word is acted on: another kind of value is an error.
 func (w *word) UnmarshalJSON(data []byte) error {
 	if known, ok := knownWords[string(data)]; ok {
 		*w = word(known)
 		return nil
 	}
-	return unmarshalString(data, (*string)(w))
+	if err := unmarshalString(data, (*string)(w)); err != nil {
+		return fmt.Errorf("a word that is not a string: %w", err)
+	}
+	return nil
+}
+
+// ident is an id or a reference that is acted on: another kind of value than a string is an error.
+type ident string
+
+// UnmarshalJSON reads a string.
+func (id *ident) UnmarshalJSON(data []byte) error {
+	if err := unmarshalString(data, (*string)(id)); err != nil {
+		return fmt.Errorf("an id that is not a string: %w", err)
+	}
+	return nil
+}
+
+// usableID reports whether an id that the API gave can be one, and become a segment of a path.
+func usableID(id string) bool {
+	var v validation
+	v.pathID("id", id)
+	return len(v.fields) == 0
+}
+
+// text is a string that describes. A number or a boolean is taken as it is written, and any other kind of value is no text: it
+// must not make a payment unreadable.
+type text string
+
+// UnmarshalJSON reads a value of any kind.
+func (t *text) UnmarshalJSON(data []byte) error {
+	*t = ""
+	switch firstByte(data) {
+	case '"':
+		if known, ok := knownWords[string(data)]; ok {
+			*t = text(known)
+			return nil
+		}
+		_ = unmarshalString(data, (*string)(t)) // a string is one
+	case '{', '[', 'n', 0:
+	default:
+		*t = text(bytes.TrimSpace(data))
+	}
+	return nil
+}
+
+// count is a whole number that describes, also one in a string. Any other value is 0.
+type count int
+
+// UnmarshalJSON reads a value of any kind.
+func (c *count) UnmarshalJSON(data []byte) error {
+	var t text
+	_ = t.UnmarshalJSON(data) // reads everything
+	n, err := strconv.Atoi(string(t))
+	if err != nil {
+		n = 0
+	}
+	*c = count(n)
+	return nil
+}
+
+// flag is a boolean that describes, also one in a string or a number. Any other value is false.
+type flag bool
+
+// UnmarshalJSON reads a value of any kind.
+func (b *flag) UnmarshalJSON(data []byte) error {
+	var t text
+	_ = t.UnmarshalJSON(data) // reads everything
+	is, err := strconv.ParseBool(string(t))
+	*b = flag(err == nil && is)
+	return nil
+}
+
+// verdictFlag is the envelope's error, which is acted on: another kind of value than a boolean is an error.
+type verdictFlag bool
+
+// UnmarshalJSON reads a boolean.
+func (b *verdictFlag) UnmarshalJSON(data []byte) error {
+	switch string(data) {
+	case "true":
+		*b = true
+	case "false", "null":
+		*b = false
+	default:
+		return errors.New("the field error is not a boolean")
+	}
+	return nil
 }
 
 // unmarshalString is json.Unmarshal into a string. What needs no unescaping is taken as it stands.

@@ -59,6 +59,8 @@ type Parts struct {
 	Data []byte
 	// Items are the elements of Data when it is an array.
 	Items [][]byte
+	// Paging is the value of the key paging of the outermost object, nil when there is none.
+	Paging []byte
 	// Refused are the elements, by their index, that [Check] would refuse. They say nothing against the others.
 	Refused map[int]error
 }
@@ -81,8 +83,11 @@ var scanners = sync.Pool{New: func() any { return &scanner{keys: make([]uint64, 
 // seed keeps a server from choosing keys that are taken for each other.
 var seed = maphash.MakeSeed()
 
-// dataKey is the key whose value is split.
-var dataKey = []byte("data")
+// dataKey is the key whose value is split, and pagingKey the one whose value is noted.
+var (
+	dataKey   = []byte("data")
+	pagingKey = []byte("paging")
+)
 
 // scanner goes through valid JSON once.
 type scanner struct {
@@ -187,8 +192,13 @@ func (s *scanner) object(depth int) error {
 			}
 			continue
 		}
+		s.space()
+		start := s.at
 		if err := s.value(depth, checked); err != nil {
 			return err
+		}
+		if depth == 1 && bytes.EqualFold(key, pagingKey) {
+			s.parts.Paging = s.data[start:s.at:s.at]
 		}
 	}
 }
