@@ -16,6 +16,8 @@ type EventEnvelope struct {
 	OccurredAt  time.Time
 	// Raw is the body as it was signed. It is the caller's own slice, not a copy.
 	Raw RawMessage
+	// Scope is whose event it is; see [WithInboxScope].
+	Scope string
 	// DeliveryID and Attempt are not signed.
 	DeliveryID string
 	Attempt    int
@@ -26,7 +28,8 @@ type EventEnvelope struct {
 //
 // Errors: those of [WebhookVerifier.Verify]. Docs: Merchant API, Webhooks.
 func (v *WebhookVerifier) VerifyEnvelope(header http.Header, body []byte) (*EventEnvelope, error) {
-	if err := v.Authenticate(header, body); err != nil {
+	scope, err := v.authenticate(header, body)
+	if err != nil {
 		return nil, err
 	}
 	envelope := new(EventEnvelope)
@@ -38,7 +41,7 @@ func (v *WebhookVerifier) VerifyEnvelope(header http.Header, body []byte) (*Even
 		}
 		*envelope = EventEnvelope{Type: event.Type, OperationID: event.OperationID, OccurredAt: event.OccurredAt}
 	}
-	envelope.Raw = body
+	envelope.Raw, envelope.Scope = body, scope
 	envelope.DeliveryID, envelope.Attempt = unsignedHeaders(header)
 	return envelope, nil
 }
@@ -49,14 +52,16 @@ func (e *EventEnvelope) Event() (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	event.DeliveryID, event.Attempt = e.DeliveryID, e.Attempt
+	event.Scope, event.DeliveryID, event.Attempt = e.Scope, e.DeliveryID, e.Attempt
 	return event, nil
 }
 
 // unsignedHeaders are the delivery's id and attempt. A bad attempt is no reason to refuse what is signed.
 func unsignedHeaders(header http.Header) (deliveryID string, attempt int) {
-	attempt, _ = strconv.Atoi(header.Get(headerWebhookAttempt))
-	return header.Get(headerWebhookDelivery), attempt
+	deliveryID, _ = onlyHeader(header, headerWebhookDelivery, nil)
+	number, _ := onlyHeader(header, headerWebhookAttempt, nil)
+	attempt, _ = strconv.Atoi(number)
+	return deliveryID, attempt
 }
 
 // scan reads the envelope in one pass. It takes what Intram writes and reports false for everything that is less plain: escapes

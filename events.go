@@ -56,6 +56,8 @@ type Event struct {
 	Data EventData
 	// Raw is the body, exactly as it was signed.
 	Raw RawMessage
+	// Scope is whose event it is, when one inbox serves several merchants or environments: see [WithInboxScope].
+	Scope string
 	// DeliveryID and Attempt are not signed.
 	DeliveryID string
 	Attempt    int

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,39 @@ type handlerConfig struct {
 	logger         *slog.Logger
 	notify         *Client
 	notifySet      bool
+	scope          string
+	scopeSet       bool
+	scopedOnly     bool
+	conflict       func(context.Context, *Event)
+	conflictSet    bool
+}
+
+// WithInboxScope says whose events the handler or reconciler is for, such as "acme/live": any text that stays the same. It goes
+// into [Event.InboxKey], so that merchants and environments can share one inbox: without it, whoever has a
+// secret of one merchant can make events of another look as if they had taken effect. Give the handler and the reconciler of one
+// merchant the same scope; a reconciler with another one repeats everything it finds. Do not derive it from a secret or a
+// key, which change. One handler for several merchants gets the scope from the secret: [WebhookVerifier.WithInboxScope].
+//
+// What took effect without a scope still counts: an event that is new in its scope is also looked up without it, which costs
+// one more claim and its release. [WithScopedKeysOnly] ends that.
+func WithInboxScope(scope string) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.scope, cfg.scopeSet = scope, true }
+}
+
+// WithScopedKeysOnly no longer looks for what took effect without a scope. Set it for a merchant that always had a
+// scope, and otherwise [InboxRetention] after the last replica without one has stopped. As long as it is not set, an event
+// that takes effect in the same inbox without a scope counts for this scope too.
+func WithScopedKeysOnly() HandlerOption {
+	return func(cfg *handlerConfig) { cfg.scopedOnly = true }
+}
+
+// WithConflictHook sets a function that is called when an event of a state that has taken effect comes again with another
+// OccurredAt and other data. That an operation reaches a state once is an assumption; this is how an event that
+// breaks it is counted, and looked at. The event does not take effect, is logged as a warning, and is acknowledged.
+//
+// The inbox has to keep [Claim].Note. Events of the reconciler's are not compared.
+func WithConflictHook(conflict func(ctx context.Context, event *Event)) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.conflict, cfg.conflictSet = conflict, true }
 }
 
 // WithHandlerTimeout sets the deadline of the function's context, [DefaultHandlerTimeout] unless set and [MaxHandlerTimeout] at
@@ -72,14 +106,19 @@ func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []H
 			opt(&cfg)
 		}
 	}
-	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger, notify: cfg.notify}
+	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger, notify: cfg.notify,
+		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict}
 	switch {
 	case cfg.logger == nil:
 		in.logger = slog.New(slog.DiscardHandler)
 		return in, errors.New("WithHandlerLogger: the logger is nil")
 	case cfg.notifySet && cfg.notify == nil:
 		return in, errors.New("WithNotify: the client is nil")
-	case inbox == nil:
+	case cfg.scopeSet && cfg.scope == "":
+		return in, errors.New("WithInboxScope: the scope is empty")
+	case cfg.conflictSet && cfg.conflict == nil:
+		return in, errors.New("WithConflictHook: the function is nil")
+	case isNil(inbox):
 		return in, errors.New("the inbox is nil")
 	case handle == nil:
 		return in, errors.New("the function is nil")
@@ -117,8 +156,12 @@ func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []H
 //	405  not a POST
 //	413  larger than MaxWebhookBody
 //	415  a content encoding: what is signed is the plain body
-//	500  handle failed, panicked or outlived its deadline; or the handler was made with a mistake, which the answer names
-//	503  with Retry-After: another replica holds the claim, or the inbox is down, or did not take note of the effect
+//	500  handle failed, panicked or outlived its deadline; the inbox panicked; or the handler was made with a mistake, which the answer names
+//	503  with Retry-After: another replica holds the claim, or the inbox is down, or has not taken note of the effect yet
+//
+// A completion that the inbox does not take is tried again after the 503 too, until the lease ends and for 2 minutes at
+// least: an effect that was made is not forgotten because a database failed over. Give the inbox connections of its
+// own: when your function shares them, a burst of deliveries keeps completions waiting for functions.
 //
 // The Content-Type is not looked at: the documentation promises none, and the signature says more.
 //
@@ -166,6 +209,8 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		respondLater(w, o.retryIn, "the inbox is not available")
 	case notRecorded:
 		respondLater(w, o.retryIn, "handled, and not recorded")
+	case inboxBroken:
+		respond(w, http.StatusInternalServerError, "the inbox panicked")
 	case failed:
 		respond(w, http.StatusInternalServerError, "the event was not handled")
 	case outlived:
@@ -187,8 +232,8 @@ func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, &refusal{status: http.StatusMethodNotAllowed, answer: "only POST", reason: "not a POST"}
 	}
-	for _, encoding := range r.Header["Content-Encoding"] {
-		if encoding != "" && !strings.EqualFold(encoding, "identity") {
+	for name, encodings := range r.Header {
+		if strings.EqualFold(name, "Content-Encoding") && slices.ContainsFunc(encodings, isEncoding) {
 			return nil, &refusal{
 				status: http.StatusUnsupportedMediaType, answer: "no content encoding, please",
 				reason: "the body is encoded",
@@ -209,6 +254,11 @@ func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	return body, nil
 }
 
+// isEncoding reports whether a Content-Encoding changes the body.
+func isEncoding(encoding string) bool {
+	return encoding != "" && !strings.EqualFold(encoding, "identity")
+}
+
 // refusalOf is the answer to a delivery that was not verified.
 func refusalOf(err error) *refusal {
 	switch {
@@ -226,7 +276,8 @@ func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *ref
 	if !h.intake.logger.Enabled(r.Context(), slog.LevelWarn) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("reason", why.reason), slog.Int("status", why.status), slog.String("delivery_id", scrubID(r.Header.Get(headerWebhookDelivery)))}
+	deliveryID, _ := unsignedHeaders(r.Header)
+	attrs := []slog.Attr{slog.String("reason", why.reason), slog.Int("status", why.status), slog.String("delivery_id", scrubID(deliveryID))}
 	if why.err != nil {
 		attrs = append(attrs, slog.String("error", redact.Text(why.err.Error())))
 	}

@@ -516,9 +516,9 @@ func TestACompletionThatFailsIsTriedAgainBeforeTheAnswer(t *testing.T) {
 func TestAnEffectThatCannotBeRecordedIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		inbox := &faultyInbox{Inbox: new(intram.MemoryInbox), complete: func(int) error {
-			if down {
+			if !up.Load() {
 				return errors.New("connection refused")
 			}
 			return nil
@@ -529,8 +529,10 @@ func TestAnEffectThatCannotBeRecordedIsNotAcknowledged(t *testing.T) {
 		assert.Equal(t, 503, w.Code)
 		assert.Equal(t, 2*time.Second, time.Since(began))
 		assert.Contains(t, m.logged(), "did not take note")
-		down = false
-		assert.Equal(t, 503, m.deliver(payoutBody("op_1")).Code, "the claim is still held: nobody may start the event again so soon")
+		assert.Equal(t, 503, m.deliver(payoutBody("op_1")).Code, "the claim is still held: nothing may start the event again so soon")
+		up.Store(true)
+		elapse(t, 2*time.Second)
+		assert.Equal(t, 200, m.deliver(payoutBody("op_1")).Code, "recorded after the answer")
 		assert.Len(t, m.took(), 1)
 	})
 }

@@ -1,10 +1,15 @@
 package intram
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -68,7 +73,14 @@ type Claim struct {
 	Token string
 	// RetryIn is how long the other's lease still runs, when the claim is busy.
 	RetryIn time.Duration
+	// Note is a short text, of at most [MaxClaimNote] bytes, that Complete stores with the key when the caller has set
+	// it, and that Claim returns when the key is done. The handler notes what an event said, so that a later
+	// event of the same state that says something else is seen.
+	Note string
 }
+
+// MaxClaimNote is how long a [Claim].Note can be.
+const MaxClaimNote = 128
 
 // What an [Inbox] refuses. Test for it with [errors.Is].
 var (
@@ -99,7 +111,20 @@ func CheckClaim(key string, lease time.Duration) error {
 //
 // For all others, unknown types and test.ping among them, it is the SHA-256 of the body: each distinct body is an event of its own. A retry of
 // Intram's carries the same bytes, whatever its timestamp.
+//
+// An event that has a Scope has another key in each scope; see [WithInboxScope]. That an operation reaches a state
+// once is chosen, not documented by Intram: see [WithConflictHook].
 func (e *Event) InboxKey() string {
+	if e.Scope == "" {
+		return e.unscopedKey()
+	}
+	// The length keeps two scopes apart of which one begins with the other.
+	sum := sha256.Sum256(fmt.Appendf(nil, "scope\n%d:%s\n%s", len(e.Scope), e.Scope, e.unscopedKey()))
+	return hex.EncodeToString(sum[:])
+}
+
+// unscopedKey is the key of an event that has no scope. Version 0.1.0 stored no other.
+func (e *Event) unscopedKey() string {
 	var sum [sha256.Size]byte
 	if e.Type.isState() && e.OperationID != "" {
 		// A type has no line feed in it, so that no two pairs make one text; the first word keeps the keys apart from
@@ -109,6 +134,39 @@ func (e *Event) InboxKey() string {
 		sum = sha256.Sum256(e.Raw)
 	}
 	return hex.EncodeToString(sum[:])
+}
+
+// note describes what a state's event says: when it occurred, and a hash of its data. It is empty for an event whose key
+// is its body, and for one that the reconciler made, whose data is written in another way.
+func (e *Event) note() string {
+	if !e.Type.isState() || e.OperationID == "" || len(e.Raw) == 0 {
+		return ""
+	}
+	var body struct {
+		Data any `json:"data"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(e.Raw))
+	decoder.UseNumber()
+	if decoder.Decode(&body) != nil {
+		return ""
+	}
+	data, err := json.Marshal(body.Data) // with its names sorted: their order says nothing
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return strconv.FormatInt(e.OccurredAt.UnixMilli(), 10) + noteSeparator + hex.EncodeToString(sum[:])
+}
+
+// noteSeparator is between the two parts of a note.
+const noteSeparator = " "
+
+// contradicts reports whether two notes of one state differ in both parts. A delivery that was only written anew differs
+// in one of them.
+func contradicts(stored, note string) bool {
+	storedAt, storedData, ok := strings.Cut(stored, noteSeparator)
+	at, data, alsoOK := strings.Cut(note, noteSeparator)
+	return ok && alsoOK && storedAt != at && storedData != data
 }
 
 // isState reports whether e says that an operation reached a state that GET shows too. The list is part of what is stored: a

@@ -36,6 +36,7 @@ type MemoryInbox struct {
 // memoryEntry is a key that is claimed or done.
 type memoryEntry struct {
 	key, token string
+	note       string
 	done       bool
 	lease      time.Duration
 	since      time.Time     // when it was claimed, and then when it was completed
@@ -66,7 +67,7 @@ func (m *MemoryInbox) Claim(ctx context.Context, key string, lease time.Duration
 		}
 		m.entries[key] = e
 	case e.done:
-		return Claim{Key: key, State: ClaimDone}, nil
+		return Claim{Key: key, State: ClaimDone, Note: e.note}, nil
 	default:
 		if left := e.left(now); left > 0 {
 			return Claim{Key: key, State: ClaimBusy, RetryIn: left}, nil
@@ -94,7 +95,7 @@ func (m *MemoryInbox) Complete(ctx context.Context, claim Claim) error {
 		return nil
 	}
 	m.held.Remove(e.place)
-	e.done, e.since = true, m.now()
+	e.done, e.since, e.note = true, m.now(), claim.Note
 	e.place = m.done.PushBack(e)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -21,14 +22,22 @@ type intake struct {
 	lease   time.Duration
 	clock   Clock
 	logger  *slog.Logger
-	notify  *Client // of what was delivered; nil for nobody
+	notify  *Client // of what was delivered; nil for none
+	// scope is the scope of events that come without one, and scopedOnly whether their keys without it count no more.
+	scope      string
+	scopedOnly bool
+	conflict   func(context.Context, *Event)
 }
 
 const (
 	// storeTimeout is how long the inbox may take to answer, before the function and again after it.
 	storeTimeout = 2 * time.Second
-	// storePause is the wait before a completion that failed is tried again. It doubles each time.
-	storePause = 50 * time.Millisecond
+	// storePause is the wait before a completion that failed is tried again. It doubles each time, up to maxStorePause.
+	storePause    = 50 * time.Millisecond
+	maxStorePause = time.Second
+	// completionTime is how long a completion is tried at least. It may go on after the lease: a late completion
+	// succeeds as long as no other replica has claimed the event, and does nothing once one has.
+	completionTime = 2 * time.Minute
 	// storeRetryAfter is how long Intram is asked to wait when nothing says how long the store will be down.
 	storeRetryAfter = 10 * time.Second
 )
@@ -43,7 +52,8 @@ const (
 	storeDown                      // the inbox could not say
 	failed                         // the function failed, and another try may be made
 	outlived                       // the function was still running when the answer was due
-	notRecorded                    // the function succeeded, and the inbox may not know
+	notRecorded                    // the function succeeded, and the inbox does not know yet
+	inboxBroken                    // the inbox panicked
 )
 
 // outcome is a verdict with its reason, and for how long it will not change.
@@ -65,13 +75,25 @@ var (
 // runs out, since its effect may still come.
 func (in *intake) take(ctx context.Context, event *Event) outcome {
 	ctx = context.WithoutCancel(ctx)
-	claim, err := in.claim(ctx, event.InboxKey())
-	if err != nil {
+	if event.Scope == "" {
+		event.Scope = in.scope
+	}
+	claim, err := in.claimEvent(ctx, event)
+	switch {
+	case errors.Is(err, errInboxPanicked):
+		in.log(ctx, slog.LevelError, "webhook inbox panicked", event, err)
+		return outcome{verdict: inboxBroken, err: err}
+	case err != nil:
 		in.log(ctx, slog.LevelError, "webhook inbox failed", event, err)
 		return outcome{verdict: storeDown, retryIn: storeRetryAfter, err: err}
 	}
+	note := event.note()
 	switch claim.State {
 	case ClaimDone:
+		if contradicts(claim.Note, note) {
+			in.contradicted(ctx, event)
+			return outcome{verdict: tookBefore}
+		}
 		in.log(ctx, slog.LevelInfo, "webhook event took effect before", event, nil)
 		return outcome{verdict: tookBefore}
 	case ClaimBusy:
@@ -80,6 +102,7 @@ func (in *intake) take(ctx context.Context, event *Event) outcome {
 	case ClaimHeld:
 	}
 
+	claim.Note = note
 	handling, cancel := context.WithTimeout(withClaim(ctx, claim), in.timeout)
 	due, cancelDue := context.WithTimeout(ctx, in.timeout+storeTimeout)
 	defer cancelDue()
@@ -92,7 +115,7 @@ func (in *intake) take(ctx context.Context, event *Event) outcome {
 				err = panicked(value)
 				in.logger.LogAttrs(ctx, slog.LevelError, "webhook function panicked", slog.String("stack", string(debug.Stack())))
 			}
-			ended <- in.settle(ctx, event, claim, err)
+			in.settle(ctx, event, claim, err, func(o outcome) { ended <- o })
 		}()
 		err = in.handle(handling, event)
 	}()
@@ -110,49 +133,140 @@ func (in *intake) take(ctx context.Context, event *Event) outcome {
 	}
 }
 
-func (in *intake) claim(ctx context.Context, key string) (Claim, error) {
+// claimEvent claims the event's key. An event that is new in its scope may have taken effect before it had one, so its
+// unscoped key is asked too. That key is only looked at, and never completed: another merchant's handler must not be able
+// to make an event known that is not in its own scope.
+func (in *intake) claimEvent(ctx context.Context, event *Event) (Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	claim, err := in.inbox.Claim(ctx, key, in.lease)
+	claim, err := in.claim(ctx, event.InboxKey())
+	if err != nil || claim.State != ClaimHeld || event.Scope == "" || in.scopedOnly {
+		return claim, err
+	}
+	unscoped, err := in.claim(ctx, event.unscopedKey())
+	switch {
+	case err != nil:
+		in.release(ctx, event, claim)
+		return Claim{}, err
+	case unscoped.State == ClaimHeld:
+		in.release(ctx, event, unscoped)
+		return claim, nil
+	case unscoped.State == ClaimDone:
+		if err := in.completeOnce(ctx, claim); err != nil {
+			in.log(ctx, slog.LevelWarn, "webhook event that took effect without a scope was not noted in it", event, err)
+		}
+	default:
+		in.release(ctx, event, claim)
+	}
+	return unscoped, nil
+}
+
+func (in *intake) claim(ctx context.Context, key string) (claim Claim, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	defer inboxPanic(&err)
+	claim, err = in.inbox.Claim(ctx, key, in.lease)
 	if err == nil && claim.State != ClaimHeld && claim.State != ClaimBusy && claim.State != ClaimDone {
 		err = fmt.Errorf("intram: inbox: it answered a claim with state %d", int(claim.State))
 	}
 	return claim, err
 }
 
-// settle tells the inbox what came of the function.
-func (in *intake) settle(ctx context.Context, event *Event, claim Claim, failure error) outcome {
+// contradicted tells of an event of a state that is known, and that says something else than the first one.
+func (in *intake) contradicted(ctx context.Context, event *Event) {
+	in.log(ctx, slog.LevelWarn, "webhook event of a state that took effect before says something else, and had no effect", event, nil)
+	if in.conflict == nil {
+		return
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			in.log(ctx, slog.LevelError, "webhook conflict hook panicked", event, panicked(value))
+		}
+	}()
+	in.conflict(ctx, event)
+}
+
+// settle tells the inbox what came of the function, and answers as soon as that is known, or cannot be known in time. What took
+// effect and could not be recorded by then is recorded later: it goes on until the inbox takes note.
+func (in *intake) settle(ctx context.Context, event *Event, claim Claim, failure error, answer func(outcome)) {
 	if failure != nil {
 		in.log(ctx, slog.LevelError, "webhook function failed", event, failure)
 		in.release(ctx, event, claim)
-		return outcome{verdict: failed, err: failure}
+		answer(outcome{verdict: failed, err: failure})
+		return
 	}
-	if err := in.complete(ctx, claim); err != nil {
-		in.log(ctx, slog.LevelError, "webhook event took effect, and the inbox did not take note of it", event, err)
-		return outcome{verdict: notRecorded, retryIn: storeRetryAfter, err: err}
+	err := in.complete(ctx, claim, storeTimeout)
+	if err == nil {
+		in.log(ctx, slog.LevelInfo, "webhook event took effect", event, nil)
+		answer(outcome{verdict: tookEffect})
+		return
+	}
+	o := outcome{verdict: notRecorded, retryIn: storeRetryAfter, err: err}
+	if errors.Is(err, errInboxPanicked) {
+		o.verdict = inboxBroken
+	}
+	in.log(ctx, slog.LevelError, "webhook event took effect, and the inbox did not take note of it", event, err)
+	answer(o)
+	if errors.Is(err, ErrLeaseLost) {
+		return
+	}
+	if err := in.complete(ctx, claim, max(in.lease, completionTime)); err != nil {
+		in.log(ctx, slog.LevelError, "webhook event took effect, is not recorded, and takes effect again when it comes again", event, err)
+		return
 	}
 	in.log(ctx, slog.LevelInfo, "webhook event took effect", event, nil)
-	return outcome{verdict: tookEffect}
 }
 
-// complete tries more than once: the effect is there, and a store that restarts is back before Intram tries again.
-func (in *intake) complete(ctx context.Context, claim Claim) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+// complete tries for some time: the effect is there, and a store that restarts or fails over comes back.
+func (in *intake) complete(ctx context.Context, claim Claim, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	for pause := storePause; ; pause *= 2 {
-		err := in.inbox.Complete(ctx, claim)
+	for pause := storePause; ; pause = min(2*pause, maxStorePause) {
+		err := in.completeOnce(ctx, claim)
 		if err == nil || errors.Is(err, ErrLeaseLost) || in.clock.Sleep(ctx, pause) != nil {
 			return err
 		}
 	}
 }
 
+func (in *intake) completeOnce(ctx context.Context, claim Claim) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	defer inboxPanic(&err)
+	return in.inbox.Complete(ctx, claim)
+}
+
+func (in *intake) releaseOnce(ctx context.Context, claim Claim) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	defer inboxPanic(&err)
+	return in.inbox.Release(ctx, claim)
+}
+
+// errInboxPanicked is a mistake in an inbox. It fails the delivery, not the program.
+var errInboxPanicked = errors.New("intram: inbox: it panicked")
+
+// inboxPanic makes an error of an inbox's panic, to be deferred. As in panicked, only the runtime's own words are shown.
+func inboxPanic(err *error) {
+	switch value := recover().(type) {
+	case nil:
+	case runtime.Error:
+		*err = fmt.Errorf("%w: %w", errInboxPanicked, value)
+	default:
+		*err = fmt.Errorf("%w with a %T", errInboxPanicked, value)
+	}
+}
+
+// isNil reports whether an interface holds nothing, or a nil pointer: a constructor's result whose error was not looked at.
+func isNil(value any) bool {
+	v := reflect.ValueOf(value)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 // release is tried once: a claim that is not released runs out by itself. ErrLeaseLost is no news here: a transaction
 // whose commit was not confirmed has completed the claim.
 func (in *intake) release(ctx context.Context, event *Event, claim Claim) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if err := in.inbox.Release(ctx, claim); err != nil {
+	if err := in.releaseOnce(ctx, claim); err != nil {
 		in.log(ctx, slog.LevelWarn, "webhook claim was not released", event, err)
 	}
 }

@@ -136,7 +136,7 @@ func (r *Reconciliation) add(event *Event, o outcome) {
 		r.Known++
 	case underWay:
 		r.Busy++
-	case storeDown, failed, outlived, notRecorded:
+	case storeDown, failed, outlived, notRecorded, inboxBroken:
 		r.Failures = append(r.Failures, ReconciliationFailure{Event: event, Err: o.err})
 	}
 }

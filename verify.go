@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,8 +51,15 @@ var (
 
 // WebhookVerifier tells Intram's deliveries from all others. It is safe for concurrent use.
 type WebhookVerifier struct {
-	macs  []*macPool
-	clock Clock
+	secrets []webhookSecret
+	clock   Clock
+}
+
+// webhookSecret is a secret, and whose it is.
+type webhookSecret struct {
+	mac    *macPool
+	digest [sha256.Size]byte // of the secret, to compare two
+	scope  string
 }
 
 // NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…). Give several while you rotate: a delivery
@@ -70,7 +78,7 @@ func NewWebhookVerifier(secrets ...string) (*WebhookVerifier, error) {
 		if strings.TrimSpace(s) != s {
 			return nil, fmt.Errorf("intram: webhook secret %d has spaces or a line break around it", i+1)
 		}
-		v.macs = append(v.macs, newMACPool(s))
+		v.secrets = append(v.secrets, webhookSecret{mac: newMACPool(s), digest: sha256.Sum256([]byte(s))})
 	}
 	return v, nil
 }
@@ -80,14 +88,50 @@ func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
 	if clock == nil {
 		clock = systemClock{}
 	}
-	return &WebhookVerifier{macs: v.macs, clock: clock}
+	return &WebhookVerifier{secrets: v.secrets, clock: clock}
+}
+
+// WithInboxScope returns a verifier with the same secrets whose events have that Scope, as [WithInboxScope] does for a handler: for
+// a handler that receives for several merchants. [JoinVerifiers] makes one verifier of theirs.
+func (v *WebhookVerifier) WithInboxScope(scope string) *WebhookVerifier {
+	scoped := &WebhookVerifier{secrets: slices.Clone(v.secrets), clock: v.clock}
+	for i := range scoped.secrets {
+		scoped.secrets[i].scope = scope
+	}
+	return scoped
+}
+
+// JoinVerifiers makes one verifier with the secrets of several. Each event gets the Scope of the secret that its signature fits, so that
+// no merchant can sign for another. The clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes.
+func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
+	joined := new(WebhookVerifier)
+	for i, v := range verifiers {
+		if v == nil {
+			return nil, fmt.Errorf("intram: JoinVerifiers: verifier %d is nil", i+1)
+		}
+		if joined.clock == nil {
+			joined.clock = v.clock
+		}
+		for _, secret := range v.secrets {
+			for _, known := range joined.secrets {
+				if known.digest == secret.digest && known.scope != secret.scope {
+					return nil, fmt.Errorf("intram: JoinVerifiers: verifier %d has a secret of another one's, with another scope", i+1)
+				}
+			}
+			joined.secrets = append(joined.secrets, secret)
+		}
+	}
+	if len(joined.secrets) == 0 {
+		return nil, errors.New("intram: JoinVerifiers: there is no verifier")
+	}
+	return joined, nil
 }
 
 // Format implements [fmt.Formatter]: how many secrets, and none of them.
 func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 	n := 0
 	if v != nil {
-		n = len(v.macs)
+		n = len(v.secrets)
 	}
 	writeString(f, fmt.Sprintf("WebhookVerifier(%d secrets)", n))
 }
@@ -101,13 +145,15 @@ func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 // Errors: [ErrMissingSignature], [ErrMissingTimestamp], [ErrDuplicateHeader], [ErrMalformedSignature], [ErrInvalidSignature],
 // [ErrInvalidTimestamp], [ErrStaleTimestamp], [ErrFutureTimestamp], [ErrInvalidPayload]. Docs: Merchant API, Webhooks.
 func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error) {
-	if err := v.Authenticate(header, body); err != nil {
+	scope, err := v.authenticate(header, body)
+	if err != nil {
 		return nil, err
 	}
 	event, err := parseEvent(body)
 	if err != nil {
 		return nil, err
 	}
+	event.Scope = scope
 	event.DeliveryID, event.Attempt = unsignedHeaders(header)
 	return event, nil
 }
@@ -117,57 +163,72 @@ func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error
 //
 // Errors: those of [WebhookVerifier.Verify] but [ErrInvalidPayload]. Docs: Merchant API, Webhooks.
 func (v *WebhookVerifier) Authenticate(header http.Header, body []byte) error {
+	_, err := v.authenticate(header, body)
+	return err
+}
+
+// authenticate checks a delivery, and returns the scope of the secret that it was signed with.
+func (v *WebhookVerifier) authenticate(header http.Header, body []byte) (scope string, err error) {
 	signature, err := onlyHeader(header, headerWebhookSignature, ErrMissingSignature)
 	if err != nil {
-		return err
+		return "", err
 	}
 	timestamp, err := onlyHeader(header, headerWebhookTimestamp, ErrMissingTimestamp)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := v.checkSignature(signature, timestamp, body); err != nil {
-		return err
+	scope, err = v.checkSignature(signature, timestamp, body)
+	if err != nil {
+		return "", err
 	}
-	return v.checkAge(timestamp)
+	return scope, v.checkAge(timestamp)
 }
 
-// onlyHeader returns a header that must come exactly once.
+// onlyHeader returns a header that must come exactly once. Its name may be written in any case: API gateways hand on
+// maps of headers in lower case, which net/http would never make.
 func onlyHeader(header http.Header, name string, missing error) (string, error) {
-	values := header[name]
+	value, n := "", 0
+	for key, values := range header {
+		if len(key) == len(name) && len(values) > 0 && strings.EqualFold(key, name) {
+			value, n = values[0], n+len(values)
+		}
+	}
 	switch {
-	case len(values) > 1:
+	case n > 1:
 		return "", ErrDuplicateHeader
-	case len(values) == 0 || values[0] == "":
+	case value == "":
 		return "", missing
 	}
-	return values[0], nil
+	return value, nil
 }
 
-func (v *WebhookVerifier) checkSignature(signature, timestamp string, body []byte) error {
+func (v *WebhookVerifier) checkSignature(signature, timestamp string, body []byte) (scope string, err error) {
 	hexSum, ok := strings.CutPrefix(signature, signatureScheme)
 	if !ok || len(hexSum) != 2*sha256.Size {
-		return ErrMalformedSignature
+		return "", ErrMalformedSignature
 	}
 	var got [sha256.Size]byte
 	var digits [2 * sha256.Size]byte
 	copy(digits[:], hexSum)
 	if _, err := hex.Decode(got[:], digits[:]); err != nil {
-		return ErrMalformedSignature
+		return "", ErrMalformedSignature
 	}
 	fits := false
-	for _, mac := range v.macs {
-		state := mac.get()
+	for _, secret := range v.secrets {
+		state := secret.mac.get()
 		state.buf = append(append(state.buf, timestamp...), '.')
 		state.hash.Write(state.buf)
 		state.hash.Write(body)
 		// All secrets are tried, so that the time taken does not tell which one it was.
-		fits = hmac.Equal(state.finish(), got[:]) || fits
-		mac.put(state)
+		if hmac.Equal(state.finish(), got[:]) {
+			fits, scope = true, secret.scope
+		}
+		secret.mac.put(state)
 	}
 	if !fits {
-		return ErrInvalidSignature
+		return "", ErrInvalidSignature
 	}
-	return nil
+	return scope, nil
 }
 
 func (v *WebhookVerifier) checkAge(timestamp string) error {

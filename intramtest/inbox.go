@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,6 +58,7 @@ var inboxCases = []struct {
 	{"a context that has ended claims nothing", (*inboxTest).endedContext},
 	{"only its holder ends a claim", (*inboxTest).fencing},
 	{"a completed claim stays completed", (*inboxTest).completedTwice},
+	{"what was noted with a completion stays with the key", (*inboxTest).note},
 	{"a lease runs out", (*inboxTest).expiry},
 	{"a late holder completes what nobody has claimed since", (*inboxTest).lateCompletion},
 	{"a lost lease is seen", (*inboxTest).lostLease},
@@ -259,6 +261,32 @@ func (t *inboxTest) completedTwice() {
 	}
 	t.lost("Release of a completed claim", t.Release(t.Context(), claim))
 	t.want("key", intram.ClaimDone)
+}
+
+func (t *inboxTest) note() {
+	longest := strings.Repeat("é", intram.MaxClaimNote/2)
+	for _, note := range []string{"", "1779273074000 5f3a", longest} {
+		key := "noted " + note
+		claim := t.hold(key)
+		claim.Note = note
+		t.complete(claim)
+		claim.Note = "another" // the same claim's completion, sent again: the first one counts
+		t.complete(claim)
+		if done := t.replica().claim(key); done.State != intram.ClaimDone || done.Note != note {
+			t.Fatalf("the claim is %v with note %q, want done with %q", done.State, done.Note, note)
+		}
+	}
+	first := t.hold("failed")
+	first.Note = "first"
+	if err := t.Release(t.Context(), first); err != nil {
+		t.Fatalf("Release: %v", err)
+	}
+	second := t.hold("failed")
+	second.Note = "second"
+	t.complete(second)
+	if done := t.claim("failed"); done.Note != "second" {
+		t.Fatalf("the note is %q, want that of the completion, \"second\"", done.Note)
+	}
 }
 
 func (t *inboxTest) expiry() {

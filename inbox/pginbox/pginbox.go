@@ -54,6 +54,9 @@ type Inbox struct {
 
 // New makes an inbox on a database that has been migrated; see [Migrate]. The table is looked for along the search_path of the
 // pool's connections.
+//
+// Give the inbox a pool of its own. If the merchant's function uses the same one, a burst of deliveries fills it with
+// functions, and claims and completions have to wait for them.
 func New(pool *pgxpool.Pool) (*Inbox, error) {
 	if pool == nil {
 		return nil, errNilPool
@@ -73,7 +76,7 @@ WHERE held.completed_at IS NULL AND (held.leased_until <= clock_timestamp() OR h
 
 	// lookSQL tells why a key could not be claimed.
 	lookSQL = `
-SELECT completed_at IS NOT NULL, leased_until - clock_timestamp(), leased_until > clock_timestamp() + lease
+SELECT completed_at IS NOT NULL, leased_until - clock_timestamp(), leased_until > clock_timestamp() + lease, note
 FROM intram_inbox WHERE key = $1`
 
 	// shortenSQL gives a lease its own length from now: the clock was set back since it began.
@@ -82,7 +85,8 @@ UPDATE intram_inbox SET leased_until = clock_timestamp() + lease
 WHERE key = $1 AND completed_at IS NULL AND leased_until > clock_timestamp() + lease`
 
 	completeSQL = `
-UPDATE intram_inbox SET completed_at = coalesce(completed_at, clock_timestamp())
+UPDATE intram_inbox SET note = CASE WHEN completed_at IS NULL THEN $3 ELSE note END,
+	completed_at = coalesce(completed_at, clock_timestamp())
 WHERE key = $1 AND token = $2`
 
 	releaseSQL = `DELETE FROM intram_inbox WHERE key = $1 AND token = $2 AND completed_at IS NULL`
@@ -118,11 +122,12 @@ func (in *Inbox) look(ctx context.Context, key string) (intram.Claim, error) {
 	var (
 		done, tooLong bool
 		left          time.Duration
+		note          string
 	)
-	err := in.pool.QueryRow(ctx, lookSQL, key).Scan(&done, &left, &tooLong)
+	err := in.pool.QueryRow(ctx, lookSQL, key).Scan(&done, &left, &tooLong, &note)
 	if err == nil && tooLong && !done {
 		if _, err = in.exec(ctx, shortenSQL, key); err == nil {
-			err = in.pool.QueryRow(ctx, lookSQL, key).Scan(&done, &left, &tooLong)
+			err = in.pool.QueryRow(ctx, lookSQL, key).Scan(&done, &left, &tooLong, &note)
 		}
 	}
 	switch {
@@ -131,7 +136,7 @@ func (in *Inbox) look(ctx context.Context, key string) (intram.Claim, error) {
 	case err != nil:
 		return intram.Claim{}, fmt.Errorf("pginbox: claim: %w", err)
 	case done:
-		claim.State = intram.ClaimDone
+		claim.State, claim.Note = intram.ClaimDone, note
 	case left <= 0:
 		return intram.Claim{}, errGone
 	default:
@@ -142,16 +147,16 @@ func (in *Inbox) look(ctx context.Context, key string) (intram.Claim, error) {
 
 // Complete implements intram.Inbox.
 func (in *Inbox) Complete(ctx context.Context, claim intram.Claim) error {
-	return in.end(ctx, "complete", completeSQL, claim)
+	return in.end(ctx, "complete", completeSQL, claim.Key, claim.Token, claim.Note)
 }
 
 // Release implements intram.Inbox.
 func (in *Inbox) Release(ctx context.Context, claim intram.Claim) error {
-	return in.end(ctx, "release", releaseSQL, claim)
+	return in.end(ctx, "release", releaseSQL, claim.Key, claim.Token)
 }
 
-func (in *Inbox) end(ctx context.Context, what, sql string, claim intram.Claim) error {
-	mine, err := in.exec(ctx, sql, claim.Key, claim.Token)
+func (in *Inbox) end(ctx context.Context, what, sql string, args ...any) error {
+	mine, err := in.exec(ctx, sql, args...)
 	switch {
 	case err != nil:
 		return fmt.Errorf("pginbox: %s: %w", what, err)

@@ -29,7 +29,7 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.
 				return err
 			}
 			// Last, so that the row is locked for an instant and nobody who asks for the event has to wait for handle.
-			completed, err := tx.Exec(ctx, completeSQL, claim.Key, claim.Token)
+			completed, err := tx.Exec(ctx, completeSQL, claim.Key, claim.Token, claim.Note)
 			if err != nil {
 				return err
 			}

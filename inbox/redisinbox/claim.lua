@@ -1,8 +1,8 @@
 -- Claims a key. ARGV: token, lease and time to keep in milliseconds.
--- Answers {1, 0} when the claim is held, {2, milliseconds left} when another's lease runs, {3, 0} when the key is done.
-local entry = redis.call('HMGET', KEYS[1], 'token', 'until', 'lease', 'done')
+-- Answers {1, 0} when the claim is held, {2, milliseconds left} when another's lease runs, {3, 0, note} when the key is done.
+local entry = redis.call('HMGET', KEYS[1], 'token', 'until', 'lease', 'done', 'note')
 if entry[4] then
-  return {3, 0}
+  return {3, 0, entry[5] or ''}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

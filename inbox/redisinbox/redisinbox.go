@@ -60,6 +60,8 @@ func WithPrefix(prefix string) Option { return func(in *Inbox) { in.prefix = pre
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
 // New makes an inbox of a *redis.Client, or of any other client of go-redis. It sends nothing. The error names what is wrong.
+// Give the inbox a client of its own: if the merchant's function uses the same one, a burst of deliveries keeps claims and
+// completions waiting for a connection.
 func New(client redis.Scripter, opts ...Option) (*Inbox, error) {
 	in := &Inbox{client: client, prefix: DefaultPrefix, retention: intram.InboxRetention}
 	for _, opt := range opts {
@@ -94,9 +96,9 @@ var (
 
 // What claim.lua answers.
 const (
-	answerHeld = 1
-	answerBusy = 2
-	answerDone = 3
+	answerHeld int64 = 1
+	answerBusy int64 = 2
+	answerDone int64 = 3
 )
 
 // Claim implements intram.Inbox.
@@ -106,18 +108,20 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 	}
 	token := newToken()
 	keep := max(in.retention, lease)
-	answer, err := claimScript.Run(ctx, in.client, in.name(key), token, wholeMillis(lease), wholeMillis(keep)).Int64Slice()
+	answer, err := claimScript.Run(ctx, in.client, in.name(key), token, wholeMillis(lease), wholeMillis(keep)).Slice()
 	if err != nil {
 		return intram.Claim{}, fmt.Errorf("redisinbox: claim: %w", err)
 	}
-	if len(answer) == 2 {
+	if len(answer) >= 2 {
+		left, _ := answer[1].(int64)
 		switch answer[0] {
 		case answerHeld:
 			return intram.Claim{Key: key, State: intram.ClaimHeld, Token: token}, nil
 		case answerBusy:
-			return intram.Claim{Key: key, State: intram.ClaimBusy, RetryIn: time.Duration(answer[1]) * time.Millisecond}, nil
+			return intram.Claim{Key: key, State: intram.ClaimBusy, RetryIn: time.Duration(left) * time.Millisecond}, nil
 		case answerDone:
-			return intram.Claim{Key: key, State: intram.ClaimDone}, nil
+			note, _ := answer[len(answer)-1].(string)
+			return intram.Claim{Key: key, State: intram.ClaimDone, Note: note}, nil
 		}
 	}
 	return intram.Claim{}, fmt.Errorf("redisinbox: claim: the script answered %v", answer)
@@ -130,7 +134,7 @@ func (in *Inbox) Complete(ctx context.Context, claim intram.Claim) error {
 
 // complete completes a claim, with the commands that belong to it.
 func (in *Inbox) complete(ctx context.Context, claim intram.Claim, commands []any) error {
-	args := append([]any{claim.Token, wholeMillis(in.retention)}, commands...)
+	args := append([]any{claim.Token, wholeMillis(in.retention), claim.Note}, commands...)
 	mine, err := completeScript.Run(ctx, in.client, in.name(claim.Key), args...).Bool()
 	return in.ended("complete", mine, err)
 }
