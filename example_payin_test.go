@@ -98,7 +98,7 @@ func ExamplePayinService_CreateSession_refused() {
 	// The same order once more, without the key of the first time.
 	_, err := client.Payin.CreateSession(ctx, orderSession("order-4521", "+2250702968786"))
 	fmt.Println(errors.Is(err, intram.CodeTransactionIsAlreadyProcessed), intram.OutcomeOf(err))
-	// Output: true rejected
+	// Output: true unknown
 }
 
 func ExamplePayinService_Get() {
