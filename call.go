@@ -59,7 +59,6 @@ type protocol struct {
 	transport *transport.Client
 	clock     Clock
 	baseURL   string
-	account   string // whose calls these are: see Intent.AccountSHA256
 	newKey    func() (string, error)
 	validKey  func(string) bool
 	keyRule   string // what validKey asks for, in words
@@ -75,7 +74,6 @@ type request struct {
 	path             string // the template with its ids, escaped
 	query            string
 	params           any        // marshalled into the body, nil for none
-	legacy           any        // what 0.1.0 would have marshalled, when that is something else
 	object           string     // the field that holds the caller's own object
 	reference        string     // the caller's own name of what is created, for the error
 	invalid          validation // what is wrong with the parameters
@@ -108,7 +106,7 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	fillResponse(cfg.response, call, &res)
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
 		if err = decode(res.Body); err == nil {
-			p.settle(call, cfg, OutcomeRejected)
+			p.doubts.settle(call.IdempotencyKey)
 			return nil
 		}
 	}
@@ -118,7 +116,7 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 		// It was answered, but not in words that say what was done.
 		e.Outcome, e.cause = OutcomeUnknown, err
 	}
-	p.settle(call, cfg, e.Outcome)
+	e.Outcome = p.remember(call, cfg, &res, e.Outcome)
 	switch advice := adviseTaken(e.Code); {
 	case advice != "" && e.IdempotencyKey != "":
 		e.hint = advice
@@ -146,6 +144,8 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		}
 	}
 	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
+	cfg.invalid.check(cfg.intent == nil || r.method == http.MethodPost, "intent",
+		"intent is of a call that creates something: reads and deletions take none")
 	if r.method == http.MethodPost {
 		if err := p.chooseKey(cfg); err != nil {
 			return nil, refuse(nil, err)
@@ -168,8 +168,8 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		return nil, refuse(fields, nil)
 	}
 	if r.method == http.MethodPost {
-		if err := cfg.intent.check(p.account, r, call); err != nil {
-			return nil, refuse(nil, err)
+		if cfg.intent != nil && cfg.intent.CallSHA256 != callHash(call) {
+			return nil, refuse(nil, ErrIntentMismatch)
 		}
 		// The server counts by its own clock, which may be ahead.
 		if err := checkAge(wallTime(p.clock).Add(p.transport.Ahead()).Sub(cfg.firstSentAt)); err != nil {
@@ -214,11 +214,26 @@ func (p *protocol) chooseKey(cfg *callConfig) error {
 // wallTime is the time by the wall. A machine that was suspended does not count that time on its other clock.
 func wallTime(clock Clock) time.Time { return clock.Now().Round(0) }
 
-// settle remembers whether the call left its key in doubt, for the next call that carries it.
-func (p *protocol) settle(call *transport.Call, cfg *callConfig, outcome Outcome) {
-	if call.IdempotencyKey != "" {
-		p.doubts.note(call.IdempotencyKey, cfg.firstSentAt, outcome == OutcomeUnknown)
+// remember notes what a failed call left of its key, for the next call that carries it, and returns the call's outcome. Another
+// call with the key may have ended in the meantime: the doubt that it left is this call's too.
+func (p *protocol) remember(call *transport.Call, cfg *callConfig, res *transport.Result, outcome Outcome) Outcome {
+	switch {
+	case call.IdempotencyKey == "":
+	case outcome == OutcomeUnknown:
+		p.doubts.note(call.IdempotencyKey, cfg.firstSentAt)
+	case replayed(res):
+		p.doubts.settle(call.IdempotencyKey)
+	default:
+		if _, inDoubt := p.doubts.since(call.IdempotencyKey); inDoubt {
+			return OutcomeUnknown
+		}
 	}
+	return outcome
+}
+
+// replayed reports whether the API had executed the key before, and sent the stored answer.
+func replayed(res *transport.Result) bool {
+	return res.Status != 0 && res.Header.Get("Idempotent-Replay") == "true"
 }
 
 // intend makes the record of a call, for callers who save it before they send it.
@@ -229,7 +244,7 @@ func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIntent(p.account, call, cfg.firstSentAt), nil
+	return newIntent(call, cfg.firstSentAt), nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {
@@ -242,6 +257,6 @@ func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {
 	}
 	if res.Status != 0 {
 		resp.RequestID = res.Header.Get("X-Request-Id")
-		resp.Replayed = res.Header.Get("Idempotent-Replay") == "true"
+		resp.Replayed = replayed(res)
 	}
 }

@@ -1,50 +1,77 @@
 package intram
 
 import (
+	"container/list"
 	"sync"
 	"time"
 )
 
-// maxDoubts is how many keys in doubt a client remembers. An outage can leave more behind; then the oldest are forgotten.
+// maxDoubts is how many keys in doubt a client remembers. An outage can leave more behind; then those that came into doubt first are
+// forgotten.
 const maxDoubts = 10_000
 
 // doubts are the idempotency keys that a client's calls have left in doubt, each with the time of its first call. The way on from
 // [OutcomeUnknown] is to call again with the same key, and what that call is told must not hide what the first may have
-// done: a refused connection, or a refusal that came before the API looked at the key, says nothing of it.
+// done: a refused connection, or a refusal that came before the API looked at the key, says nothing of it. Nor does it
+// when the two calls overlap. So only an answer to the key settles a doubt: a success, or a stored answer.
 //
-// A process that starts anew has none of them; for that there is [Intent]. The zero value is empty.
+// Each method takes constant time, however many keys there are. A process that starts anew has none of them; for that
+// there is [Intent]. The zero value is empty.
 type doubts struct {
-	mu   sync.Mutex
-	keys map[string]time.Time
+	mu    sync.Mutex
+	keys  map[string]*list.Element
+	order list.List // of doubt, in the order in which they arose
+}
+
+type doubt struct {
+	key   string
+	first time.Time // when the key was first sent
 }
 
 // since reports when the key was first sent, if it is in doubt.
 func (d *doubts) since(key string) (time.Time, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	first, ok := d.keys[key]
-	return first, ok
+	if e := d.keys[key]; e != nil {
+		return valueOf(e).first, true
+	}
+	return time.Time{}, false
 }
 
-// note records what a call left of the key, which was first sent at the time given: a doubt, or none any more.
-func (d *doubts) note(key string, first time.Time, inDoubt bool) {
+// note records that a call left the key in doubt. Of two calls that left it in doubt, the one that was sent first counts.
+func (d *doubts) note(key string, first time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !inDoubt {
-		delete(d.keys, key)
+	if e := d.keys[key]; e != nil {
+		if known := valueOf(e); first.Before(known.first) {
+			known.first = first
+		}
 		return
 	}
 	if d.keys == nil {
-		d.keys = map[string]time.Time{}
+		d.keys = map[string]*list.Element{}
 	}
-	d.keys[key] = first
+	d.keys[key] = d.order.PushBack(&doubt{key, first})
 	if len(d.keys) > maxDoubts {
-		oldest := key
-		for other, at := range d.keys {
-			if at.Before(d.keys[oldest]) {
-				oldest = other
-			}
-		}
-		delete(d.keys, oldest)
+		d.drop(d.order.Front())
 	}
+}
+
+// settle forgets a key that the API has answered.
+func (d *doubts) settle(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.keys[key]; e != nil {
+		d.drop(e)
+	}
+}
+
+func (d *doubts) drop(e *list.Element) {
+	delete(d.keys, valueOf(e).key)
+	d.order.Remove(e)
+}
+
+func valueOf(e *list.Element) *doubt {
+	value, _ := e.Value.(*doubt) // the list holds nothing else
+	return value
 }

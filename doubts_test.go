@@ -202,6 +202,99 @@ func TestTheLastTenThousandDoubtsAreKept(t *testing.T) {
 	}
 }
 
+// A call that began before the doubt arose knows nothing of it: a limit that it meets says nothing of the lost call.
+func TestADoubtOutlivesACallThatOverlapsIt(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ends    step
+		outcome intram.Outcome // of the call that overlaps, and of one afterwards whose connection is refused
+		after   intram.Outcome
+	}{
+		"limited":           {answer(429, "{}"), intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"refused":           {answer(400, `{"error":true,"code":"validation_error"}`), intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"never connected":   {refused, intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"a firewall's page": {answer(403, "<html>"), intram.OutcomeUnknown, intram.OutcomeUnknown},
+		"the kept refusal": {
+			answer(400, `{"error":true,"code":"validation_error"}`, "Idempotent-Replay", "true"), intram.OutcomeRejected, intram.OutcomeNotSent,
+		},
+		"accepted": {answer(202, accepted), "", intram.OutcomeNotSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began, release := make(chan struct{}), make(chan struct{})
+			held := func(req *http.Request) (*http.Response, error) {
+				close(began)
+				<-release
+				return tt.ends(req)
+			}
+			client, _ := scripted(t, held, lost, refused)
+			create := func() error {
+				_, err := client.Payouts.Create(context.Background(), mobilePayout(), intram.WithIdempotencyKey(ownKey), intram.WithMaxAttempts(1))
+				return err
+			}
+			overlapping := make(chan error, 1)
+			go func() { overlapping <- create() }()
+			<-began
+			require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create()), "the lost call")
+			close(release)
+			assert.Equal(t, tt.outcome, intram.OutcomeOf(<-overlapping), "the call that overlaps it")
+			assert.Equal(t, tt.after, intram.OutcomeOf(create()), "one that is not connected, afterwards")
+		})
+	}
+}
+
+// Whatever order they end in, the call that was sent first says how old a key is.
+func TestADoubtIsAsOldAsItsFirstCall(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	for _, order := range [][]time.Duration{{0, time.Hour}, {time.Hour, 0}} {
+		doubts := intram.NewDoubts()
+		for _, d := range order {
+			doubts.Note("payout-0001", at.Add(d))
+		}
+		first, inDoubt := doubts.Since("payout-0001")
+		assert.True(t, inDoubt)
+		assert.Equal(t, at, first)
+	}
+}
+
+// Forgetting the oldest key takes the same time however many there are: it is the front of a list. Before, 10,000 keys were
+// searched for each.
+func TestDoubtsAreForgottenInTheOrderTheyArose(t *testing.T) {
+	t.Parallel()
+	doubts := intram.NewDoubts()
+	key := func(n int) string { return fmt.Sprintf("payout-%06d", n) }
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	for n := range 3 * intram.MaxDoubts {
+		doubts.Note(key(n), at)
+		assert.LessOrEqual(t, doubts.Len(), intram.MaxDoubts)
+	}
+	doubts.Settle(key(2*intram.MaxDoubts + 5))
+	doubts.Settle("never seen")
+	for n := range 3 * intram.MaxDoubts {
+		_, inDoubt := doubts.Since(key(n))
+		if want := n >= 2*intram.MaxDoubts && n != 2*intram.MaxDoubts+5; want != inDoubt {
+			t.Fatalf("key %d: in doubt %v, want %v", n, inDoubt, want)
+		}
+	}
+	assert.Equal(t, intram.MaxDoubts-1, doubts.Len())
+}
+
+// BenchmarkDoubtBeyondTheBound is one doubt more than are kept.
+func BenchmarkDoubtBeyondTheBound(b *testing.B) {
+	doubts := intram.NewDoubts()
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	keys := make([]string, 4*intram.MaxDoubts)
+	for n := range keys {
+		keys[n] = fmt.Sprintf("payout-%06d", n)
+		doubts.Note(keys[n], at)
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		doubts.Note(keys[n%len(keys)], at)
+	}
+}
+
 // tickingClock moves on by a millisecond each time it is read, and never waits.
 type tickingClock struct {
 	mu  sync.Mutex

@@ -52,6 +52,24 @@ func Renewing(t *http.Transport) http.RoundTripper { return transport.NewRenewin
 // MaxDoubts is how many keys in doubt a client remembers.
 const MaxDoubts = maxDoubts
 
+// Doubts are the keys that calls have left in doubt.
+type Doubts struct{ doubts }
+
+// NewDoubts returns none.
+func NewDoubts() *Doubts { return new(Doubts) }
+
+// Note records a key in doubt.
+func (d *Doubts) Note(key string, first time.Time) { d.note(key, first) }
+
+// Since is when the key was first sent, if it is in doubt.
+func (d *Doubts) Since(key string) (time.Time, bool) { return d.since(key) }
+
+// Settle forgets a key.
+func (d *Doubts) Settle(key string) { d.settle(key) }
+
+// Len is how many are kept, in both of its parts.
+func (d *Doubts) Len() int { return max(len(d.keys), d.order.Len()) }
+
 // SystemClock is the machine's clock.
 var SystemClock Clock = systemClock{}
 

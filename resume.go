@@ -153,7 +153,7 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 	case broken == nil && len(l.found) == 1:
 		return l.found[0], nil
 	case broken == nil && len(l.found)+len(l.maybe) == 0 && l.retryAt.IsZero():
-		c.merchant.doubts.note(cfg.idempotencyKey, cfg.firstSentAt, false)
+		c.merchant.doubts.settle(cfg.idempotencyKey)
 		return nil, &Error{
 			Method: r.method, Path: r.template, Outcome: OutcomeNotSent,
 			IdempotencyKey: cfg.idempotencyKey, Reference: r.reference, cause: ErrNeverSent,
