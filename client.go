@@ -59,7 +59,8 @@ type Client struct {
 // signs) of one environment. It sends nothing. The error names the key or the option that is wrong.
 //
 // Docs: Merchant API, Authentication.
-func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, error) {
+func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, err error) {
+	defer markNotSent(&err)
 	environment, err := checkKeys(publicKey, secretKey)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,6 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key", readError, true)),
 			clock:     cfg.clock,
 			baseURL:   base.String(),
-			account:   accountHash("merchant", string(environment), publicKey),
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
 			adviseNotFound: adviseBaseURL,
 		},
@@ -113,7 +113,8 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (*Client, erro
 
 // NewClientFromEnv makes a client from the environment variables INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY, and from
 // INTRAM_BASE_URL when it is set. Options come after, and win.
-func NewClientFromEnv(opts ...ClientOption) (*Client, error) {
+func NewClientFromEnv(opts ...ClientOption) (_ *Client, err error) {
+	defer markNotSent(&err)
 	publicKey, secretKey := os.Getenv("INTRAM_PUBLIC_KEY"), os.Getenv("INTRAM_SECRET_KEY")
 	if publicKey == "" {
 		return nil, errors.New("intram: INTRAM_PUBLIC_KEY is not set")

@@ -53,13 +53,13 @@ const (
 const (
 	CodeInsufficientBalance      ErrorCode = "insufficient_balance"
 	CodeMerchantWalletMissing    ErrorCode = "merchant_wallet_missing"
-	CodeProviderRejected         ErrorCode = "provider_rejected" // Details has the operator's own code
-	CodeProviderUnavailable      ErrorCode = "provider_unavailable"
-	CodeProviderError            ErrorCode = "provider_error"
+	CodeProviderRejected         ErrorCode = "provider_rejected"    // Details has the operator's own code
+	CodeProviderUnavailable      ErrorCode = "provider_unavailable" // OutcomeUnknown: the operator may have paid
+	CodeProviderError            ErrorCode = "provider_error"       // OutcomeUnknown: the operator may have paid
 	CodeMissingProviderCode      ErrorCode = "missing_provider_code"
 	CodeAmountExceedsTransaction ErrorCode = "amount_exceeds_transaction"
 	CodeTransactionNotSettled    ErrorCode = "transaction_not_settled"
-	CodeStripeUnavailable        ErrorCode = "stripe_unavailable"
+	CodeStripeUnavailable        ErrorCode = "stripe_unavailable" // OutcomeUnknown
 	CodeUnsupportedPaymentMethod ErrorCode = "unsupported_payment_method"
 )
 
@@ -85,7 +85,8 @@ const (
 	CodeTransactionAlreadyRefunded    ErrorCode = "transaction_already_refunded"     // 409
 )
 
-// CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why.
+// CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why. Its
+// outcome is [OutcomeUnknown].
 const CodeOperationExpired ErrorCode = "operation_expired"
 
 // CodeResultFailed is the SDK's own code for an operation that succeeded with a result that says failed, without saying
@@ -121,7 +122,11 @@ const (
 // joined, the one that leaves most open decides.
 //
 //   - a call's [*Error] has its own outcome;
-//   - an [*OperationError] is [OutcomeRejected]: the operation ended, and failed;
+//   - an [*OperationError] is [OutcomeRejected] when its code says that nothing moved, such as [CodeInsufficientBalance] and
+//     [CodeProviderRejected]. It is [OutcomeUnknown] for [CodeProviderError], [CodeProviderUnavailable],
+//     [CodeStripeUnavailable], an expired operation and any code that is not known: the operator may have paid
+//     before it failed to say so;
+//   - an error of a constructor, such as [NewClient] or [DeriveIdempotencyKey], is [OutcomeNotSent];
 //   - a [*WaitError] is [OutcomeUnknown]: the operation was accepted, and may yet succeed;
 //   - a [*CannotTellError] is [OutcomeUnknown];
 //   - any other error is [OutcomeUnknown], since nothing is known about it;
@@ -141,8 +146,10 @@ func outcomeWithin(err error) Outcome {
 	switch e := err.(type) { //nolint:errorlint // this is the walk that errors.As would make, over all branches
 	case *WaitError, *CannotTellError:
 		return OutcomeUnknown
+	case notSentError:
+		return OutcomeNotSent
 	case *OperationError:
-		return OutcomeRejected
+		return e.outcome()
 	case *Error:
 		if e == nil || e.Outcome == "" {
 			return OutcomeUnknown
@@ -160,6 +167,18 @@ func outcomeWithin(err error) Outcome {
 		return most
 	}
 	return ""
+}
+
+// notSentError is an error of a constructor: it comes before any call.
+type notSentError struct{ error }
+
+func (e notSentError) Unwrap() error { return e.error }
+
+// markNotSent makes *err the error of a constructor, if there is one.
+func markNotSent(err *error) {
+	if *err != nil {
+		*err = notSentError{*err}
+	}
 }
 
 // leavesMoreOpen orders the outcomes by what they leave open.
@@ -303,8 +322,10 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns what is behind a call without an answer: a network error, or the context's.
 func (e *Error) Unwrap() error { return e.cause }
 
-// OperationError is an operation that ended, and failed. No money is on its way: what was debited has been credited
-// back (Merchant API docs, Payouts).
+// OperationError is an operation that ended, and failed. What was debited has been credited back (Merchant API docs, Payouts).
+// Whether the receiver was paid all the same depends on the code: [OutcomeOf] says so. After [CodeProviderError],
+// [CodeProviderUnavailable], [CodeStripeUnavailable] or an expiry it is not known, since network errors towards the
+// operator end as these: look the payment up with the operator, or ask Intram's support, before you pay again.
 type OperationError struct {
 	OperationID string
 	// Code is why, such as [CodeInsufficientBalance].
@@ -326,7 +347,30 @@ func (e *OperationError) Error() string {
 	if e.Details.ResponseCode != "" {
 		s += " (operator's code " + redact.Message(e.Details.ResponseCode) + ")"
 	}
+	if e.OperationID != "" && e.outcome() == OutcomeUnknown {
+		s += " [the operator may have paid: look it up there before you pay again]"
+	}
 	return s
+}
+
+// nothingMoved are the codes of failed operations that say that no money reached anyone.
+var nothingMoved = map[ErrorCode]bool{
+	CodeInsufficientBalance: true, CodeMerchantWalletMissing: true, CodeProviderRejected: true, CodeMissingProviderCode: true,
+	CodeAmountExceedsTransaction: true, CodeTransactionNotSettled: true, CodeNotRefundable: true, CodeUnsupportedPaymentMethod: true,
+	// The result says that the money came back, or was refused.
+	CodeResultFailed: true,
+	// Refusals of calls, in case the worker finds what the call did not.
+	CodeValidationError: true, CodeInvalidBody: true, CodeMissingInvoice: true, CodeUnknownCurrency: true, CodeAmountTooSmall: true,
+	CodeAmountTooLarge: true, CodeTransactionNotFound: true, CodeMerchantInactive: true,
+}
+
+// outcome says whether the money may have moved although the operation failed.
+func (e *OperationError) outcome() Outcome {
+	expired := e != nil && e.Operation != nil && e.Operation.Status == OperationExpired
+	if e == nil || expired || !nothingMoved[e.Code] {
+		return OutcomeUnknown
+	}
+	return OutcomeRejected
 }
 
 // Format implements [fmt.Formatter]: every verb prints what Error returns.

@@ -95,7 +95,7 @@ func ExamplePayinService_CreateSession_refused() {
 		fmt.Println(err)
 		return
 	}
-	// The same order once more, without the key of the first time.
+	// The same order once more, without the key of the first time. The payment that was taken then may be paid: look it up.
 	_, err := client.Payin.CreateSession(ctx, orderSession("order-4521", "+2250702968786"))
 	fmt.Println(errors.Is(err, intram.CodeTransactionIsAlreadyProcessed), intram.OutcomeOf(err))
 	// Output: true unknown

@@ -46,7 +46,8 @@ func validIdempotencyKey(key string) bool {
 // payout needs another reference. Neither string can be read back from the key. Both must be non-empty.
 //
 // Docs: Merchant API, Idempotency.
-func DeriveIdempotencyKey(purpose, reference string) (string, error) {
+func DeriveIdempotencyKey(purpose, reference string) (_ string, err error) {
+	defer markNotSent(&err)
 	if purpose == "" {
 		return "", errors.New("intram: purpose is empty: say what the call is for, such as \"payout\"")
 	}

@@ -17,7 +17,7 @@ type ClientOption interface {
 	applyClient(*clientConfig) error
 }
 
-// CallOption is a setting of one call. It wins over the client's.
+// CallOption is a setting of one call. It wins over the client's. One that is nil is left out.
 type CallOption interface {
 	applyCall(*callConfig)
 }
@@ -37,16 +37,17 @@ type callOption func(*callConfig)
 func (f callOption) applyCall(cfg *callConfig) { f(cfg) }
 
 type clientConfig struct {
-	baseURL     string
-	httpClient  *http.Client
-	timeout     time.Duration
-	maxAttempts int
-	logger      *slog.Logger
-	clock       Clock
-	rand        func() float64
-	pollRate    int
-	userAgent   string
-	payin       payinConfig
+	baseURL      string
+	baseURLGiven bool
+	httpClient   *http.Client
+	timeout      time.Duration
+	maxAttempts  int
+	logger       *slog.Logger
+	clock        Clock
+	rand         func() float64
+	pollRate     int
+	userAgent    string
+	payin        payinConfig
 }
 
 func defaultConfig() *clientConfig {
@@ -98,7 +99,7 @@ func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, 
 // WithBaseURL sets where the API is: [BaseURL] (the default), [BaseURLDirect], or a fake's address. It must be https;
 // plain http is for loopback only. An address without a path means its /v1.
 func WithBaseURL(baseURL string) ClientOption {
-	return clientOption(func(cfg *clientConfig) error { cfg.baseURL = baseURL; return nil })
+	return clientOption(func(cfg *clientConfig) error { cfg.baseURL, cfg.baseURLGiven = baseURL, true; return nil })
 }
 
 // WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root certificate or tracing. Its Timeout, when
@@ -219,7 +220,8 @@ func (n maxAttempts) applyCall(cfg *callConfig) {
 
 // WithIdempotencyKey gives a call your own key instead of a random UUID: 8 to 128 characters of [A-Za-z0-9_-]. Keep it before
 // you call, and a crash leaves you able to call again without paying twice; [DeriveIdempotencyKey] makes one from your own
-// reference. Reads and deletions carry no key, and leave this option aside.
+// reference. Reads and deletions carry no key, and leave this option aside: it changes nothing about them. An intent
+// ([WithIntent]) is refused there.
 //
 // A key that a call of this client left in doubt stays in doubt until the API answers it, and is not sent again when the API may have
 // forgotten it ([ErrIntentExpired]). What an earlier process left in doubt is known by an [Intent] only.
@@ -229,7 +231,8 @@ func WithIdempotencyKey(key string) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.idempotencyKey, cfg.keyGiven = key, true })
 }
 
-// WithResponseInto fills resp with what the HTTP answer said, on success and on failure.
+// WithResponseInto fills resp with what the HTTP answer said, on success and on failure. Where one call makes several
+// requests, as All does, it is the last one's. A nil resp asks for nothing.
 func WithResponseInto(resp *Response) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.response = resp })
 }

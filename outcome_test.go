@@ -285,3 +285,94 @@ func TestOnePageOfAProxyDoesNotSwitchTheListsOff(t *testing.T) {
 		assert.Less(t, lookups, len(ids), "ids are not asked for one by one")
 	})
 }
+
+// What a failed operation says of the money depends on its code: the documentation's payout.failed includes network errors
+// towards the operator.
+func TestOutcomesOfFailedOperations(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[intram.ErrorCode]intram.Outcome{
+		intram.CodeInsufficientBalance: intram.OutcomeRejected, intram.CodeMerchantWalletMissing: intram.OutcomeRejected,
+		intram.CodeProviderRejected: intram.OutcomeRejected, intram.CodeMissingProviderCode: intram.OutcomeRejected,
+		intram.CodeAmountExceedsTransaction: intram.OutcomeRejected, intram.CodeTransactionNotSettled: intram.OutcomeRejected,
+		intram.CodeNotRefundable: intram.OutcomeRejected, intram.CodeUnsupportedPaymentMethod: intram.OutcomeRejected,
+		intram.CodeResultFailed:  intram.OutcomeRejected,
+		intram.CodeProviderError: intram.OutcomeUnknown, intram.CodeProviderUnavailable: intram.OutcomeUnknown,
+		intram.CodeStripeUnavailable: intram.OutcomeUnknown, intram.CodeOperationExpired: intram.OutcomeUnknown,
+		intram.CodeInternalError: intram.OutcomeUnknown, "a_code_of_next_year": intram.OutcomeUnknown, "": intram.OutcomeUnknown,
+	} {
+		err := fmt.Errorf("payout 7: %w", &intram.OperationError{OperationID: "op_1", Code: code})
+		assert.Equal(t, want, intram.OutcomeOf(err), code)
+		assert.Equal(t, want == intram.OutcomeUnknown, strings.Contains(err.Error(), "look it up there before you pay again"), "%v", err)
+	}
+	expired := &intram.OperationError{Code: intram.CodeInsufficientBalance, Operation: &intram.Operation{Status: intram.OperationExpired}}
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(expired))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf((*intram.OperationError)(nil)))
+}
+
+// Nothing has left the machine when a constructor fails.
+func TestErrorsOfConstructorsAreNotSent(t *testing.T) {
+	t.Setenv("INTRAM_PUBLIC_KEY", "")
+	client, err := intram.NewClient(publicKey, secretKey)
+	require.NoError(t, err)
+	for name, construct := range map[string]func() error{
+		"NewClient":    func() error { _, err := intram.NewClient("", secretKey); return err },
+		"an option":    func() error { _, err := intram.NewClient(publicKey, secretKey, intram.WithTimeout(-1)); return err },
+		"a nil option": func() error { _, err := intram.NewClient(publicKey, secretKey, nil); return err },
+		"a base URL": func() error {
+			_, err := intram.NewClient(publicKey, secretKey, intram.WithBaseURL("ftp://x"))
+			return err
+		},
+		"NewClientFromEnv":     func() error { _, err := intram.NewClientFromEnv(); return err },
+		"NewPayinClient":       func() error { _, err := intram.NewPayinClient("", ""); return err },
+		"NewWebhookVerifier":   func() error { _, err := intram.NewWebhookVerifier(); return err },
+		"NewReconciler":        func() error { _, err := intram.NewReconciler(client, nil, nil); return err },
+		"DeriveIdempotencyKey": func() error { _, err := intram.DeriveIdempotencyKey("payout", ""); return err },
+		"DerivePayinKey":       func() error { _, err := intram.DerivePayinKey(""); return err },
+		"an option of payin": func() error {
+			_, err := intram.NewClient(publicKey, secretKey, intram.WithPayinAccount("a"))
+			return err
+		},
+		"a language of payin": func() error {
+			_, err := intram.NewClient(publicKey, secretKey, intram.WithPayinLanguage("fr"))
+			return err
+		},
+		"an address of payin": func() error {
+			_, err := intram.NewClient(publicKey, secretKey, intram.WithPayinEnvironment(intram.Live))
+			return err
+		},
+		"the other API's": func() error {
+			_, err := intram.NewPayinClient("key", "client", intram.WithBaseURL(intram.BaseURL))
+			return err
+		},
+	} {
+		err := construct()
+		require.Error(t, err, name)
+		assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err), "%s: %v", name, err)
+		assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(fmt.Errorf("at start: %w", err)), name)
+		assert.True(t, strings.HasPrefix(err.Error(), "intram: "), "%s: %v", name, err)
+	}
+}
+
+// An option that a call has no use for is refused, or its documentation says that it is left aside.
+func TestOptionsThatACallCannotUseAreRefused(t *testing.T) {
+	t.Parallel()
+	client, s := scripted(t)
+	intent, err := client.Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	s.forever = answer(400, `{"error":true,"code":"x"}`)
+	for name, call := range everyCall {
+		before := len(s.requests())
+		err := call(t.Context(), client, intram.WithIntent(intent))
+		var e *intram.Error
+		require.ErrorAs(t, err, &e, name)
+		if e.Method == http.MethodPost {
+			continue // what an intent is for
+		}
+		require.NotEmpty(t, e.Details, name)
+		assert.Equal(t, "intent", e.Details[0].Path, name)
+		assert.Equal(t, intram.OutcomeNotSent, e.Outcome, name)
+		assert.Len(t, s.requests(), before, name)
+	}
+	_, err = client.Operations.Get(t.Context(), "op_1", intram.WithIntent(nil))
+	require.ErrorIs(t, err, intram.CodeValidationError)
+}

@@ -100,12 +100,13 @@ func WithPayinLanguage(language string) PayinOption {
 // [PayinBaseURLLive] unless an option says otherwise. It sends nothing.
 //
 // Docs: Payin, Transport.
-func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (*PayinService, error) {
+func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinService, err error) {
+	defer markNotSent(&err)
 	cfg := defaultConfig()
 	if err := cfg.apply(append([]ClientOption{WithPayin(apiKey, apiClient)}, opts...)); err != nil {
 		return nil, err
 	}
-	if cfg.baseURL != BaseURL {
+	if cfg.baseURLGiven {
 		return nil, errors.New("intram: WithBaseURL is the Merchant API's address: use WithPayinBaseURL")
 	}
 	c := &Client{environment: Live, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout}
@@ -125,6 +126,9 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 			return s.Get(ctx, reference, opts...)
 		}, nil)
 	if cfg.payin.apiKey == "" {
+		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != nil {
+			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")
+		}
 		return s, nil
 	}
 	if cfg.payin.baseURL == "" {
@@ -138,7 +142,6 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),
 		clock:     cfg.clock,
 		baseURL:   base.String(),
-		account:   accountHash("payin", string(c.environment)), // both credentials are secret
 		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 	}
 	return s, nil
@@ -198,7 +201,8 @@ var payinKeySpace = uuid.MustParse("8a6d0f0e-4c1b-5e57-9d43-5b1f6e3f7a10")
 // reference. A program that crashed can create the session again with it, and the customer is charged once.
 //
 // Docs: Payin, Transport.
-func DerivePayinKey(reference string) (string, error) {
+func DerivePayinKey(reference string) (_ string, err error) {
+	defer markNotSent(&err)
 	if reference == "" {
 		return "", errors.New("intram: reference is empty: give your own identifier of this one payment")
 	}

@@ -66,7 +66,8 @@ type webhookSecret struct {
 // that fits any of them is good. The error says which one is empty.
 //
 // Docs: Merchant API, Webhooks.
-func NewWebhookVerifier(secrets ...string) (*WebhookVerifier, error) {
+func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
+	defer markNotSent(&err)
 	if len(secrets) == 0 {
 		return nil, errors.New("intram: a webhook verifier needs at least one secret: the one that Webhooks.Create returned")
 	}

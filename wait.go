@@ -55,13 +55,14 @@ func WithFirstLook(d time.Duration) WaitOption {
 
 // WithTrustedEvents lets a verified event that was given to [Client.Notify] end a wait for an operation without a look-up. The operation
 // then is what the event says: id, type, status, result or error, and CompletedAt; there is no Payload and no Raw. Events
-// that do not say how the operation ended, like payout.queued, only lead to a look-up.
+// that do not say how the operation ended, like payout.queued, only lead to a look-up. Waits for transactions and payin
+// sessions have no such events, and leave this option aside.
 func WithTrustedEvents() WaitOption {
 	return func(cfg *waitConfig) { cfg.trustEvents = true }
 }
 
-// WithProgress calls f with the operation each time it was looked up, on the waiting goroutine. Waits for transactions have
-// no operation, and do not call it.
+// WithProgress calls f with the operation each time it was looked up, on the waiting goroutine. Waits for transactions
+// and payin sessions have no operation, and do not call it.
 func WithProgress(f func(*Operation)) WaitOption {
 	return func(cfg *waitConfig) { cfg.progress = f }
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -334,7 +335,10 @@ func (p *process) await(o *order, rec *intentRecord) {
 	case errors.As(err, &failed):
 		w.tally.saw("wait: failed")
 		w.note(c.who, "failed", string(failed.Code))
-		w.require(failed.Code != "" && intram.OutcomeOf(err) == intram.OutcomeRejected, c.who, "a failure without a code: %v", err)
+		// These do not say that nothing was paid, although the fake pays nothing.
+		open := []intram.ErrorCode{intram.CodeProviderError, intram.CodeProviderUnavailable, intram.CodeOperationExpired}
+		w.require(failed.Code != "", c.who, "a failure without a code: %v", err)
+		w.require((intram.OutcomeOf(err) == intram.OutcomeUnknown) == slices.Contains(open, failed.Code), c.who, "a failure is %s: %v", intram.OutcomeOf(err), err)
 		w.truth(o, rec, false)
 	case errors.As(err, &ended):
 		w.tally.saw("wait: ended first")

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -37,13 +36,13 @@ func (a *app) transactionsListCommand() *cobra.Command {
 		params := intram.TransactionListParams{
 			Limit: l.limit, Type: intram.TransactionType(l.typ), Status: intram.TransactionStatus(l.status), Before: before,
 		}
-		items, odd, next, err := readList(cmd.Context(), l.all, params, client.Transactions.All, client.Transactions.List)
+		items, next, err := readList(cmd.Context(), l.all, params, client.Transactions.All, client.Transactions.List)
 		if err != nil {
 			return err
 		}
 		defer a.sayMore(next)
 		if a.asJSON {
-			return errors.Join(printRaws(a, items, func(t *intram.Transaction) intram.RawMessage { return t.Raw }), odd.err())
+			return printRaws(a, items, func(t *intram.Transaction) intram.RawMessage { return t.Raw })
 		}
 		var rows [][]string
 		for _, t := range items {
@@ -52,7 +51,7 @@ func (a *app) transactionsListCommand() *cobra.Command {
 			})
 		}
 		a.printList([]string{"TRANSACTION", "TYPE", "STATUS", "AMOUNT", "FEES", "CREATED"}, fit(rows, 5), "There are no transactions.")
-		return odd.err()
+		return nil
 	}
 	return cmd
 }
