@@ -106,23 +106,33 @@ func (*RefundEventData) isEventData()         {}
 func (*PingData) isEventData()                {}
 func (*UnknownEventData) isEventData()        {}
 
-// parseEvent reads a delivery's body. Only what makes it an event is required.
+// parseEvent reads a delivery's body. It is signed, so it is not refused for an odd shape: what cannot be read of it is left
+// empty, and the event is handed over with data that the SDK does not know. Refused is only what is no JSON object, has none of an
+// event's members, or says one of them twice.
 func parseEvent(body []byte) (*Event, error) {
+	text := withoutBOM(body)
 	var wire struct {
-		Type        EventType       `json:"event"`
-		OperationID string          `json:"operation_id"`
+		Type        json.RawMessage `json:"event"`
+		OperationID json.RawMessage `json:"operation_id"`
 		OccurredAt  timestamp       `json:"occurred_at"`
 		Data        json.RawMessage `json:"data"`
 	}
-	if err := json.Unmarshal(body, &wire); err != nil {
+	if err := json.Unmarshal(text, &wire); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
 	}
-	if wire.Type == "" {
-		return nil, fmt.Errorf("%w: it has no event", ErrInvalidPayload)
+	event := &Event{OccurredAt: wire.OccurredAt.Time}
+	var typed, identified bool
+	event.Type, typed = readEventType(wire.Type)
+	event.OperationID, identified = readEventOperation(wire.OperationID)
+	if !typed && event.OperationID == "" && wire.Data == nil && wire.OccurredAt.IsZero() {
+		return nil, fmt.Errorf("%w: it has none of an event's members", ErrInvalidPayload)
 	}
-	event := &Event{Type: wire.Type, OperationID: wire.OperationID, OccurredAt: wire.OccurredAt.Time}
-	event.Data = decodeEventData(wire.Type, wire.Data)
-	if err := strictjson.Check(body); err != nil {
+	if typed && identified {
+		event.Data = decodeEventData(event.Type, wire.Data)
+	} else {
+		event.Data = &UnknownEventData{Raw: RawMessage(wire.Data)}
+	}
+	if err := strictjson.Check(text); err != nil {
 		if len(wire.Data) == 0 || strictjson.Check(wire.Data) == nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
 		}
@@ -130,6 +140,28 @@ func parseEvent(body []byte) (*Event, error) {
 		event.Data = &UnknownEventData{Raw: RawMessage(wire.Data)}
 	}
 	return event, event.Raw.UnmarshalJSON(body)
+}
+
+// readEventType reads the type of an event, as it is written: one in capitals is a type that the SDK does not know.
+func readEventType(data json.RawMessage) (typ EventType, ok bool) {
+	var text string
+	if len(data) == 0 || data[0] != '"' || json.Unmarshal(data, &text) != nil {
+		return "", false
+	}
+	return EventType(text), text != ""
+}
+
+// readEventOperation reads the operation of an event: a string, or an integer as it is written. None is fine.
+func readEventOperation(data json.RawMessage) (id string, ok bool) {
+	switch {
+	case len(data) == 0 || isNull(data):
+		return "", true
+	case data[0] == '"':
+		return id, json.Unmarshal(data, &id) == nil
+	case len(data) <= 64 && allOf(string(data), isDigit):
+		return string(data), true
+	}
+	return "", false
 }
 
 // decodeEventData reads the data as the type's family says. What does not fit is kept: an event that is signed is never refused for
@@ -254,12 +286,6 @@ func codeOf(e *OperationError) string {
 		return ""
 	}
 	return redact.Word(string(e.Code))
-}
-
-// MarshalJSON writes the body as it was signed.
-func (e Event) MarshalJSON() ([]byte, error) {
-	type plain Event
-	return marshalRaw(e.Raw, plain(e))
 }
 
 // Format implements [fmt.Formatter]: what happened to what, without the data.

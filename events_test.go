@@ -45,7 +45,9 @@ func TestEventsOfEachFamily(t *testing.T) {
 		assert.JSONEq(t, payout, string(data.Raw))
 		out, err := json.Marshal(event)
 		require.NoError(t, err)
-		assert.JSONEq(t, string(event.Raw), string(out))
+		back := new(intram.Event)
+		require.NoError(t, json.Unmarshal(out, back))
+		assert.Equal(t, event, back)
 		out, err = json.Marshal(event.Data)
 		require.NoError(t, err)
 		assert.JSONEq(t, payout, string(out))
@@ -96,11 +98,7 @@ func TestEventsThatAreNotKnown(t *testing.T) {
 		`{"event":"word_without_a_dot","data":7}`:                               `7`,
 		`{"event":"payout.completed","data":"a string"}`:                        `"a string"`,
 		`{"event":"payout.completed","data":{"amount":"lots"}}`:                 `{"amount":"lots"}`,
-		`{"event":"payout.completed","data":{"error":"a string"}}`:              `{"error":"a string"}`,
 		`{"event":"payment_request.paid","data":[1]}`:                           `[1]`,
-		`{"event":"payment_request.paid","data":{"error":7}}`:                   `{"error":7}`,
-		`{"event":"refund.failed","data":{"reason":{"fr":"non"}}}`:              `{"reason":{"fr":"non"}}`,
-		`{"event":"test.ping","data":{"test":"yes"}}`:                           `{"test":"yes"}`,
 		`{"event":"payout.completed","data":null}`:                              `null`,
 		`{"event":"payout.completed"}`:                                          `null`,
 		`{"event":"payout.completed","operation_id":null,"occurred_at":"soon"}`: `null`,
