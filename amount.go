@@ -2,6 +2,7 @@ package intram
 
 import (
 	"bytes"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,11 +14,33 @@ import (
 // Amount is an exact decimal amount of money, in whole units of its currency: 1000 is 1 000 XOF. It is
 // never a float: what the API sends is what you get, to the last digit, and what you send is what it gets.
 //
-// The zero value is zero. Amounts are values: copy them freely. Compare them with [Amount.Equal] or
-// [Amount.Cmp], since == tells 153 from 153.00.
+// The zero value is an amount that was never set, which counts as zero. It is not the same as a zero
+// that was computed, parsed, or made with NewAmount(0): an unset [RefundParams].Amount refunds all of a
+// payment, and a zero is refused before anything is sent. [Amount.IsSet] tells them apart. What a
+// failed [ParseAmount], Scan or Unmarshal leaves behind is refused too, so that an error that was
+// ignored moves no money; sums and differences with it are no better.
 //
-// In JSON an Amount is a number; a number and a number in a string are both read.
-type Amount struct{ d apd.Decimal }
+// Amounts are values: copy them freely. Compare them with [Amount.Equal] or [Amount.Cmp], since ==
+// tells 153 from 153.00.
+//
+// In JSON an Amount is a number; a number and a number in a string are both read. In SQL it is a
+// numeric, an integer or a text column. An unset amount is written as 0, and so reads back as a zero.
+type Amount struct {
+	d     apd.Decimal
+	state amountState
+}
+
+// amountState is what is known of where an amount comes from.
+type amountState uint8
+
+const (
+	amountUnset   amountState = iota
+	amountSet                 // made, read or computed
+	amountInvalid             // what a failure left behind
+)
+
+// invalidAmount is what a failure returns: nothing sends it.
+func invalidAmount() Amount { return Amount{state: amountInvalid} }
 
 // Bounds that no amount of money needs, and that keep a hostile number from growing when it is written out.
 const (
@@ -30,18 +53,19 @@ var maxRequestAmount = NewAmount(1<<53 - 1)
 
 // NewAmount makes an amount of whole units: NewAmount(1000) is 1 000 XOF.
 func NewAmount(units int64) Amount {
-	var a Amount
+	a := Amount{state: amountSet}
 	a.d.SetInt64(units)
 	return a
 }
 
 // ParseAmount reads a decimal number as JSON writes it: "25000", "0.1", "1e3", "-12.50". It keeps every
 // digit. An empty string, NaN, Inf, hexadecimal, a plus sign, spaces and separators are errors, and so are
-// more than 64 digits or an exponent beyond ±64.
+// more than 64 digits or an exponent beyond ±64. The amount that comes with an error is refused by every
+// call that would send it.
 func ParseAmount(s string) (Amount, error) {
 	a, err := parseAmount(s)
 	if err != nil {
-		return Amount{}, fmt.Errorf("intram: amount: %w", err)
+		return invalidAmount(), fmt.Errorf("intram: amount: %w", err)
 	}
 	return a, nil
 }
@@ -52,24 +76,24 @@ func parseAmount(s string) (Amount, error) {
 	rest, negative := strings.CutPrefix(s, "-")
 	whole, rest := cutDigits(rest)
 	if whole == "" || (len(whole) > 1 && whole[0] == '0') {
-		return Amount{}, errNotANumber
+		return invalidAmount(), errNotANumber
 	}
 	var fraction string
 	if after, ok := strings.CutPrefix(rest, "."); ok {
 		if fraction, rest = cutDigits(after); fraction == "" {
-			return Amount{}, errNotANumber
+			return invalidAmount(), errNotANumber
 		}
 	}
 	exponent, err := parseExponent(rest)
 	if err != nil {
-		return Amount{}, err
+		return invalidAmount(), err
 	}
 	if len(whole)+len(fraction) > maxAmountDigits {
-		return Amount{}, fmt.Errorf("more than %d digits", maxAmountDigits)
+		return invalidAmount(), fmt.Errorf("more than %d digits", maxAmountDigits)
 	}
-	var a Amount
+	a := Amount{state: amountSet}
 	if !setCoefficient(&a.d.Coeff, whole, fraction) {
-		return Amount{}, errNotANumber
+		return invalidAmount(), errNotANumber
 	}
 	a.d.Exponent = int32(exponent - len(fraction)) //nolint:gosec // both are bounded by 64
 	a.d.Negative = negative && a.d.Coeff.Sign() != 0
@@ -142,9 +166,22 @@ func cutDigits(s string) (digits, rest string) {
 // String writes the amount in plain decimal notation, without an exponent: "25000", "153.00".
 func (a Amount) String() string { return string(a.appendTo(nil)) }
 
+// canonical is the amount without zeros after its point: however it was written, it is sent in the same bytes.
+func (a Amount) canonical() Amount {
+	if a.d.Exponent >= 0 {
+		return a
+	}
+	b := Amount{state: a.state} // of its own, since long amounts share their digits
+	b.d.Reduce(&a.d)
+	return b
+}
+
 // appendTo writes the amount in plain notation. Zero has one digit before its point, whatever its exponent: 0e5 is not 000000,
 // which JSON would not take.
 func (a Amount) appendTo(b []byte) []byte {
+	if a.state == amountInvalid {
+		return append(b, "invalid"...)
+	}
 	if a.d.IsZero() && a.d.Exponent > 0 {
 		return append(b, '0')
 	}
@@ -154,7 +191,12 @@ func (a Amount) appendTo(b []byte) []byte {
 // GoString implements [fmt.GoStringer].
 func (a Amount) GoString() string { return "intram.Amount(" + a.String() + ")" }
 
-// IsZero reports whether the amount is zero.
+// IsSet reports whether the amount was made, read or computed, which a zero can be too. The zero value was not, nor
+// was what a failure left behind.
+func (a Amount) IsSet() bool { return a.state == amountSet }
+
+// IsZero reports whether the amount is zero, set or not. A struct tag omitzero therefore leaves out a zero that was
+// set: use a pointer where that matters.
 func (a Amount) IsZero() bool { return a.d.IsZero() }
 
 // Sign is -1, 0 or 1.
@@ -164,19 +206,29 @@ func (a Amount) Sign() int { return a.d.Sign() }
 func (a Amount) Cmp(b Amount) int { return a.d.Cmp(&b.d) }
 
 // Equal reports whether both are the same number: 153 equals 153.00.
-func (a Amount) Equal(b Amount) bool { return a.Cmp(b) == 0 }
+func (a Amount) Equal(b Amount) bool {
+	return a.Cmp(b) == 0 && a.state != amountInvalid && b.state != amountInvalid
+}
 
 // Add returns a + b, exactly.
 func (a Amount) Add(b Amount) Amount {
-	var sum Amount
+	sum := Amount{state: stateOf(a, b)}
 	// A context without a precision does not round, and two finite numbers have a sum: no error is possible.
 	_, _ = apd.BaseContext.Add(&sum.d, &a.d, &b.d)
 	return sum
 }
 
+// stateOf is the state of what is computed from two amounts.
+func stateOf(a, b Amount) amountState {
+	if a.state == amountInvalid || b.state == amountInvalid {
+		return amountInvalid
+	}
+	return amountSet
+}
+
 // Sub returns a - b, exactly.
 func (a Amount) Sub(b Amount) Amount {
-	var difference Amount
+	difference := Amount{state: stateOf(a, b)}
 	_, _ = apd.BaseContext.Sub(&difference.d, &a.d, &b.d)
 	return difference
 }
@@ -184,7 +236,7 @@ func (a Amount) Sub(b Amount) Amount {
 // Int64 returns the amount as an integer, and false when it has decimals or does not fit.
 func (a Amount) Int64() (int64, bool) {
 	n, err := a.d.Int64()
-	return n, err == nil
+	return n, err == nil && a.state != amountInvalid
 }
 
 // isWhole reports whether the amount has no decimals: 153.00 is whole.
@@ -194,10 +246,33 @@ func (a Amount) isWhole() bool {
 	return fraction.IsZero()
 }
 
-// MarshalJSON implements [json.Marshaler]: a number in plain notation.
-func (a Amount) MarshalJSON() ([]byte, error) { return a.appendTo(nil), nil }
+// orNothing is the amount for a field that is left out when it was never set, and value is the way back.
+func (a Amount) orNothing() *Amount {
+	if a.state == amountUnset {
+		return nil
+	}
+	return &a
+}
 
-// UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a string; null is zero.
+func (a *Amount) value() Amount {
+	if a == nil {
+		return Amount{}
+	}
+	return *a
+}
+
+var errInvalidAmount = errors.New("intram: amount: it is what a failed ParseAmount, Scan or Unmarshal left behind")
+
+// MarshalJSON implements [json.Marshaler]: a number in plain notation.
+func (a Amount) MarshalJSON() ([]byte, error) {
+	if a.state == amountInvalid {
+		return nil, errInvalidAmount
+	}
+	return a.appendTo(nil), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a string; null is an amount that was
+// not set.
 func (a *Amount) UnmarshalJSON(data []byte) error {
 	if isNull(data) {
 		*a = Amount{}
@@ -210,13 +285,47 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 	s := string(bytes.TrimSpace(data))
 	if strings.HasPrefix(s, `"`) {
 		if err := json.Unmarshal(data, &s); err != nil {
+			*a = invalidAmount()
 			return fmt.Errorf("intram: amount: %w", err)
 		}
 	}
-	parsed, err := parseAmount(s)
-	if err != nil {
-		return fmt.Errorf("intram: amount: %w", err)
+	return a.UnmarshalText([]byte(s))
+}
+
+// MarshalText implements [encoding.TextMarshaler]: plain notation, as [Amount.String].
+func (a Amount) MarshalText() ([]byte, error) { return a.MarshalJSON() }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. It reads what [ParseAmount] reads; an empty text is an error.
+func (a *Amount) UnmarshalText(text []byte) (err error) {
+	*a, err = ParseAmount(string(text))
+	return err
+}
+
+// Value implements [driver.Valuer]: the number as text, without zeros after its point, which numeric, integer and text
+// columns take.
+func (a Amount) Value() (driver.Value, error) {
+	if a.state == amountInvalid {
+		return nil, errInvalidAmount
 	}
-	*a = parsed
-	return nil
+	return a.canonical().String(), nil
+}
+
+// Scan implements [sql.Scanner]. It reads numeric, integer and text columns. NULL is an error: what was computed from a
+// NULL must not pass for an amount that was never set; scan a column that may be NULL into a *Amount or a
+// [sql.Null]. A floating-point column is an error too, since it is not exact.
+func (a *Amount) Scan(src any) error {
+	switch v := src.(type) {
+	case int64:
+		*a = NewAmount(v)
+		return nil
+	case string:
+		return a.UnmarshalText([]byte(v))
+	case []byte:
+		return a.UnmarshalText(v)
+	}
+	*a = invalidAmount()
+	if src == nil {
+		return errors.New("intram: amount: the column is NULL: scan it into a *intram.Amount or a sql.Null[intram.Amount]")
+	}
+	return fmt.Errorf("intram: amount: cannot scan a %T: use a numeric, integer or text column", src)
 }

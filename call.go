@@ -59,6 +59,7 @@ type protocol struct {
 	transport *transport.Client
 	clock     Clock
 	baseURL   string
+	account   string // whose calls these are: see Intent.AccountSHA256
 	newKey    func() (string, error)
 	validKey  func(string) bool
 	keyRule   string // what validKey asks for, in words
@@ -74,6 +75,7 @@ type request struct {
 	path             string // the template with its ids, escaped
 	query            string
 	params           any        // marshalled into the body, nil for none
+	legacy           any        // what 0.1.0 would have marshalled, when that is something else
 	object           string     // the field that holds the caller's own object
 	reference        string     // the caller's own name of what is created, for the error
 	invalid          validation // what is wrong with the parameters
@@ -168,8 +170,8 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		return nil, refuse(fields, nil)
 	}
 	if r.method == http.MethodPost {
-		if cfg.intent != nil && cfg.intent.CallSHA256 != callHash(call) {
-			return nil, refuse(nil, ErrIntentMismatch)
+		if err := cfg.intent.check(p.account, r, call); err != nil {
+			return nil, refuse(nil, err)
 		}
 		// The server counts by its own clock, which may be ahead.
 		if err := checkAge(wallTime(p.clock).Add(p.transport.Ahead()).Sub(cfg.firstSentAt)); err != nil {
@@ -244,7 +246,7 @@ func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIntent(call, cfg.firstSentAt), nil
+	return newIntent(p.account, call, cfg.firstSentAt), nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {

@@ -79,6 +79,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key", readError, true)),
 			clock:     cfg.clock,
 			baseURL:   base.String(),
+			account:   accountHash("merchant", string(environment), publicKey),
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
 			adviseNotFound: adviseBaseURL,
 		},

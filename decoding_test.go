@@ -251,7 +251,7 @@ func TestBothRevisionsOfABalance(t *testing.T) {
 	assert.Zero(t, current.AsOf)
 
 	earlier := getBalance(t, example(t, "balance.earlier.json"))
-	assert.Equal(t, []intram.PaymentMethodBalance{{PaymentMethod: "MTN_BENIN_229", Available: intram.NewAmount(800000)}}, earlier.PaymentMethods)
+	assert.Equal(t, []intram.PaymentMethodBalance{{PaymentMethod: "MTN_BENIN_229", Available: intram.NewAmount(800000), Pending: intram.NewAmount(0)}}, earlier.PaymentMethods)
 	assert.Equal(t, time.Date(2026, 5, 20, 10, 30, 0, 123e6, time.UTC), earlier.AsOf)
 	assert.Equal(t, "1240000", earlier.Available.String(), "as given, not the sum")
 	assert.Equal(t, "35000", earlier.Pending.String())

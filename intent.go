@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,8 +29,9 @@ const retryGrace = 30 * time.Minute
 var ErrIntentExpired = errors.New("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours: " +
 	"call Resume with the intent before you do anything else")
 
-// ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for.
-var ErrIntentMismatch = errors.New("intram: the intent was made for another call or other parameters")
+// ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for, or whose
+// client has another public key or environment.
+var ErrIntentMismatch = errors.New("intram: the intent was made for another call, other parameters or another account")
 
 // Intent is a call that is about to be made, as a record to save before it is sent. A program that crashes finds its intents
 // again, and calls again with them: what had been executed is not executed twice, and the outcome of the second call
@@ -39,19 +41,29 @@ var ErrIntentMismatch = errors.New("intram: the intent was made for another call
 //	err = db.Save(order, intent)                    // json.Marshal(intent)
 //	op, err := client.Payouts.Resume(ctx, params, intent) // now, and again after a crash
 //
-// It holds the key, a hash of the call and a time, and nothing of the customer. Save it as JSON. An intent may be used by one
-// goroutine at a time.
+// It holds the key, hashes of the call and of the account, and a time, and nothing of the customer. Save it as JSON.
+// It can be copied; the copies are one intent. Use it in one goroutine at a time.
+//
+// The parameters must say the same on every call: amounts are compared by their value, however they were
+// written, and an empty map is no map. Texts are compared byte by byte. A reference with an accent can be written in two
+// ways (Unicode NFC and NFD) that look alike, and those are two references: normalise yours before you use them.
 type Intent struct {
 	// IdempotencyKey is the key that every attempt carries.
 	IdempotencyKey string `json:"idempotency_key"`
 	// CallSHA256 is a hash of method, path and body, in hex: the parameters must be the same on every call.
 	CallSHA256 string `json:"call_sha256"`
-	// FirstSentAt is when the intent was made, which is no later than the first attempt.
+	// AccountSHA256 is a hash of the environment and the public key, in hex: another account, which does not know the
+	// idempotency key, would execute the call again. It is empty in intents that version 0.1.0 saved, which are
+	// honoured without it. When keys are rotated while an intent is open, and both keys are the same
+	// merchant's in the same environment, empty it.
+	AccountSHA256 string `json:"account_sha256,omitempty"`
+	// FirstSentAt is when the intent was made, which is no later than its first attempt. A key that was given to Prepare, such as
+	// a derived one, may have been sent before by another intent: see [DeriveIdempotencyKey].
 	FirstSentAt time.Time `json:"first_sent_at"`
 
-	// fresh holds from Prepare to the first call. An intent that was read back is not fresh: it may have been
-	// sent before the crash.
-	fresh atomic.Bool
+	// fresh holds from Prepare to the first call, for all copies. An intent that was read back is not fresh: it may have
+	// been sent before the crash.
+	fresh *atomic.Bool
 }
 
 // WithIntent makes a call that was prepared: with the intent's key, and only with the parameters that it was made for. The first
@@ -67,26 +79,51 @@ func WithIntent(intent *Intent) CallOption {
 }
 
 // newIntent records a call that is ready to be sent. One whose key is in doubt already is not fresh.
-func newIntent(call *transport.Call, firstSentAt time.Time) *Intent {
-	intent := &Intent{IdempotencyKey: call.IdempotencyKey, CallSHA256: callHash(call), FirstSentAt: firstSentAt.UTC()}
+func newIntent(account string, call *transport.Call, firstSentAt time.Time) *Intent {
+	intent := &Intent{
+		IdempotencyKey: call.IdempotencyKey, CallSHA256: callHash(call), AccountSHA256: account,
+		FirstSentAt: firstSentAt.UTC(), fresh: new(atomic.Bool),
+	}
 	intent.fresh.Store(!call.Resumed)
 	return intent
 }
 
 // UnmarshalJSON reads a saved intent. Whatever was there before, this one may have been sent.
 func (i *Intent) UnmarshalJSON(data []byte) error {
-	type plain struct {
-		IdempotencyKey string    `json:"idempotency_key"`
-		CallSHA256     string    `json:"call_sha256"`
-		FirstSentAt    time.Time `json:"first_sent_at"`
-	}
+	type plain Intent
 	var saved plain
 	if err := json.Unmarshal(data, &saved); err != nil {
 		return err
 	}
-	i.IdempotencyKey, i.CallSHA256, i.FirstSentAt = saved.IdempotencyKey, saved.CallSHA256, saved.FirstSentAt
-	i.fresh.Store(false)
+	*i = Intent(saved)
 	return nil
+}
+
+// check compares the intent with a call of an account. An intent of version 0.1.0 was made of the bytes that 0.1.0 wrote: the API
+// knows its key by them, so they are sent again.
+func (i *Intent) check(account string, r *request, call *transport.Call) error {
+	switch {
+	case i == nil:
+		return nil
+	case i.AccountSHA256 != "" && i.AccountSHA256 != account:
+		return fmt.Errorf("%w: the public key or the environment is another", ErrIntentMismatch)
+	case i.CallSHA256 == callHash(call):
+		return nil
+	case i.AccountSHA256 == "" && r.legacy != nil:
+		written := *call
+		var err error
+		if written.Body, err = json.Marshal(r.legacy); err == nil && i.CallSHA256 == callHash(&written) {
+			call.Body = written.Body
+			return nil
+		}
+	}
+	return ErrIntentMismatch
+}
+
+// accountHash says whose calls a client makes, without a word of a secret.
+func accountHash(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+	return hex.EncodeToString(sum[:])
 }
 
 // checkAge says whether a key of that age may be sent. One that comes from the future has an age that nobody knows.
@@ -101,11 +138,11 @@ func checkAge(age time.Duration) error {
 }
 
 // resumed reports whether an earlier call may have been made with the intent.
-func (i *Intent) resumed() bool { return i != nil && !i.fresh.Load() }
+func (i *Intent) resumed() bool { return i != nil && (i.fresh == nil || !i.fresh.Load()) }
 
 // use notes that a call is made with the intent.
 func (i *Intent) use() {
-	if i != nil {
+	if i != nil && i.fresh != nil {
 		i.fresh.Store(false)
 	}
 }

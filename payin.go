@@ -221,6 +221,10 @@ func (p *Payin) recalled(string, time.Time) *Payin { return p }
 // [CodeCountryNotFound], [CodeProviderNotFound] and the like. Docs: Payin, Create a session.
 func (s *PayinService) CreateSession(ctx context.Context, params PayinSessionParams, opts ...CallOption) (*Payin, error) {
 	if params.Reference == "" {
+		// A key of the caller's names one session, whose bytes must be the same on every call.
+		params.Reference = newCallConfig(opts).idempotencyKey
+	}
+	if params.Reference == "" {
 		reference, err := uuid.NewRandom()
 		if err == nil { // without one, the check of the parameters says that it is missing
 			params.Reference = reference.String()
@@ -246,7 +250,12 @@ func (s *PayinService) request(params PayinSessionParams) request {
 	if params.AccountID == "" {
 		params.AccountID = s.account
 	}
-	r.params = params.wire(&r.invalid)
+	body := params.wire(&r.invalid)
+	if written := body.Amount.canonical(); written != body.Amount {
+		r.legacy = body
+		body.Amount = written
+	}
+	r.params = body
 	return r
 }
 

@@ -142,6 +142,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),
 		clock:     cfg.clock,
 		baseURL:   base.String(),
+		account:   accountHash("payin", string(c.environment)), // both credentials are secret
 		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 	}
 	return s, nil

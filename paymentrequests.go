@@ -2,6 +2,7 @@ package intram
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -146,7 +147,15 @@ type invoiceBody struct {
 // request is the call that these parameters make.
 func (p PaymentRequestParams) request() request {
 	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests", object: "webhook_data"}
-	r.params = p.wire(&r.invalid)
+	body := p.wire(&r.invalid)
+	if written, empty := body.Invoice.Amount.canonical(), noneOf(body.WebhookData); written != body.Invoice.Amount || empty {
+		r.legacy = body
+		body.Invoice.Amount = written
+		if empty {
+			body.WebhookData = nil
+		}
+	}
+	r.params = body
 	return r
 }
 
@@ -270,6 +279,66 @@ func (m PaymentMethod) Format(f fmt.State, _ rune) {
 
 // LogValue implements [slog.LogValuer].
 func (m PaymentMethod) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
+// set is left out.
+func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
+	wire := paymentRequestParamsJSON{
+		Invoice: invoiceParamsJSON{
+			Amount: p.Invoice.Amount.orNothing(), Currency: p.Invoice.Currency,
+			Description: p.Invoice.Description, Customer: p.Invoice.Customer,
+		},
+		PaymentMethod: p.PaymentMethod, ReturnURLs: p.ReturnURLs, WebhookData: p.WebhookData,
+	}
+	return json.Marshal(wire)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. Numbers in WebhookData are read as
+// [json.Number], to the last digit.
+func (p *PaymentRequestParams) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		paymentRequestParamsJSON
+
+		// As 0.1.0 wrote them.
+		OldMethod PaymentMethod  `json:"PaymentMethod"`
+		OldURLs   ReturnURLs     `json:"ReturnURLs"`
+		OldData   map[string]any `json:"WebhookData"`
+	}
+	if err := decodeParams(data, &wire); err != nil {
+		return err
+	}
+	*p = PaymentRequestParams{
+		Invoice: Invoice{
+			Amount: wire.Invoice.Amount.value(), Currency: wire.Invoice.Currency,
+			Description: wire.Invoice.Description, Customer: wire.Invoice.Customer,
+		},
+		PaymentMethod: wire.PaymentMethod, ReturnURLs: wire.ReturnURLs, WebhookData: wire.WebhookData,
+	}
+	if p.PaymentMethod == (PaymentMethod{}) {
+		p.PaymentMethod = wire.OldMethod
+	}
+	if p.ReturnURLs == (ReturnURLs{}) {
+		p.ReturnURLs = wire.OldURLs
+	}
+	if p.WebhookData == nil {
+		p.WebhookData = wire.OldData
+	}
+	return nil
+}
+
+type paymentRequestParamsJSON struct {
+	Invoice       invoiceParamsJSON `json:"invoice"`
+	PaymentMethod PaymentMethod     `json:"payment_method,omitzero"`
+	ReturnURLs    ReturnURLs        `json:"return_urls,omitzero"`
+	WebhookData   map[string]any    `json:"webhook_data,omitzero"`
+}
+
+type invoiceParamsJSON struct {
+	Amount      *Amount  `json:"amount,omitempty"`
+	Currency    Currency `json:"currency,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Customer    Customer `json:"customer,omitzero"`
+}
 
 // Format implements [fmt.Formatter]: the amount, and nothing of the customer or your own data.
 func (p PaymentRequestParams) Format(f fmt.State, _ rune) {

@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,6 +31,7 @@ type PayoutParams struct {
 	// Destination is a [MobileMoney] or a [BankAccount]. Required.
 	Destination Destination
 	// Reference is your own name for the payout, at most 100 characters. It comes back in the result and in events.
+	// Its bytes count: an accent written in two ways (Unicode NFC and NFD) makes two references.
 	Reference string
 	// Note is at most 500 characters.
 	Note string
@@ -213,9 +215,20 @@ const (
 // request is the call that these parameters make.
 func (p PayoutParams) request() request {
 	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts", object: "metadata"}
-	r.params = p.wire(&r.invalid)
+	body := p.wire(&r.invalid)
+	if written, empty := body.Amount.canonical(), noneOf(body.Metadata); written != body.Amount || empty {
+		r.legacy = body
+		body.Amount = written
+		if empty {
+			body.Metadata = nil
+		}
+	}
+	r.params = body
 	return r
 }
+
+// noneOf reports whether a map of the caller's is there and empty. It says nothing, so it is sent as none.
+func noneOf(own map[string]any) bool { return own != nil && len(own) == 0 }
 
 // wire checks the parameters and gives them the docs' shape.
 func (p PayoutParams) wire(v *validation) payoutBody {
@@ -259,6 +272,10 @@ func (m MobileMoney) wire(v *validation) destinationBody {
 	}
 	v.text("destination.account_name", m.AccountName, 0)
 	v.text("destination.account_surname", m.AccountSurname, 0)
+	return m.body()
+}
+
+func (m MobileMoney) body() destinationBody {
 	return destinationBody{
 		Type: typeMobileMoney, CountryCode: m.CountryCode, ProviderCode: m.ProviderCode, MSISDN: m.MSISDN,
 		AccountName: m.AccountName, AccountSurname: m.AccountSurname,
@@ -275,6 +292,10 @@ func (b BankAccount) wire(v *validation) destinationBody {
 		"destination.swift must be a BIC of 8 or 11 capitals and digits, such as ECOCBJBJ")
 	v.text("destination.account_name", b.AccountName, 0)
 	v.text("destination.account_surname", b.AccountSurname, 0)
+	return b.body()
+}
+
+func (b BankAccount) body() destinationBody {
 	return destinationBody{
 		Type: typeBankAccount, SWIFT: b.SWIFT, AccountNumber: b.AccountNumber,
 		AccountName: b.AccountName, AccountSurname: b.AccountSurname,
@@ -392,6 +413,78 @@ func (b BankAccount) Format(f fmt.State, _ rune) {
 
 // LogValue implements [slog.LogValuer].
 func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(b)) }
+
+// MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
+// set is left out.
+func (p PayoutParams) MarshalJSON() ([]byte, error) {
+	wire := payoutParamsJSON{
+		Amount: p.Amount.orNothing(), Currency: p.Currency, Reference: p.Reference, Note: p.Note, Metadata: p.Metadata,
+	}
+	var err error
+	if wire.Destination, err = encodeDestination(p.Destination); err != nil {
+		return nil, err
+	}
+	return json.Marshal(wire)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. Numbers in Metadata are read as [json.Number], to the last digit.
+func (p *PayoutParams) UnmarshalJSON(data []byte) error {
+	var wire payoutParamsJSON
+	if err := decodeParams(data, &wire); err != nil {
+		return err
+	}
+	destination, err := decodeDestination(wire.Destination)
+	if err != nil {
+		return err
+	}
+	*p = PayoutParams{
+		Amount: wire.Amount.value(), Currency: wire.Currency, Destination: destination,
+		Reference: wire.Reference, Note: wire.Note, Metadata: wire.Metadata,
+	}
+	return nil
+}
+
+type payoutParamsJSON struct {
+	Amount      *Amount         `json:"amount,omitempty"`
+	Currency    Currency        `json:"currency,omitempty"`
+	Destination json.RawMessage `json:"destination,omitempty"`
+	Reference   string          `json:"reference,omitempty"`
+	Note        string          `json:"note,omitempty"`
+	Metadata    map[string]any  `json:"metadata,omitzero"`
+}
+
+// encodeDestination writes what decodeDestination reads.
+func encodeDestination(d Destination) (json.RawMessage, error) {
+	switch d := d.(type) {
+	case MobileMoney:
+		return json.Marshal(d.body())
+	case *MobileMoney:
+		if d != nil {
+			return json.Marshal(d.body())
+		}
+	case BankAccount:
+		return json.Marshal(d.body())
+	case *BankAccount:
+		if d != nil {
+			return json.Marshal(d.body())
+		}
+	case UnknownDestination:
+		return d.Raw.MarshalJSON()
+	case *UnknownDestination:
+		if d != nil {
+			return d.Raw.MarshalJSON()
+		}
+	}
+	return nil, nil
+}
+
+// decodeParams reads parameters that were stored. Numbers of the caller's own keep their digits, and with them
+// the bytes that are sent.
+func decodeParams(data []byte, params any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	return decoder.Decode(params)
+}
 
 // Format implements [fmt.Formatter]: the amount and the destination, without note and metadata.
 func (p PayoutParams) Format(f fmt.State, _ rune) {

@@ -150,9 +150,11 @@ func (r *reconciled) payment() (reference string) {
 
 func (r *reconciled) refund(reference string, amount int64) *intram.Operation {
 	r.Helper()
-	op, err := r.client.Refunds.Create(r.Context(), intram.RefundParams{
-		TransactionReference: reference, Amount: intram.NewAmount(amount), Reason: "Demande client",
-	})
+	params := intram.RefundParams{TransactionReference: reference, Reason: "Demande client"}
+	if amount != 0 { // 0: all of it
+		params.Amount = intram.NewAmount(amount)
+	}
+	op, err := r.client.Refunds.Create(r.Context(), params)
 	require.NoError(r, err)
 	return op
 }

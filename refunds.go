@@ -2,6 +2,8 @@ package intram
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,7 +18,8 @@ type RefundsService struct{ client *Client }
 type RefundParams struct {
 	// TransactionReference is the payment's reference. Required.
 	TransactionReference string
-	// Amount is in whole units, and at most the original; zero refunds all of it.
+	// Amount is in whole units, and at most the original. Left unset, it refunds all of it. A zero
+	// that was set, as a difference or by NewAmount(0), is refused: it asks to refund nothing.
 	Amount Amount
 	// Reason is at most 500 characters.
 	Reason string
@@ -103,7 +106,18 @@ type refundBody struct {
 // request is the call that these parameters make.
 func (p RefundParams) request() request {
 	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds", object: "metadata"}
-	r.params = p.wire(&r.invalid)
+	body := p.wire(&r.invalid)
+	written, empty := p.Amount.canonical(), noneOf(body.Metadata)
+	if written != p.Amount || empty {
+		r.legacy = body
+		if body.Amount != nil {
+			body.Amount = &written
+		}
+		if empty {
+			body.Metadata = nil
+		}
+	}
+	r.params = body
 	return r
 }
 
@@ -116,8 +130,12 @@ func (p RefundParams) wire(v *validation) refundBody {
 		v.check(len(p.TransactionReference) <= 64 && allOf(p.TransactionReference, isAlphanumeric), "transaction_reference",
 			"transaction_reference must be letters and digits, such as AB12CD34EF")
 	}
-	if !p.Amount.IsZero() {
-		v.amount("amount", p.Amount, "")
+	if p.Amount.state != amountUnset {
+		if p.Amount.IsSet() && p.Amount.IsZero() {
+			v.fail("amount", "amount must be greater than 0: a zero that was set refunds nothing; leave it unset to refund all")
+		} else {
+			v.amount("amount", p.Amount, "")
+		}
 		body.Amount = &p.Amount
 	}
 	v.text("reason", p.Reason, maxReason)
@@ -164,6 +182,45 @@ func (r RefundResult) Format(f fmt.State, _ rune) {
 
 // LogValue implements [slog.LogValuer].
 func (r RefundResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
+// set is left out: an amount that is not there refunds all, and one of 0 is refused.
+func (p RefundParams) MarshalJSON() ([]byte, error) {
+	return json.Marshal(refundBody{
+		TransactionReference: p.TransactionReference, Amount: p.Amount.orNothing(), Reason: p.Reason, Metadata: p.Metadata,
+	})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. An amount of null is an error: it may be a
+// number that could not be computed, and must not refund all. Numbers in Metadata are read as [json.Number], to the
+// last digit.
+func (p *RefundParams) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		TransactionReference string          `json:"transaction_reference"`
+		FieldName            string          `json:"TransactionReference"` // as 0.1.0 wrote it
+		Amount               json.RawMessage `json:"amount"`
+		Reason               string          `json:"reason"`
+		Metadata             map[string]any  `json:"metadata"`
+	}
+	if err := decodeParams(data, &wire); err != nil {
+		return err
+	}
+	var amount Amount
+	switch {
+	case wire.Amount == nil:
+	case isNull(wire.Amount):
+		return errors.New("intram: amount is null: leave it out to refund all")
+	default:
+		if err := amount.UnmarshalJSON(wire.Amount); err != nil {
+			return err
+		}
+	}
+	*p = RefundParams{
+		TransactionReference: firstWord(wire.TransactionReference, wire.FieldName),
+		Amount:               amount, Reason: wire.Reason, Metadata: wire.Metadata,
+	}
+	return nil
+}
 
 // Format implements [fmt.Formatter]: the transaction and the amount, without reason and metadata.
 func (p RefundParams) Format(f fmt.State, _ rune) {

@@ -158,7 +158,7 @@ func TestResumeFindsWhatTheOldLookBackPaidTwice(t *testing.T) {
 		}
 		return true
 	}
-	for name, off := range map[string]time.Duration{"ahead": 3 * time.Hour, "a day ahead": 22 * time.Hour, "behind": -3 * time.Hour, "right": 0} {
+	for name, off := range map[string]time.Duration{"ahead": 3 * time.Hour, "half a day ahead": 11 * time.Hour, "behind": -3 * time.Hour, "right": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := intramtest.NewServer(t, intramtest.WithoutListener())

@@ -58,6 +58,8 @@ func codeUnits(text string) int {
 // amount checks an amount to be moved. XOF, the default, has no decimals.
 func (v *validation) amount(path string, amount Amount, currency Currency) {
 	switch {
+	case amount.state == amountInvalid:
+		v.fail(path, "%s is no amount: an error of ParseAmount, Scan or Unmarshal was ignored", path)
 	case amount.Sign() <= 0:
 		v.fail(path, "%s must be greater than 0", path)
 	case amount.Cmp(maxRequestAmount) > 0:

@@ -158,6 +158,10 @@ func TestCheckoutWaitsForTheCustomerAndRefundGivesBack(t *testing.T) {
 	out, err = program(t, server, "refund", "-transaction", reference, "-ticket", "T-2", "-amount", "11000").CombinedOutput()
 	require.Error(t, err)
 	assert.Contains(t, string(out), "more than is left")
+	for _, unset := range []string{"", "0"} { // a script's variable that is not set gives nothing back
+		out, err = program(t, server, "refund", "-transaction", reference, "-ticket", "T-4", "-amount", unset).CombinedOutput()
+		require.Error(t, err, "%s", out)
+	}
 	out, err = program(t, server, "refund", "-transaction", "AB12CD34EF", "-ticket", "T-3").CombinedOutput()
 	require.Error(t, err)
 	assert.Contains(t, string(out), "there is no payment")

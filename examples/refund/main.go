@@ -16,15 +16,16 @@ import (
 func main() {
 	transaction := flag.String("transaction", "", "the payment's reference")
 	ticket := flag.String("ticket", "", "your own name of this one refund")
-	amount := flag.Int64("amount", 0, "whole units of XOF; 0 is all of it")
+	var amount intram.Amount // unset: all of it; what a script left empty is an error, and 0 is refused
+	flag.TextVar(&amount, "amount", intram.Amount{}, "whole units of XOF; leave it out to refund all of it")
 	flag.Parse()
-	if err := refund(context.Background(), *transaction, *ticket, *amount); err != nil {
+	if err := refund(context.Background(), *transaction, *ticket, amount); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func refund(ctx context.Context, transaction, ticket string, amount int64) error {
+func refund(ctx context.Context, transaction, ticket string, amount intram.Amount) error {
 	client, err := intram.NewClientFromEnv()
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func refund(ctx context.Context, transaction, ticket string, amount int64) error
 	}
 	op, err := client.Refunds.Create(ctx, intram.RefundParams{
 		TransactionReference: transaction,
-		Amount:               intram.NewAmount(amount),
+		Amount:               amount,
 		Reason:               "Ticket " + ticket,
 	}, intram.WithIdempotencyKey(key))
 	if errors.Is(err, intram.CodeTransactionNotFound) {

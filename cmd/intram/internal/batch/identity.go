@@ -54,7 +54,7 @@ func canonical(p intram.PayoutParams) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(words) // strings
+	_ = encoder.Encode(words) //nolint:errchkjson // strings
 	return strings.TrimSuffix(b.String(), "\n")
 }
 

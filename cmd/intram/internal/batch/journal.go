@@ -38,8 +38,10 @@ const (
 	Accepted State = "accepted" // the API has it; it has not ended yet
 	Paid     State = "paid"
 	Queued   State = "queued_for_settlement" // a bank has it, and has not paid yet
-	Failed   State = "failed"                // the operation ended, and no money moved
+	Failed   State = "failed"                // the operation ended, and failed
 	Refused  State = "refused"               // the API refused the call, and no money moved
+	// FailedUnclear is how a result tells a failed line whose code does not say that the operator has not paid.
+	FailedUnclear State = "failed_unclear"
 	// NotSent, InDoubt and Unfinished are how a result tells an absent, an intended and an accepted line.
 	NotSent    State = "not_sent"
 	InDoubt    State = "in_doubt"
@@ -112,6 +114,7 @@ var (
 	metaBucket = []byte("meta")
 	lineBucket = []byte("lines")
 	bindingKey = []byte("binding")
+	countKey   = []byte("count") // of records: a page that lost some is noticed
 )
 
 // lockWait is how long a journal that another process holds is waited for.
@@ -249,7 +252,15 @@ func (j *Journal) Put(line int, r Record) (err error) {
 	if j.binding.Version != versionBytes {
 		data = fmt.Appendf(nil, "%08x %s", crc32.Checksum(data, castagnoli), data)
 	}
-	err = j.db.Batch(func(tx *bolt.Tx) error { return tx.Bucket(lineBucket).Put(lineKey(line), data) })
+	err = j.db.Batch(func(tx *bolt.Tx) error {
+		lines, meta := tx.Bucket(lineBucket), tx.Bucket(metaBucket)
+		if j.binding.Version != versionBytes && lines.Get(lineKey(line)) == nil {
+			if err := meta.Put(countKey, lineKey(count(meta)+1)); err != nil {
+				return err
+			}
+		}
+		return lines.Put(lineKey(line), data)
+	})
 	if err != nil {
 		return fmt.Errorf("the journal cannot be written: %w", err)
 	}
@@ -277,7 +288,24 @@ func (j *Journal) Records() (_ map[int]Record, err error) {
 			return nil
 		})
 	})
+	if err == nil && j.binding.Version != versionBytes {
+		err = j.db.View(func(tx *bolt.Tx) error {
+			if n := count(tx.Bucket(metaBucket)); n != len(records) {
+				return damaged(j.db.Path(), fmt.Errorf("it has %d records, and %d were written", len(records), n))
+			}
+			return nil
+		})
+	}
 	return records, err
+}
+
+// count is how many records were written.
+func count(meta *bolt.Bucket) int {
+	data := meta.Get(countKey)
+	if len(data) != 8 {
+		return 0
+	}
+	return int(binary.BigEndian.Uint64(data)) //nolint:gosec // written by lineKey
 }
 
 // record reads a record. What is not as it was written is no record: a digit more or less in a key is a second payout.
@@ -298,6 +326,7 @@ func (j *Journal) record(data []byte) (r Record, err error) {
 	return r, nil
 }
 
+// lineKey writes a number so that numbers sort.
 func lineKey(line int) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(line)) //nolint:gosec // line numbers begin at 1
 }

@@ -22,6 +22,17 @@ type Result struct {
 	Fees                 string           `json:"fees,omitempty"`
 }
 
+// Unclear reports whether an operation that failed with a code may have been paid all the same. An operator that was away, that made
+// an error or that never said how it ended may have paid, although the wallet was credited back.
+func Unclear(code intram.ErrorCode) bool {
+	switch code {
+	case intram.CodeProviderError, intram.CodeProviderUnavailable, intram.CodeOperationExpired, "":
+		return true
+	default:
+		return false
+	}
+}
+
 // ResultColumns are the columns of the result file.
 var ResultColumns = []string{"line", "reference", "operation_id", "transaction_reference", "status", "error_code", "fees"}
 
@@ -40,6 +51,8 @@ func (r *Run) Results() []Result {
 			status = InDoubt
 		case status == Accepted:
 			status = Unfinished
+		case status == Failed && Unclear(record.Code):
+			status = FailedUnclear
 		}
 		results[i] = Result{
 			Line: line.Number, Reference: line.Params.Reference, OperationID: record.OperationID,

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ type Run struct {
 	mu       sync.Mutex
 	records  map[int]Record
 	progress Progress
+	reasons  []Problem
 	unsure   int // how many lines in a row got no answer
 	stopped  error
 	stop     context.CancelFunc
@@ -156,9 +159,6 @@ func (r *Run) tell() {
 func (r *Run) Do(ctx context.Context) error {
 	ctx, r.stop = context.WithCancel(ctx)
 	defer r.stop()
-	if err := r.reconcile(ctx); err != nil {
-		return err
-	}
 	accepted := make(chan Line, len(r.Lines))
 	var waiting sync.WaitGroup // lines that were accepted and have not ended
 	var waiters, senders sync.WaitGroup
@@ -256,7 +256,27 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 			return false
 		}
 	}
-	op, err := r.create(ctx, line, record.Intent)
+	op, err := r.create(ctx, line, record.Intent, begun)
+	if errors.Is(err, intram.ErrNeverSent) {
+		// No operation came of the intent, and none can: its key has expired. A new one is safe.
+		generation := record.Generation + 1
+		intent, err := r.prepare(line, generation)
+		if err == nil {
+			record = Record{State: Intended, Intent: intent, Generation: generation}
+			err = r.put(line, record)
+		}
+		if err != nil {
+			r.halt(fmt.Errorf("%v: %w", line, err))
+			return false
+		}
+		op, err = r.create(ctx, line, record.Intent, false)
+		return r.settle(ctx, line, record, op, err)
+	}
+	return r.settle(ctx, line, record, op, err)
+}
+
+// settle writes down what a call came to, and reports whether the API has the line.
+func (r *Run) settle(ctx context.Context, line Line, record Record, op *intram.Operation, err error) bool {
 	switch {
 	case err == nil:
 		if err := r.put(line, Record{State: Accepted, Intent: record.Intent, Generation: record.Generation, OperationID: op.ID}); err != nil {
@@ -274,14 +294,14 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 		if err := r.put(line, Record{State: Refused, Intent: record.Intent, Code: codeOf(err)}); err != nil {
 			r.halt(err)
 		}
-	case errors.Is(err, intram.CodeIdempotencyConflict):
+	case taken(err):
 		// The API has a request with this key that is not this one, or that is under way: it may have paid the line.
 		r.answered()
-		r.doubt(false)
-		record.Code = intram.CodeIdempotencyConflict
-		if err := r.put(line, record); err != nil {
-			r.halt(err)
-		}
+		record.Code = codeOf(err)
+		r.inDoubt(line, record, err)
+	case errors.As(err, new(*intram.CannotTellError)):
+		record.Code = codeCannotTell
+		r.inDoubt(line, record, err)
 	default:
 		r.doubt(true)
 	}
@@ -297,16 +317,43 @@ func (r *Run) prepare(line Line, generation int) (*intram.Intent, error) {
 	return r.Client.Payouts.Prepare(line.Params, intram.WithIdempotencyKey(key))
 }
 
-// create makes the call, again when it got no answer: with the same key, and so at most one payout.
-func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent) (op *intram.Operation, err error) {
+// codeCannotTell is how a result tells a line in doubt that only a person can settle.
+const codeCannotTell = "cannot_tell"
+
+// inDoubt writes down why a line stays in doubt, and goes on with the others.
+func (r *Run) inDoubt(line Line, record Record, why error) {
+	r.doubt(false)
+	r.mu.Lock()
+	r.reasons = append(r.reasons, Problem{line.Number, why.Error()})
+	r.mu.Unlock()
+	if err := r.put(line, record); err != nil {
+		r.halt(err)
+	}
+}
+
+// Reasons are what is known of the lines that only a person can settle.
+func (r *Run) Reasons() []Problem {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(slices.Values(r.reasons), func(a, b Problem) int { return a.Line - b.Line })
+}
+
+// create makes the call, again when it got no answer: with the same key, and so at most one payout. A line that an earlier run has begun is
+// resumed: when its key is too old to be sent, it is looked for among the operations.
+func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begun bool) (op *intram.Operation, err error) {
 	for _, pause := range pauses {
 		if pause > 0 {
 			if r.Clock.Sleep(ctx, pause) != nil {
 				return nil, err
 			}
 		}
-		op, err = r.Client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
-		if err == nil || stopsAll(err) || refusal(err) {
+		if begun {
+			op, err = r.Client.Payouts.Resume(ctx, line.Params, intent)
+		} else {
+			op, err = r.Client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
+		}
+		cannot := new(intram.CannotTellError)
+		if err == nil || stopsAll(err) || refusal(err) || errors.Is(err, intram.ErrNeverSent) || errors.As(err, &cannot) && cannot.Err == nil {
 			break
 		}
 	}
@@ -367,10 +414,16 @@ func refusal(err error) bool {
 		!passing(call.StatusCode) && call.StatusCode != http.StatusConflict
 }
 
+// taken reports that another request has the line's key.
+func taken(err error) bool {
+	call := new(intram.Error)
+	return errors.As(err, &call) && call.Code != "" && call.StatusCode == http.StatusConflict
+}
+
 // codeOf is the code of a refusal.
 func codeOf(err error) intram.ErrorCode {
 	call := new(intram.Error)
-	_ = errors.As(err, &call) // see refusal
+	_ = errors.As(err, &call) // see refusal and taken
 	return call.Code
 }
 
@@ -406,6 +459,9 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 	switch {
 	case err == nil:
 		return false, r.put(line, ended(record, op))
+	case errors.Is(err, intram.ErrUnexpectedResult):
+		record.Code = codeUnknownResult
+		return false, r.put(line, record)
 	case errors.As(err, &failed):
 		record.State, record.Code = Failed, failed.Code
 		return false, r.put(line, record)
@@ -417,30 +473,41 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 	return false, nil // the API did not say: the line stays accepted, and the next run asks again
 }
 
-// ended is the record of a payout whose operation succeeded.
+// codeUnknownResult is how a result tells a line whose operation has ended with a word that this version does not know. It is not
+// paid and not failed: the next run asks again.
+const codeUnknownResult = "unknown_result"
+
+// ended is the record of a payout whose operation succeeded. Only the words that mean it make it paid or queued.
 func ended(record Record, op *intram.Operation) Record {
-	record.State = Paid
-	if result, ok := op.Result.(*intram.PayoutResult); ok {
-		switch result.Status {
-		case intram.PayoutCompleted:
-		case intram.PayoutQueuedForSettlement:
-			record.State = Queued
-		case "failed": // a bank that sent it back
-			record.State = Failed
-			if op.Error != nil {
-				record.Code = op.Error.Code
-			}
+	result, ok := op.Result.(*intram.PayoutResult)
+	if !ok {
+		record.Code = codeUnknownResult
+		return record
+	}
+	word := func(status intram.PayoutStatus) bool { return strings.EqualFold(string(result.Status), string(status)) }
+	switch {
+	case word(intram.PayoutCompleted):
+		record.State, record.Code = Paid, ""
+	case word(intram.PayoutQueuedForSettlement):
+		record.State, record.Code = Queued, ""
+	case word(intram.PayoutFailed): // a bank that sent it back
+		record.State, record.Code = Failed, intram.CodeResultFailed
+		if op.Error != nil && op.Error.Code != "" {
+			record.Code = op.Error.Code
 		}
-		// The documentation names neither for a payout; an API that tells them is believed.
-		var more struct {
-			TransactionReference string        `json:"transaction_reference"`
-			Fees                 intram.Amount `json:"fees"`
-		}
-		if json.Unmarshal(result.Raw, &more) == nil {
-			record.TransactionReference = more.TransactionReference
-			if !more.Fees.IsZero() {
-				record.Fees = more.Fees.String()
-			}
+	default:
+		record.Code = codeUnknownResult
+		return record
+	}
+	// The documentation names neither for a payout; an API that tells them is believed.
+	var more struct {
+		TransactionReference string        `json:"transaction_reference"`
+		Fees                 intram.Amount `json:"fees"`
+	}
+	if json.Unmarshal(result.Raw, &more) == nil {
+		record.TransactionReference = more.TransactionReference
+		if !more.Fees.IsZero() {
+			record.Fees = more.Fees.String()
 		}
 	}
 	return record

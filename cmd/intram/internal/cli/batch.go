@@ -49,10 +49,12 @@ balance. What is wrong is listed with its line.
 Beside the file, FILE.csv.journal remembers what was sent. It is written before each
 call, and belongs to this content of the file, these keys and this environment: keep
 it, and do not change the file until the batch has ended. Lines whose answer was lost
-more than 23 hours ago are looked up in the list of operations first.
+more than 23 hours ago are looked up in the list of operations; what it leaves open
+stays in doubt, and the message says why.
 
 FILE.results.csv says what became of each line: paid, queued_for_settlement (a bank has
-it), failed or refused (no money moved), unfinished, in_doubt or not_sent. Lines that
+it), failed or refused, failed_unclear (the operator was away, made an error or never
+answered, and may have paid: ask it first), unfinished, in_doubt or not_sent. Lines that
 failed are not paid again: put them into a new file, with new references.
 
 ` + batchExitHelp,
@@ -230,6 +232,9 @@ func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error
 	} else {
 		a.sayBatch(counts, f, writeErr == nil)
 	}
+	for _, p := range run.Reasons() {
+		a.note("Line %d is in doubt: %s", p.Line, trimPrefix(p.Message))
+	}
 	code := batchExit(counts)
 	switch {
 	case runErr != nil && (counts[batch.InDoubt] > 0 || ctx.Err() != nil):
@@ -260,7 +265,7 @@ func batchExit(counts map[batch.State]int) int {
 		return exitInDoubt
 	case counts[batch.Unfinished] > 0 || counts[batch.NotSent] > 0:
 		return exitUnfinished
-	case counts[batch.Failed] > 0 || counts[batch.Refused] > 0:
+	case counts[batch.Failed]+counts[batch.FailedUnclear]+counts[batch.Refused] > 0:
 		return exitFailed
 	default:
 		return exitOK
@@ -276,7 +281,8 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) 
 	}{
 		{batch.Paid, ""},
 		{batch.Queued, "a bank has it, and has not paid yet"},
-		{batch.Failed, "no money moved; see the error codes"},
+		{batch.Failed, "see the error codes"},
+		{batch.FailedUnclear, "the operator may have paid: ask it first"},
 		{batch.Refused, "no money moved; see the error codes"},
 		{batch.Unfinished, "accepted, and not ended: run it again"},
 		{batch.InDoubt, "may have been paid: run it again to find out"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net/http"
@@ -487,6 +488,39 @@ func TestListsShowEverythingThatIsAskedFor(t *testing.T) {
 	b.golden(t, "transactions", b.ok(t, "transactions", "list", "--limit", "3"))
 	assert.Equal(t, 2, strings.Count(b.ok(t, "operations", "list", "--status", "failed"), "\n"))
 	assert.Equal(t, 2, strings.Count(b.ok(t, "transactions", "list", "--status", "ERROR", "--all"), "\n"))
+}
+
+// odd makes the first item of each list unreadable.
+type odd struct{ next http.RoundTripper }
+
+func (o odd) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := o.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	body = regexp.MustCompile(`"data":\s*\[`).ReplaceAll(body, []byte(`"data":["odd",`))
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+func TestAListThatIsNotWholeSaysSo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ok(t, payoutArgs()...)
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: odd{b.server.Transport()}}))
+	for _, list := range []string{"operations", "transactions"} {
+		for _, more := range []string{"--limit=5", "--all", "--json"} {
+			r := b.run(t, list, "list", more)
+			assert.Equal(t, exitNoAnswer, r.code, "%s %s", list, more)
+			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the list is not whole: 1 of its items cannot be read")
+			assert.Regexp(t, `op_\w+|[A-Z0-9]{10}`, r.out, "the others are shown")
+		}
+	}
 }
 
 func TestSubscriptionsAreMadeTestedAndEnded(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/batch"
 )
 
 // Exit statuses. They are part of what scripts rely on, and never change.
@@ -268,7 +269,10 @@ func (a *app) sayFailure(err error, code int) {
 			}
 		}
 		if failed != nil {
-			line.Outcome, line.Code, line.OperationID = intram.OutcomeRejected, failed.Code, failed.OperationID
+			line.Outcome, line.Code, line.OperationID = intram.OutcomeOf(failed), failed.Code, failed.OperationID
+			if batch.Unclear(failed.Code) {
+				line.Outcome = intram.OutcomeUnknown
+			}
 		}
 		if resume != nil {
 			line.Resume = resume.command
@@ -280,6 +284,10 @@ func (a *app) sayFailure(err error, code int) {
 	a.sayError("intram: %s", trimPrefix(err.Error()))
 	if call != nil && call.Code == intram.CodeSignatureInvalid {
 		a.sayError("To find out which mistake it is, give the request to: intram explain-signature")
+	}
+	if failed != nil && batch.Unclear(failed.Code) {
+		a.sayError("The operator was away, made an error or never answered, so it may have moved the money although the operation failed: " +
+			"ask the operator, or Intram, before you do it again.")
 	}
 	if a.creating.stage == accepted && code == exitUnfinished && a.creating.again != "" {
 		a.sayError("The API has accepted %s. To go on:", a.creating.id)

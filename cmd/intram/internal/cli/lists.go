@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"time"
@@ -21,24 +23,39 @@ func (a *app) sayMore(next time.Time) {
 func readList[T, Params any](ctx context.Context, whole bool, params Params,
 	all func(context.Context, Params, ...intram.CallOption) iter.Seq2[*T, error],
 	list func(context.Context, Params, ...intram.CallOption) (*intram.Page[T], error),
-) (items []*T, next time.Time, err error) {
+) (items []*T, odd unreadable, next time.Time, err error) {
 	if whole {
 		for item, err := range all(ctx, params) {
+			if one := new(intram.ItemError); errors.As(err, &one) {
+				odd = append(odd, one)
+				continue
+			}
 			if err != nil {
-				return nil, time.Time{}, err
+				return nil, nil, time.Time{}, err
 			}
 			items = append(items, item)
 		}
-		return items, time.Time{}, nil
+		return items, odd, time.Time{}, nil
 	}
 	page, err := list(ctx, params)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, nil, time.Time{}, err
 	}
 	for i := range page.Items {
 		items = append(items, &page.Items[i])
 	}
-	return items, page.NextBefore, nil
+	return items, page.Unreadable, page.NextBefore, nil
+}
+
+// unreadable are the items of a list that cannot be read. They are missing from what is printed.
+type unreadable []*intram.ItemError
+
+// err says that the list that was printed is not whole.
+func (u unreadable) err() error {
+	if len(u) == 0 {
+		return nil
+	}
+	return &exitError{exitNoAnswer, fmt.Errorf("the list is not whole: %d of its items cannot be read, the first: %w", len(u), u[0])}
 }
 
 // words are the constants of a type of words.

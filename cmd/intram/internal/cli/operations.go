@@ -66,13 +66,13 @@ func (a *app) operationsListCommand() *cobra.Command {
 		params := intram.OperationListParams{
 			Limit: l.limit, Type: intram.OperationType(l.typ), Status: intram.OperationStatus(l.status), Before: before,
 		}
-		items, next, err := readList(cmd.Context(), l.all, params, client.Operations.All, client.Operations.List)
+		items, odd, next, err := readList(cmd.Context(), l.all, params, client.Operations.All, client.Operations.List)
 		if err != nil {
 			return err
 		}
 		defer a.sayMore(next)
 		if a.asJSON {
-			return printRaws(a, items, func(op *intram.Operation) intram.RawMessage { return op.Raw })
+			return errors.Join(printRaws(a, items, func(op *intram.Operation) intram.RawMessage { return op.Raw }), odd.err())
 		}
 		var rows [][]string
 		for _, op := range items {
@@ -84,7 +84,7 @@ func (a *app) operationsListCommand() *cobra.Command {
 		}
 		// Ids are as long as the API makes them, so the columns that one can do without give way.
 		a.printList([]string{"OPERATION", "TYPE", "STATUS", "ERROR", "CREATED"}, fit(rows, 4, 3), "There are no operations.")
-		return nil
+		return odd.err()
 	}
 	return cmd
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -36,13 +37,13 @@ func (a *app) transactionsListCommand() *cobra.Command {
 		params := intram.TransactionListParams{
 			Limit: l.limit, Type: intram.TransactionType(l.typ), Status: intram.TransactionStatus(l.status), Before: before,
 		}
-		items, next, err := readList(cmd.Context(), l.all, params, client.Transactions.All, client.Transactions.List)
+		items, odd, next, err := readList(cmd.Context(), l.all, params, client.Transactions.All, client.Transactions.List)
 		if err != nil {
 			return err
 		}
 		defer a.sayMore(next)
 		if a.asJSON {
-			return printRaws(a, items, func(t *intram.Transaction) intram.RawMessage { return t.Raw })
+			return errors.Join(printRaws(a, items, func(t *intram.Transaction) intram.RawMessage { return t.Raw }), odd.err())
 		}
 		var rows [][]string
 		for _, t := range items {
@@ -51,7 +52,7 @@ func (a *app) transactionsListCommand() *cobra.Command {
 			})
 		}
 		a.printList([]string{"TRANSACTION", "TYPE", "STATUS", "AMOUNT", "FEES", "CREATED"}, fit(rows, 5), "There are no transactions.")
-		return nil
+		return odd.err()
 	}
 	return cmd
 }

@@ -1,0 +1,286 @@
+package batch_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/intramtest"
+)
+
+// replaced changes what comes back, after the API has done its work.
+type replaced struct {
+	next   http.RoundTripper
+	change func(*http.Request, *http.Response, []byte) []byte
+}
+
+func (c replaced) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	body = c.change(r, resp, body)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+func (b *bench) changing(change func(*http.Request, *http.Response, []byte) []byte) intram.ClientOption {
+	return intram.WithHTTPClient(&http.Client{Transport: replaced{b.server.Transport(), change}})
+}
+
+// A firewall looks at what comes back: its page says nothing of what the API did.
+func TestAnAnswerWithoutTheAPIsCodeStopsTheBatchAndCostsNoLine(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		status int
+		page   string
+	}{
+		{"a firewall's page", 403, "<html>Forbidden</html>"},
+		{"a proxy's page", 404, "<html>Not Found</html>"},
+		{"a gateway's conflict", 409, `{"message":"Conflict"}`},
+		{"a law", 451, ""},
+		{"no error at all", 400, `{"error":false,"data":null}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 12)
+			var posts atomic.Int32
+			run, done := b.start(t, b.changing(func(r *http.Request, resp *http.Response, body []byte) []byte {
+				if r.Method != http.MethodPost || posts.Add(1) != 3 {
+					return body
+				}
+				resp.StatusCode = test.status
+				resp.Header.Set("Content-Type", "text/html")
+				return []byte(test.page)
+			}))
+			run.Concurrency = 1
+			require.ErrorContains(t, run.Do(t.Context()), "the batch has stopped")
+			counts := statuses(run)
+			assert.Equal(t, 1, counts[batch.InDoubt], "it was executed: %v", counts)
+			assert.Zero(t, counts[batch.Refused]+counts[batch.Failed])
+			assert.Equal(t, 9, counts[batch.NotSent])
+			done()
+			run, _ = b.start(t)
+			require.NoError(t, run.Do(t.Context()))
+			assert.Equal(t, map[batch.State]int{batch.Paid: 12}, statuses(run))
+			b.requireOnceEach(t)
+		})
+	}
+}
+
+func TestAKeyThatAnotherRequestHasLeavesItsLineInDoubt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 3)
+	run, done := b.start(t)
+	// A copy of the file with a note was run by another program, with the keys of this one.
+	key, err := run.Journal.Key(b.lines[1].Params.Reference, 0)
+	require.NoError(t, err)
+	params := b.lines[1].Params
+	params.Note = "for March"
+	paid, err := b.server.Client().Payouts.Create(t.Context(), params, intram.WithIdempotencyKey(key))
+	require.NoError(t, err)
+	require.NoError(t, run.Do(t.Context()))
+	assert.Equal(t, map[batch.State]int{batch.Paid: 2, batch.InDoubt: 1}, statuses(run))
+	assert.Equal(t, intram.CodeIdempotencyConflict, run.Results()[1].Code)
+	require.Len(t, run.Reasons(), 1)
+	assert.Equal(t, 3, run.Reasons()[0].Line)
+	done()
+	// When the key has expired, the line is looked for, and found.
+	b.server.Advance(50 * time.Hour)
+	run, _ = b.start(t)
+	require.NoError(t, run.Do(t.Context()))
+	assert.Equal(t, paid.ID, run.Results()[1].OperationID)
+	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
+	b.requireOnceEach(t)
+}
+
+var resultStatus = regexp.MustCompile(`("status":\s*)"completed"`)
+
+func TestOnlyTheWordsThatMeanItMakeALinePaid(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]batch.State{
+		"completed": batch.Paid, "COMPLETED": batch.Paid, "queued_for_settlement": batch.Queued, "Queued_For_Settlement": batch.Queued,
+		"failed": batch.Failed, "FAILED": batch.Failed, "reversed": batch.Unfinished, "returned_by_bank": batch.Unfinished, "": batch.Unfinished,
+		"paid?": batch.Unfinished,
+	} {
+		t.Run(word, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 1)
+			run, done := b.start(t, b.changing(func(_ *http.Request, _ *http.Response, body []byte) []byte {
+				return resultStatus.ReplaceAll(body, []byte(`${1}"`+word+`"`))
+			}))
+			require.NoError(t, run.Do(t.Context()))
+			assert.Equal(t, map[batch.State]int{want: 1}, statuses(run))
+			if want != batch.Unfinished {
+				return
+			}
+			assert.EqualValues(t, "unknown_result", run.Results()[0].Code)
+			done()
+			// The word is asked for again, by a version that knows it or when it has changed.
+			run, _ = b.start(t)
+			require.NoError(t, run.Do(t.Context()))
+			assert.Equal(t, map[batch.State]int{batch.Paid: 1}, statuses(run))
+			assert.Empty(t, run.Results()[0].Code)
+		})
+	}
+}
+
+func TestAFailureThatTheOperatorMayHavePaidIsToldApart(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[intram.ErrorCode]batch.State{
+		intram.CodeInsufficientBalance: batch.Failed, intram.CodeProviderRejected: batch.Failed, intram.CodeMissingProviderCode: batch.Failed,
+		intram.CodeProviderError: batch.FailedUnclear, intram.CodeProviderUnavailable: batch.FailedUnclear,
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 1, intramtest.WithWorker(intramtest.ByHand()))
+			run, done := b.start(t)
+			run.MaxWait = 0
+			require.NoError(t, run.Do(t.Context()))
+			done()
+			require.NoError(t, b.server.Fail(run.Results()[0].OperationID, code))
+			run, _ = b.start(t)
+			require.NoError(t, run.Do(t.Context()))
+			assert.Equal(t, map[batch.State]int{want: 1}, statuses(run))
+			// A new file with the same reference is only taken when no money can have moved.
+			known, err := batch.CheckHistory(t.Context(), b.server.Client(), b.lines, b.server.Clock().Now().Add(-time.Hour))
+			require.NoError(t, err)
+			assert.Len(t, known, map[batch.State]int{batch.Failed: 0, batch.FailedUnclear: 1}[want])
+		})
+	}
+	assert.True(t, batch.Unclear(intram.CodeOperationExpired))
+	assert.True(t, batch.Unclear(""))
+}
+
+func TestTheHistoryHasADayToSpare(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	_, err := b.server.Client().Payouts.Create(t.Context(), b.lines[0].Params)
+	require.NoError(t, err)
+	for since, want := range map[time.Duration]int{-time.Hour: 1, 20 * time.Hour: 1, 26 * time.Hour: 0} {
+		known, err := batch.CheckHistory(t.Context(), b.server.Client(), b.lines, b.server.Clock().Now().Add(since))
+		require.NoError(t, err)
+		assert.Len(t, known, want, "this machine's clock is %v ahead", since)
+	}
+}
+
+// ahead is a machine's clock that is wrong.
+type ahead struct {
+	intram.Clock
+
+	by time.Duration
+}
+
+func (a ahead) Now() time.Time { return a.Clock.Now().Add(a.by) }
+
+// interrupted makes a batch whose only line was executed, and whose answer was lost.
+func interrupted(t *testing.T, by time.Duration) *bench {
+	t.Helper()
+	b := newBench(t, 1)
+	clock := ahead{b.server.Clock(), by}
+	run, done := b.start(t, intram.WithClock(clock), intram.WithMaxAttempts(2), b.changing(func(r *http.Request, resp *http.Response, body []byte) []byte {
+		if r.Method == http.MethodPost && resp.StatusCode == http.StatusAccepted {
+			resp.StatusCode = http.StatusBadGateway
+			return []byte("Bad Gateway")
+		}
+		return body
+	}))
+	run.Clock = clock
+	require.NoError(t, run.Do(t.Context()))
+	require.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
+	require.Len(t, b.asked(t), 1)
+	done()
+	b.server.Advance(60 * time.Hour)
+	return b
+}
+
+func TestAClockThatIsHoursOffPaysNoOldIntentTwice(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{-5 * time.Hour, -3 * time.Hour, 3 * time.Hour, 8 * time.Hour} {
+		b := interrupted(t, by)
+		clock := ahead{b.server.Clock(), by}
+		run, _ := b.start(t, intram.WithClock(clock))
+		run.Clock = clock
+		require.NoError(t, run.Do(t.Context()))
+		assert.Equal(t, map[batch.State]int{batch.Paid: 1}, statuses(run), "%v", by)
+		b.requireOnceEach(t)
+	}
+}
+
+func TestAListThatDoesNotSayEnoughProvesNothing(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(item map[string]any) any{
+		"no payload":           func(item map[string]any) any { delete(item, "payload"); delete(item, "result"); return item },
+		"a payload of null":    func(item map[string]any) any { item["payload"] = nil; delete(item, "result"); return item },
+		"an unreadable item":   func(map[string]any) any { return "operation" },
+		"an unreadable status": func(item map[string]any) any { item["operation_id"] = []any{}; return item },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := interrupted(t, 0)
+			run, _ := b.start(t, b.changing(func(r *http.Request, _ *http.Response, body []byte) []byte {
+				if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/operations") {
+					return body
+				}
+				var page map[string]any
+				require.NoError(t, json.Unmarshal(body, &page))
+				items, _ := page["data"].([]any)
+				for i := range items {
+					items[i] = change(items[i].(map[string]any))
+				}
+				changed, err := json.Marshal(page)
+				require.NoError(t, err)
+				return changed
+			}))
+			_ = run.Do(t.Context()) // some of these end the run
+			assert.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
+			b.requireOnceEach(t)
+			_, err := batch.CheckHistory(t.Context(), run.Client, b.lines, b.server.Clock().Now().Add(-100*time.Hour))
+			require.ErrorContains(t, err, "nothing was sent")
+		})
+	}
+}
+
+func TestAnIntentThatNothingCameOfIsSentAnewWithANewKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	run, done := b.start(t)
+	intent, err := run.Client.Payouts.Prepare(b.lines[0].Params)
+	require.NoError(t, err)
+	require.NoError(t, run.Journal.Put(b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
+	done()
+	b.server.Advance(60 * time.Hour)
+	var keys []string
+	run, _ = b.start(t, b.hooked(func(r *http.Request) error {
+		if r.Method == http.MethodPost {
+			keys = append(keys, r.Header.Get("Idempotency-Key"))
+		}
+		return nil
+	}))
+	require.NoError(t, run.Do(t.Context()))
+	want, err := run.Journal.Key(b.lines[0].Params.Reference, 1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{want}, keys)
+	records, err := run.Journal.Records()
+	require.NoError(t, err)
+	assert.Equal(t, 1, records[b.lines[0].Number].Generation)
+	b.requireOnceEach(t)
+}
