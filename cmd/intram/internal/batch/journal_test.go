@@ -191,6 +191,13 @@ func TestTheJournalOfVersion010IsRead(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want.key, key, "a lost record would be derived again")
 	}
+	// The intents are of the bytes that 0.1.0 sent: an amount with two decimals among them.
+	server := intramtest.NewServer(t, intramtest.WithFrozenClock(records[2].Intent.FirstSentAt.Add(time.Minute)))
+	for _, line := range lines {
+		_, err := server.Client().Payouts.Resume(t.Context(), line.Params, records[line.Number].Intent)
+		require.NoError(t, err)
+	}
+	assert.Contains(t, string(server.Requests()[1].Body), `"amount":25000.00`)
 	// What is written now is in its format, so that 0.1.0 can go on too.
 	record := records[2]
 	record.State = batch.Paid
@@ -276,7 +283,9 @@ func TestARecordThatIsNotAsItWasWrittenIsNone(t *testing.T) {
 			return lines.Put(key(2), []byte(strings.Replace(string(lines.Get(key(2))), "op_", "oq_", 1)))
 		},
 		"another checksum": func(lines *bolt.Bucket) error {
-			return lines.Put(key(2), append([]byte("0"), lines.Get(key(2))[1:]...))
+			data := append([]byte(nil), lines.Get(key(2))...)
+			data[0] ^= 1 // another hexadecimal digit
+			return lines.Put(key(2), data)
 		},
 		"no checksum": func(lines *bolt.Bucket) error { return lines.Put(key(2), []byte(`{"state":"paid"}`)) },
 		"empty":       func(lines *bolt.Bucket) error { return lines.Put(key(2), nil) },

@@ -141,11 +141,11 @@ func readLine(number int, columns map[string]int, record []string) (Line, []stri
 	if line.Params.Reference == "" {
 		problems = append(problems, "reference is missing: it is what tells one payout from another")
 	}
-	amount, err := intram.ParseAmount(value("amount"))
-	if err != nil {
+	if amount, err := intram.ParseAmount(value("amount")); err != nil {
 		problems = append(problems, "amount must be a number in whole units of the currency, such as 25000, without spaces")
+	} else {
+		line.Params.Amount = amount
 	}
-	line.Params.Amount = amount
 	msisdn, account := value("msisdn"), value("account_number")
 	switch {
 	case msisdn != "" && account != "":

@@ -45,6 +45,9 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 			"2:reference is missing", "4:reference is the one of line 3", "5:reference is longer than 100",
 		}},
 		{"the same payment", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,22961000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
+		{"the same payment under another name", "reference,amount,provider,msisdn,account_number,swift,account_name\nA,100,MTN_BENIN_229,22961000000,,,Ada\nB,100,MOOV_AFRICA_BENIN_229,22961000000,,,Bea\nC,100,,,BJ0610,ECOCBJBJ,Ada\nD,100,,,BJ0610,ECOCBJBJ,Bea\nE,100,,,BJ0611,ECOCBJBJ,Bea\n", []string{
+			"3:the same amount goes to the same account as in line 2", "5:the same amount goes to the same account as in line 4",
+		}},
 		{"bank", header + "A,100,,,BJ 06,ECO\n", []string{"2:account_number must be", "2:swift must be"}},
 		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference is the one of line 4"}},
 	} {

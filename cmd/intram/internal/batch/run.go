@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -484,13 +483,12 @@ func ended(record Record, op *intram.Operation) Record {
 		record.Code = codeUnknownResult
 		return record
 	}
-	word := func(status intram.PayoutStatus) bool { return strings.EqualFold(string(result.Status), string(status)) }
-	switch {
-	case word(intram.PayoutCompleted):
+	switch result.Status {
+	case intram.PayoutCompleted:
 		record.State, record.Code = Paid, ""
-	case word(intram.PayoutQueuedForSettlement):
+	case intram.PayoutQueuedForSettlement:
 		record.State, record.Code = Queued, ""
-	case word(intram.PayoutFailed): // a bank that sent it back
+	case intram.PayoutFailed: // a bank that sent it back
 		record.State, record.Code = Failed, intram.CodeResultFailed
 		if op.Error != nil && op.Error.Code != "" {
 			record.Code = op.Error.Code
