@@ -5,9 +5,12 @@
 //	inbox, err := pginbox.New(pool)
 //	handler := intram.NewWebhookHandler(verifier, inbox, inbox.InTx(
 //		func(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
-//			_, err := tx.Exec(ctx, "UPDATE payouts SET state = $1 WHERE operation_id = $2", event.Type, event.OperationID)
+//			_, err := tx.Exec(ctx, "INSERT INTO news (operation_id, event) VALUES ($1, $2)", event.OperationID, event.Type)
 //			return err
 //		}))
+//
+// Events come out of order: a function that keeps the state of a payout lets intram.Progress decide, as in the example
+// of [Inbox.InTx]. [Inbox.Transactional] does the same for an intram.EventRouter.
 //
 // With [Inbox.InTx] your writes and the note that the event took effect are one transaction: they are both there, or neither is,
 // wherever the machine fails. Without it the inbox still lets one replica at a time handle an event, and remembers what has
@@ -45,6 +48,8 @@ var errNilPool = errors.New("pginbox: the pool is nil")
 var (
 	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than intram's webhook handler or reconciler.
 	ErrNoClaim = errors.New("pginbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
+	// ErrNoTransaction: [Tx] was given a context that [Inbox.Transactional] did not make.
+	ErrNoTransaction = errors.New("pginbox: there is no transaction in the context: is the function wrapped in Inbox.Transactional?")
 )
 
 // Inbox is an intram.Inbox in PostgreSQL. It is safe for concurrent use.

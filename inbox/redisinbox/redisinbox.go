@@ -129,15 +129,22 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 
 // Complete implements intram.Inbox.
 func (in *Inbox) Complete(ctx context.Context, claim intram.Claim) error {
-	return in.complete(ctx, claim, nil)
+	return in.complete(ctx, claim, new(Tx))
 }
 
 // complete completes a claim, with the commands that belong to it.
-func (in *Inbox) complete(ctx context.Context, claim intram.Claim, commands []any) error {
-	args := append([]any{claim.Token, wholeMillis(in.retention), claim.Note}, commands...)
-	mine, err := completeScript.Run(ctx, in.client, in.name(claim.Key), args...).Bool()
-	return in.ended("complete", mine, err)
+func (in *Inbox) complete(ctx context.Context, claim intram.Claim, tx *Tx) error {
+	args := []any{claim.Token, wholeMillis(in.retention), claim.Note, len(tx.conditions)}
+	args = append(append(args, tx.conditions...), tx.commands...)
+	answer, err := completeScript.Run(ctx, in.client, in.name(claim.Key), args...).Int()
+	if err == nil && answer == answerChanged {
+		return ErrChanged
+	}
+	return in.ended("complete", answer == 1, err)
 }
+
+// answerChanged is what complete.lua answers when a key is not what it was.
+const answerChanged = 2
 
 // Release implements intram.Inbox.
 func (in *Inbox) Release(ctx context.Context, claim intram.Claim) error {

@@ -11,14 +11,28 @@ import (
 var (
 	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than intram's webhook handler or reconciler.
 	ErrNoClaim = errors.New("redisinbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
+	// ErrNoTransaction: [TxFromContext] was given a context that [Inbox.Transactional] did not make.
+	ErrNoTransaction = errors.New("redisinbox: there is no transaction in the context: is the function wrapped in Inbox.Transactional?")
 	// ErrEmptyCommand: [Tx.Do] was called without a command.
 	ErrEmptyCommand = errors.New("redisinbox: Tx.Do: there is no command")
+	// ErrChanged: a key that was to be unchanged was changed by others again and again. See [Tx.Unchanged].
+	ErrChanged = errors.New("redisinbox: a key that the function read was changed meanwhile")
 )
+
+// maxTries is how often a function is called when a key that it read was changed by another event.
+const maxTries = 5
 
 // Tx collects the Redis commands that make an event take effect.
 type Tx struct {
-	commands []any
-	err      error
+	commands, conditions []any
+	err                  error
+}
+
+// Unchanged makes the commands depend on a string that handle has read: they are run only if the key still has that value, empty for
+// a key that is not there. Otherwise handle is called again, up to 5 times, and then the event fails with [ErrChanged] and
+// is sent again.
+func (tx *Tx) Unchanged(key, value string) {
+	tx.conditions = append(tx.conditions, key, value)
 }
 
 // Do adds a command, such as Do("INCRBY", "wallet:42", 1000). It is not sent yet: it has no answer, and what handle reads through its own
@@ -48,13 +62,39 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx *Tx, event *intram.Eve
 		if !ok {
 			return ErrNoClaim
 		}
-		tx := new(Tx)
-		if err := handle(ctx, tx, event); err != nil {
-			return err
+		for try := 1; ; try++ {
+			tx := new(Tx)
+			if err := handle(ctx, tx, event); err != nil {
+				return err
+			}
+			if tx.err != nil {
+				return tx.err
+			}
+			if err := in.complete(ctx, claim, tx); !errors.Is(err, ErrChanged) || try == maxTries {
+				return err
+			}
 		}
-		if tx.err != nil {
-			return tx.err
-		}
-		return in.complete(ctx, claim, tx.commands)
 	}
+}
+
+// Transactional makes the function for intram.NewWebhookHandler and intram.NewReconciler of one that does not take a Tx, such as
+// the Handle of an intram.EventRouter: [TxFromContext] gives its functions the Tx. All else is as with [Inbox.InTx].
+func (in *Inbox) Transactional(handle intram.EventHandler) intram.EventHandler {
+	if handle == nil {
+		return nil // the handler says that its function is nil
+	}
+	return in.InTx(func(ctx context.Context, tx *Tx, event *intram.Event) error {
+		return handle(context.WithValue(ctx, txKey{}, tx), event)
+	})
+}
+
+type txKey struct{}
+
+// TxFromContext returns the Tx of a function that [Inbox.Transactional] calls. Errors: [ErrNoTransaction] for a context of another
+// origin.
+func TxFromContext(ctx context.Context) (*Tx, error) {
+	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
+		return tx, nil
+	}
+	return nil, ErrNoTransaction
 }
