@@ -3,6 +3,7 @@ package intram
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -105,6 +106,9 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 		return err
 	}
 	res := p.transport.Do(ctx, call)
+	if err := ctx.Err(); err != nil && errors.Is(res.Err, err) {
+		res.Err = whyEnded(ctx)
+	}
 	fillResponse(cfg.response, call, &res)
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
 		if err = decode(res.Body); err == nil {

@@ -229,10 +229,25 @@ func isLoopback(host string) bool {
 
 // roundTripper is the user's, or one of our own that all protocols of the client share.
 func (cfg *clientConfig) roundTripper() http.RoundTripper {
-	if cfg.httpClient == nil || cfg.httpClient.Transport == nil {
+	if cfg.httpClient == nil {
 		cfg.httpClient = &http.Client{Transport: transport.NewRenewing(newHTTPTransport())}
 	}
+	if cfg.httpClient.Transport == nil {
+		return defaultTransport{}
+	}
 	return cfg.httpClient.Transport
+}
+
+// defaultTransport sends a request through http.DefaultTransport as it is at that moment, which is
+// what a nil Transport means to http.Client: a program may replace it, for a proxy or in a test.
+type defaultTransport struct{}
+
+func (defaultTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+func (defaultTransport) CloseIdleConnections() {
+	(&http.Client{}).CloseIdleConnections()
 }
 
 // newHTTPTransport keeps a connection for each of many concurrent calls, where net/http's default keeps two.

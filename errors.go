@@ -480,6 +480,26 @@ func (e maxWaitError) Unwrap() []error {
 	return []error{context.DeadlineExceeded}
 }
 
+// endedError is a context that ended, with the cause that its owner gave.
+type endedError struct{ err, cause error }
+
+func (e endedError) Error() string   { return e.err.Error() }
+func (e endedError) Unwrap() []error { return []error{e.err, e.cause} }
+
+// whyEnded returns the error of a context that has ended, joined with its cause (context.Cause). A
+// cause that is an error of another call stays out, and [context.Cause] still has it: where several calls
+// share a context that the first failure cancels, that failure's code would pass for this call's.
+func whyEnded(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) || outcomeWithin(cause) != "" {
+		return err
+	}
+	if _, code := errors.AsType[ErrorCode](cause); code {
+		return err
+	}
+	return endedError{err, cause}
+}
+
 // ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
 // refund's id given to Payouts.Wait, or a result that the SDK cannot read. It is behind the error of any wait when the result of a
 // payout or a refund has a status that the SDK does not know: that is never taken for paid. Operations.Get

@@ -213,6 +213,76 @@ func TestErrorsUnwrap(t *testing.T) {
 	assert.Empty(t, s.requests())
 }
 
+// The cause that the owner of a context gave is kept by calls and by waits.
+func TestTheCauseOfAContextIsKept(t *testing.T) {
+	t.Parallel()
+	why := errors.New("the shop is closing")
+	ended := func() context.Context {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		return ctx
+	}
+	inFlight := func(t *testing.T) (context.Context, step) {
+		t.Helper()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		return ctx, func(req *http.Request) (*http.Response, error) {
+			cancel(why)
+			return hang(req)
+		}
+	}
+	for name, call := range map[string]func(t *testing.T) error{
+		"a call before it is sent": func(t *testing.T) error {
+			client, _ := scripted(t)
+			_, err := client.Payouts.Create(ended(), mobilePayout())
+			return err
+		},
+		"a call under way": func(t *testing.T) error {
+			ctx, hangs := inFlight(t)
+			client, _ := scripted(t, hangs)
+			_, err := client.Payouts.Create(ctx, mobilePayout())
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+			return err
+		},
+		"a wait before it begins": func(t *testing.T) error {
+			client, _ := scripted(t)
+			_, err := client.Payouts.Wait(ended(), "op_1")
+			return err
+		},
+		"a wait under way": func(t *testing.T) error {
+			ctx, hangs := inFlight(t)
+			client, _ := scripted(t, hangs)
+			_, err := client.Payouts.Wait(ctx, "op_1")
+			return err
+		},
+		"a list of waits": func(t *testing.T) error {
+			client, _ := scripted(t)
+			for _, err := range client.WaitMany(ended(), "op_1") {
+				return err
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := call(t)
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, why)
+			assert.NotContains(t, err.Error(), "the shop", "its text is not the SDK's")
+		})
+	}
+	// One failed call that cancels others says nothing of them.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(fmt.Errorf("payout 1: %w", &intram.OperationError{Code: intram.CodeInsufficientBalance}))
+	client, _ := scripted(t)
+	_, err := client.Payouts.Create(ctx, mobilePayout())
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, intram.CodeInsufficientBalance)
+	ctx, cancel = context.WithCancelCause(t.Context())
+	cancel(intram.CodeInsufficientBalance)
+	_, err = client.Payouts.Create(ctx, mobilePayout())
+	require.NotErrorIs(t, err, intram.CodeInsufficientBalance)
+}
+
 // On an error the value is nil, always; without one it never is.
 func TestValueIsNilExactlyOnErrors(t *testing.T) {
 	t.Parallel()

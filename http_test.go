@@ -604,3 +604,22 @@ func TestThroughHTTPMock(t *testing.T) {
 	assert.Equal(t, 4, calls["GET https://api.intram.org/v1/webhooks"])
 	assert.Equal(t, 1, calls["DELETE https://api.intram.org/v1/webhooks/whs_1"])
 }
+
+// As everywhere in Go, and at the moment of the call: a test or a proxy may replace it.
+func TestAClientWithoutATransportUsesTheDefaultOne(t *testing.T) { //nolint:paralleltest // it replaces http.DefaultTransport
+	before := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = before })
+	client, err := intram.NewClient(publicKey, secretKey, intram.WithHTTPClient(&http.Client{}), intram.WithPayin("payin-key", "payin-client"))
+	require.NoError(t, err)
+	s := &script{t: t, steps: []step{answerFile(t, 200, "balance.current.json"), answer(200, `{"reference":"r-0001"}`)}}
+	http.DefaultTransport = s
+	_, err = client.Balance.Get(t.Context())
+	require.NoError(t, err)
+	_, err = client.Payin.Get(t.Context(), "r-0001")
+	require.NoError(t, err)
+	assert.Len(t, s.requests(), 2)
+	client.CloseIdleConnections()
+
+	_, err = intram.NewClient(publicKey, secretKey, intram.WithHTTPClient(&http.Client{Transport: (*http.Transport)(nil)}))
+	require.ErrorContains(t, err, "nil *http.Transport")
+}

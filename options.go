@@ -102,7 +102,8 @@ func WithBaseURL(baseURL string) ClientOption {
 	return clientOption(func(cfg *clientConfig) error { cfg.baseURL, cfg.baseURLGiven = baseURL, true; return nil })
 }
 
-// WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root certificate or tracing. Its Timeout, when
+// WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root certificate or tracing. A nil
+// Transport means http.DefaultTransport, as it does to net/http. Its Timeout, when
 // set, bounds an attempt unless [WithTimeout] comes after. Its CheckRedirect and Jar are not used: the SDK follows
 // no redirects, and the API sets no cookies.
 //
@@ -119,6 +120,9 @@ func WithHTTPClient(hc *http.Client) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if hc == nil {
 			return errors.New("WithHTTPClient: the client is nil")
+		}
+		if t, ok := hc.Transport.(*http.Transport); ok && t == nil {
+			return errors.New("WithHTTPClient: the Transport is a nil *http.Transport: leave it out for http.DefaultTransport")
 		}
 		cfg.httpClient = hc
 		if hc.Timeout > 0 {

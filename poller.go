@@ -79,8 +79,8 @@ func newPoller[T any, P subject[T]](c *Client, rate *pollRate,
 
 // await waits until the subject has ended. With an error, the subject is as it was last seen, nil if it never was.
 func (p *poller[T, P]) await(ctx context.Context, id string, cfg *waitConfig) (*T, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, whyEnded(ctx)
 	}
 	news := make(chan struct{}, 1)
 	w := p.join(ctx, id, cfg, news)
@@ -91,7 +91,7 @@ func (p *poller[T, P]) await(ctx context.Context, id string, cfg *waitConfig) (*
 		select {
 		case <-news:
 		case <-ctx.Done():
-			ended = ctx.Err()
+			ended = whyEnded(ctx)
 		}
 		item, done, err := p.look(id, w, news, cfg, ended)
 		if err == nil && item != nil && item != shown {

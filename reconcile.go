@@ -115,8 +115,8 @@ func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation,
 	}
 	for _, op := range operations {
 		for _, event := range eventsOf(op, payments) {
-			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("intram: reconciler: %w", err)
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
 			}
 			result.add(event, r.intake.take(ctx, event))
 		}

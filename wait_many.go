@@ -43,7 +43,7 @@ func (p *poller[T, P]) awaitMany(ctx context.Context, ids []string, cfg *waitCon
 		select {
 		case <-news:
 		case <-ctx.Done():
-			ended = ctx.Err()
+			ended = whyEnded(ctx)
 		}
 		done, seen := p.collect(news)
 		for _, item := range seen {

@@ -58,6 +58,10 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		if after.wait > 0 {
 			rec.wait = after.wait
 		}
+		if left, bounded := c.timeLeft(ctx); bounded && rec.wait > left {
+			rec.stoppedBy = fmt.Sprintf("the server asks to come back in %v, and the context ends before that", rec.wait.Round(time.Second))
+			return false, nil
+		}
 	}
 	if c.tooLate(rec, rec.wait) {
 		rec.stoppedBy = stoppedByAge
@@ -68,6 +72,17 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		return false, nil
 	}
 	return true, nil
+}
+
+// timeLeft returns how long ctx lasts, by the client's clock. A deadline that has passed while ctx
+// has not ended belongs to another clock than the client's, such as a test's, and says nothing.
+func (c *Client) timeLeft(ctx context.Context) (time.Duration, bool) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0, false
+	}
+	left := deadline.Sub(c.cfg.Clock.Now())
+	return left, left > 0
 }
 
 const stoppedByAge = "it has been tried for so long that the server may forget its key, so it was not tried again: this is what the last attempt came to"

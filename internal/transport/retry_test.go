@@ -191,6 +191,51 @@ func TestRetryAfterIsHonouredUpToTheCap(t *testing.T) {
 	}
 }
 
+// A wait that the context cannot outlast would end in the context's error, and lose what the server said.
+func TestRetryAfterBeyondTheDeadlineEndsTheCallAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		deadline time.Duration // by the client's clock
+		asks     string
+		stops    bool
+	}{
+		"beyond the deadline":          {10 * time.Second, "11", true},
+		"a date beyond the deadline":   {10 * time.Second, start.Add(11 * time.Second).Format(http.TimeFormat), true},
+		"within the deadline":          {10 * time.Second, "9", false},
+		"no Retry-After":               {10 * time.Millisecond, "", false},
+		"a deadline of another clock":  {-time.Hour, "11", false},
+		"a deadline far in the future": {24 * time.Hour, "11", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			headers := []string{}
+			if tt.asks != "" {
+				headers = append(headers, "Retry-After", tt.asks)
+			}
+			r := newRig(t, answer(429, "{}", headers...), answer(202, "{}"))
+			res := r.Do(deadlined{t.Context(), start.Add(tt.deadline)}, payout())
+			require.NoError(t, res.Err)
+			if !tt.stops {
+				assert.Equal(t, 202, res.Status)
+				return
+			}
+			assert.Equal(t, 429, res.Status, "the server's word is the result")
+			assert.Equal(t, 1, res.Attempts)
+			assert.Empty(t, r.clock.sleeps)
+			assert.Contains(t, res.StoppedBy, "asks to come back in 11s, and the context ends before that")
+			assert.Equal(t, 11*time.Second, res.RetryAfter)
+		})
+	}
+}
+
+// deadlined is a context with a deadline by the tests' clock, which does not end.
+type deadlined struct {
+	context.Context //nolint:containedctx // it is one
+	at              time.Time
+}
+
+func (d deadlined) Deadline() (time.Time, bool) { return d.at, true }
+
 func TestRetryAfterBeyondTheCapEndsTheCallAndSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
