@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/intram/intram-go/internal/credential"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -76,7 +77,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	c := &Client{
 		environment: environment, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
-			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secret(secretKey)).authorize, "Idempotency-Key", readError, true)),
+			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secretKey).authorize, "Idempotency-Key", readError, true)),
 			clock:     cfg.clock,
 			baseURL:   base.String(),
 			account:   accountHash("merchant", string(environment), publicKey),
@@ -165,10 +166,14 @@ func checkKeys(publicKey, secretKey string) (Environment, error) {
 	if strings.HasPrefix(publicKey, "sk_") && strings.HasPrefix(secretKey, "pk_") {
 		return "", errors.New("intram: publicKey and secretKey are swapped: the public key starts with pk_, the secret key with sk_")
 	}
+	if mistake := credential.Mistake(credential.PublicKey, publicKey); mistake != "" {
+		return "", errors.New("intram: publicKey " + mistake)
+	}
+	if mistake := credential.MACMistake(credential.SecretKey, secretKey); mistake != "" {
+		return "", errors.New("intram: secretKey " + mistake)
+	}
 	var environment Environment
 	switch {
-	case publicKey == "":
-		return "", errors.New("intram: publicKey is empty: it starts with pk_sandbox_ or pk_live_")
 	case strings.HasPrefix(publicKey, "pk_sandbox_"):
 		environment = Sandbox
 	case strings.HasPrefix(publicKey, "pk_live_"):
@@ -176,21 +181,9 @@ func checkKeys(publicKey, secretKey string) (Environment, error) {
 	default:
 		return "", errors.New("intram: publicKey must start with pk_sandbox_ or pk_live_")
 	}
-	if publicKey == "pk_sandbox_" || publicKey == "pk_live_" {
-		return "", errors.New("intram: publicKey ends after its prefix: was it copied whole?")
-	}
-	if !allOf(publicKey, func(c byte) bool { return c > ' ' && c < 0x7f }) {
-		return "", errors.New("intram: publicKey has spaces or characters that no key has: was it copied whole?")
-	}
 	switch {
-	case secretKey == "":
-		return "", errors.New("intram: secretKey is empty: it starts with sk_")
 	case !strings.HasPrefix(secretKey, "sk_"):
 		return "", errors.New("intram: secretKey must start with sk_ (the private key of the legacy API does not sign)")
-	case secretKey == "sk_" || secretKey == "sk_sandbox_" || secretKey == "sk_live_":
-		return "", errors.New("intram: secretKey ends after its prefix: was it copied whole?")
-	case strings.TrimSpace(secretKey) != secretKey:
-		return "", errors.New("intram: secretKey has spaces or a line break around it: was it copied whole?")
 	case environment == Live && strings.HasPrefix(secretKey, "sk_sandbox_"),
 		environment == Sandbox && strings.HasPrefix(secretKey, "sk_live_"):
 		return "", errors.New("intram: publicKey and secretKey are of two environments: one is live, one is sandbox")

@@ -15,17 +15,17 @@ func WithJitter(percent int) ClientOption {
 
 // Sign is what one attempt's X-Timestamp and X-Signature would be.
 func Sign(secretKey string, at time.Time, method, endpoint, query string, body []byte) (timestamp, signature string) {
-	return newSigner("pk_sandbox_x", secret(secretKey)).sign(at, method, endpoint, query, body)
+	return newSigner("pk_sandbox_x", secretKey).sign(at, method, endpoint, query, body)
 }
 
 // Signer signs many times with one key, as a client does.
 func Signer(secretKey string) func(at time.Time, method, endpoint, query string, body []byte) (timestamp, signature string) {
-	return newSigner("pk_sandbox_x", secret(secretKey)).sign
+	return newSigner("pk_sandbox_x", secretKey).sign
 }
 
 // Authorize sets the headers of one attempt.
 func Authorize(publicKey, secretKey string, header http.Header, at time.Time, method, endpoint, query string, body []byte) {
-	newSigner(publicKey, secret(secretKey)).authorize(header, at,
+	newSigner(publicKey, secretKey).authorize(header, at,
 		&transport.Call{Method: method, Path: endpoint, Query: query, Body: body}, new([2]string))
 }
 

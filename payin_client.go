@@ -2,6 +2,7 @@ package intram
 
 import (
 	"context"
+	"crypto/fips140"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/intram/intram-go/internal/credential"
 	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
@@ -50,7 +52,7 @@ func WithPayin(apiKey, apiClient string, opts ...PayinOption) ClientOption {
 		if err := checkPayinCredentials(apiKey, apiClient); err != nil {
 			return fmt.Errorf("WithPayin: %w", err)
 		}
-		cfg.payin.apiKey, cfg.payin.apiClient = secret(apiKey), secret(apiClient)
+		cfg.payin.apiKey, cfg.payin.apiClient = newSecret(apiKey), newSecret(apiClient)
 		for _, opt := range opts {
 			if opt == nil {
 				return errors.New("WithPayin: a PayinOption is nil")
@@ -125,7 +127,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		func(ctx context.Context, reference string, opts []CallOption) (*Payin, error) {
 			return s.Get(ctx, reference, opts...)
 		}, nil)
-	if cfg.payin.apiKey == "" {
+	if cfg.payin.apiKey.value() == "" {
 		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != nil {
 			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")
 		}
@@ -150,7 +152,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 
 // authorizer sets Basic credentials, which is why the address must be https.
 func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Call, *[2]string) {
-	basic := []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(string(cfg.apiKey)+":"+string(cfg.apiClient)))}
+	basic := []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.apiKey.value()+":"+cfg.apiClient.value()))}
 	language := cfg.language
 	return func(header http.Header, _ time.Time, _ *transport.Call, _ *[2]string) {
 		header["Authorization"] = basic
@@ -174,16 +176,14 @@ func readPayinError(status int, body []byte) transport.Word {
 }
 
 func checkPayinCredentials(apiKey, apiClient string) error {
-	visible := func(c byte) bool { return c > ' ' && c < 0x7f }
-	switch {
-	case apiKey == "":
-		return errors.New("apiKey is empty")
-	case apiClient == "":
-		return errors.New("apiClient is empty")
-	case !allOf(apiKey, visible) || strings.Contains(apiKey, ":"):
-		return errors.New("apiKey has a colon, spaces or characters that no key has: was it copied whole?")
-	case !allOf(apiClient, visible):
-		return errors.New("apiClient has spaces or characters that no key has: was it copied whole?")
+	if mistake := credential.Mistake(credential.PayinKey, apiKey); mistake != "" {
+		return errors.New("apiKey " + mistake)
+	}
+	if mistake := credential.Mistake(credential.PayinKey, apiClient); mistake != "" {
+		return errors.New("apiClient " + mistake)
+	}
+	if strings.Contains(apiKey, ":") {
+		return errors.New("apiKey has a colon, which no key has: give apiKey and apiClient one by one")
 	}
 	return nil
 }
@@ -207,5 +207,9 @@ func DerivePayinKey(reference string) (_ string, err error) {
 	if reference == "" {
 		return "", errors.New("intram: reference is empty: give your own identifier of this one payment")
 	}
-	return uuid.NewSHA1(payinKeySpace, []byte(reference)).String(), nil
+	var key uuid.UUID
+	// A version-5 UUID is made with SHA-1, which Go's strict FIPS mode refuses. It names the payment here, and
+	// protects nothing; another hash would make other keys, and charge twice.
+	fips140.WithoutEnforcement(func() { key = uuid.NewSHA1(payinKeySpace, []byte(reference)) })
+	return key.String(), nil
 }

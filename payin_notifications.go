@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
+	"github.com/intram/intram-go/internal/credential"
 	"github.com/intram/intram-go/internal/strictjson"
 )
 
@@ -35,7 +35,7 @@ type PayinNotification struct {
 }
 
 // VerifyPayinNotification checks a notification's signature, and reads it. The secrets are the webhook's own, set in the portal, not
-// the API credentials; give several while you rotate. The body must be the raw bytes of the request.
+// the API credentials; give several while you rotate. One that is empty, damaged or of another kind is an error that names it. The body must be the raw bytes of the request.
 //
 // The signature is compared in constant time over decoded bytes; upper and lower case hex are both good. It
 // says who wrote the body, and not when. So receive, then get:
@@ -54,6 +54,11 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 	if len(secrets) == 0 {
 		return nil, errors.New("intram: a payin notification needs at least one secret: the one set in the portal")
 	}
+	for i, s := range secrets {
+		if mistake := credential.MACMistake(credential.PayinSecret, s); mistake != "" {
+			return nil, fmt.Errorf("intram: payin webhook secret %d %s", i+1, mistake)
+		}
+	}
 	signature, err := onlyHeader(header, headerPayinSignature, ErrMissingSignature)
 	if err != nil {
 		return nil, err
@@ -63,10 +68,7 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 		return nil, ErrMalformedSignature
 	}
 	fits := false
-	for i, s := range secrets {
-		if strings.TrimSpace(s) == "" {
-			return nil, fmt.Errorf("intram: payin webhook secret %d is empty", i+1)
-		}
+	for _, s := range secrets {
 		mac := hmac.New(sha256.New, []byte(s))
 		mac.Write(body)
 		fits = hmac.Equal(mac.Sum(nil), got) || fits
@@ -99,9 +101,9 @@ func parsePayinNotification(body []byte) (*PayinNotification, error) {
 }
 
 // SignPayinNotification signs a body as a payin notification is signed, and returns the headers of the delivery, for testing your
-// own receiver.
+// own receiver. It signs with any secret.
 func SignPayinNotification(secret string, body []byte) http.Header {
-	mac := hmac.New(sha256.New, []byte(secret))
+	mac := newTestMAC(secret)
 	mac.Write(body)
 	header := http.Header{}
 	header.Set("Content-Type", "application/json")

@@ -515,6 +515,15 @@ func TestPayinNotificationsThatAreRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "at least one secret")
 	_, err = intram.VerifyPayinNotification(good, []byte(v.Body), "")
 	assert.ErrorContains(t, err, "secret 1 is empty")
+	for secret, says := range map[string]string{
+		`"` + v.Secret + `"`: "secret 2 has quotes around it", v.Secret + "\n": "secret 2 has spaces or a line break around it",
+		"sk_live_canary": "secret 2 is a secret key (sk_…)", "whsec_canary": "secret 2 is a webhook secret (whsec_…)",
+	} {
+		// Whatever came: a forged notification must not hide the mistake.
+		_, err = intram.VerifyPayinNotification(http.Header{}, nil, v.Secret, secret)
+		require.ErrorContains(t, err, says)
+		assert.NotContains(t, err.Error(), "canary")
+	}
 }
 
 func TestPayinNotificationTypeFollowsTheConfirmation(t *testing.T) {

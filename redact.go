@@ -9,8 +9,19 @@ import (
 	"strings"
 )
 
-// secret is a key that shows itself to nobody: not in %v, %+v, %#v, JSON or slog.
-type secret string
+// secret is a string that prints as [redacted] in every format. It is kept behind a function, since fmt
+// reads the unexported fields of a struct without asking their methods: there it finds an address.
+type secret struct{ reveal func() string }
+
+func newSecret(value string) secret { return secret{func() string { return value }} }
+
+// value is the string itself, empty if there is none.
+func (s secret) value() string {
+	if s.reveal == nil {
+		return ""
+	}
+	return s.reveal()
+}
 
 const redacted = "[redacted]"
 

@@ -13,8 +13,8 @@ import (
 // A secret shows itself to nobody, however it is asked.
 func TestSecretsRedactThemselves(t *testing.T) {
 	t.Parallel()
-	const canary = secret("sk_live_canary")
-	for _, nested := range []any{canary, []secret{canary}, map[string]secret{"k": canary}, struct{ S secret }{canary}, &struct{ S secret }{canary}} {
+	canary := newSecret("sk_live_canary")
+	for _, nested := range []any{canary, []secret{canary}, map[string]secret{"k": canary}, struct{ S secret }{canary}, &struct{ S secret }{canary}, struct{ s secret }{canary}, &struct{ s secret }{canary}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			text := fmt.Sprintf(verb, nested)
 			assert.NotContains(t, text, "canary", verb)

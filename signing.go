@@ -23,8 +23,8 @@ type signer struct {
 	mac    *macPool
 }
 
-func newSigner(publicKey string, secretKey secret) *signer {
-	return &signer{apiKey: []string{publicKey}, mac: newMACPool(string(secretKey))}
+func newSigner(publicKey, secretKey string) *signer {
+	return &signer{apiKey: []string{publicKey}, mac: newMACPool(secretKey)}
 }
 
 // authorize sets the headers of one attempt (Merchant API docs, Request headers).

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/credential"
 )
 
 // Headers of a webhook delivery (Merchant API docs, Webhooks).
@@ -63,7 +65,8 @@ type webhookSecret struct {
 }
 
 // NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…). Give several while you rotate: a delivery
-// that fits any of them is good. The error says which one is empty.
+// that fits any of them is good. The error says which one is empty, was damaged when it was copied (quotes, spaces, a byte order mark,
+// a comment), is a key of another kind, or is too short for Go's strict FIPS mode. It shows no part of it.
 //
 // Docs: Merchant API, Webhooks.
 func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
@@ -73,11 +76,8 @@ func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
 	}
 	v := &WebhookVerifier{clock: systemClock{}}
 	for i, s := range secrets {
-		if strings.TrimSpace(s) == "" {
-			return nil, fmt.Errorf("intram: webhook secret %d is empty", i+1)
-		}
-		if strings.TrimSpace(s) != s {
-			return nil, fmt.Errorf("intram: webhook secret %d has spaces or a line break around it", i+1)
+		if mistake := credential.MACMistake(credential.WebhookSecret, s); mistake != "" {
+			return nil, fmt.Errorf("intram: webhook secret %d %s", i+1, mistake)
 		}
 		v.secrets = append(v.secrets, webhookSecret{mac: newMACPool(s), digest: sha256.Sum256([]byte(s))})
 	}
@@ -247,10 +247,10 @@ func (v *WebhookVerifier) checkAge(timestamp string) error {
 }
 
 // SignWebhook signs a body as Intram would at that time, and returns the headers of the delivery. It is for testing your own
-// receiver: the signature, timestamp and event headers, and a delivery id and attempt number that you may change.
+// receiver, and signs with any secret, also with one that [NewWebhookVerifier] refuses. It sets the signature, timestamp and event headers, and a delivery id and attempt number that you may change.
 func SignWebhook(secret string, at time.Time, body []byte) http.Header {
 	timestamp := at.UTC().Format(timestampLayout)
-	mac := hmac.New(sha256.New, []byte(secret))
+	mac := newTestMAC(secret)
 	mac.Write([]byte(timestamp + "."))
 	mac.Write(body)
 	header := http.Header{}

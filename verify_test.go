@@ -326,6 +326,15 @@ func TestWebhookVerifierWantsSecrets(t *testing.T) {
 		{[]string{"whsec_a", "  "}, "secret 2 is empty"},
 		{[]string{"whsec_canary\n"}, "secret 1 has spaces or a line break around it"},
 		{[]string{"whsec_a", " whsec_canary"}, "secret 2 has spaces or a line break around it"},
+		{[]string{`"whsec_canary"`}, "secret 1 has quotes around it"},
+		{[]string{"\uFEFFwhsec_canary"}, "secret 1 begins with a byte order mark"},
+		{[]string{"whsec_can\u200bary"}, "secret 1 has an invisible character"},
+		{[]string{"whsec_can ary"}, "secret 1 has spaces or a line break in it"},
+		{[]string{`whsec_canary\n`}, `secret 1 ends in a backslash and a letter`},
+		{[]string{"whsec_canary # live"}, "secret 1 has a comment behind it"},
+		{[]string{"whsec_"}, "secret 1 ends after its prefix"},
+		{[]string{"sk_sandbox_canary"}, "secret 1 is a secret key (sk_…)"},
+		{[]string{"pk_sandbox_canary"}, "secret 1 is a public key (pk_…)"},
 	} {
 		v, err := intram.NewWebhookVerifier(tt.secrets...)
 		assert.Nil(t, v)

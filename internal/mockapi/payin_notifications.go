@@ -2,8 +2,6 @@ package mockapi
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net/http"
@@ -77,7 +75,7 @@ func (s *Server) publishPayin(e *event, script payinScript) {
 
 // signPayin is the signature of a notification: the body alone is covered, and no time.
 func signPayin(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
+	mac := keyedHash(secret)
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
 }
