@@ -256,7 +256,7 @@ func TestTheCauseOfAContextIsKept(t *testing.T) {
 		},
 		"a list of waits": func(t *testing.T) error {
 			client, _ := scripted(t)
-			for _, err := range client.WaitMany(ended(), "op_1") {
+			for _, err := range client.WaitMany(ended(), []string{"op_1"}) {
 				return err
 			}
 			return nil
