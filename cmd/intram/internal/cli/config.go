@@ -58,11 +58,13 @@ names a file with the secret, likewise for the other secrets.`,
 			type line struct {
 				Value  string `json:"value"`
 				Source string `json:"source"`
+				// Mistake is what is wrong with a key.
+				Mistake string `json:"mistake,omitempty"`
 			}
 			all := map[string]line{}
 			for _, one := range s.all() {
 				if one.source != "" {
-					all[one.name] = line{one.masked(), one.source}
+					all[one.name] = line{one.masked(), one.source, one.mistake()}
 				}
 			}
 			return a.printValue(map[string]any{"file": path, "file_found": found, "settings": all})
@@ -80,6 +82,11 @@ names a file with the secret, likewise for the other secrets.`,
 			t.AppendRow(tableRow([]string{one.name, one.masked(), shortSource(one.source, path)}))
 		}
 		renderTable(a.out, t)
+		for _, one := range s.all() {
+			if mistake := one.mistake(); mistake != "" {
+				a.say("%s of %s %s.", one.name, one.source, mistake)
+			}
+		}
 		return nil
 	}
 	return a.calls(cmd)

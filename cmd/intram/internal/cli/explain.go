@@ -52,6 +52,9 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 		if s.secretKey.value == "" {
 			return usagef("the secret key that should have signed is not set: set INTRAM_SECRET_KEY, or write it to %s", a.configPath())
 		}
+		if mistake := s.secretKey.mistake(); mistake != "" {
+			return usagef("the secret key of %s %s", s.secretKey.source, mistake)
+		}
 		now, err := a.judgedAt(at)
 		if err != nil {
 			return err

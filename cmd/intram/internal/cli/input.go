@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/intram/intram-go/internal/credential"
 )
 
 // maxInput is more than any request of the API has.
@@ -21,6 +23,9 @@ func (a *app) readArgument(flag, value string) ([]byte, error) {
 	data, err := a.readFile(path)
 	if err != nil {
 		return nil, usagef("%s: %w", flag, err)
+	}
+	if credential.UTF16(data) {
+		return nil, usagef("%s: %s %s", flag, path, utf16Mistake)
 	}
 	return data, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/local"
+	"github.com/intram/intram-go/internal/credential"
 )
 
 // setting is one value of the configuration, and where it came from.
@@ -239,6 +240,9 @@ func (a *app) readConfig() (configuration, string, error) {
 	if err != nil {
 		return configuration{}, path, usagef("the configuration cannot be read: %w", err)
 	}
+	if credential.UTF16(data) {
+		return configuration{}, path, usagef("the configuration %s %s", path, utf16Mistake)
+	}
 	var c configuration
 	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&c); err != nil {
 		return c, path, usagef("%s: %s", path, configMistake(err))
@@ -274,6 +278,39 @@ func configMistake(err error) string {
 	}
 }
 
+// utf16Mistake follows the name of a file.
+const utf16Mistake = "is UTF-16 text, as PowerShell's > writes it: save it as UTF-8"
+
+// kinds are what the settings are that hold a key.
+var kinds = map[string]credential.Kind{
+	"public_key": credential.PublicKey, "secret_key": credential.SecretKey, "payin_api_key": credential.PayinKey,
+	"payin_api_client": credential.PayinKey,
+}
+
+// mistake says what is wrong with a key, without showing it. A webhook secret may be that of payin notifications as well,
+// which a merchant may have chosen.
+func (s setting) mistake() string {
+	kind, known := kinds[s.name]
+	switch {
+	case s.value == "":
+		return ""
+	case known:
+		return credential.Mistake(kind, s.value)
+	case s.name == "webhook_secret":
+		return webhookMistake(s.value, false)
+	}
+	return ""
+}
+
+// webhookMistake says what is wrong with the secret of a delivery, or of a notification of payins.
+func webhookMistake(value string, payin bool) string {
+	kind := credential.WebhookSecret
+	if payin || !strings.HasPrefix(value, "whsec_") && credential.Mistake(credential.PayinSecret, value) == "" {
+		kind = credential.PayinSecret
+	}
+	return credential.Mistake(kind, value)
+}
+
 // readSecretFile reads a secret that stands alone in a file. One line break at its end is the editor's.
 func readSecretFile(path string) (string, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
@@ -282,6 +319,9 @@ func readSecretFile(path string) (string, error) {
 	}
 	if err := onlyOwner(path); err != nil {
 		return "", err
+	}
+	if credential.UTF16(data) {
+		return "", fmt.Errorf("%s %s", path, utf16Mistake)
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if value == "" {

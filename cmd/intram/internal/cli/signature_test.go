@@ -220,6 +220,61 @@ func TestADeliveryIsVerified(t *testing.T) {
 	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "chmod 600")
 }
 
+// A secret that was damaged when it was saved is named, before its signature fails to fit.
+func TestADamagedSecretIsNamed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const secret = "whsec_feedface0123456789"
+	const event = `{"event":"test.ping"}`
+	wide := func(text string) string {
+		out := []byte{0xff, 0xfe}
+		for _, c := range []byte(text) {
+			out = append(out, c, 0)
+		}
+		return string(out)
+	}
+	var head strings.Builder
+	for name, values := range intram.SignWebhook(secret, testTime, []byte(event)) {
+		fmt.Fprintf(&head, "%s: %s\n", name, values[0])
+	}
+	headers, body := "@"+b.file(t, "head.txt", "\uFEFF"+head.String()), "@"+b.file(t, "body.json", event)
+	note := "@" + b.file(t, "note.txt", "X-Signature-Value: "+intram.SignPayinNotification("s", nil).Get("X-Signature-Value"))
+	refused := func(says string, args ...string) {
+		t.Helper()
+		r := b.run(t, args...)
+		assert.Equal(t, exitUsage, r.code, says)
+		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), says)
+		assert.NotContains(t, r.err+r.out, "feedface")
+	}
+	b.env["HOOK"] = secret
+	assert.Zero(t, b.run(t, "verify", "--secret", "env:HOOK", "--headers", headers, "--body", body).code, "a BOM in front of the headers is no part of them")
+	for value, says := range map[string]string{
+		`"` + secret + `"`: "has quotes around it", "\uFEFF" + secret: "begins with a byte order mark", secret + "\u200b": "has an invisible character",
+		secret + " # live": "has a comment behind it", secret + `\n`: "ends in a backslash and a letter", "whsec_": "ends after its prefix",
+		"sk_live_feedface": "is a secret key (sk_…)", "pk_live_feedface": "is a public key (pk_…)",
+	} {
+		b.env["HOOK"] = value
+		refused("the secret of env:HOOK "+says, "verify", "--secret", "env:HOOK", "--headers", headers, "--body", body)
+		b.env["INTRAM_WEBHOOK_SECRET"] = value
+		refused(says, "verify", "--headers", headers, "--body", body)
+		assert.Contains(t, b.ok(t, "config"), "webhook_secret of INTRAM_WEBHOOK_SECRET")
+		assert.NotContains(t, b.ok(t, "config", "--json"), "feedface")
+		delete(b.env, "INTRAM_WEBHOOK_SECRET")
+	}
+	b.env["HOOK"] = secret
+	refused("is a webhook secret (whsec_…)", "verify", "--secret", "env:HOOK", "--headers", note, "--body", body)
+	refused("is UTF-16 text", "verify", "--secret", "@"+b.file(t, "wide", wide(secret)), "--headers", headers, "--body", body)
+	refused("is UTF-16 text", "verify", "--secret", "env:HOOK", "--headers", "@"+b.file(t, "wide-head", wide(head.String())), "--body", body)
+	refused("is UTF-16 text", "explain-signature", "--request", "@"+b.file(t, "wide-dump", wide("GET /v1/balance HTTP/1.1\n\n")))
+	refused("is UTF-16 text", "config", "--config", b.file(t, "wide.toml", wide("profile = 'live'")))
+
+	b.env["INTRAM_SECRET_KEY"] = "'sk_sandbox_feedface'"
+	refused("the secret key of INTRAM_SECRET_KEY has quotes around it", "explain-signature", "GET", "/balance", "--headers", headers)
+	refused("secretKey has quotes around it", "balance")
+	b.env["INTRAM_SECRET_KEY"] = secret
+	refused("the secret key of INTRAM_SECRET_KEY is a webhook secret", "explain-signature", "GET", "/balance", "--headers", headers)
+}
+
 func TestADeliveryOfTheFakeIsVerified(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, intramtest.WithSeed(2))

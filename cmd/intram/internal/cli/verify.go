@@ -57,6 +57,12 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 		if err != nil {
 			return usagef("--headers: %w", err)
 		}
+		// The first is the one that counts, and every one of --secret; behind them stand other keys, as suspects.
+		for _, key := range keys[:max(1, len(secrets))] {
+			if mistake := webhookMistake(key.Value, header.Get("X-Signature-Value") != ""); mistake != "" {
+				return usagef("%s %s", key.Label, mistake)
+			}
+		}
 		data, err := a.readArgument("--body", body)
 		if err != nil {
 			return err

@@ -68,6 +68,7 @@ func ParseHeaders(data []byte) (http.Header, error) {
 		return jsonHeaders(trimmed)
 	}
 	header := http.Header{}
+	data = bytes.TrimPrefix(data, []byte("\uFEFF")) // an editor's mark, which is no part of the first name
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(line, "< ") {
@@ -116,7 +117,7 @@ func isToken(name string) bool {
 
 // ParseDump reads a whole request as it went over the wire: request line, headers, an empty line, body.
 func ParseDump(data []byte) (*Request, error) {
-	reader := bufio.NewReader(bytes.NewReader(data))
+	reader := bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	var head strings.Builder
 	request := new(Request)
 	for first := true; ; first = false {

@@ -3,10 +3,12 @@ package signature_test
 import (
 	"bytes"
 	"context"
+	"crypto/fips140"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,3 +146,32 @@ type frozen time.Time
 
 func (c frozen) Now() time.Time                                 { return time.Time(c) }
 func (frozen) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// Go's strict FIPS mode panics at the hashes and short keys that are tried as mistakes.
+func TestMistakesAreTriedUnderStrictFIPS(t *testing.T) {
+	t.Parallel()
+	if fips140.Enforced() {
+		t.Skip("this is the run in that mode") //nolint:forbidigo // its caller checks what it says
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestASignatureThatNoMistakeExplains$", "-test.v")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	said, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	assert.Contains(t, string(said), "--- PASS: TestASignatureThatNoMistakeExplains")
+}
+
+func TestASignatureThatNoMistakeExplains(t *testing.T) {
+	t.Parallel()
+	header := http.Header{
+		"X-Api-Key": {"pk_sandbox_1"}, "X-Timestamp": {"2026-05-20T10:30:00.000Z"}, "X-Signature": {"sha256=" + strings.Repeat("0a", 32)},
+	}
+	keys := []signature.Key{{Label: "short", Value: "sk_1"}, {Label: "empty"}}
+	v, err := signature.Explain(&signature.Request{Method: "GET", Target: "/v1/balance", Header: header}, keys, time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC))
+	require.NoError(t, err)
+	assert.False(t, v.Explained)
+	assert.False(t, signature.ExplainWebhook(http.Header{
+		"X-Intram-Timestamp": {"2026-05-20T10:30:00.000Z"}, "X-Intram-Signature": {"sha256=" + strings.Repeat("0a", 32)},
+	}, []byte(hookBody), keys, time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)).Good)
+}
