@@ -120,7 +120,7 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	e.Reference = r.reference
 	if err != nil {
 		// It was answered, but not in words that say what was done.
-		e.Outcome, e.cause = OutcomeUnknown, err
+		e.Outcome, e.cause = OutcomeUnknown, ownWords{err}
 	}
 	e.Outcome = p.remember(call, cfg, &res, e.Outcome)
 	switch advice := adviseTaken(e.Code); {
@@ -140,6 +140,9 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
 	}
 	refuse := func(fields []FieldError, cause error) *Error {
+		if cause != nil {
+			cause = ownWords{cause}
+		}
 		outcome := OutcomeNotSent
 		if call.Resumed {
 			outcome = OutcomeUnknown // nothing is sent now, but by an earlier call it may have been

@@ -361,8 +361,9 @@ func TestBothRevisionsOfASubscription(t *testing.T) {
 	earlier := get(t, example(t, "webhook.created.earlier.json"), create)
 	assert.Equal(t, intram.WebhookSubscription{
 		ID: "whs_b4c3a2", URL: "https://my-app.example.com/intram/webhook", Event: "payout.*",
-		Secret: "whsec_b4c3a2d1e0f9a8b7", CreatedAt: at1030,
+		SubscriptionSecret: current.SubscriptionSecret, CreatedAt: at1030,
 	}, *current)
+	assert.Equal(t, "whsec_b4c3a2d1e0f9a8b7", current.Secret)
 	assert.Equal(t, "65a1b2c3d4e5f6a7b8c9d0e4", earlier.ID)
 	earlier.ID = current.ID // two examples, two ids
 	sameBut(t, *current, *earlier, nil, []string{"SecretHint"})
@@ -370,9 +371,12 @@ func TestBothRevisionsOfASubscription(t *testing.T) {
 	list := func(c *intram.Client) ([]intram.WebhookSubscription, error) { return c.Webhooks.List(t.Context()) }
 	currentList := get(t, example(t, "webhooks.list.current.json"), list)
 	earlierList := get(t, example(t, "webhooks.list.earlier.json"), list)
+	require.Len(t, currentList, 1)
+	assert.Empty(t, currentList[0].Secret)
 	assert.Equal(t, []intram.WebhookSubscription{{
 		ID: "whs_b4c3a2", URL: "https://my-app.example.com/intram/webhook", Event: intram.EventAll,
-		CreatedAt: time.Date(2026, 5, 20, 8, 0, 0, 0, time.UTC),
+		SubscriptionSecret: currentList[0].SubscriptionSecret,
+		CreatedAt:          time.Date(2026, 5, 20, 8, 0, 0, 0, time.UTC),
 	}}, currentList)
 	earlierList[0].ID = currentList[0].ID
 	sameBut(t, currentList[0], earlierList[0], nil, []string{"SecretHint"})

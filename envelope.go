@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/intram/intram-go/internal/redact"
 	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
@@ -136,14 +136,13 @@ func (e *Error) decodeFailure(header http.Header, body []byte) {
 	if err := json.Unmarshal(body, &f); err != nil {
 		// Only the code is stable: a field of another type beside it changes nothing.
 		if _, other := errors.AsType[*json.UnmarshalTypeError](err); !other {
-			e.Message = "the answer is not JSON"
-			if kind, _, _ := strings.Cut(header.Get("Content-Type"), ";"); kind != "" {
-				e.Message += " (" + redact.Text(kind) + ")"
-			}
+			e.note = "the answer is not JSON" + mediaType(header)
+			e.Message = e.note
 			return
 		}
 		if f.Code == "" {
-			e.Message = "the answer is JSON of another kind than the API's"
+			e.note = "the answer is JSON of another kind than the API's"
+			e.Message = e.note
 			return
 		}
 	}
@@ -153,6 +152,16 @@ func (e *Error) decodeFailure(header http.Header, body []byte) {
 	if json.Unmarshal(f.Details, &fields) == nil {
 		e.Details = fields
 	}
+}
+
+// mediaType names the kinds of pages that proxies send. Any other is left out, since it may be anything.
+func mediaType(header http.Header) string {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	switch kind {
+	case "text/html", "text/plain", "text/xml", "application/xml", "application/json", "application/octet-stream":
+		return " (" + kind + ")"
+	}
+	return ""
 }
 
 // newError is the error of a call that came to res without success.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -144,7 +145,7 @@ func OutcomeOf(err error) Outcome {
 // outcomeWithin is the outcome of the SDK's errors in err, empty when there are none.
 func outcomeWithin(err error) Outcome {
 	switch e := err.(type) { //nolint:errorlint // this is the walk that errors.As would make, over all branches
-	case *WaitError, *CannotTellError:
+	case *WaitError, *CannotTellError, *ItemError:
 		return OutcomeUnknown
 	case notSentError:
 		return OutcomeNotSent
@@ -197,8 +198,8 @@ type FieldError struct {
 // Error is a call that the API refused, that could not be answered, or that the SDK refused to send. Every
 // method of the services returns it; get at it with [errors.As], or test for one code with [errors.Is].
 //
-// Its text is one line without secrets or personal data, whatever the verb: of the server's message it shows the words that
-// the docs' messages are made of, and … for the others, which may be a name. Message, Details and Body hold the server's own
+// Its text is one line without secrets or personal data, whatever the verb. It is chosen by origin: the code, the status, the names
+// of fields and the SDK's own words are in it, the API's sentence is not. Message, Details and Body hold the API's
 // words whole, and with them what your customer typed: do not log those.
 type Error struct {
 	// Method and Path say which call it was. Path has placeholders for ids: /operations/{id}.
@@ -232,6 +233,7 @@ type Error struct {
 	foreign bool // the last answer is an error, and not in the API's own words
 
 	cause error  // the network error, the context's error or the decoding error behind it
+	note  string // what the SDK found out about an answer that is not the API's
 	hint  string // what to do next
 }
 
@@ -244,27 +246,19 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case e.Code != "" && e.StatusCode != 0:
-		fmt.Fprintf(&b, "%s (HTTP %d)", redact.Word(string(e.Code)), e.StatusCode)
+		fmt.Fprintf(&b, "%s (HTTP %d)", redact.Code(string(e.Code)), e.StatusCode)
 	case e.Code != "":
-		b.WriteString(redact.Word(string(e.Code)))
+		b.WriteString(redact.Code(string(e.Code)))
 	case e.StatusCode != 0:
 		fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
 	default:
 		b.WriteString("no answer")
 	}
-	if e.Message != "" && len(e.Details) == 0 && e.StatusCode != 0 {
-		b.WriteString(": " + redact.Message(e.Message))
-	}
-	for i, d := range e.Details {
-		if i == 0 {
-			b.WriteString(": ")
-		} else {
-			b.WriteString("; ")
-		}
-		b.WriteString(e.field(d))
+	if text := e.explanation(); text != "" {
+		b.WriteString(": " + text)
 	}
 	if e.cause != nil {
-		b.WriteString(": " + redact.Cause(e.cause.Error()))
+		b.WriteString(": " + causeText(e.cause))
 	}
 	b.WriteString(e.state())
 	if e.hint != "" {
@@ -273,17 +267,35 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// field is one refused parameter. The SDK's own messages name the field and hold nothing of the caller's; the API's
-// may hold anything.
-func (e *Error) field(d FieldError) string {
+// explanation is what is known of the refusal, in the SDK's own words.
+func (e *Error) explanation() string {
 	switch {
+	case len(e.Details) > 0:
+		fields := make([]string, 0, len(e.Details))
+		separator := ", "
+		for _, d := range e.Details {
+			if e.StatusCode == 0 { // the SDK's own check, whose message names the field and holds nothing of the caller's
+				fields, separator = append(fields, d.Msg), "; "
+				continue
+			}
+			fields = append(fields, redact.Path(d.Path))
+		}
+		return strings.Join(fields, separator)
 	case e.StatusCode == 0:
-		return d.Msg
-	case strings.Contains(d.Msg, d.Path):
-		return redact.Message(d.Msg)
-	default:
-		return redact.Message(d.Path + ": " + d.Msg)
+		return ""
+	case e.note != "":
+		return e.note
+	case e.foreign: // a code that is not the API's word has not the API's meaning
+		return ""
+	case e.Code == CodeSignatureInvalid:
+		return signatureReason(e.Message)
+	case e.Code == CodeIPNotAllowed:
+		// The address is that of the merchant's own server, and what has to be put on the list.
+		if ip, err := netip.ParseAddr(e.ClientIP); err == nil {
+			return "the API sees your server at " + ip.WithZone("").String() + ": add that to the allowlist of the account"
+		}
 	}
+	return explain(e.Code, e.Message)
 }
 
 // state is the part of the text that a caller acts on.
@@ -338,14 +350,14 @@ type OperationError struct {
 	Operation *Operation
 }
 
-// Error implements error: one line, without personal data.
+// Error implements error: one line, without personal data. The API's sentence is in Message only.
 func (e *OperationError) Error() string {
-	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Word(string(e.Code)))
-	if e.Message != "" {
-		s += ": " + redact.Message(e.Message)
+	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Code(string(e.Code)))
+	if text := explain(e.Code, e.Message); text != "" {
+		s += ": " + text
 	}
 	if e.Details.ResponseCode != "" {
-		s += " (operator's code " + redact.Message(e.Details.ResponseCode) + ")"
+		s += " (operator's code " + redact.OperatorCode(e.Details.ResponseCode) + ")"
 	}
 	if e.OperationID != "" && e.outcome() == OutcomeUnknown {
 		s += " [the operator may have paid: look it up there before you pay again]"
@@ -447,7 +459,7 @@ func (e *WaitError) Error() string {
 	}
 	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id)", scrubID(e.ID), status)
 	if e.Err != nil {
-		text += ": " + redact.Cause(e.Err.Error())
+		text += ": " + causeText(e.Err)
 	}
 	return text
 }
@@ -468,7 +480,7 @@ type maxWaitError struct {
 func (e maxWaitError) Error() string {
 	text := fmt.Sprintf("the maximum wait of %v has passed", e.after)
 	if e.lookup != nil {
-		text += "; the last look-up failed: " + e.lookup.Error()
+		text += "; the last look-up failed: " + causeText(e.lookup)
 	}
 	return text
 }
@@ -500,11 +512,37 @@ func whyEnded(ctx context.Context) error {
 	return endedError{err, cause}
 }
 
+// ownWords is an error that the SDK made. Its text is shown, but for what it wraps.
+type ownWords struct{ error }
+
+func (e ownWords) Unwrap() error { return e.error }
+
+// OwnText is how the error is shown.
+func (e ownWords) OwnText() string { return redact.Words(e.error) }
+
+// causeText describes what is behind an error: the SDK's own words, and the kinds of errors that Go's network has. Any
+// other text may repeat what a server sent, and is not shown.
+func causeText(err error) string {
+	return redact.Cause(err, func(one error) (string, bool) {
+		switch e := one.(type) { //nolint:errorlint // redact walks
+		case *Error, *OperationError, *WaitError, *CannotTellError:
+			return one.Error(), true
+		case ErrorCode:
+			return redact.Code(string(e)), true
+		case endedError:
+			return causeText(e.err), true
+		case maxWaitError:
+			return e.Error(), true
+		}
+		return "", false
+	})
+}
+
 // ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
 // refund's id given to Payouts.Wait, or a result that the SDK cannot read. It is behind the error of any wait when the result of a
 // payout or a refund has a status that the SDK does not know: that is never taken for paid. Operations.Get
 // shows the operation whole.
-var ErrUnexpectedResult = errors.New("intram: the operation succeeded with another kind of result")
+var ErrUnexpectedResult = redact.Sentinel("intram: the operation succeeded with another kind of result")
 
 // scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked, and whether it is a
 // number that someone took for an id.

@@ -147,7 +147,7 @@ func TestProxysNotFoundAdvisesTheOtherBaseURL(t *testing.T) {
 	client, _ := scripted(t, answer(404, `{"error":true,"code":"operation_not_found","message":"Operation not found"}`))
 	_, err := client.Operations.Get(t.Context(), "op_1")
 	assert.NotContains(t, err.Error(), "WithBaseURL")
-	assert.Equal(t, "intram: GET /operations/{id}: operation_not_found (HTTP 404): Operation not found", err.Error())
+	assert.Equal(t, "intram: GET /operations/{id}: operation_not_found (HTTP 404): there is none of this id with this merchant and in this environment", err.Error())
 	// Nor is another status.
 	client, _ = scripted(t, answer(403, "<html>"))
 	_, err = client.Balance.Get(t.Context())
@@ -158,11 +158,11 @@ func TestErrorTexts(t *testing.T) {
 	t.Parallel()
 	client, _ := scripted(t, answer(400, example(t, "error.validation.json")))
 	_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
-	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount must be > 0 [idempotency key mine-0001]", err.Error())
+	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount [idempotency key mine-0001]", err.Error())
 
 	client, _ = scripted(t, answer(500, `{"error":true,"code":"internal_error","message":"Internal error"}`), lost, lost, lost)
 	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
-	assert.Equal(t, "intram: POST /payouts: internal_error (HTTP 500): Internal error: connection reset by peer "+
+	assert.Equal(t, "intram: POST /payouts: internal_error (HTTP 500): the API failed: read tcp: connection reset by peer "+
 		"[4 attempts; it may have been executed: call again with the same idempotency key and parameters; idempotency key mine-0001]", err.Error())
 
 	client, _ = scripted(t, refused)
@@ -178,12 +178,35 @@ func TestErrorTexts(t *testing.T) {
 
 	client, _ = scripted(t, answer(403, example(t, "error.ip_not_allowed.json")))
 	_, err = client.Balance.Get(t.Context())
-	assert.Contains(t, err.Error(), "ip_not_allowed (HTTP 403)")
+	assert.Equal(t, "intram: GET /balance: ip_not_allowed (HTTP 403): the API sees your server at 203.0.113.99: add that to the allowlist of the account", err.Error())
+	client, _ = scripted(t, answer(403, `{"error":true,"code":"ip_not_allowed","client_ip":"Ada Lovelace"}`))
+	_, err = client.Balance.Get(t.Context())
+	assert.Equal(t, "intram: GET /balance: ip_not_allowed (HTTP 403): your server's address is not on the allowlist of the account: see Error.ClientIP", err.Error())
+
+	// The documented reasons of a refused signature are words of the documentation; anything else is a sentence.
+	client, _ = scripted(t, answer(401, `{"error":true,"code":"signature_invalid","message":"Signature verification failed: signature_mismatch"}`))
+	_, err = client.Balance.Get(t.Context())
+	assert.Equal(t, "intram: GET /balance: signature_invalid (HTTP 401): signature_mismatch: check that the secret key belongs to the public key, "+
+		"and that nothing rewrites path, query or body", err.Error())
+	client, _ = scripted(t, answer(401, `{"error":true,"code":"signature_invalid","message":"Signature verification failed: lovelace"}`))
+	_, err = client.Balance.Get(t.Context())
+	assert.Equal(t, "intram: GET /balance: signature_invalid (HTTP 401): the API's own words are in Message", err.Error())
+	client, _ = scripted(t, answer(418, `{"error":true,"code":"code_of_2027","message":"Madame May Long est absente"}`))
+	_, err = client.Balance.Get(t.Context())
+	assert.Equal(t, "intram: GET /balance: code_of_2027 (HTTP 418): the API's own words are in Message", err.Error())
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, "Madame May Long est absente", e.Message, "whole")
+
+	// What the SDK itself says comes through whole.
+	params := mobilePayout()
+	params.Destination = intram.MobileMoney{ProviderCode: "moov", MSISDN: "22961234567"}
+	_, err = client.Payouts.Create(t.Context(), params, intram.WithIdempotencyKey("mine-0001"))
+	assert.Contains(t, err.Error(), "destination.provider_code must be capitals, digits and _, such as MTN_BENIN")
 
 	// Several fields, and a field whose message does not name it.
 	client, _ = scripted(t, answer(400, `{"error":true,"code":"validation_error","details":[{"path":"amount","msg":"must be > 0"},{"path":"reference","msg":"is required"}]}`))
 	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
-	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount: must be > 0; reference: is required [idempotency key mine-0001]", err.Error())
+	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount, reference [idempotency key mine-0001]", err.Error())
 
 	assert.Equal(t, "intram: no answer", (&intram.Error{}).Error(), "an empty one does not panic")
 	assert.Equal(t, "intram: operation  failed: ", (&intram.OperationError{}).Error())

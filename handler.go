@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/intram/intram-go/internal/redact"
 )
 
 // Bounds of the webhook handler.
@@ -263,11 +261,11 @@ func isEncoding(encoding string) bool {
 func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, ErrInvalidPayload):
-		return &refusal{http.StatusBadRequest, "not an event", "signed, and not an event", err}
+		return &refusal{http.StatusBadRequest, "not an event", "signed, and not an event", ownWords{err}}
 	case errors.Is(err, ErrStaleTimestamp):
-		return &refusal{http.StatusUnauthorized, "stale timestamp", "the timestamp is stale", err}
+		return &refusal{http.StatusUnauthorized, "stale timestamp", "the timestamp is stale", ownWords{err}}
 	default:
-		return &refusal{http.StatusUnauthorized, "bad signature", "the signature is not good", err}
+		return &refusal{http.StatusUnauthorized, "bad signature", "the signature is not good", ownWords{err}}
 	}
 }
 
@@ -279,7 +277,7 @@ func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *ref
 	deliveryID, _ := unsignedHeaders(r.Header)
 	attrs := []slog.Attr{slog.String("reason", why.reason), slog.Int("status", why.status), slog.String("delivery_id", scrubID(deliveryID))}
 	if why.err != nil {
-		attrs = append(attrs, slog.String("error", redact.Text(why.err.Error())))
+		attrs = append(attrs, slog.String("error", causeText(why.err)))
 	}
 	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused", attrs...)
 }

@@ -6,11 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // InboxRetention is how long an [Inbox] remembers at least what took effect. Intram retries a delivery for 14.6 hours; the
@@ -85,11 +86,11 @@ const MaxClaimNote = 128
 // What an [Inbox] refuses. Test for it with [errors.Is].
 var (
 	// ErrLeaseLost: the claim is no longer the caller's. It took longer than its lease, and another has claimed the key since.
-	ErrLeaseLost = errors.New("intram: inbox: the lease was lost: it ran out and another claimed the key, or the claim has ended")
+	ErrLeaseLost = redact.Sentinel("intram: inbox: the lease was lost: it ran out and another claimed the key, or the claim has ended")
 	// ErrInboxFull: a [MemoryInbox] holds as many keys as it may, all of them young.
-	ErrInboxFull = errors.New("intram: inbox: full: every key it holds is younger than it has to be kept")
+	ErrInboxFull = redact.Sentinel("intram: inbox: full: every key it holds is younger than it has to be kept")
 	// ErrInvalidClaim: the key is empty, or the lease is not positive. It is a mistake of the caller's.
-	ErrInvalidClaim = errors.New("intram: inbox: a claim needs a key, and a lease above zero")
+	ErrInvalidClaim = redact.Sentinel("intram: inbox: a claim needs a key, and a lease above zero")
 )
 
 // CheckClaim returns [ErrInvalidClaim] for a key or a lease that no Inbox takes. It is for implementations.

@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/intram/intram-go/internal/redact"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -26,12 +26,12 @@ const retryGrace = 30 * time.Minute
 // second time. [PayoutsService.Resume] looks for the operation in the list, and tells when a new intent is safe; the
 // services of refunds and payment requests have the same method. Do not look through the list yourself: an operation that
 // is not found there is a proof only under the conditions that Resume checks.
-var ErrIntentExpired = errors.New("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours: " +
+var ErrIntentExpired = redact.Sentinel("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours: " +
 	"call Resume with the intent before you do anything else")
 
 // ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for, or whose
 // client has another public key or environment.
-var ErrIntentMismatch = errors.New("intram: the intent was made for another call, other parameters or another account")
+var ErrIntentMismatch = redact.Sentinel("intram: the intent was made for another call, other parameters or another account")
 
 // Intent is a call that is about to be made, as a record to save before it is sent. A program that crashes finds its intents
 // again, and calls again with them: what had been executed is not executed twice, and the outcome of the second call

@@ -56,7 +56,7 @@ func (e *ItemError) Error() string {
 		text += " (" + scrubID(e.ID) + ")"
 	}
 	if e.Err != nil {
-		text += ": " + redact.Cause(e.Err.Error())
+		text += ": " + causeText(ownWords{e.Err})
 	}
 	return text
 }
@@ -86,7 +86,7 @@ func (p *Page[T]) full(limit int) bool {
 
 // ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because as many were
 // created in one millisecond as the largest page holds, and there may be more. Narrow the list by type or status.
-var ErrPageOverflow = errors.New("intram: the cursor stands still: one millisecond fills the largest page, and there may be more; " +
+var ErrPageOverflow = redact.Sentinel("intram: the cursor stands still: one millisecond fills the largest page, and there may be more; " +
 	"narrow the list by type or status")
 
 // listQuery is the parameters that all lists share.

@@ -487,6 +487,23 @@ func TestPayinNotificationVectorsVerify(t *testing.T) {
 	}
 }
 
+// The API's sentence stays in Message, in whatever language it came.
+func TestPayinErrorsInFrenchReadAsInEnglish(t *testing.T) {
+	t.Parallel()
+	const sentence = "La transaction de Mme Long n'existe pas"
+	for _, language := range []string{"en", "fr"} {
+		server := &payinServer{answers: []payinAnswer{{status: http.StatusNotFound, body: `{"code":"transaction_does_not_exist","message":"` + sentence + `"}`}}}
+		payin, err := intram.NewPayinClient("payin-key", "payin-client", intram.WithPayinLanguage(language), intram.WithHTTPClient(&http.Client{Transport: server}))
+		require.NoError(t, err)
+		_, err = payin.Get(t.Context(), "order-1")
+		require.ErrorIs(t, err, intram.CodeTransactionDoesNotExist)
+		assert.Equal(t, "intram: GET /v1/payin/{reference}: transaction_does_not_exist (HTTP 404): the API's own words are in Message", err.Error())
+		var e *intram.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, sentence, e.Message)
+	}
+}
+
 func TestPayinNotificationsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	v := payinVectors(t)[0]

@@ -384,7 +384,7 @@ func (r PayoutResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint
 
 // Format implements [fmt.Formatter]: the operator's code, not its words.
 func (p ProviderResponse) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("ProviderResponse", redact.Message(p.ResponseCode)))
+	writeString(f, hidden("ProviderResponse", redact.OperatorCode(p.ResponseCode)))
 }
 
 // LogValue implements [slog.LogValuer].

@@ -163,6 +163,32 @@ func TestFormattingShowsNobody(t *testing.T) {
 	}
 }
 
+// fmt reads the unexported fields of a caller's struct without asking their methods. What holds a secret lies behind a pointer or a
+// function, where fmt finds an address.
+func TestASecretInACallersUnexportedFieldIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	values := canaryValues(t)
+	subscription, verifier := values["subscription"].(*intram.WebhookSubscription), values["verifier"].(*intram.WebhookVerifier)
+	client := values["client"].(*intram.Client)
+	payin := intram.WithPayin("payin-"+canarySecret[11:], canarySecret[11:])
+	assert.Equal(t, canaryHook, subscription.Secret)
+	type store struct {
+		subscription intram.WebhookSubscription
+		list         []intram.WebhookSubscription
+		secret       intram.SubscriptionSecret
+		verifier     intram.WebhookVerifier
+		client       intram.Client
+		option       intram.ClientOption
+	}
+	held := store{subscription: *subscription, list: []intram.WebhookSubscription{*subscription}, verifier: *verifier, client: *client, option: payin}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		text := fmt.Sprintf(verb, held) + fmt.Sprintf(verb, &held) + fmt.Sprintf(verb, *subscription.SubscriptionSecret)
+		for _, secret := range []string{canarySecret[11:], canaryHook[6:], fmt.Sprintf("%x", canarySecret[11:]), fmt.Sprintf("%x", canaryHook[6:])} {
+			assert.NotContains(t, text, secret, verb)
+		}
+	}
+}
+
 // And in the lines that an application logs itself.
 func TestLoggingShowsNobody(t *testing.T) {
 	t.Parallel()
@@ -192,7 +218,7 @@ func TestFormattingSaysWhatItMay(t *testing.T) {
 		"transaction":      {"AB12CD34EF", "SUCCESS", "12000"},
 		"payout":           {"op_1", "payout", "succeeded"},
 		"failed":           {"op_1", "payout", "failed", "provider_rejected"},
-		"operation error":  {"op_1", "provider_rejected", "Subscriber … ("},
+		"operation error":  {"op_1", "provider_rejected", "the operator refused"},
 		"payout result":    {"PO-1"},
 		"refund result":    {"R"},
 		"request result":   {"AB12CD34EF"},
@@ -300,7 +326,7 @@ func TestWaitErrorsShowNobody(t *testing.T) {
 	_, err := client.Payouts.Wait(t.Context(), "op_1")
 	require.ErrorIs(t, err, intram.CodeProviderRejected)
 	assertNoCanary(t, fmt.Sprintf("%v %+v %#v", err, err, err), "operation error")
-	assert.Contains(t, err.Error(), "Subscriber … (•••••••••21) not found")
+	assert.Equal(t, "intram: operation op_1 failed: provider_rejected: the operator refused: see OperationError.Details (operator's code …)", err.Error())
 
 	client, _ = scripted(t, answer(404, canaryJSON(`{"error":true,"code":"operation_not_found","message":"FIRST MSISDN"}`)))
 	_, err = client.WaitForOperation(t.Context(), "op_1")
@@ -358,7 +384,7 @@ func TestLogLines(t *testing.T) {
 		assert.Equal(t, want.requestID, lines[i]["request_id"])
 		if want.status == 0 {
 			assert.NotContains(t, lines[i], "status")
-			assert.Equal(t, "connection reset by peer", lines[i]["error"])
+			assert.Equal(t, "read tcp: connection reset by peer", lines[i]["error"])
 		} else {
 			assert.EqualValues(t, want.status, lines[i]["status"])
 		}

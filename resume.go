@@ -28,12 +28,12 @@ const (
 // intent: the list of operations was read through the whole time in which it could have been
 // executed, and everything in it is something else. The outcome is [OutcomeNotSent], and a new intent
 // with a new key is safe.
-var ErrNeverSent = errors.New("intram: no operation came of the intent, and its key has expired: a new intent is safe")
+var ErrNeverSent = redact.Sentinel("intram: no operation came of the intent, and its key has expired: a new intent is safe")
 
 // ErrCannotTell is behind the [*CannotTellError] of a Resume that could not find out whether the intent
 // was executed. The money may have moved. Do not make a new intent before a person has looked at the
 // candidates.
-var ErrCannotTell = errors.New("intram: cannot tell whether the intent was executed")
+var ErrCannotTell = redact.Sentinel("intram: cannot tell whether the intent was executed")
 
 // CannotTellError is a Resume that could not find out whether its intent was executed. Its outcome
 // is [OutcomeUnknown], and errors.Is(err, [ErrCannotTell]) holds.
@@ -68,7 +68,7 @@ func (e *CannotTellError) Error() string {
 		why = append(why, "the list shows none yet: resume again at "+e.RetryAt.UTC().Format(time.RFC3339))
 	}
 	if e.Err != nil {
-		why = append(why, "the list of operations does not prove it: "+redact.Cause(e.Err.Error()))
+		why = append(why, "the list of operations does not prove it: "+causeText(e.Err))
 	}
 	return ErrCannotTell.Error() + ": " + strings.Join(why, "; ") +
 		" [it may have been executed: make no new intent before you know; idempotency key " + e.IdempotencyKey + "]"
@@ -226,14 +226,14 @@ func (l *lookBack) read(ctx context.Context) error {
 		case !page.HasMore() && fresh == 0 && !page.full(q.limit):
 			return nil
 		case !page.HasMore() && oldest.IsZero():
-			return errors.New("its items have no dates, so its end is not certain")
+			return redact.Sentinel("its items have no dates, so its end is not certain")
 		case !page.HasMore():
 			next = oldest
 		}
 		if fresh > 0 {
 			empty = 0
 		} else if empty++; empty > maxEmptyPages {
-			return fmt.Errorf("%d pages in a row bring nothing new", empty)
+			return redact.Sentinel(fmt.Sprintf("%d pages in a row bring nothing new", empty))
 		}
 		before := next.Add(time.Millisecond) // what shares the cursor's millisecond comes again
 		if fresh == 0 && !before.Before(q.before) {
@@ -259,9 +259,9 @@ func (l *lookBack) page(ctx context.Context, q listQuery) (*Page[Operation], err
 	at, err := http.ParseTime(resp.Header.Get("Date"))
 	switch {
 	case resp.Header.Get("Age") != "":
-		return nil, errors.New("it comes from a cache")
+		return nil, redact.Sentinel("it comes from a cache")
 	case err != nil:
-		return nil, errors.New("the response has no Date, so the server's time is not known")
+		return nil, redact.Sentinel("the response has no Date, so the server's time is not known")
 	case at.Before(l.provenFrom), wallTime(l.client.clock).Before(l.provenFrom):
 		l.retryAt = l.provenFrom
 	}

@@ -13,7 +13,7 @@ import (
 type EventHandler = func(context.Context, *Event) error
 
 // ErrUnexpectedData says that an event's data is not of the type that its function takes. The event has not taken effect.
-var ErrUnexpectedData = errors.New("intram: webhook: the event's data is not of the type that its function takes")
+var ErrUnexpectedData = redact.Sentinel("intram: webhook: the event's data is not of the type that its function takes")
 
 // EventRouter calls a function by the event's type. Its Handle is what [NewWebhookHandler] and [NewReconciler] take.
 //

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/credential"
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // Headers of a webhook delivery (Merchant API docs, Webhooks).
@@ -29,26 +30,26 @@ const webhookTolerance = 5 * time.Minute
 // Why a delivery was refused. Test for them with [errors.Is].
 var (
 	// ErrMissingSignature: there is no signature header. The request is not from Intram, or a proxy drops headers.
-	ErrMissingSignature = errors.New("intram: webhook: the signature header is missing: not from Intram, or a proxy drops headers")
+	ErrMissingSignature = redact.Sentinel("intram: webhook: the signature header is missing: not from Intram, or a proxy drops headers")
 	// ErrMissingTimestamp: there is no X-Intram-Timestamp.
-	ErrMissingTimestamp = errors.New("intram: webhook: the X-Intram-Timestamp header is missing")
+	ErrMissingTimestamp = redact.Sentinel("intram: webhook: the X-Intram-Timestamp header is missing")
 	// ErrDuplicateHeader: the signature or the timestamp came more than once, and it is not clear which one counts.
-	ErrDuplicateHeader = errors.New("intram: webhook: the signature or timestamp header came more than once")
+	ErrDuplicateHeader = redact.Sentinel("intram: webhook: the signature or timestamp header came more than once")
 	// ErrInvalidSignature: the signature fits none of the secrets. The secret is another one's, or the body is not
 	// the raw bytes that were sent.
-	ErrInvalidSignature = errors.New("intram: webhook: the signature does not fit: check the secret, and that the body is the raw one")
+	ErrInvalidSignature = redact.Sentinel("intram: webhook: the signature does not fit: check the secret, and that the body is the raw one")
 	// ErrMalformedSignature: the signature is not 64 hexadecimal digits, after sha256= for the Merchant API. It is an
 	// ErrInvalidSignature.
 	ErrMalformedSignature = fmt.Errorf("%w (it is not 64 hexadecimal digits in the documented form)", ErrInvalidSignature)
 	// ErrInvalidTimestamp: the timestamp is no ISO 8601 date.
-	ErrInvalidTimestamp = errors.New("intram: webhook: the timestamp is not an ISO 8601 date")
+	ErrInvalidTimestamp = redact.Sentinel("intram: webhook: the timestamp is not an ISO 8601 date")
 	// ErrStaleTimestamp: the signature is good, and the timestamp more than five minutes off: an old delivery replayed, or a
 	// wrong clock.
-	ErrStaleTimestamp = errors.New("intram: webhook: the timestamp is more than 5 minutes off: a replay, or this machine's clock is wrong")
+	ErrStaleTimestamp = redact.Sentinel("intram: webhook: the timestamp is more than 5 minutes off: a replay, or this machine's clock is wrong")
 	// ErrFutureTimestamp: likewise, in the future. It is an ErrStaleTimestamp.
 	ErrFutureTimestamp = fmt.Errorf("%w (it is in the future)", ErrStaleTimestamp)
 	// ErrInvalidPayload: the signature is good, and the body is not an event.
-	ErrInvalidPayload = errors.New("intram: webhook: the body is not an event")
+	ErrInvalidPayload = redact.Sentinel("intram: webhook: the body is not an event")
 )
 
 // WebhookVerifier tells Intram's deliveries from all others. It is safe for concurrent use.

@@ -483,6 +483,10 @@ func TestContextEndsARetryAtOnce(t *testing.T) {
 	for name, first := range map[string]step{
 		"backoff": lost, "Retry-After": answer(429, "{}", "Retry-After", "25"), "hanging": hang,
 	} {
+		lasts := 100 * ms
+		if name == "Retry-After" {
+			lasts = 0 // the context cannot last that long: nothing is left to wait for
+		}
 		synctest.Test(t, func(t *testing.T) {
 			client, s := waiting(t, 99, first)
 			s.forever = hang
@@ -490,7 +494,7 @@ func TestContextEndsARetryAtOnce(t *testing.T) {
 			defer cancel()
 			began := time.Now()
 			_, err := client.Payouts.Create(ctx, mobilePayout())
-			assert.Equal(t, 100*ms, time.Since(began), name)
+			assert.Equal(t, lasts, time.Since(began), name)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			var e *intram.Error
 			require.ErrorAs(t, err, &e)

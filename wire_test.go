@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -101,11 +102,13 @@ func answerFile(t *testing.T, status int, name string) step {
 }
 
 // lost is an attempt that went out, and was not answered.
-func lost(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") }
+func lost(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+}
 
 // refused is an attempt that never had a connection.
 func refused(*http.Request) (*http.Response, error) {
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
 // hang is an attempt that is not answered as long as it lasts.

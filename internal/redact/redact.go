@@ -46,3 +46,13 @@ func Text(s string) string {
 	}
 	return s
 }
+
+// ID shows an id of a request, which a server chose: letters, digits and a few signs, and no number of a person.
+func ID(s string) string {
+	if len(s) > 64 {
+		s = s[:64]
+	}
+	return shaped(s, requestID)
+}
+
+var requestID = regexp.MustCompile(`^[A-Za-z0-9_.:/+=-]*$`)

@@ -18,7 +18,7 @@ import (
 )
 
 // ErrResponseTooLarge is the cause when an answer's body is larger than the SDK reads.
-var ErrResponseTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxResponseBytes>>20)
+var ErrResponseTooLarge = redact.Sentinel(fmt.Sprintf("the answer is larger than %d MiB", maxResponseBytes>>20))
 
 // record is what a call remembers of its attempts. It is the request's context, because that is
 // the one thing that go-retryablehttp hands to each of its hooks. Its attempts come one after the other.
@@ -217,7 +217,7 @@ func readBody(resp *http.Response) ([]byte, error) {
 		case err == io.EOF:
 			return body, nil
 		case err != nil:
-			return nil, fmt.Errorf("the answer (HTTP %d) was cut short: %w", resp.StatusCode, err)
+			return nil, redact.Wrap(fmt.Sprintf("the answer (HTTP %d) was cut short", resp.StatusCode), err)
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}
@@ -225,8 +225,8 @@ func readBody(resp *http.Response) ([]byte, error) {
 }
 
 var (
-	errNoResponse         = errors.New("the transport returned neither an answer nor an error")
-	errSwitchingProtocols = errors.New("the server switched to another protocol (HTTP 101) that nobody had asked for")
+	errNoResponse         = redact.Sentinel("the transport returned neither an answer nor an error")
+	errSwitchingProtocols = redact.Sentinel("the server switched to another protocol (HTTP 101) that nobody had asked for")
 )
 
 // explain tells the caller's own time limit from the attempt's, and both from any other.
@@ -250,6 +250,7 @@ func explain(callCtx, attemptCtx context.Context, err error, timeout time.Durati
 type attemptTimeoutError struct{ after time.Duration }
 
 func (e *attemptTimeoutError) Error() string   { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *attemptTimeoutError) OwnText() string { return e.Error() }
 func (e *attemptTimeoutError) Timeout() bool   { return true }
 func (e *attemptTimeoutError) Temporary() bool { return true }
 
@@ -258,6 +259,7 @@ func (e *attemptTimeoutError) Temporary() bool { return true }
 type innerTimeoutError struct{ err error }
 
 func (e innerTimeoutError) Error() string      { return e.err.Error() }
+func (e innerTimeoutError) OwnText() string    { return redact.Cause(e.err, nil) }
 func (e innerTimeoutError) Timeout() bool      { return true }
 func (e innerTimeoutError) Temporary() bool    { return true }
 func (e innerTimeoutError) As(target any) bool { return errors.As(e.err, target) }
@@ -308,21 +310,14 @@ func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, s
 	if resp != nil {
 		attrs = append(attrs, slog.Int("status", resp.StatusCode))
 		if id := resp.Header.Get("X-Request-Id"); id != "" {
-			attrs = append(attrs, slog.String("request_id", truncate(id, 64)))
+			attrs = append(attrs, slog.String("request_id", redact.ID(id)))
 		}
 	}
 	if rec.err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", redact.Cause(rec.err.Error())))
+		attrs = append(attrs, slog.String("error", redact.Cause(rec.err, nil)))
 	} else if resp.StatusCode >= http.StatusBadRequest {
 		level = slog.LevelWarn
 	}
 	a.cfg.Logger.LogAttrs(ctx, level, "intram attempt", attrs...)
-}
-
-func truncate(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -261,7 +262,7 @@ func TestLogHasOneLineAnAttempt(t *testing.T) {
 	r.script.steps = []step{
 		func(*http.Request) (*http.Response, error) {
 			r.clock.advance(40 * time.Millisecond)
-			return nil, errors.New("connection reset by peer")
+			return nil, syscall.ECONNRESET
 		},
 		answer(503, "busy", "X-Request-Id", strings.Repeat("r", 100)),
 		answer(202, `{"secret":"body"}`, "X-Request-Id", "req-7"),

@@ -59,7 +59,7 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 			rec.wait = after.wait
 		}
 		if left, bounded := c.timeLeft(ctx); bounded && rec.wait > left {
-			rec.stoppedBy = fmt.Sprintf("the server asks to come back in %v, and the context ends before that", rec.wait.Round(time.Second))
+			rec.err = beyondDeadlineError{rec.wait.Round(time.Second)}
 			return false, nil
 		}
 	}
@@ -73,6 +73,16 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 	}
 	return true, nil
 }
+
+// beyondDeadlineError is a call that ended because the context would end before the server wants to be
+// asked again. It is context.DeadlineExceeded, as it would have been after sleeping until then.
+type beyondDeadlineError struct{ asked time.Duration }
+
+func (e beyondDeadlineError) Error() string {
+	return fmt.Sprintf("the server asks to come back in %v, and the context ends before that", e.asked)
+}
+func (e beyondDeadlineError) OwnText() string { return e.Error() }
+func (e beyondDeadlineError) Unwrap() error   { return context.DeadlineExceeded }
 
 // timeLeft returns how long ctx lasts, by the client's clock. A deadline that has passed while ctx
 // has not ended belongs to another clock than the client's, such as a test's, and says nothing.

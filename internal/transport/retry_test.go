@@ -214,15 +214,16 @@ func TestRetryAfterBeyondTheDeadlineEndsTheCallAtOnce(t *testing.T) {
 			}
 			r := newRig(t, answer(429, "{}", headers...), answer(202, "{}"))
 			res := r.Do(deadlined{t.Context(), start.Add(tt.deadline)}, payout())
-			require.NoError(t, res.Err)
 			if !tt.stops {
+				require.NoError(t, res.Err)
 				assert.Equal(t, 202, res.Status)
 				return
 			}
 			assert.Equal(t, 429, res.Status, "the server's word is the result")
 			assert.Equal(t, 1, res.Attempts)
 			assert.Empty(t, r.clock.sleeps)
-			assert.Contains(t, res.StoppedBy, "asks to come back in 11s, and the context ends before that")
+			require.ErrorIs(t, res.Err, context.DeadlineExceeded)
+			assert.Contains(t, res.Err.Error(), "asks to come back in 11s, and the context ends before that")
 			assert.Equal(t, 11*time.Second, res.RetryAfter)
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,11 +105,13 @@ func answer(status int, body string, headers ...string) step {
 }
 
 // lost is an attempt that went out, and was not answered.
-func lost(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") }
+func lost(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+}
 
 // refused is an attempt that never had a connection.
 func refused(*http.Request) (*http.Response, error) {
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
 // truncated is an answer whose body ends too early.
