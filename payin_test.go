@@ -492,7 +492,7 @@ func TestPayinErrorsInFrenchReadAsInEnglish(t *testing.T) {
 	t.Parallel()
 	const sentence = "La transaction de Mme Long n'existe pas"
 	for _, language := range []string{"en", "fr"} {
-		server := &payinServer{answers: []payinAnswer{{status: http.StatusNotFound, body: `{"code":"transaction_does_not_exist","message":"` + sentence + `"}`}}}
+		server := &payinServer{answers: []payinAnswer{{status: http.StatusNotFound, body: `{"statusCode":404,"code":"transaction_does_not_exist","message":"` + sentence + `"}`}}}
 		payin, err := intram.NewPayinClient("payin-key", "payin-client", intram.WithPayinLanguage(language), intram.WithHTTPClient(&http.Client{Transport: server}))
 		require.NoError(t, err)
 		_, err = payin.Get(t.Context(), "order-1")
