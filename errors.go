@@ -145,7 +145,7 @@ func OutcomeOf(err error) Outcome {
 // outcomeWithin is the outcome of the SDK's errors in err, empty when there are none.
 func outcomeWithin(err error) Outcome {
 	switch e := err.(type) { //nolint:errorlint // this is the walk that errors.As would make, over all branches
-	case *WaitError, *CannotTellError, *ItemError:
+	case *WaitError, *CannotTellError:
 		return OutcomeUnknown
 	case notSentError:
 		return OutcomeNotSent
@@ -525,7 +525,7 @@ func (e ownWords) OwnText() string { return redact.Words(e.error) }
 func causeText(err error) string {
 	return redact.Cause(err, func(one error) (string, bool) {
 		switch e := one.(type) { //nolint:errorlint // redact walks
-		case *Error, *OperationError, *WaitError, *CannotTellError:
+		case *Error, *OperationError, *WaitError, *CannotTellError, *ItemError:
 			return one.Error(), true
 		case ErrorCode:
 			return redact.Code(string(e)), true
