@@ -9,8 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
+
+// maxObjectDepth is how many levels an object of the caller's own may have. It comes back in responses and events, and other readers
+// of them than this SDK have bounds too.
+const maxObjectDepth = 64
 
 // Response is what a call's HTTP answer said besides its value. Ask for it with [WithResponseInto].
 type Response struct {
@@ -79,6 +84,7 @@ type request struct {
 	legacy           any        // what 0.1.0 would have marshalled, when that is something else
 	object           string     // the field that holds the caller's own object
 	reference        string     // the caller's own name of what is created, for the error
+	asked            askedFor   // what the response must be about
 	invalid          validation // what is wrong with the parameters
 }
 
@@ -170,6 +176,9 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		if err != nil {
 			// Only what is the caller's own can fail.
 			r.invalid.fail(r.object, "%s cannot be written as JSON", r.object)
+		}
+		if r.object != "" && strictjson.Depth(body) > 1+maxObjectDepth {
+			r.invalid.fail(r.object, "%s has more than %d levels", r.object, maxObjectDepth)
 		}
 		call.Body = body
 	}

@@ -264,8 +264,8 @@ func TestClientPrintsWhereItSpeaks(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, sealed{t})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		assert.Equal(t, "intram.Client(sandbox https://api.intram.org/v1)", fmt.Sprintf(verb, client))
+		assert.Equal(t, "intram.Client(live https://api.intram.org/v1)", fmt.Sprintf(verb, client))
 	}
-	assert.Equal(t, "intram.Client(sandbox https://api.intram.org/v1)", slog.AnyValue(client).Resolve().String())
+	assert.Equal(t, "intram.Client(live https://api.intram.org/v1)", slog.AnyValue(client).Resolve().String())
 	assert.NotPanics(t, client.CloseIdleConnections)
 }

@@ -112,7 +112,7 @@ func TestACallIsOneRequest(t *testing.T) {
 			})
 			return err
 		},
-		"a look-up": func() error { _, err := client.Operations.Get(t.Context(), "op_1"); return err },
+		"a look-up": func() error { _, err := client.Operations.Get(t.Context(), "op_2f4a8b1c"); return err },
 		"a page of 100 transactions": func() error {
 			_, err := client.Transactions.List(t.Context(), intram.TransactionListParams{Limit: 100})
 			return err

@@ -95,9 +95,10 @@ func (r *UnknownResult) MarshalJSON() ([]byte, error) { return r.Raw.MarshalJSON
 // Get looks an operation up.
 //
 // Endpoint: GET /operations/{id}. Errors: [*Error] with [CodeOperationNotFound] for an id that is unknown, another merchant's or the
-// other environment's. Docs: Merchant API, Operations.
+// other environment's, and around [ErrResponseMismatch] when the response is about another operation. Docs: Merchant API, Operations.
 func (s *OperationsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
 	r := request{method: http.MethodGet, template: "/operations/{id}", path: "/operations/" + url.PathEscape(operationID)}
+	r.asked.lookup = operationID
 	r.invalid.pathID("operation_id", operationID)
 	return doModel[Operation, operationWire](ctx, s.client, r, opts)
 }

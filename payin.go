@@ -270,7 +270,8 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 
 // Get looks a session up, by your reference or the system's.
 //
-// Endpoint: GET /v1/payin/{reference}. Errors: [*Error] with [CodeTransactionDoesNotExist] for an unknown reference.
+// Endpoint: GET /v1/payin/{reference}. Errors: [*Error] with [CodeTransactionDoesNotExist] for an unknown reference, and
+// around [ErrResponseMismatch] when the response is about another session.
 // Docs: Payin, Status.
 func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOption) (*Payin, error) {
 	r := request{
@@ -305,7 +306,10 @@ func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*P
 		if p.ID == "" && p.Reference == "" {
 			return errors.New("the answer has no reference")
 		}
-		return nil
+		if p.ID != "" && !usableID(p.ID) || p.Reference != "" && !usableID(p.Reference) {
+			return errors.New("the answer's reference cannot be one")
+		}
+		return p.about(&r)
 	})
 	if err != nil {
 		return nil, err

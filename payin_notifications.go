@@ -81,6 +81,7 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 
 func parsePayinNotification(body []byte) (*PayinNotification, error) {
 	note := &PayinNotification{Payin: new(Payin)}
+	body = withoutBOM(body)
 	if err := json.Unmarshal(body, note.Payin); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
 	}

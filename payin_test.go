@@ -67,6 +67,9 @@ func newPayin(t *testing.T, s *payinServer, opts ...intram.ClientOption) *intram
 	return p
 }
 
+// paidReference is the merchant's reference of the sessions in the examples of payin.status.
+const paidReference = "55a4e677-5700-4ed0-9a2a-9300db894ddb"
+
 func payinExample(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "examples", name))
@@ -113,9 +116,10 @@ func TestPayinActionURLsAreSentTogether(t *testing.T) {
 	server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.created.newer.json")}}}
 	params := payinParams()
 	params.AccountID, params.SuccessURL, params.FailureURL = "", "https://shop.example.com/ok", "https://shop.example.com/no"
+	params.Reference = "0f3fed58-0590-434e-8a00-5d6cd3560382"
 	payin, err := newPayin(t, server, intram.WithPayinAccount("acc_default")).CreateSession(t.Context(), params)
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"reference":"ef76fb64-af0b-4c37-8729-bf61d85721fd","accountId":"acc_default","amount":300,"msisdn":"+2250702968786",
+	assert.JSONEq(t, `{"reference":"0f3fed58-0590-434e-8a00-5d6cd3560382","accountId":"acc_default","amount":300,"msisdn":"+2250702968786",
 		"customerName":"John Doe","country":"CI","action":{"successUrl":"https://shop.example.com/ok","failureUrl":"https://shop.example.com/no"}}`,
 		server.bodies[0])
 	assert.Equal(t, "pr_bakvkozbmqcmte1d8izelffjlz", payin.ID)
@@ -236,7 +240,7 @@ func TestPayinWithoutCredentialsSaysSoBeforeSending(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"create": func() error { _, err := client.Payin.CreateSession(t.Context(), payinParams()); return err },
 		"get":    func() error { _, err := client.Payin.Get(t.Context(), "order-1"); return err },
-		"wait":   func() error { _, err := client.Payin.Wait(t.Context(), "order-1"); return err },
+		"wait":   func() error { _, err := client.Payin.Wait(t.Context(), paidReference); return err },
 	} {
 		err := call()
 		assert.ErrorContains(t, err, "intram.WithPayin", name)
@@ -249,7 +253,7 @@ func TestPayinSpeaksToTheAddressOfItsEnvironment(t *testing.T) {
 	ask := func(t *testing.T, service func(*payinServer) *intram.PayinService) string {
 		t.Helper()
 		server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.status.paid.json")}}}
-		_, err := service(server).Get(t.Context(), "order-1")
+		_, err := service(server).Get(t.Context(), paidReference)
 		require.NoError(t, err)
 		return server.requests[0].URL.String()
 	}
@@ -261,13 +265,13 @@ func TestPayinSpeaksToTheAddressOfItsEnvironment(t *testing.T) {
 			return client.Payin
 		}
 	}
-	assert.Equal(t, "https://sandbox.novasend.app/v1/payin/order-1", ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2")))
-	assert.Equal(t, "https://business.novasend.app/v1/payin/order-1", ask(t, onClient("pk_live_a1", "sk_live_b2")))
-	assert.Equal(t, "https://business.novasend.app/v1/payin/order-1",
+	assert.Equal(t, "https://sandbox.novasend.app/v1/payin/"+paidReference, ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2")))
+	assert.Equal(t, "https://business.novasend.app/v1/payin/"+paidReference, ask(t, onClient("pk_live_a1", "sk_live_b2")))
+	assert.Equal(t, "https://business.novasend.app/v1/payin/"+paidReference,
 		ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2", intram.WithPayinEnvironment(intram.Live))))
-	assert.Equal(t, "http://127.0.0.1:9/v1/payin/order-1",
+	assert.Equal(t, "http://127.0.0.1:9/v1/payin/"+paidReference,
 		ask(t, onClient("pk_sandbox_a1", "sk_sandbox_b2", intram.WithPayinBaseURL("http://127.0.0.1:9/"))))
-	assert.Equal(t, "https://sandbox.novasend.app/v1/payin/order-1", ask(t, func(s *payinServer) *intram.PayinService {
+	assert.Equal(t, "https://sandbox.novasend.app/v1/payin/"+paidReference, ask(t, func(s *payinServer) *intram.PayinService {
 		return newPayin(t, s, intram.WithPayinEnvironment(intram.Sandbox))
 	}))
 }
@@ -423,7 +427,7 @@ func TestPayinWaitAsksEveryFiveToTenSeconds(t *testing.T) {
 			at = append(at, time.Now())
 			return server.RoundTrip(r)
 		})
-		payin, err := newPayin(t, server, intram.WithHTTPClient(&http.Client{Transport: transport})).Wait(t.Context(), "order-1")
+		payin, err := newPayin(t, server, intram.WithHTTPClient(&http.Client{Transport: transport})).Wait(t.Context(), paidReference)
 		require.NoError(t, err)
 		assert.Equal(t, intram.PayinPaid, payin.Outcome())
 		require.Len(t, at, 11)
@@ -439,7 +443,7 @@ func TestPayinWaitThatEndsFirstGivesTheLastSeenSession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.status.unconfirmed_null.json")}}}
-		_, err := newPayin(t, server).Wait(t.Context(), "order-1", intram.WithMaxWait(20*time.Second))
+		_, err := newPayin(t, server).Wait(t.Context(), paidReference, intram.WithMaxWait(20*time.Second))
 		var e *intram.WaitError
 		require.ErrorAs(t, err, &e)
 		require.NotNil(t, e.Payin)

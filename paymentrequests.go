@@ -22,7 +22,7 @@ type PaymentRequestParams struct {
 	PaymentMethod PaymentMethod
 	// ReturnURLs are where the checkout page sends the customer afterwards. Optional.
 	ReturnURLs ReturnURLs
-	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON.
+	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON, in at most 64 levels.
 	WebhookData map[string]any
 }
 
@@ -147,6 +147,7 @@ type invoiceBody struct {
 // request is the call that these parameters make.
 func (p PaymentRequestParams) request() request {
 	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests", object: "webhook_data"}
+	r.asked = askedFor{creates: OperationPaymentRequest}
 	body := p.wire(&r.invalid)
 	if written, empty := body.Invoice.Amount.canonical(), noneOf(body.WebhookData); written != body.Invoice.Amount || empty {
 		r.legacy = body

@@ -35,7 +35,7 @@ type PayoutParams struct {
 	Reference string
 	// Note is at most 500 characters.
 	Note string
-	// Metadata is yours; it comes back with the operation. It must be writable as JSON.
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels.
 	Metadata map[string]any
 }
 
@@ -215,6 +215,7 @@ const (
 // request is the call that these parameters make.
 func (p PayoutParams) request() request {
 	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts", object: "metadata"}
+	r.asked = askedFor{creates: OperationPayout, field: "reference", reference: p.Reference}
 	body := p.wire(&r.invalid)
 	if written, empty := body.Amount.canonical(), noneOf(body.Metadata); written != body.Amount || empty {
 		r.legacy = body

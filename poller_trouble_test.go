@@ -173,7 +173,7 @@ func TestWaitIsLookedUpThoughTheClockLeapsOverItsEnd(t *testing.T) {
 		clock := &leapingClock{countingClock: countingClock{now: at1030}}
 		s := &script{t: t, forever: func(req *http.Request) (*http.Response, error) {
 			if path.Base(req.URL.Path) == "op_2" {
-				return finished(t)(req)
+				return answer(200, exampleOf(t, "operation.payout.succeeded.current.json", "op_2"))(req)
 			}
 			return operation("processing")(req)
 		}}
@@ -211,9 +211,9 @@ func TestLookUpThatHangsOnAFrozenClockHoldsUpNobodyElse(t *testing.T) {
 				return hang(req)
 			}
 			if polls++; polls < 4 {
-				return operation("processing")(req)
+				return answer(200, `{"error":false,"data":{"operation_id":"op_2","type":"payout","status":"processing"}}`)(req)
 			}
-			return finished(t)(req)
+			return answer(200, exampleOf(t, "operation.payout.succeeded.current.json", "op_2"))(req)
 		}}
 		client := newClient(t, s, intram.WithClock(clock), intram.WithJitter(50))
 		ctx, cancel := context.WithCancel(t.Context())

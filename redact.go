@@ -51,7 +51,7 @@ func (m RawMessage) MarshalJSON() ([]byte, error) {
 	if len(m) == 0 {
 		return []byte("null"), nil
 	}
-	return m, nil
+	return withoutBOM(m), nil
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. It keeps a copy; null leaves the message empty.
@@ -69,7 +69,7 @@ func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
 // marshalRaw is MarshalJSON for what came from the API: it goes out as it came in.
 func marshalRaw(raw RawMessage, fallback any) ([]byte, error) {
 	if len(raw) > 0 {
-		return raw, nil
+		return raw.MarshalJSON()
 	}
 	return json.Marshal(fallback)
 }

@@ -23,7 +23,7 @@ type RefundParams struct {
 	Amount Amount
 	// Reason is at most 500 characters.
 	Reason string
-	// Metadata is yours; it comes back with the operation. It must be writable as JSON.
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels.
 	Metadata map[string]any
 }
 
@@ -106,6 +106,7 @@ type refundBody struct {
 // request is the call that these parameters make.
 func (p RefundParams) request() request {
 	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds", object: "metadata"}
+	r.asked = askedFor{creates: OperationRefund, field: "transaction_reference", reference: p.TransactionReference}
 	body := p.wire(&r.invalid)
 	written, empty := p.Amount.canonical(), noneOf(body.Metadata)
 	if written != p.Amount || empty {

@@ -1,6 +1,7 @@
 package intram_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -96,6 +97,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 		body          string
 		status        int
 		answer        string
+		reference     string // the answer's, where the docs' example has another than the docs' request
 		withoutAnswer bool
 	}{
 		{
@@ -128,7 +130,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 				})
 				return err
 			},
-			method: "POST", path: "/v1/payouts", body: example(t, "payout.bank_account.request.json"), status: 202, answer: "payout.accepted.current.json",
+			method: "POST", path: "/v1/payouts", body: example(t, "payout.bank_account.request.json"), status: 202, answer: "payout.accepted.current.json", reference: "PO-2026-WIRE-001",
 		},
 		{
 			name: "bank payout by pointer",
@@ -139,7 +141,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 				})
 				return err
 			},
-			method: "POST", path: "/v1/payouts", body: example(t, "payout.bank_account.request.json"), status: 202, answer: "payout.accepted.current.json",
+			method: "POST", path: "/v1/payouts", body: example(t, "payout.bank_account.request.json"), status: 202, answer: "payout.accepted.current.json", reference: "PO-2026-WIRE-001",
 		},
 		{
 			name: "smallest payout",
@@ -261,7 +263,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			client, s := scripted(t, answerFile(t, tt.status, tt.answer))
+			client, s := scripted(t, answer(tt.status, strings.ReplaceAll(example(t, tt.answer), "PO-2026-0001", cmp.Or(tt.reference, "PO-2026-0001"))))
 			require.NoError(t, tt.call(client))
 			require.Len(t, s.requests(), 1)
 			sent := s.last()

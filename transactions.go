@@ -121,9 +121,11 @@ type RefundEntry struct {
 // Get looks a transaction up, by its public reference (10 letters and digits) or its internal id (24 hexadecimal digits).
 //
 // Endpoint: GET /transactions/{reference}. Errors: [*Error] with [CodeTransactionNotFound] for a reference that is unknown,
-// another merchant's or the other environment's. Docs: Merchant API, Transactions.
+// another merchant's or the other environment's, and around [ErrResponseMismatch] when the response is about another
+// transaction. Docs: Merchant API, Transactions.
 func (s *TransactionsService) Get(ctx context.Context, reference string, opts ...CallOption) (*Transaction, error) {
 	r := request{method: http.MethodGet, template: "/transactions/{reference}", path: "/transactions/" + url.PathEscape(reference)}
+	r.asked.lookup = reference
 	r.invalid.pathID("reference", reference)
 	return doModel[Transaction, transactionWire](ctx, s.client, r, opts)
 }

@@ -236,9 +236,12 @@ func (p part) of(raw RawMessage) RawMessage {
 // doModel makes a call of the Merchant API that answers with one T. On error the value is nil and the error is an [*Error].
 func doModel[T any, W wire[T]](ctx context.Context, c *Client, r request, opts []CallOption) (*T, error) {
 	var value *T
+	about, environment := r.asked, c.environment
 	err := c.merchant.do(ctx, r, opts, func(body []byte) (err error) {
-		value, err = readModel[T, W](body)
-		return err
+		if value, err = readModel[T, W](body); err != nil {
+			return err
+		}
+		return checkSubject(value, about, environment)
 	})
 	if err != nil {
 		return nil, err

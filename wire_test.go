@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,8 +21,8 @@ import (
 
 // Keys of the tests. Those of the vectors are in the vectors.
 const (
-	publicKey = "pk_sandbox_a1b2c3d4e5f60718"
-	secretKey = "sk_sandbox_e5f6a7b8c9d0e1f2"
+	publicKey = "pk_live_a1b2c3d4e5f60718" // as the docs' examples are
+	secretKey = "sk_live_e5f6a7b8c9d0e1f2"
 )
 
 // sentRequest is what one attempt put on the wire.
@@ -123,6 +124,12 @@ func example(tb testing.TB, name string) string {
 	data, err := os.ReadFile(filepath.Join("testdata", "examples", name))
 	require.NoError(tb, err)
 	return string(data)
+}
+
+// exampleOf is an example of an operation, as the answer to a lookup of the one with that id.
+func exampleOf(tb testing.TB, name, id string) string {
+	tb.Helper()
+	return regexp.MustCompile(`"operation_id": *"[^"]*"`).ReplaceAllString(example(tb, name), `"operation_id": "`+id+`"`)
 }
 
 // scripted is a client that speaks to a script. It retries without waiting for long.

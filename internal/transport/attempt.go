@@ -185,6 +185,9 @@ var (
 	contentTypeJSON = []string{"application/json"}
 )
 
+// byteOrderMark is put in front of JSON by some servers and proxies. No reader of JSON takes it.
+var byteOrderMark = []byte("\ufeff")
+
 // readBody reads the answer up to the cap, and closes it. The transport may be the user's own, so that what
 // http.Client would have checked is checked here.
 func readBody(resp *http.Response) ([]byte, error) {
@@ -215,7 +218,7 @@ func readBody(resp *http.Response) ([]byte, error) {
 		case len(body) > maxResponseBytes:
 			return nil, ErrResponseTooLarge
 		case err == io.EOF:
-			return body, nil
+			return bytes.TrimPrefix(body, byteOrderMark), nil
 		case err != nil:
 			return nil, redact.Wrap(fmt.Sprintf("the answer (HTTP %d) was cut short", resp.StatusCode), err)
 		case len(body) == cap(body):
