@@ -41,6 +41,7 @@ type handlerConfig struct {
 	scopedOnly     bool
 	conflict       func(context.Context, *Event)
 	conflictSet    bool
+	horizon        time.Duration
 }
 
 // WithInboxScope says whose events the handler or reconciler is for, such as "acme/live": any text that stays the same. It goes
@@ -98,14 +99,14 @@ func WithHandlerLogger(l *slog.Logger) HandlerOption {
 // newIntake checks what the handler and the reconciler have in common. The intake is there even when the error is not nil, with a
 // logger.
 func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []HandlerOption) (*intake, error) {
-	cfg := handlerConfig{timeout: DefaultHandlerTimeout, lease: DefaultClaimLease, logger: slog.New(slog.DiscardHandler)}
+	cfg := handlerConfig{timeout: DefaultHandlerTimeout, lease: DefaultClaimLease, horizon: DefaultReconcileHorizon, logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&cfg)
 		}
 	}
 	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger, notify: cfg.notify,
-		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict}
+		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, horizon: cfg.horizon}
 	switch {
 	case cfg.logger == nil:
 		in.logger = slog.New(slog.DiscardHandler)
@@ -120,6 +121,8 @@ func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []H
 		return in, errors.New("the inbox is nil")
 	case handle == nil:
 		return in, errors.New("the function is nil")
+	case cfg.horizon < InboxRetention:
+		return in, errors.New("WithReconcileHorizon: the horizon must be at least " + InboxRetention.String())
 	case cfg.timeout <= 0 || cfg.timeout > MaxHandlerTimeout:
 		return in, errors.New("WithHandlerTimeout: the timeout must be above 0 and at most " + MaxHandlerTimeout.String())
 	case cfg.lease < cfg.timeout+leaseMargin || cfg.lease > InboxRetention:

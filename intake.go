@@ -27,6 +27,7 @@ type intake struct {
 	scope      string
 	scopedOnly bool
 	conflict   func(context.Context, *Event)
+	horizon    time.Duration // of the reconciler
 }
 
 const (

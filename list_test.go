@@ -548,7 +548,7 @@ func TestPageOverflowCountsUnreadableItems(t *testing.T) {
 func TestReconcilerReportsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	client, _ := scripted(t,
-		answer(200, `{"error":false,"data":[{"operation_id":"op_1"},{"operation_id":"op_2","status":7},
+		answer(200, `{"error":false,"data":[{"operation_id":"op_1","type":"transfer"},{"operation_id":"op_2","status":7},
 			{"operation_id":"op_3","status":7,"date":"2020-05-20T10:30:00.000Z"},{"operation_id":"op_4","date":"2020-05-20T10:30:00.000Z"}]}`),
 		answer(200, `{"error":false,"data":[{"reference":"AB12CD34EF","amount":"lots"}]}`))
 	reconciler, err := intram.NewReconciler(client, &intram.MemoryInbox{}, func(context.Context, *intram.Event) error { return nil })

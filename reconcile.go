@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -40,14 +41,38 @@ import (
 //
 // What has passed without a trace in the API is not made up: a payment_request.pending, and a refund.pending whose refund has ended since. A
 // payment that is REFUNDED gives its refund's events only, since a payment that was cancelled before it was paid
-// looks the same. Operations of types that the SDK does not know are left alone.
+// looks the same. Operations of types that the SDK does not know are counted and left alone. What cannot be read, a status that
+// is missing or that the SDK does not know among it, is a failure, since it may hide an event.
+//
+// # What ends later
+//
+// A payment link is paid days after it was made, and a bank settles when it does. What has not ended when it is seen, and what
+// has an event that failed, is kept in view and looked up by later runs, for [DefaultReconcileHorizon] unless [WithReconcileHorizon]
+// says otherwise. An inbox that is a [PendingStore] keeps it over restarts; with another one a restart forgets it, and the first run
+// sees what was created since its since. An event that may have taken effect longer ago than the inbox remembers is
+// a failure with [ErrBeyondHorizon], and does not take effect: look yourself.
+//
+// # Restarts
+//
+// Use an inbox that outlives the process. A [MemoryInbox] is empty after a restart, so that everything that Run finds takes effect
+// again: with one, do not let since lie before the start of the process.
 //
 // An event of the reconciler's has no Raw, no DeliveryID and Attempt 0. Its Data is what the API shows: of a failed
 // operation what was asked for, and why it failed. OccurredAt is when the operation ended, or for a payment when it began.
 type Reconciler struct {
-	client *Client
-	intake *intake
+	client  *Client
+	intake  *intake
+	pending PendingStore
 }
+
+// Errors of a [Reconciler], as the Err of a [ReconciliationFailure]. Test for them with [errors.Is].
+var (
+	// ErrCannotReconcile: the operation or its transaction has a state that cannot be read, so that its events are not known.
+	ErrCannotReconcile = errors.New("intram: reconciler: the state cannot be read")
+	// ErrBeyondHorizon: the event may have taken effect longer ago than the inbox remembers, or the operation has not ended
+	// within the reconciler's horizon and is looked up no more. It is reported once.
+	ErrBeyondHorizon = errors.New("intram: reconciler: beyond the horizon: look it up and decide yourself")
+)
 
 // NewReconciler makes a reconciler. Inbox and function are those of your webhook handler; the options mean the same. The error
 // names what is missing.
@@ -60,13 +85,18 @@ func NewReconciler(client *Client, inbox Inbox, handle func(context.Context, *Ev
 	if err != nil {
 		return nil, fmt.Errorf("intram: reconciler: %w", err)
 	}
-	return &Reconciler{client: client, intake: in}, nil
+	if _, forgets := inbox.(*MemoryInbox); forgets {
+		in.logger.LogAttrs(context.Background(), slog.LevelWarn,
+			"the reconciler has an inbox in memory: what took effect before this process started takes effect again if since lies before it")
+	}
+	return &Reconciler{client: client, intake: in, pending: pendingStoreOf(inbox)}, nil
 }
 
 // Reconciliation is what a run found.
 type Reconciliation struct {
-	// Operations and Transactions are how many were looked at.
-	Operations, Transactions int
+	// Operations and Transactions are how many were looked at in the lists, and Pending how many operations are kept in view
+	// for the next run. Unknown is how many operations have a type that the SDK does not know.
+	Operations, Transactions, Pending, Unknown int
 	// Missing is how many events took effect now: no delivery had brought them.
 	Missing int
 	// Known is how many had taken effect before.
@@ -87,15 +117,18 @@ type ReconciliationFailure struct {
 // Run looks at everything that was created since a point in time, oldest first, and makes take effect what has not. A failure of one event
 // is noted in the result and does not end the run.
 //
-// What counts is when an operation was created, not when it ended, so reach far back: since should lie before the creation of
-// anything whose event may still be missing. Every hour, for the last two days, is a good habit; every [InboxRetention] or
-// longer ago, the inbox may have forgotten, and the event would take effect again, so an earlier since is refused.
+// What counts is when an operation was created, not when it ended; what had not ended then is kept in view. Every hour, for the
+// last two days, is a good habit. An earlier since than the inbox remembers ([InboxRetention], or its [InboxHorizon]) is refused: the
+// event would take effect again.
 //
-// Run stops when ctx ends, between two events. Endpoints: GET /operations, GET /transactions. Errors: those of
-// [OperationsService.All] and [TransactionsService.All]. Docs: Merchant API, Operations and Transactions.
+// Run stops when ctx ends, between two events. With [WithNotify] each event wakes the waits of the client. Endpoints: GET /operations,
+// GET /transactions, and up to 500 times GET /operations/{id} and GET /transactions/{reference}. Errors: those of
+// [OperationsService.All] and [TransactionsService.All], and of the [PendingStore]. Docs: Merchant API, Operations and Transactions.
 func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation, error) {
-	if age := r.client.clock.Now().Sub(since); age > InboxRetention {
-		return nil, fmt.Errorf("intram: reconciler: since is %s ago, and an inbox may forget after %s", age.Round(time.Minute), InboxRetention)
+	now := r.client.clock.Now()
+	horizon := horizonOf(r.intake.inbox)
+	if age := now.Sub(since); age > horizon {
+		return nil, fmt.Errorf("intram: reconciler: since is %s ago, and an inbox may forget after %s", age.Round(time.Minute), horizon)
 	}
 	operations, oddOperations, err := listSince(r.client.Operations.All(ctx, OperationListParams{Limit: maxPageLimit}), since)
 	if err != nil {
@@ -105,27 +138,204 @@ func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation,
 	if err != nil {
 		return nil, err
 	}
-	result := &Reconciliation{Operations: len(operations), Transactions: len(transactions)}
-	for _, unreadable := range slices.Concat(oddOperations, oddTransactions) {
-		result.Failures = append(result.Failures, ReconciliationFailure{Event: &Event{OperationID: unreadable.ID}, Err: unreadable})
+	kept, err := r.pending.Pending(ctx, r.scope())
+	if err != nil {
+		return nil, fmt.Errorf("intram: reconciler: what is pending: %w", err)
 	}
-	payments := make(map[string]*Transaction)
+	run := reconcileRun{
+		Reconciler: r, now: now, horizon: horizon, payments: make(map[string]*Transaction),
+		result: &Reconciliation{Operations: len(operations), Transactions: len(transactions)},
+	}
+	result := run.result
 	for _, t := range transactions {
-		payments[t.Reference] = t
+		run.payments[t.Reference] = t
 	}
-	for _, op := range operations {
-		for _, event := range eventsOf(op, payments) {
-			if ctx.Err() != nil {
-				return nil, fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
-			}
-			result.add(event, r.intake.take(ctx, event))
-		}
+	err = run.all(ctx, kept, operations, oddOperations)
+	for _, unreadable := range slices.Concat(oddOperations, oddTransactions) {
+		run.fail(unreadable.ID, unreadable)
+	}
+	// What was found out is kept, however the run ended.
+	result.Pending += len(run.keep)
+	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	if keepErr := r.pending.KeepPending(keeping, r.scope(), run.keep, run.ended); keepErr != nil && err == nil {
+		err = fmt.Errorf("intram: reconciler: what is pending: %w", keepErr)
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.intake.logger.LogAttrs(ctx, slog.LevelInfo, "webhook events reconciled",
 		slog.Int("operations", result.Operations), slog.Int("transactions", result.Transactions),
 		slog.Int("missing", result.Missing), slog.Int("known", result.Known),
-		slog.Int("busy", result.Busy), slog.Int("failures", len(result.Failures)))
+		slog.Int("busy", result.Busy), slog.Int("pending", result.Pending), slog.Int("failures", len(result.Failures)))
 	return result, nil
+}
+
+// scope is whose pending operations these are. Sandbox and live never share theirs.
+func (r *Reconciler) scope() string {
+	return string(r.client.Environment()) + "/" + r.intake.scope
+}
+
+// reconcileSlack is how much earlier than its inbox the reconciler takes an event for forgotten: the machines' clocks differ.
+const reconcileSlack = 6 * time.Hour
+
+// keepTimeout is how long the inbox may take to keep what is pending.
+const keepTimeout = 30 * time.Second
+
+// reconcileRun is one run.
+type reconcileRun struct {
+	*Reconciler
+	now      time.Time // before the lists were read
+	horizon  time.Duration
+	payments map[string]*Transaction
+	result   *Reconciliation
+	keep     []PendingOperation
+	ended    []string
+}
+
+func (r *reconcileRun) fail(operationID string, err error) {
+	r.result.Failures = append(r.result.Failures, ReconciliationFailure{Event: &Event{OperationID: operationID}, Err: err})
+}
+
+// all takes what was kept in view and is not in the list, and then the list.
+func (r *reconcileRun) all(ctx context.Context, kept []PendingOperation, listed []*Operation, odd []*ItemError) error {
+	view := make(map[string]PendingOperation, len(kept))
+	for _, p := range kept {
+		view[p.ID] = p
+	}
+	inList := make(map[string]bool, len(listed))
+	for _, op := range listed {
+		inList[op.ID] = true
+	}
+	for _, item := range odd {
+		// Not renewed: what it has told by now is not known.
+		if _, known := view[item.ID]; !known && item.ID != "" {
+			r.keep = append(r.keep, PendingOperation{ID: item.ID, CreatedAt: item.CreatedAt, Since: item.CreatedAt})
+		}
+		inList[item.ID] = true
+	}
+	slices.SortFunc(kept, func(a, b PendingOperation) int { return a.Since.Compare(b.Since) })
+	looked := 0
+	for _, p := range kept {
+		if inList[p.ID] {
+			continue
+		}
+		if looked++; looked > maxPendingLookups {
+			r.result.Pending++
+			continue
+		}
+		if err := r.lookUp(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, op := range listed {
+		p, ok := view[op.ID]
+		if !ok {
+			p = PendingOperation{ID: op.ID, CreatedAt: op.CreatedAt, Since: op.CreatedAt}
+		}
+		if err := r.one(ctx, op, p, ok, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookUp takes an operation that is older than the list.
+func (r *reconcileRun) lookUp(ctx context.Context, p PendingOperation) error {
+	if !p.CreatedAt.IsZero() && r.now.Sub(p.CreatedAt) > r.intake.horizon {
+		r.fail(p.ID, ErrBeyondHorizon)
+		r.ended = append(r.ended, p.ID)
+		return nil
+	}
+	op, err := r.client.Operations.Get(ctx, p.ID)
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
+		}
+		r.fail(p.ID, err) // it stays in view
+		r.result.Pending++
+		return nil
+	}
+	return r.one(ctx, op, p, true, true)
+}
+
+// one takes the events of one operation, and decides whether it stays in view. One that is older than the list was kept in
+// view, and what of it the inbox may have forgotten does not take effect.
+func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperation, kept, older bool) error {
+	if reference := op.awaitedPayment(); reference != "" && r.payments[reference] == nil {
+		t, err := r.client.Transactions.Get(ctx, reference)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
+		case err != nil:
+			r.fail(op.ID, err)
+			r.view(p, false)
+			return nil
+		}
+		r.payments[reference] = t
+	}
+	events, open, err := eventsOf(op, r.payments)
+	if errors.Is(err, errUnknownType) {
+		r.result.Unknown++
+		err = nil
+	}
+	certain := err == nil
+	if err != nil {
+		r.fail(op.ID, err)
+		open = true
+	}
+	for _, event := range events {
+		if slices.Contains(p.Told, event.Type) {
+			r.result.Known++
+			continue
+		}
+		if ctx.Err() != nil {
+			r.view(p, false)
+			return fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
+		}
+		event.Scope = r.intake.scope
+		if older && r.now.Sub(p.Since) > r.horizon-reconcileSlack && r.now.Sub(event.OccurredAt) > r.horizon-reconcileSlack {
+			r.result.Failures = append(r.result.Failures, ReconciliationFailure{Event: event, Err: ErrBeyondHorizon})
+			p.Told = append(p.Told, event.Type) // said once
+			continue
+		}
+		if r.intake.notify != nil {
+			r.intake.notify.Notify(event)
+		}
+		o := r.intake.take(ctx, event)
+		r.result.add(event, o)
+		switch o.verdict {
+		case tookEffect, tookBefore:
+			p.Told = append(p.Told, event.Type)
+		case failed, outlived, notRecorded:
+			open = true // the inbox did not know of it: that much is certain
+		case underWay, storeDown, inboxBroken:
+			open, certain = true, false
+		}
+	}
+	switch {
+	case open:
+		r.view(p, certain)
+	case kept:
+		r.ended = append(r.ended, p.ID)
+	}
+	return nil
+}
+
+// view keeps an operation in view. It is certain when the inbox and the API have said all there was until this run.
+func (r *reconcileRun) view(p PendingOperation, certain bool) {
+	if certain {
+		p.Since = r.now
+	}
+	r.keep = append(r.keep, p)
+}
+
+// awaitedPayment is the reference of the transaction that a payment request waits for.
+func (o *Operation) awaitedPayment() string {
+	if result, ok := o.Result.(*PaymentRequestResult); ok && o.Status == OperationSucceeded {
+		return result.TransactionReference
+	}
+	return ""
 }
 
 // add counts what became of an event.
@@ -163,17 +373,38 @@ func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (
 	return items, unreadable, nil
 }
 
-// eventsOf makes the events that should have told of an operation, in their order.
-func eventsOf(op *Operation, payments map[string]*Transaction) []*Event {
+// errUnknownType: the operation has a type that the SDK does not know, so that nothing is known of its events.
+var errUnknownType = errors.New("intram: reconciler: an operation of an unknown type")
+
+// eventsOf makes the events that should have told of an operation, in their order. It is open when more of them may come. The error
+// says what of its state cannot be read.
+func eventsOf(op *Operation, payments map[string]*Transaction) (events []*Event, open bool, err error) {
+	switch typ := OperationType(strings.ToLower(string(op.Type))); typ {
+	case OperationPayout, OperationPaymentRequest, OperationRefund:
+		op.Type = typ
+	case "":
+		return nil, false, fmt.Errorf("%w: the operation has no type", ErrCannotReconcile)
+	default:
+		return nil, false, errUnknownType
+	}
+	switch op.Status {
+	case OperationQueued, OperationProcessing:
+		return nil, true, nil
+	case OperationSucceeded:
+		if _, unknown := op.Result.(*UnknownResult); unknown || op.Result == nil {
+			return nil, false, fmt.Errorf("%w: the result of the operation", ErrCannotReconcile)
+		}
+	case OperationFailed, OperationExpired:
+	default:
+		return nil, true, fmt.Errorf("%w: the status of the operation", ErrCannotReconcile)
+	}
 	switch op.Type {
 	case OperationPayout:
 		return payoutEvents(op)
 	case OperationPaymentRequest:
 		return paymentEvents(op, payments)
-	case OperationRefund:
-		return refundEvents(op)
 	default:
-		return nil
+		return refundEvents(op)
 	}
 }
 
@@ -194,24 +425,23 @@ func (o *Operation) unsuccessful() bool {
 	return o.Status == OperationFailed || o.Status == OperationExpired
 }
 
-func payoutEvents(op *Operation) []*Event {
+func payoutEvents(op *Operation) (events []*Event, open bool, err error) {
 	if op.unsuccessful() {
 		data := &PayoutEventData{Error: op.eventError()}
 		// A payout's request has the fields of its result. One that cannot be read leaves them empty: the failure is the news.
 		_ = json.Unmarshal(op.Payload, &data.PayoutResult)
 		data.Status, data.Raw = PayoutFailed, nil
-		return []*Event{op.event(EventPayoutFailed, data)}
+		return []*Event{op.event(EventPayoutFailed, data)}, false, nil
 	}
 	result, ok := op.Result.(*PayoutResult)
-	if op.Status != OperationSucceeded || !ok {
-		return nil
+	if !ok {
+		return nil, false, fmt.Errorf("%w: the result of the payout", ErrCannotReconcile)
 	}
 	at := func(typ EventType, status PayoutStatus) *Event {
 		data := &PayoutEventData{PayoutResult: *result, Error: op.eventError()}
 		data.Status = status
 		return op.event(typ, data)
 	}
-	var events []*Event
 	if _, bank := result.Destination.(BankAccount); bank || result.Status == PayoutQueuedForSettlement {
 		events = append(events, at(EventPayoutQueued, PayoutQueuedForSettlement))
 	}
@@ -221,8 +451,11 @@ func payoutEvents(op *Operation) []*Event {
 	case PayoutFailed:
 		events = append(events, op.settled(at(EventPayoutFailed, PayoutFailed)))
 	case PayoutQueuedForSettlement:
+		open = true
+	default:
+		err = fmt.Errorf("%w: the status of the payout", ErrCannotReconcile)
 	}
-	return events
+	return events, open, err
 }
 
 // settled dates the end of a bank payout: the operation completed when it was queued, and changed once more.
@@ -233,7 +466,7 @@ func (o *Operation) settled(event *Event) *Event {
 	return event
 }
 
-func paymentEvents(op *Operation, payments map[string]*Transaction) []*Event {
+func paymentEvents(op *Operation, payments map[string]*Transaction) (events []*Event, open bool, err error) {
 	if op.unsuccessful() {
 		var payload struct {
 			Invoice     json.RawMessage `json:"invoice"`
@@ -243,16 +476,16 @@ func paymentEvents(op *Operation, payments map[string]*Transaction) []*Event {
 		_ = json.Unmarshal(op.Payload, &payload) // as above
 		_ = json.Unmarshal(payload.Invoice, &data.PaymentRequestResult)
 		data.Status, data.Raw, data.WebhookData = "failed", nil, payload.WebhookData
-		return []*Event{op.event(EventPaymentRequestFailed, data)}
+		return []*Event{op.event(EventPaymentRequestFailed, data)}, false, nil
 	}
 	result, ok := op.Result.(*PaymentRequestResult)
-	if op.Status != OperationSucceeded || !ok {
-		return nil
+	if !ok || result.TransactionReference == "" {
+		return nil, false, fmt.Errorf("%w: the result of the payment request", ErrCannotReconcile)
 	}
-	events := []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result})}
+	events = []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result})}
 	t := payments[result.TransactionReference]
 	if t == nil {
-		return events
+		return events, true, nil
 	}
 	ended := func(typ EventType, status string) *Event {
 		data := &PaymentRequestEventData{PaymentRequestResult: *result, WebhookData: t.WebhookData}
@@ -274,12 +507,16 @@ func paymentEvents(op *Operation, payments map[string]*Transaction) []*Event {
 		events = append(events, ended(EventPaymentRequestPaid, "paid"))
 	case TransactionError:
 		events = append(events, ended(EventPaymentRequestFailed, "failed"))
-	case TransactionPending, TransactionRefunded:
+	case TransactionPending:
+		open = true
+	case TransactionRefunded:
+	default:
+		open, err = true, fmt.Errorf("%w: the status of the transaction", ErrCannotReconcile)
 	}
-	return events
+	return events, open, err
 }
 
-func refundEvents(op *Operation) []*Event {
+func refundEvents(op *Operation) (events []*Event, open bool, err error) {
 	var payload struct {
 		Reason string `json:"reason"`
 	}
@@ -288,20 +525,22 @@ func refundEvents(op *Operation) []*Event {
 	if op.unsuccessful() {
 		_ = json.Unmarshal(op.Payload, &data.RefundResult) // as above
 		data.Status, data.Raw = "failed", nil
-		return []*Event{op.event(EventRefundFailed, data)}
+		return []*Event{op.event(EventRefundFailed, data)}, false, nil
 	}
 	result, ok := op.Result.(*RefundResult)
-	if op.Status != OperationSucceeded || !ok {
-		return nil
+	if !ok {
+		return nil, false, fmt.Errorf("%w: the result of the refund", ErrCannotReconcile)
 	}
 	data.RefundResult = *result
 	switch result.Status {
 	case RefundCompleted:
-		return []*Event{op.event(EventRefundCompleted, data)}
+		return []*Event{op.event(EventRefundCompleted, data)}, false, nil
 	case RefundPending:
-		return []*Event{op.event(EventRefundPending, data)}
+		return []*Event{op.event(EventRefundPending, data)}, true, nil
+	case RefundFailed:
+		return []*Event{op.event(EventRefundFailed, data)}, false, nil
 	default:
-		return nil
+		return nil, false, fmt.Errorf("%w: the status of the refund", ErrCannotReconcile)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,7 @@ var inboxCases = []struct {
 	{"only its holder ends a claim", (*inboxTest).fencing},
 	{"a completed claim stays completed", (*inboxTest).completedTwice},
 	{"what was noted with a completion stays with the key", (*inboxTest).note},
+	{"what is pending is kept, if the inbox keeps it", (*inboxTest).pending},
 	{"a lease runs out", (*inboxTest).expiry},
 	{"a late holder completes what nobody has claimed since", (*inboxTest).lateCompletion},
 	{"a lost lease is seen", (*inboxTest).lostLease},
@@ -286,6 +288,57 @@ func (t *inboxTest) note() {
 	t.complete(second)
 	if done := t.claim("failed"); done.Note != "second" {
 		t.Fatalf("the note is %q, want that of the completion, \"second\"", done.Note)
+	}
+}
+
+func (t *inboxTest) pending() {
+	store, ok := t.Inbox.(intram.PendingStore)
+	if !ok {
+		return // it need not
+	}
+	keep := func(scope string, pending []intram.PendingOperation, ended ...string) {
+		if err := store.KeepPending(t.Context(), scope, pending, ended); err != nil {
+			t.Fatalf("KeepPending(%s): %v", scope, err)
+		}
+	}
+	want := func(scope string, want ...string) {
+		other, ok := t.replica().Inbox.(intram.PendingStore)
+		if !ok {
+			t.Fatal("Open returned an inbox that is no PendingStore, and one that is")
+		}
+		all, err := other.Pending(t.Context(), scope)
+		if err != nil {
+			t.Fatalf("Pending(%s): %v", scope, err)
+		}
+		var got []string
+		for _, p := range all {
+			got = append(got, fmt.Sprint(p.ID, " ", p.CreatedAt.UnixMilli(), " ", p.Since.UnixMilli(), " ", p.Since.IsZero(), " ", p.Told))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Fatalf("Pending(%s) is %q, want %q", scope, got, want)
+		}
+	}
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	want("a")
+	keep("a", []intram.PendingOperation{{ID: "op_1", CreatedAt: at, Since: at.Add(time.Second), Told: []intram.EventType{"a.b", "c.d"}}, {ID: "op_2"}})
+	keep("b", []intram.PendingOperation{{ID: "op_1", CreatedAt: at, Since: at}})
+	zero := time.Time{}.UnixMilli()
+	first := fmt.Sprint("op_1 ", at.UnixMilli(), " ", at.UnixMilli(), " false []")
+	want("a", fmt.Sprint("op_1 ", at.UnixMilli(), " ", at.UnixMilli()+1000, " false [a.b c.d]"), fmt.Sprint("op_2 ", zero, " ", zero, " true []"))
+	want("b", first)
+	keep("a", []intram.PendingOperation{{ID: "op_1", CreatedAt: at, Since: at}}, "op_2", "op_3")
+	want("a", first)
+	keep("a", nil, "op_1")
+	want("a")
+	want("b", first)
+	var many []intram.PendingOperation
+	for i := range 2500 {
+		many = append(many, intram.PendingOperation{ID: fmt.Sprint("op_", i), Since: at})
+	}
+	keep("many", many)
+	if all, err := store.Pending(t.Context(), "many"); err != nil || len(all) != len(many) {
+		t.Fatalf("Pending is %d operations and %v, want %d", len(all), err, len(many))
 	}
 }
 

@@ -3,7 +3,7 @@
 //	INTRAM_WEBHOOK_SECRET=whsec_… go run ./examples/webhook -listen 127.0.0.1:8080
 //
 // To rotate a secret, give the old one and the new one with a comma between them. With INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY set, it also
-// looks every hour for events that never arrived.
+// looks every hour for events that never arrived since it was started.
 package main
 
 import (
@@ -57,7 +57,7 @@ func run(listen string) error {
 		if err != nil {
 			return err
 		}
-		go reconcile(ctx, reconciler)
+		go reconcile(ctx, reconciler, time.Now())
 	}
 
 	mux := http.NewServeMux()
@@ -85,12 +85,14 @@ func serve(ctx context.Context, listen string, handler http.Handler) error {
 	return server.Shutdown(ending)
 }
 
-// reconcile looks for missing events now and every hour.
-func reconcile(ctx context.Context, reconciler *intram.Reconciler) {
+// reconcile looks for missing events now and every hour, but for none from before the start: an inbox in memory does not know
+// which of those have taken effect. With pginbox or redisinbox go back 48 hours, so that what happened while this program was
+// down is found too.
+func reconcile(ctx context.Context, reconciler *intram.Reconciler, started time.Time) {
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
 	for {
-		if _, err := reconciler.Run(ctx, time.Now().Add(-48*time.Hour)); err != nil && !errors.Is(err, context.Canceled) {
+		if _, err := reconciler.Run(ctx, later(started, time.Now().Add(-48*time.Hour))); err != nil && !errors.Is(err, context.Canceled) {
 			fmt.Fprintln(os.Stderr, "reconciling:", err)
 		}
 		select {
@@ -99,6 +101,13 @@ func reconcile(ctx context.Context, reconciler *intram.Reconciler) {
 			return
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // shop is what the events are for. It keeps the furthest state of each operation, since events come out of order; yours is a

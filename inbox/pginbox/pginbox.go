@@ -54,19 +54,39 @@ var (
 
 // Inbox is an intram.Inbox in PostgreSQL. It is safe for concurrent use.
 type Inbox struct {
-	pool *pgxpool.Pool
+	pool      *pgxpool.Pool
+	retention time.Duration
 }
+
+// Option is a setting of [New].
+type Option func(*Inbox)
+
+// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72 h) unless set, and never less: [Inbox.Prune] keeps
+// it as long at least, and intram.Reconciler may look as far back.
+func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
+
+// Horizon implements intram.InboxHorizon.
+func (in *Inbox) Horizon() time.Duration { return in.retention }
 
 // New makes an inbox on a database that has been migrated; see [Migrate]. The table is looked for along the search_path of the
 // pool's connections.
 //
 // Give the inbox a pool of its own. If the merchant's function uses the same one, a burst of deliveries fills it with
 // functions, and claims and completions have to wait for them.
-func New(pool *pgxpool.Pool) (*Inbox, error) {
+func New(pool *pgxpool.Pool, opts ...Option) (*Inbox, error) {
 	if pool == nil {
 		return nil, errNilPool
 	}
-	return &Inbox{pool: pool}, nil
+	in := &Inbox{pool: pool, retention: intram.InboxRetention}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(in)
+		}
+	}
+	if in.retention < intram.InboxRetention {
+		return nil, fmt.Errorf("pginbox: WithRetention: %v is less than %v", in.retention, intram.InboxRetention)
+	}
+	return in, nil
 }
 
 const (

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	intram "github.com/intram/intram-go"
 )
 
 // pruneBatch is how many rows one statement deletes: few enough to keep its locks short.
@@ -21,10 +19,11 @@ DELETE FROM intram_inbox WHERE key IN (
 // Prune forgets what took effect longer ago than keep, and claims that were abandoned as long ago, in small batches. It returns how many rows it
 // deleted, also when it ends with an error or with its context. Call it once a day; several replicas may at once.
 //
-// A keep of less than intram.InboxRetention (72 h) is refused: Intram might send again what is forgotten.
+// A keep of less than intram.InboxRetention (72 h), or than [WithRetention] says, is refused: Intram might send again what is
+// forgotten.
 func (in *Inbox) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
-	if keep < intram.InboxRetention {
-		return 0, fmt.Errorf("pginbox: prune: keep is %v, and must be at least %v", keep, intram.InboxRetention)
+	if keep < in.retention {
+		return 0, fmt.Errorf("pginbox: prune: keep is %v, and must be at least %v", keep, in.retention)
 	}
 	for {
 		tag, err := in.pool.Exec(ctx, pruneSQL, keep, pruneBatch)
