@@ -29,6 +29,7 @@ type call struct {
 	method, path string
 	attempts     int
 	offset       time.Duration // that the last attempt was dated with
+	readsOnly    bool          // nothing may be sent that could move money
 	corrections  int           // attempts that only a wrong clock cost
 	decided      bool          // nothing may be sent any more
 	slept        bool

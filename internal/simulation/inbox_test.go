@@ -3,6 +3,8 @@ package simulation_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,17 +19,46 @@ const (
 	completeFails  = "inbox: a completion fails, and succeeds later"
 	completeLost   = "inbox: a completion is made and its reply lost"
 	releaseFails   = "inbox: a release fails"
+	storeAway      = "inbox: the store is away for a while"
+	awayOnComplete = "inbox: the store is away when an effect was made"
 )
 
-var storeFaults = []string{claimFails, claimReplyLost, claimSlow, completeFails, completeLost, releaseFails}
+var storeFaults = []string{claimFails, claimReplyLost, claimSlow, completeFails, completeLost, releaseFails, storeAway, awayOnComplete}
 
 // shakyInbox is a MemoryInbox behind a connection that fails. It stands for a shared one: it outlives the process.
 type shakyInbox struct {
 	m     *merchant
 	store *intram.MemoryInbox
 
-	mu  sync.Mutex
-	ops map[string]int
+	mu     sync.Mutex
+	ops    map[string]int
+	away   time.Time            // until when the store is
+	leases map[string]time.Time // when the present claim of a key ends
+}
+
+// keepsAway makes the store fail for 1 to 40 s, as a failover does. It reports whether it does so now.
+//
+// An effect without a transaction of its own is forgotten if the store stays away until the lease ends, as docs/webhooks.md
+// says. So it is back a little before that.
+func (s *shakyInbox) keepsAway(at chance, key, now string) bool {
+	w := s.m.w
+	if w.calm.Load() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.clock.Now().Before(s.away) {
+		if !at.of("away").percent(2) {
+			return false
+		}
+		s.away = w.clock.Now().Add(at.of("away for").between(time.Second, 40*time.Second))
+	}
+	if now == awayOnComplete && !s.m.transactional && !w.clock.Now().Before(s.leases[key].Add(-3*time.Second)) {
+		s.away = time.Time{}
+		return false
+	}
+	w.tally.saw(now)
+	return true
 }
 
 var errStore = errors.New("the inbox's store has gone away")
@@ -51,20 +82,41 @@ func (w *world) eventOf(key string) string {
 		return name
 	}
 	for _, e := range w.server.Events() { // one that was not delivered yet
-		w.named(intram.Event{Type: e.Type, OperationID: e.OperationID, Raw: e.Body}, textOf(e.Body, "reference"))
+		reference := textOf(e.Body, "reference")
+		w.merchantOf(reference).named(intram.Event{Type: e.Type, OperationID: e.OperationID, Raw: e.Body}, reference)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.names[key]
 }
 
-// named notes what an event is called.
-func (w *world) named(event intram.Event, reference string) {
-	key := event.InboxKey()
+// named notes what one of the merchant's events is called, with and without its scope. A neighbour may claim it too.
+func (m *merchant) named(event intram.Event, reference string) {
+	w, name := m.w, reference+" "+string(event.Type)
+	keys := map[string]string{event.InboxKey(): name}
+	for _, other := range []*merchant{m, m.neighbour()} {
+		if other != nil && other.scope() != "" {
+			event.Scope = other.scope()
+			keys[event.InboxKey()] = name + " of " + other.name
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.names[key] = reference + " " + string(event.Type)
+	maps.Copy(w.names, keys)
 }
+
+// merchantOf is whose payout has the reference.
+func (w *world) merchantOf(reference string) *merchant {
+	for _, m := range w.merchants {
+		if m.owns(reference) {
+			return m
+		}
+	}
+	w.violate(reference, "is no merchant's")
+	return w.merchants[0]
+}
+
+func (m *merchant) owns(reference string) bool { return strings.HasPrefix(reference, m.name+"-") }
 
 func (s *shakyInbox) strikes(at chance, fault string, percent int) bool {
 	if s.m.w.calm.Load() || !at.of(fault).percent(percent) {
@@ -77,6 +129,9 @@ func (s *shakyInbox) strikes(at chance, fault string, percent int) bool {
 // Claim implements intram.Inbox.
 func (s *shakyInbox) Claim(ctx context.Context, key string, lease time.Duration) (intram.Claim, error) {
 	at := s.at("claim ", key)
+	if s.keepsAway(at, key, storeAway) {
+		return intram.Claim{}, errStore
+	}
 	if s.strikes(at, claimFails, 4) {
 		return intram.Claim{}, errStore
 	}
@@ -90,6 +145,9 @@ func (s *shakyInbox) Claim(ctx context.Context, key string, lease time.Duration)
 	}
 	switch claim.State {
 	case intram.ClaimHeld:
+		s.mu.Lock()
+		s.leases[key] = s.m.w.clock.Now().Add(lease)
+		s.mu.Unlock()
 	case intram.ClaimBusy:
 		s.m.w.tally.saw("event: claimed elsewhere")
 	case intram.ClaimDone:
@@ -101,9 +159,12 @@ func (s *shakyInbox) Claim(ctx context.Context, key string, lease time.Duration)
 	return claim, nil
 }
 
-// Complete implements intram.Inbox. It does not fail for as long as the SDK tries: a store that does leaves only a transaction.
+// Complete implements intram.Inbox. It does not fail until the lease ends: a store that does leaves only a transaction.
 func (s *shakyInbox) Complete(ctx context.Context, claim intram.Claim) error {
 	at := s.at("complete ", claim.Key)
+	if s.keepsAway(at, claim.Key, awayOnComplete) {
+		return errStore
+	}
 	if s.strikes(at, completeFails, 8) {
 		return errStore
 	}
@@ -116,7 +177,8 @@ func (s *shakyInbox) Complete(ctx context.Context, claim intram.Claim) error {
 
 // Release implements intram.Inbox.
 func (s *shakyInbox) Release(ctx context.Context, claim intram.Claim) error {
-	if s.strikes(s.at("release ", claim.Key), releaseFails, 15) {
+	at := s.at("release ", claim.Key)
+	if s.keepsAway(at, claim.Key, storeAway) || s.strikes(at, releaseFails, 15) {
 		return errStore
 	}
 	return s.store.Release(ctx, claim)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +20,9 @@ type merchant struct {
 	name                 string
 	chance               chance
 	publicKey, secretKey string
-	secrets              []string // of its subscriptions
-	transactional        bool     // the effect of an event and its completion are one transaction
+	secrets              []string      // of its subscriptions
+	transactional        bool          // the effect of an event and its completion are one transaction
+	hoursOff             time.Duration // of its clock, all the time
 
 	db    *database
 	inbox *shakyInbox
@@ -57,16 +59,26 @@ func newMerchant(ctx context.Context, w *world, n int) (*merchant, error) {
 		w: w, n: n, name: fmt.Sprintf("m%d", n), chance: w.chance.of("merchant", n), tries: map[string]int{},
 	}
 	m.transactional = m.chance.of("transactional").percent(60)
+	if c := m.chance.of("hours off"); c.percent(12) {
+		m.hoursOff = c.of("by").between(30*time.Minute, 11*time.Hour)
+		if c.of("behind").percent(50) {
+			m.hoursOff = -m.hoursOff
+		}
+		w.tally.saw(clockHoursOff)
+	}
 	account, err := w.server.AddMerchant(m.name)
 	if err != nil {
 		return nil, err
 	}
 	m.publicKey, m.secretKey = account.PublicKey, account.SecretKey
 	m.db = newDatabase(m)
-	m.inbox = &shakyInbox{m: m, store: &intram.MemoryInbox{Clock: w.clock}, ops: map[string]int{}}
+	m.inbox = &shakyInbox{m: m, store: &intram.MemoryInbox{Clock: w.clock}, ops: map[string]int{}, leases: map[string]time.Time{}}
 	client, err := account.NewClient()
 	if err != nil {
 		return nil, err
+	}
+	if n == merchants-1 { // the last two share a store, as the customers of a platform do
+		m.inbox.store = w.merchants[n-1].inbox.store
 	}
 	events := []intram.EventType{intram.EventAll}
 	if m.chance.of("second subscription").percent(30) {
@@ -83,9 +95,13 @@ func newMerchant(ctx context.Context, w *world, n int) (*merchant, error) {
 	return m, nil
 }
 
-// skew is how far the merchant's clock is off at the moment: for some of them, and for some hours, by more than the API takes.
-// It is never off by so much that an intent's age is misjudged by the hour that the SDK keeps in hand.
+// skew is how far the merchant's clock is off at the moment. For some of them it is wrong by hours, all the time: it is set to another
+// time zone. For others it is wrong for some hours, by more than the API takes, and never by so much that an intent's age is misjudged
+// by the hour that the SDK keeps in hand.
 func (m *merchant) skew() time.Duration {
+	if m.hoursOff != 0 {
+		return m.hoursOff
+	}
 	c := m.chance.of("skew")
 	if m.w.calm.Load() || !c.percent(40) {
 		return 0
@@ -100,6 +116,33 @@ func (m *merchant) skew() time.Duration {
 		return -off
 	}
 	return off
+}
+
+// scope is whose the merchant's events are. One that has a store of its own needs none.
+func (m *merchant) scope() string {
+	if m.neighbour() == nil && m.chance.of("no scope").percent(50) {
+		return ""
+	}
+	return m.name + "/sandbox"
+}
+
+func (m *merchant) scoped() []intram.HandlerOption {
+	if m.scope() == "" {
+		return nil
+	}
+	opts := []intram.HandlerOption{intram.WithInboxScope(m.scope())}
+	if m.chance.of("scoped only").percent(50) {
+		opts = append(opts, intram.WithScopedKeysOnly())
+	}
+	return opts
+}
+
+// neighbour is the merchant that shares its store with this one, nil when none does.
+func (m *merchant) neighbour() *merchant {
+	if m.n < merchants-2 {
+		return nil
+	}
+	return m.w.merchants[2*merchants-3-m.n]
 }
 
 // try numbers the times that something is done, crashes and all.
@@ -118,12 +161,7 @@ func (m *merchant) start() {
 	p := &process{m: m, gen: m.gens}
 	m.mu.Unlock()
 	p.ctx, p.kill = context.WithCancel(w.ctx)
-	p.network = &network{
-		w: w, p: p, reports: m.chance.of("reports").percent(50), offsets: []time.Duration{0}, budget: newBudgetModel(),
-	}
-	var err error
-	p.client, err = intram.NewClient(m.publicKey, m.secretKey, intram.WithBaseURL(w.server.URL),
-		intram.WithHTTPClient(&http.Client{Transport: p.network}), intram.WithClock(merchantClock{m}))
+	err := p.connect()
 	w.require(err == nil, m.name, "no client: %v", err)
 	secrets := m.secrets
 	if m.chance.of("rotated").percent(50) {
@@ -131,7 +169,7 @@ func (m *merchant) start() {
 	}
 	verifier, err := intram.NewWebhookVerifier(secrets...)
 	w.require(err == nil, m.name, "no verifier: %v", err)
-	var opts []intram.HandlerOption
+	opts := m.scoped()
 	if m.chance.of("notifies").percent(50) {
 		opts = append(opts, intram.WithNotify(p.client))
 	}
@@ -152,6 +190,17 @@ func (m *merchant) start() {
 	if m.n == 0 && p.gen == 1 && w.chance.of("outage").percent(12) {
 		w.do(p.pollThroughAnOutage)
 	}
+}
+
+// connect makes the process's client.
+func (p *process) connect() (err error) {
+	m, w := p.m, p.m.w
+	p.network = &network{
+		w: w, p: p, reports: m.chance.of("reports").percent(50), offsets: []time.Duration{0}, budget: newBudgetModel(),
+	}
+	p.client, err = intram.NewClient(m.publicKey, m.secretKey, intram.WithBaseURL(w.server.URL),
+		intram.WithHTTPClient(&http.Client{Transport: p.network}), intram.WithClock(merchantClock{m}))
+	return err
 }
 
 // crash ends the process in the middle of whatever it does, and arranges for the next one.
@@ -267,6 +316,14 @@ type intentRecord struct {
 	body  string // of every attempt ever made
 	first time.Duration
 	sent  bool
+	ids   []string // that second processes were told
+}
+
+// told notes which operation a second process was told of.
+func (r *intentRecord) told(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ids = append(r.ids, id)
 }
 
 type intentState int
@@ -312,11 +369,25 @@ func (db *database) open() []*order {
 	return found
 }
 
-// params are the same for every call with an intent, whichever process makes it.
-func (o *order) params(reference string) intram.PayoutParams {
+// params are the same payout for every call with an intent, whichever process makes it. They are made anew each time, as a program
+// does that reads its database after a restart: the same amount in another scale, and no metadata as no map or as an empty one.
+func (o *order) params(reference string, at chance) intram.PayoutParams {
 	p := intram.PayoutParams{
 		Amount: intram.NewAmount(o.amount), Currency: intram.XOF, Reference: reference, Note: "Salaire de mai",
 		Metadata: map[string]any{"order": o.name, "batch": 5},
+	}
+	if o.chance.of("no metadata").percent(30) {
+		p.Metadata = nil
+		if at.of("empty metadata").percent(50) {
+			p.Metadata = map[string]any{}
+		}
+	}
+	if scale := at.of("scale").below(4); scale > 0 {
+		text := []string{".0", ".00", ".0000"}[scale-1]
+		amount, err := intram.ParseAmount(strconv.FormatInt(o.amount, 10) + text)
+		o.m.w.require(err == nil, o.name, "no amount: %v", err)
+		p.Amount = amount
+		o.m.w.tally.saw(rebuilt)
 	}
 	if o.invalid {
 		p.Currency = "EUR" // a currency, and not the wallet's

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -87,6 +88,10 @@ var networkFaults = []networkFault{
 	{"duplicated request, at once", 15, (*exchange).twin},
 	{"answer dated wrong", 10, (*exchange).dateWrong},
 	{"answer from a cache", 10, (*exchange).cached},
+	{"403 page of a firewall, executed", 8, (*exchange).firewallPage},
+	{"404 page of a proxy, executed", 6, (*exchange).notFoundAfter},
+	{"409 or 451 of a gateway, executed", 6, (*exchange).gatewayRefusal},
+	{"400 that says error: false, executed", 5, (*exchange).errorFalse},
 }
 
 // RoundTrip is one attempt.
@@ -121,10 +126,75 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.spoilList(resp)
 	x.judge(resp)
 	n.w.open.Add(1)
 	resp.Body = &trackedBody{ReadCloser: resp.Body, open: &n.w.open}
 	return resp, nil
+}
+
+// The ways a list is not what the documentation shows.
+const (
+	listWithoutPayloads = "list: items without a payload"
+	listOddItem         = "list: an item that cannot be read"
+	listHalfPayload     = "list: payloads without a reference"
+)
+
+var listFaults = []string{listWithoutPayloads, listOddItem, listHalfPayload}
+
+// spoilList leaves out of a list of operations what recovery goes by. Each item stays in
+// its place: what is missing must not be taken for "nothing was executed".
+func (x *exchange) spoilList(resp *http.Response) {
+	pick := x.chance.of("odd list").below(40)
+	if x.req.URL.Path != "/v1/operations" || resp.StatusCode != http.StatusOK || resp.ContentLength < 0 || resp.ContentLength > 1<<20 ||
+		pick >= len(listFaults) || x.w.calm.Load() {
+		return
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	var list map[string]json.RawMessage
+	var items []map[string]json.RawMessage
+	if json.Unmarshal(body, &list) != nil || json.Unmarshal(list["data"], &items) != nil || len(items) == 0 {
+		return
+	}
+	odd := x.chance.of("which").below(len(items))
+	for i, item := range items {
+		switch {
+		case listFaults[pick] == listWithoutPayloads && x.chance.of("null").percent(50):
+			item["payload"] = json.RawMessage("null")
+		case listFaults[pick] == listWithoutPayloads:
+			delete(item, "payload")
+		case listFaults[pick] == listHalfPayload:
+			var payload map[string]json.RawMessage
+			_ = json.Unmarshal(item["payload"], &payload)
+			delete(payload, "reference")
+			item["payload"] = x.encode(payload)
+		case i == odd:
+			item["id"] = json.RawMessage("12")
+			if x.chance.of("status").percent(50) {
+				item["status"] = json.RawMessage("7")
+			}
+		}
+	}
+	list["data"] = x.encode(items)
+	body = x.encode(list)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	x.w.tally.saw(listFaults[pick])
+	x.w.note(x.call.who, x.req.Method, listFaults[pick])
+}
+
+func (x *exchange) encode(value any) []byte {
+	data, err := json.Marshal(value)
+	x.w.require(err == nil, x.call.who, "not encoded: %v", err)
+	return data
+}
+
+// ahead is by how much the SDK may believe that the server's clock is ahead of the merchant's. It counts the age of a key by the
+// clock that is ahead, and gives up that much earlier.
+func (n *network) ahead() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Max(n.offsets) + time.Second
 }
 
 // draw decides what happens.
@@ -152,6 +222,7 @@ func (x *exchange) inspect() {
 	c.attempts++
 	x.chance = c.chance.of("attempt", c.attempts)
 	w.require("https://"+req.URL.Host == w.server.URL && req.URL.Scheme == "https", c.who, "was sent to %s", req.URL.Host)
+	w.require(!c.readsOnly || req.Method == http.MethodGet, c.who, "sent a %s of an intent that is too old", req.Method)
 	w.require(!c.decided, c.who, "attempt %d after a final answer", c.attempts)
 	if c.kind == single {
 		if c.attempts == 1 {
@@ -201,7 +272,9 @@ func (x *exchange) inspectSignature() {
 	fresh := false
 	for _, offset := range x.offsets {
 		off := at.Sub(local.Add(offset))
-		if off.Abs() <= 2*time.Millisecond {
+		// No attempt is dated later than its key is good for.
+		bounded := c.rec != nil && offset > 0 && off < 0 && at.Sub(c.rec.createdAs.Add(intram.IntentHorizon)).Abs() <= time.Hour
+		if off.Abs() <= 2*time.Millisecond || bounded {
 			fresh, c.offset = true, offset
 		}
 	}
@@ -341,7 +414,8 @@ func (x *exchange) deliver(ctx context.Context) (resp *http.Response, err error)
 	rec := &recorder{header: make(http.Header, 8)}
 	defer func() {
 		if aborted := recover(); aborted != nil {
-			x.w.require(aborted == http.ErrAbortHandler, x.call.who, "the fake panicked: %v", aborted)
+			cause, _ := aborted.(error)
+			x.w.require(errors.Is(cause, http.ErrAbortHandler), x.call.who, "the fake panicked: %v", aborted)
 			resp, err = nil, io.EOF
 		}
 	}()
@@ -521,6 +595,32 @@ func (x *exchange) requestTimeout() (*http.Response, error) {
 func (x *exchange) notFoundPage() (*http.Response, error) {
 	x.connect(true)
 	return x.page(http.StatusNotFound, "<html>404 Not Found</html>"), nil
+}
+
+// firewallPage is a rule about responses: the API has done its work by then.
+func (x *exchange) firewallPage() (*http.Response, error) {
+	x.execute()
+	return x.page(http.StatusForbidden, "<html>Request blocked. Reference 18.2f5e1</html>"), nil
+}
+
+// notFoundAfter is error_page 502 =404 of an nginx.
+func (x *exchange) notFoundAfter() (*http.Response, error) {
+	x.execute()
+	return x.page(http.StatusNotFound, "<html>404 Not Found</html>"), nil
+}
+
+// gatewayRefusal is JSON of the gateway's own: with a code at times, and never the API's object.
+func (x *exchange) gatewayRefusal() (*http.Response, error) {
+	x.execute()
+	status := []int{http.StatusConflict, http.StatusUnavailableForLegalReasons}[x.chance.of("status").below(2)]
+	return x.page(status, []string{
+		`{"message":"upstream policy"}`, `{"code":"policy_violation","message":"blocked"}`, `{"error":"conflict","http_status":409}`, `null`,
+	}[x.chance.of("body").below(4)]), nil
+}
+
+func (x *exchange) errorFalse() (*http.Response, error) {
+	x.execute()
+	return x.page(http.StatusBadRequest, `{"error":false,"http_status":400,"code":"validation_error","message":"OK","data":null}`), nil
 }
 
 func (x *exchange) redirect() (*http.Response, error) {

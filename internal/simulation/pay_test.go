@@ -63,7 +63,7 @@ func (p *process) prepare(o *order) (*intentRecord, *intram.Intent) {
 	if at.of("own key").percent(50) {
 		opts = append(opts, intram.WithIdempotencyKey(fmt.Sprintf("own-%s-%d", rec.reference, at.of("salt").below(1<<30))))
 	}
-	intent, err := p.client.Payouts.Prepare(o.params(rec.reference), opts...)
+	intent, err := p.client.Payouts.Prepare(o.params(rec.reference, at.of("prepared")), opts...)
 	p.m.w.require(err == nil, o.name, "not prepared: %v", err)
 	if err != nil || p.maybeCrash("crash: before the intent is saved", at, 3) {
 		return nil, nil
@@ -93,6 +93,9 @@ func (p *process) send(o *order, rec *intentRecord, live **intram.Intent) bool {
 		err := json.Unmarshal(rec.saved, *live)
 		w.require(err == nil, o.name, "the saved intent cannot be read: %v", err)
 	}
+	if !fresh && at.of("second process").percent(20) {
+		p.alongside(o, rec, at.of("alongside"))
+	}
 	op, err := p.create(o, rec, *live, at)
 	if p.dead() || p.maybeCrash("crash: with the answer not yet saved", at, 4) {
 		return false
@@ -107,7 +110,7 @@ func (p *process) send(o *order, rec *intentRecord, live **intram.Intent) bool {
 	case errors.Is(err, intram.ErrIntentExpired):
 		w.tally.saw("intent: expired")
 		age := (merchantClock{m}).Now().Sub(rec.createdAs)
-		w.require(age > intram.IntentHorizon, o.name, "an intent that is %v old was refused", age)
+		w.require(age > intram.IntentHorizon-p.network.ahead(), o.name, "an intent that is %v old was refused", age)
 		w.require(!rec.sent || intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "an expired intent has outcome %s", intram.OutcomeOf(err))
 		return p.lookUp(o, rec, at)
 	}
@@ -139,6 +142,35 @@ func (p *process) send(o *order, rec *intentRecord, live **intram.Intent) bool {
 	}
 }
 
+// alongside lets a second process of the merchant take up the same saved intent at the same time: a job that was queued twice, or
+// a machine that was believed dead. What it is told must agree with what the first is told.
+func (p *process) alongside(o *order, rec *intentRecord, at chance) {
+	w, m := p.m.w, p.m
+	other := &process{m: m, gen: p.gen, ctx: p.ctx, kill: p.kill}
+	if err := other.connect(); err != nil {
+		w.violate(m.name, "no second client: %v", err)
+		return
+	}
+	intent := new(intram.Intent)
+	err := json.Unmarshal(rec.saved, intent)
+	w.require(err == nil, o.name, "the saved intent cannot be read: %v", err)
+	w.tally.saw(secondProcess)
+	w.do(func() {
+		if !w.sleep(p.ctx, at.of("later").between(0, 2*time.Second)) {
+			return
+		}
+		op, err := other.create(o, rec, intent, at)
+		switch {
+		case p.dead():
+		case err == nil:
+			rec.told(op.ID)
+		default:
+			outcome := intram.OutcomeOf(err)
+			w.require(outcome == intram.OutcomeUnknown || rejectedByTheKey(err), o.name, "a second process is told %s: %v", outcome, err)
+		}
+	})
+}
+
 // rejectedByTheKey: the API's stored answer to the key, which speaks for all calls that carried it.
 func rejectedByTheKey(err error) bool {
 	var e *intram.Error
@@ -150,7 +182,7 @@ func (p *process) create(o *order, rec *intentRecord, intent *intram.Intent, at 
 	w := p.m.w
 	c := p.newCall(rec.reference, at, single)
 	c.rec = rec
-	opts := []intram.CallOption{intram.WithIntent(intent)}
+	var opts []intram.CallOption
 	if at.of("attempts").percent(40) {
 		c.maxAttempts = 1 + at.of("max attempts").below(3)*at.of("times").below(3) // mostly one: a call that fails is worth more
 		opts = append(opts, intram.WithMaxAttempts(c.maxAttempts))
@@ -176,7 +208,15 @@ func (p *process) create(o *order, rec *intentRecord, intent *intram.Intent, at 
 			}
 		})
 	}
-	op, err := p.client.Payouts.Create(ctx, o.params(rec.reference), opts...)
+	params := o.params(rec.reference, at.of("rebuilt"))
+	pay := func() (*intram.Operation, error) {
+		return p.client.Payouts.Create(ctx, params, append(opts, intram.WithIntent(intent))...)
+	}
+	if at.of("resumes").percent(30) && (merchantClock{p.m}).Now().Sub(rec.createdAs) < intram.IntentHorizon-12*time.Hour {
+		w.tally.saw("call: resumed")
+		pay = func() (*intram.Operation, error) { return p.client.Payouts.Resume(ctx, params, intent, opts...) }
+	}
+	op, err := pay()
 	c.mu.Lock()
 	c.decided = true // the call is over, and nothing may be sent
 	attempts := c.attempts
@@ -232,32 +272,37 @@ func (p *process) checkError(c *call, rec *intentRecord, err error, attempts int
 func (p *process) lookUp(o *order, rec *intentRecord, at chance) bool {
 	w := p.m.w
 	for try := 0; !p.dead(); try++ {
-		c := p.newCall(rec.reference+" look-up", at.of("look-up", try), several)
-		params := intram.OperationListParams{Limit: 3 + at.of("page").below(30), Type: intram.OperationPayout}
-		found, err := "", error(nil)
-		for op, e := range p.client.Operations.All(c.in(p.ctx), params) {
-			if err = e; e != nil {
-				break
-			}
-			if referenceOf(op.Payload) == rec.reference {
-				found = op.ID
-				break
-			}
+		at := at.of("look-up", try)
+		c := p.newCall(rec.reference+" look-up", at, several)
+		c.readsOnly = true
+		intent := new(intram.Intent)
+		err := json.Unmarshal(rec.saved, intent)
+		w.require(err == nil, o.name, "the saved intent cannot be read: %v", err)
+		op, err := p.client.Payouts.Resume(c.in(p.ctx), o.params(rec.reference, at.of("rebuilt")), intent)
+		if p.dead() {
+			return false
 		}
+		var unclear *intram.CannotTellError
 		switch {
-		case p.dead():
-		case err != nil:
-			w.sleep(p.ctx, time.Minute)
-		case found == "":
-			w.tally.saw("intent: not found in the list after it expired")
-			w.note(o.name, "not found", rec.reference)
-			o.set(rec, absent, "")
-			return true
-		default:
+		case err == nil:
 			w.tally.saw("intent: found in the list after it expired")
 			w.note(o.name, "found", rec.reference)
-			o.set(rec, accepted, found)
+			o.set(rec, accepted, op.ID)
 			return true
+		case errors.Is(err, intram.ErrNeverSent):
+			w.tally.saw("intent: not found in the list after it expired")
+			w.note(o.name, "not found", rec.reference)
+			w.require(intram.OutcomeOf(err) == intram.OutcomeNotSent, o.name, "never sent is %s", intram.OutcomeOf(err))
+			o.set(rec, absent, "")
+			return true
+		case errors.As(err, &unclear):
+			w.tally.saw("intent: what the list says of it is not clear")
+			w.note(o.name, "unclear", strings.ReplaceAll(err.Error(), rec.key, "…"))
+			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "an unclear list is %s", intram.OutcomeOf(err))
+			w.sleep(p.ctx, max(time.Minute, unclear.RetryAt.Sub(merchantClock{p.m}.Now())))
+		default:
+			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "a look-up that failed is %s: %v", intram.OutcomeOf(err), err)
+			w.sleep(p.ctx, time.Minute)
 		}
 	}
 	return false

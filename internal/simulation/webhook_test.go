@@ -51,6 +51,13 @@ func (m *merchant) receive(subscription int, rw http.ResponseWriter, r *http.Req
 	}
 	w.note(d.name, "delivery", fault)
 	w.sleep(r.Context(), at.of("travel").between(time.Millisecond, 200*time.Millisecond))
+	if other := m.neighbour(); other != nil && !w.calm.Load() && at.of("neighbour").percent(25) {
+		// The neighbour knows what the operation is called, and signs its event with a secret of its own, before it arrives.
+		w.tally.saw(foreignEvent)
+		header := intram.SignWebhook(other.secrets[0], w.clock.Now(), d.body)
+		signed, _ := time.Parse(time.RFC3339Nano, header.Get("X-Intram-Timestamp"))
+		other.hand(r.Context(), delivery{name: d.name + " of " + other.name, header: header, body: d.body, signed: signed})
+	}
 	copyLater := func(d delivery, lo, hi time.Duration) {
 		w.do(func() {
 			if w.sleep(w.ctx, at.of("copy").between(lo, hi)) {
@@ -109,7 +116,7 @@ func (m *merchant) deliveryOf(header http.Header, body []byte) delivery {
 	event := header.Get("X-Intram-Event")
 	m.w.require(json.Valid(body), m.name, "a delivery is not JSON")
 	reference := textOf(body, "reference")
-	m.w.named(intram.Event{Type: intram.EventType(event), OperationID: textOf(body, "operation_id"), Raw: body}, reference)
+	m.named(intram.Event{Type: intram.EventType(event), OperationID: textOf(body, "operation_id"), Raw: body}, reference)
 	signed, err := time.Parse(time.RFC3339Nano, header.Get("X-Intram-Timestamp"))
 	m.w.require(err == nil, m.name, "a delivery has no timestamp: %v", err)
 	return delivery{name: reference + " " + event, header: header, body: body, signed: signed}
@@ -185,12 +192,23 @@ const (
 
 var handlerFates = []string{fateFails, fatePanics, fateSlow, fateOutlives, fateGivesUp, fateOversleep}
 
-var errFate = errors.New("the merchant's function failed")
+var (
+	errFate      = errors.New("the merchant's function failed")
+	errUnmatched = errors.New("the event does not say which payout it is about")
+)
 
 // handle is the merchant's function. Its effect is not idempotent: a second one is a second one.
 func (p *process) handle(ctx context.Context, e *intram.Event) error {
 	m, w := p.m, p.m.w
 	name := m.nameOf(e)
+	switch data, ok := e.Data.(*intram.PayoutEventData); {
+	case ok && data.Reference == "": // made by the reconciler of a list without payloads
+		w.tally.saw(withoutData)
+		return errUnmatched
+	case ok && !m.owns(data.Reference):
+		w.tally.saw(foreignIgnored)
+		return nil // it did not make that payout
+	}
 	at := m.chance.of("handle "+name, m.try("handle "+name))
 	if p.maybeCrash("crash: as an event arrives", at, 3) {
 		<-w.over // the process is dead: this goroutine does nothing more
@@ -320,7 +338,7 @@ func (p *process) reconcileNowAndThen() {
 
 func (p *process) reconcile(at chance) (*intram.Reconciliation, error) {
 	w := p.m.w
-	r, err := intram.NewReconciler(p.client, p.m.inbox, p.handle)
+	r, err := intram.NewReconciler(p.client, p.m.inbox, p.handle, p.m.scoped()...)
 	if err != nil {
 		w.violate(p.m.name, "no reconciler: %v", err)
 		return nil, err

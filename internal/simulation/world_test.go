@@ -163,8 +163,9 @@ func (w *world) run() {
 	for _, m := range w.merchants {
 		m.finishOrders(ctx)
 	}
-	w.settleAll(ctx)
+	w.settleAll(ctx, false)
 	w.sleep(ctx, deliveriesEnd)
+	w.settleDaysLater(ctx)
 	for _, m := range w.merchants {
 		m.reconcileAll(ctx)
 	}
