@@ -89,6 +89,13 @@ func DecodeFailure(status int, header http.Header, body []byte) *Error {
 		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected, Word: readError(status, body)})
 }
 
+// PollSteps is how many watches the poller has gone through.
+func PollSteps(c *Client) int {
+	c.operationWaits.mu.Lock()
+	defer c.operationWaits.mu.Unlock()
+	return c.operationWaits.steps
+}
+
 // PendingWaits is how many operations are waited for.
 func PendingWaits(c *Client) int {
 	c.operationWaits.mu.Lock()

@@ -91,7 +91,8 @@ func (p *poller[T, P]) notice(w *watch[T], item *T, now int64) {
 		return
 	}
 	w.due, w.polls = now, 0
-	w.flags |= noticed
+	w.flags = w.flags&^searched | noticed
+	p.soon(w)
 	if w.flags.has(inFlight) {
 		w.flags |= stale
 	}

@@ -248,7 +248,7 @@ func TestForeignRefusalsDoNotEndAWait(t *testing.T) {
 		}}
 		_, err := newPayin(t, server).Wait(t.Context(), "order-1")
 		require.ErrorIs(t, err, intram.CodeTransactionDoesNotExist)
-		assert.Len(t, server.requests, 3)
+		assert.Greater(t, len(server.requests), 3, "asked again until it is believed")
 	})
 }
 

@@ -58,13 +58,22 @@ type poller[T any, P subject[T]] struct {
 	wakeAt  int64              // when it ends, or was ended
 	stuck   bool               // something is due, and has to wait for its turn
 
+	agenda agenda[T]
+	places places[T]
+	unseen []*watch[T] // due, and of no known place
+	likely int         // how many have no known place, due or not
+	gone   int         // watches that nobody waits for any more
+	joined int         // batches so far
+	steps  int         // watches that were gone through, for tests of what it costs
+
 	lore lore
 }
 
 // batch is somebody who waits for many, and what there is to look at.
 type batch[T any] struct {
-	done []*watch[T] // ended, or out of time
-	seen []*T        // when progress is shown
+	order int
+	done  []*watch[T] // ended, or out of time
+	seen  []*T        // when progress is shown
 }
 
 func newPoller[T any, P subject[T]](c *Client, rate *pollRate,
@@ -125,7 +134,12 @@ func (p *poller[T, P]) join(ctx context.Context, id string, cfg *waitConfig, new
 		one.next = &first
 		w.waiter = one
 		w.due, w.polls = min(w.due, now+int64(max(cfg.pollMin, cfg.firstLook))), 0
+		w.flags &^= searched // whose turn may come late
+		if w.seen != nil && w.seen.absentUntil != 0 {
+			w.seen.absentUntil = now + int64(absentFor) // a wait that has just begun gives it as much time as any
+		}
 	}
+	p.soon(w)
 	switch {
 	case w.flags.has(over):
 	case p.stuck:
@@ -167,7 +181,7 @@ func (p *poller[T, P]) last(id string, w *watch[T]) *T {
 		return nil
 	}
 	var created time.Time
-	if w.created != 0 && !w.flags.has(atMost) {
+	if w.created != 0 {
 		created = time.UnixMilli(w.created).UTC()
 	}
 	return P(w.seen.item).recalled(id, created)
@@ -193,6 +207,7 @@ func (p *poller[T, P]) abandon(w *watch[T]) {
 	if w.news != nil {
 		return
 	}
+	p.gone++
 	if w.flags.has(inFlight) {
 		for f := range p.flights {
 			f.breakOff()
@@ -271,7 +286,7 @@ func (p *poller[T, P]) run() {
 		if len(p.watches) == 0 && len(p.flights) == 0 {
 			p.running, p.wake = false, nil
 			clear(p.kept)
-			p.lore = lore{}
+			p.lore, p.agenda, p.places, p.unseen = lore{}, agenda[T]{}, places[T]{}, nil
 			p.mu.Unlock()
 			return
 		}
@@ -322,66 +337,16 @@ func (p *poller[T, P]) giveUp(err error) {
 // depart starts the look-ups that are due, and says when to look again.
 func (p *poller[T, P]) depart(now, until int64) int64 {
 	for {
-		id, first, next := p.survey(now, until)
-		if p.stuck = first != nil; !p.stuck || len(p.flights) >= pollsUnderWay {
+		next := p.survey(now, until)
+		queue, search := p.upNext(now)
+		if p.stuck = queue != nil || search != nil; !p.stuck || len(p.flights) >= pollsUnderWay {
 			return next
 		}
 		if token := p.rate.take(p.client.clock.Now()); token > 0 {
 			return min(next, now+int64(token))
 		}
-		p.send(p.plan(id, first, now), now)
+		p.send(p.take(queue, search, now), now)
 	}
-}
-
-// survey forgets what nobody waits for, ends the waits whose time was up by until, finds the watch whose look-up is most overdue, and says
-// when anything else falls due.
-func (p *poller[T, P]) survey(now, until int64) (firstID string, first *watch[T], next int64) {
-	held := p.rate.held(p.client.clock.Now()) // the server has asked for a pause
-	limit := until
-	if held == 0 {
-		limit -= int64(lastLook)
-	}
-	tooLate := func(one *waiter) bool { return one.deadline <= limit }
-	next = forever
-	for id, w := range p.watches {
-		if w.news == nil {
-			delete(p.watches, id)
-			continue
-		}
-		if w.flags.has(inFlight) {
-			continue // bound sees to the waiters
-		}
-		if p.expire(w, tooLate); w.news == nil {
-			delete(p.watches, id)
-			continue
-		}
-		due := w.next()
-		switch {
-		case due > now:
-			next = min(next, due)
-		case held > 0:
-			next = min(next, now+int64(held), w.earliest())
-		default:
-			if end := w.earliest(); end != forever {
-				next = min(next, end+int64(lastLook))
-			}
-			if first == nil || before(id, w, firstID, first) {
-				firstID, first = id, w
-			}
-		}
-	}
-	return firstID, first, next
-}
-
-// before orders look-ups: what has been due for longer goes first, and of what fell due together the newest, which the pages begin with.
-func before[T any](idA string, a *watch[T], idB string, b *watch[T]) bool {
-	if da, db := a.next(), b.next(); da != db {
-		return da < db
-	}
-	if a.created != b.created {
-		return a.created == 0 || b.created != 0 && a.created > b.created
-	}
-	return idA < idB
 }
 
 // expire ends the waits for w that have an end, and are too late.

@@ -11,6 +11,7 @@ import (
 type flight[T any] struct {
 	id      string
 	page    *listQuery  // of a look-up that is not by id
+	search  *search[T]  // that the page is a part of
 	asked   []*watch[T] // what it is for
 	started int64
 	cancel  context.CancelFunc
@@ -23,6 +24,9 @@ func (f *flight[T]) breakOff() {
 		if w.news != nil {
 			return
 		}
+	}
+	if f.search != nil && f.search.goesOn() {
+		return // for those of the search that it was not made on behalf of
 	}
 	f.broken = true
 	f.cancel()
@@ -41,6 +45,9 @@ func (p *poller[T, P]) send(f *flight[T], now int64) {
 		for one := w.first(); one != nil; one = one.next {
 			timeout = max(timeout, min(p.client.timeout, time.Duration(one.end(now)-now)))
 		}
+	}
+	if f.search != nil && len(f.search.watches) > len(f.asked) {
+		timeout = p.client.timeout // others of the search may have more time
 	}
 	go func() {
 		defer f.cancel()
@@ -63,6 +70,9 @@ func (p *poller[T, P]) bound(f *flight[T], until int64) (next int64) {
 	const margin = int64(10 * time.Millisecond) // what is answered, or given up, in the last moment comes before
 	next = forever
 	for _, w := range f.asked {
+		if w.news == nil {
+			continue
+		}
 		p.expire(w, func(one *waiter) bool { return one.end(f.started)+margin <= until })
 		for one := w.first(); one != nil; one = one.next {
 			next = min(next, one.end(f.started)+margin)
@@ -88,38 +98,80 @@ func (p *poller[T, P]) land(f *flight[T], retryAfter time.Duration, err error, b
 	case transient(err):
 		if retryAfter > 0 {
 			p.rate.hold(p.client.clock.Now(), retryAfter)
+			p.agenda.next, p.agenda.nextBatch = now, now
 		}
-		for _, w := range f.asked {
+		failed := func(w *watch[T]) {
 			p.missed(w, err, now, draw)
+			if retryAfter > 0 {
+				w.due = now + int64(retryAfter)
+			}
 		}
 		if f.page != nil {
 			p.pageFailed(now)
 		}
+		if f.search != nil {
+			p.each(f.search, failed)
+			break
+		}
+		for _, w := range f.asked {
+			failed(w)
+		}
+		retryAfter = 0
 	case f.page != nil:
 		p.lore.noLists = forever // what was asked for is still due, and is looked up by its id
 	default:
-		w := f.asked[0]
-		p.end(w, w.failing(err))
+		p.refused(f.asked[0], err, now, draw)
 	}
-	if retryAfter > 0 {
-		for _, w := range f.asked {
+	if f.search != nil && (f.broken || p.lore.noLists == forever) {
+		p.release(f.search)
+	}
+	for _, w := range f.asked {
+		if retryAfter > 0 {
 			w.due = now + int64(retryAfter)
 		}
+		p.soon(w)
 	}
 	p.stir(0)
+}
+
+// absentFor is how long an id may be unknown to the API: what was just created is not yet on the replica that a look-up may meet.
+const absentFor = 15 * time.Second
+
+// refused takes in that a look-up by id was refused. That there is no such thing is the last word only when it was said for a while, or of
+// what had been seen.
+func (p *poller[T, P]) refused(w *watch[T], err error, now, draw int64) {
+	if w.news == nil || w.flags.has(over) {
+		return
+	}
+	failed := w.failing(err)
+	if failed.absentUntil == 0 {
+		failed.absentUntil = now + int64(absentFor)
+	}
+	if !isAbsent(err) || failed.item != nil || now >= failed.absentUntil {
+		p.end(w, failed)
+		return
+	}
+	w.seen = failed
+	p.pace(w, now, draw)
+	w.due = min(w.due, failed.absentUntil)
+}
+
+// isAbsent recognises the answer to an id that the API does not know.
+func isAbsent(err error) bool {
+	return errors.Is(err, CodeOperationNotFound) || errors.Is(err, CodeTransactionNotFound) || errors.Is(err, CodeTransactionDoesNotExist)
 }
 
 // landOne takes in what a look-up by id has brought.
 func (p *poller[T, P]) landOne(f *flight[T], item *T, now int64, draw int64) {
 	w := f.asked[0]
-	found, again := w.created == 0 || w.flags.has(atMost), w.flags.has(stale)
+	found, again := w.created == 0, w.flags.has(stale)
 	w.flags &^= alone | noticed
 	p.saw(w, item, now, draw)
 	if again {
 		w.flags, w.due = w.flags|noticed, now
 	}
 	if found && w.created != 0 {
-		p.hint(w.created)
+		p.hint(w.created, now)
 	}
 }
 
@@ -128,10 +180,11 @@ func (p *poller[T, P]) saw(w *watch[T], item *T, now int64, draw int64) {
 	if w.news == nil || w.flags.has(over) {
 		return
 	}
-	if created := P(item).created(); !created.IsZero() {
+	if created := P(item).created(); !created.IsZero() && w.created == 0 {
 		w.created = created.UnixMilli()
+		p.places.put(w)
 	}
-	w.misses, w.flags = 0, w.flags&^atMost
+	w.misses, w.flags = 0, w.flags&^searched
 	if ended, _ := P(item).ended(); ended {
 		p.end(w, &sight[T]{item: item})
 		return

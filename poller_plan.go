@@ -30,33 +30,43 @@ type lore struct {
 	// noLists is until when pages are not asked for, because they were refused or have failed so many times in a row.
 	noLists  int64
 	failures int
+	// nextHint is when a date may be made use of again.
+	nextHint int64
 }
 
 // plan chooses the look-up that serves first.
-func (p *poller[T, P]) plan(id string, first *watch[T], now int64) *flight[T] {
-	one := &flight[T]{id: id, asked: []*watch[T]{first}}
-	if p.list == nil || now < p.lore.noLists || first.flags.has(alone) {
+func (p *poller[T, P]) plan(e entry[T], now int64) *flight[T] {
+	first := e.w
+	one := &flight[T]{id: e.id, asked: []*watch[T]{first}}
+	switch {
+	case p.list == nil, now < p.lore.noLists, first.flags.has(alone), first.flags.has(searched):
+		return one
+	case first.created == 0:
+		if s := p.newSearch(now); s != nil {
+			return s.page()
+		}
 		return one
 	}
 	asked, likely := []*watch[T]{first}, 1
 	kind, mixed := p.kindOf(first), false
-	for _, w := range p.watches {
-		if w == first || w.news == nil || w.flags.has(inFlight|alone) || !p.together(first, w) {
+	for w := range p.places.from(first.created) {
+		p.steps++
+		if w == first || w.news == nil || w.flags.has(inFlight) || w.flags.has(alone) {
 			continue
+		}
+		if !p.together(first, w) || likely == 2*maxPageLimit {
+			break
 		}
 		likely++
 		mixed = mixed || p.kindOf(w) != kind
-		if w.next() <= now {
+		if w.next() <= now && len(asked) < maxPageLimit {
 			asked = append(asked, w)
 		}
 	}
 	if likely < worthAPage {
 		return one
 	}
-	q := listQuery{limit: maxPageLimit}
-	if first.created != 0 {
-		q.before = time.UnixMilli(first.created + 1).UTC()
-	}
+	q := listQuery{limit: maxPageLimit, before: time.UnixMilli(first.created + 1).UTC()}
 	if !mixed {
 		q.typ = kind
 	}
@@ -71,13 +81,10 @@ func (p *poller[T, P]) kindOf(w *watch[T]) string {
 	return P(w.seen.item).kind()
 }
 
-// together reports whether w is likely on the page that begins with first.
+// together reports whether w, which is no newer than first, is likely on the page that begins with first.
 func (p *poller[T, P]) together(first, w *watch[T]) bool {
-	if first.created == 0 || w.created == 0 {
-		return first.created == w.created
-	}
 	apart := time.Duration(first.created-w.created) * time.Millisecond
-	return apart >= 0 && (p.lore.span == 0 || apart <= p.lore.span)
+	return p.lore.span == 0 || apart <= p.lore.span
 }
 
 // landPage takes in a page.
@@ -85,29 +92,22 @@ func (p *poller[T, P]) landPage(f *flight[T], page *Page[T], now int64, draw int
 	p.lore.failures = 0
 	full := page.full(maxPageLimit)
 	oldest := p.learn(page, full)
-	searching := f.asked[0].flags.has(atMost)
 	matched, located := p.match(page, now, draw)
+	if located >= worthAPage {
+		p.lore.hints = 0
+	}
+	if f.search != nil {
+		p.searchLanded(f.search, full, oldest, located, now, draw)
+		return
+	}
 	for i, w := range f.asked {
 		if matched[w] || w.news == nil || w.flags.has(over) {
 			continue
 		}
-		place := w.created != 0 && !w.flags.has(atMost)
-		switch {
-		case place && full && w.created <= oldest && i > 0:
-			// The page did not reach so far. It is still due, and a page begins with it soon.
-		case place:
-			w.flags |= alone // the list lags, or its millisecond has more than a page
-		case full && located >= worthAPage && (w.created == 0 || oldest < w.created):
-			w.created, w.flags = oldest, w.flags|atMost // on the next page, then
-		default:
-			p.notOnThePage(w, now, draw)
+		if full && w.created <= oldest && i > 0 {
+			continue // The page did not reach so far. It is still due, and a page begins with it soon.
 		}
-	}
-	switch {
-	case located >= worthAPage:
-		p.lore.hints = 0
-	case searching:
-		p.lore.hints++
+		w.flags |= alone // the list lags, or its millisecond has more than a page
 	}
 }
 
@@ -116,16 +116,6 @@ func (p *poller[T, P]) pageFailed(now int64) {
 	if p.lore.failures++; p.lore.failures >= failuresAllowed {
 		p.lore.failures, p.lore.noLists = 0, now+int64(listPause)
 	}
-}
-
-// notOnThePage: a subject that was never seen is on none of the pages that it was looked for on.
-func (p *poller[T, P]) notOnThePage(w *watch[T], now int64, draw int64) {
-	w.created, w.flags = 0, w.flags&^atMost
-	if w.misses++; w.misses >= patience || w.flags.has(noticed) {
-		w.flags |= alone
-		return
-	}
-	p.missed(w, nil, now, draw)
 }
 
 // learn remembers how far a page reaches, and returns when its last item was made.
@@ -151,7 +141,7 @@ func (p *poller[T, P]) match(page *Page[T], now int64, draw int64) (matched map[
 				continue
 			}
 			matched[w] = true
-			if w.created == 0 || w.flags.has(atMost) {
+			if w.created == 0 {
 				located++
 			}
 			ended, whole := P(item).ended()
@@ -170,16 +160,4 @@ func (p *poller[T, P]) match(page *Page[T], now int64, draw int64) (matched map[
 		}
 	}
 	return matched, located
-}
-
-// hint: something that was on no page was made then, and so perhaps were others that are looked for.
-func (p *poller[T, P]) hint(created int64) {
-	if p.list == nil || p.latest < p.lore.noLists || p.lore.hints >= hintsAllowed {
-		return
-	}
-	for _, w := range p.watches {
-		if (w.created == 0 || w.flags.has(atMost)) && w.misses > 0 && !w.flags.has(inFlight) {
-			w.created, w.flags, w.misses = created, (w.flags|atMost)&^alone, patience-1
-		}
-	}
 }

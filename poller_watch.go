@@ -23,7 +23,7 @@ const (
 	over                            // there will be no other look-up; seen says how it ended
 	alone                           // to be looked up by its id, not on a page
 	noticed                         // an event says that something has happened
-	atMost                          // created is no more than a bound: it was made then or before
+	searched                        // a search goes through the list for it
 	stale                           // an event has come since the look-up under way began
 )
 
@@ -33,6 +33,8 @@ func (f watchFlags) has(flag watchFlags) bool { return f&flag != 0 }
 type sight[T any] struct {
 	item *T
 	err  error
+	// absentUntil is until when the API's word that there is no such thing is not the last; 0 when it has not said so.
+	absentUntil int64
 }
 
 // waiter is somebody who waits. The zero value is nobody.
@@ -46,6 +48,15 @@ type waiter struct {
 
 // next is when w wants to be looked up: when its pace says so, and at the end of each wait.
 func (w *watch[T]) next() int64 { return min(w.due, w.earliest()) }
+
+// ready reports whether a look-up of w can begin: it is due, or the last moment of a wait for it has come.
+func (w *watch[T]) ready(now int64) bool {
+	switch {
+	case w.news == nil, w.flags.has(over), w.flags.has(inFlight), w.next() > now:
+		return false
+	}
+	return !w.flags.has(searched) || w.earliest() <= now
+}
 
 // earliest is the first deadline of all who wait.
 func (w *watch[T]) earliest() int64 {
@@ -116,7 +127,7 @@ func (w *watch[T]) drop(news chan struct{}) {
 func (w *watch[T]) failing(err error) *sight[T] {
 	failed := sight[T]{err: err}
 	if w.seen != nil {
-		failed.item = w.seen.item
+		failed.item, failed.absentUntil = w.seen.item, w.seen.absentUntil
 	}
 	return &failed
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -328,14 +329,18 @@ func TestWaitErrorsShowNobody(t *testing.T) {
 	assertNoCanary(t, fmt.Sprintf("%v %+v %#v", err, err, err), "operation error")
 	assert.Equal(t, "intram: operation op_1 failed: provider_rejected: the operator refused: see OperationError.Details (operator's code …)", err.Error())
 
-	client, _ = scripted(t, answer(404, canaryJSON(`{"error":true,"code":"operation_not_found","message":"FIRST MSISDN"}`)))
-	_, err = client.WaitForOperation(t.Context(), "op_1")
-	assertNoCanary(t, fmt.Sprintf("%v %+v %#v", err, err, err), "wait error")
+	synctest.Test(t, func(t *testing.T) {
+		client, s := scripted(t)
+		s.forever = answer(404, canaryJSON(`{"error":true,"code":"operation_not_found","message":"FIRST MSISDN"}`))
+		_, err := client.WaitForOperation(t.Context(), "op_1")
+		require.ErrorIs(t, err, intram.CodeOperationNotFound)
+		assertNoCanary(t, fmt.Sprintf("%v %+v %#v", err, err, err), "wait error")
 
-	// An id that looks like a number is one, as far as anyone can tell.
-	client, _ = scripted(t, answer(404, `{"error":true,"code":"operation_not_found"}`))
-	_, err = client.WaitForOperation(t.Context(), canaryMSISDN)
-	assertNoCanary(t, fmt.Sprintf("%v %+v %#v", err, err, err), "wait for a number")
+		// An id that looks like a number is one, as far as anyone can tell.
+		_, err = client.WaitForOperation(t.Context(), canaryMSISDN)
+		require.ErrorIs(t, err, intram.CodeOperationNotFound)
+		assertNoCanary(t, fmt.Sprintf("%v %+v %#v", err, err, err), "wait for a number")
+	})
 
 	client, _ = scripted(t, answer(200, canaryJSON(`{"error":false,"data":{"operation_id":"op_1","type":"FIRST","status":"succeeded","result":{"a":"FIRST"}}}`)))
 	_, err = client.Refunds.Wait(t.Context(), "op_1")

@@ -71,7 +71,8 @@ func WithProgress(f func(*Operation)) WaitOption {
 // wait can go on in another process, days later.
 //
 // It looks the operation up at once, then after 1 s, then after half as long again each time, up to 10 s. Network
-// failures, 5xx and 429 in between do not end it. An unknown status is "not finished yet". Any number of waits of a client share their look-ups:
+// failures, 5xx and 429 in between do not end it, nor does [CodeOperationNotFound] in the first 15 s of an operation that was never seen,
+// which a replica may not have yet. An unknown status is "not finished yet". Any number of waits of a client share their look-ups:
 // one serves all who wait for the same operation, and where three or more operations are waited for, pages of the list do.
 //
 // Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] when the operation failed or expired; [*WaitError],

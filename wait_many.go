@@ -13,7 +13,7 @@ import (
 //
 // An operation that succeeded is yielded with a nil error. For any other the operation is nil, and the error an
 // [*OperationError] when it failed or expired, and a [*WaitError] when nothing more will be heard of it: the context ended, or the API
-// refused to tell, as it does of an id that it does not know. Both name the operation. The waiting ends when the range does. An id
+// refused to tell, as it does of an id that it does not know after 15 s. Both name the operation. The waiting ends when the range does. An id
 // that is given twice is yielded once, and an id that cannot be one is an [*Error] before anything is sent.
 //
 // Endpoints: GET /operations and GET /operations/{id}. Docs: Merchant API, Operations.
@@ -69,7 +69,8 @@ func (p *poller[T, P]) awaitMany(ctx context.Context, ids []string, cfg *waitCon
 // joinAll begins to wait for all of the ids.
 func (p *poller[T, P]) joinAll(ctx context.Context, ids []string, cfg *waitConfig, news chan struct{}) map[*watch[T]]string {
 	p.mu.Lock()
-	p.batches[news] = new(batch[T])
+	p.joined++
+	p.batches[news] = &batch[T]{order: p.joined}
 	p.mu.Unlock()
 	waiting := make(map[*watch[T]]string, len(ids))
 	known := make(map[string]struct{}, len(ids))

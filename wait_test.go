@@ -271,6 +271,61 @@ func TestPassingFailuresDoNotEndAWait(t *testing.T) {
 	})
 }
 
+// A look-up can meet a replica that has not heard of the operation yet: that there is none is believed after 15 s.
+func TestOperationThatIsNotFoundYetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	unknown := func(code intram.ErrorCode) step { return answer(404, `{"error":true,"code":"`+string(code)+`"}`) }
+	waits := map[string]struct {
+		code intram.ErrorCode
+		wait func(*intram.Client) error
+		seen step
+	}{
+		"one": {intram.CodeOperationNotFound, func(c *intram.Client) error {
+			_, err := c.Payouts.Wait(context.Background(), "op_1")
+			return err
+		}, finished(t)},
+		"many": {intram.CodeOperationNotFound, func(c *intram.Client) (err error) {
+			for _, one := range c.WaitMany(context.Background(), []string{"op_1"}) {
+				err = one
+			}
+			return err
+		}, finished(t)},
+		"a transaction": {intram.CodeTransactionNotFound, func(c *intram.Client) error {
+			_, err := c.Transactions.Wait(context.Background(), "AB12CD34EF")
+			return err
+		}, answer(200, `{"error":false,"data":{"reference":"AB12CD34EF","status":"SUCCESS"}}`)},
+	}
+	for name, tt := range waits {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				no := unknown(tt.code)
+				client, _ := waiting(t, 50, no, no, no, no, tt.seen) // known after 8 s
+				require.NoError(t, tt.wait(client))
+
+				client, s := waiting(t, 50)
+				s.forever = no
+				began := time.Now()
+				err := tt.wait(client)
+				require.ErrorIs(t, err, tt.code)
+				assert.NotErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, 15*time.Second, time.Since(began), "asked once more at the end")
+				assert.Len(t, s.requests(), 7)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // a wait that begins while another has been told so for a while
+		client, s := waiting(t, 50)
+		s.forever = unknown(intram.CodeOperationNotFound)
+		go func() { _, _ = client.WaitForOperation(t.Context(), "op_1") }()
+		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 14*time.Second))
+		began := time.Now()
+		_, err := client.WaitForOperation(t.Context(), "op_1")
+		require.ErrorIs(t, err, intram.CodeOperationNotFound)
+		assert.Equal(t, 15*time.Second, time.Since(began))
+	})
+}
+
 // What is answered for good does.
 func TestRefusalsEndAWait(t *testing.T) {
 	t.Parallel()
@@ -435,7 +490,8 @@ func TestWaitForATransaction(t *testing.T) {
 		assert.Contains(t, err.Error(), "last seen PENDING")
 	})
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := waiting(t, 50, answer(404, `{"error":true,"code":"transaction_not_found"}`))
+		client, s := waiting(t, 50)
+		s.forever = answer(404, `{"error":true,"code":"transaction_not_found"}`)
 		_, err := client.Transactions.Wait(t.Context(), "AB12CD34EF")
 		require.ErrorIs(t, err, intram.CodeTransactionNotFound)
 	})
