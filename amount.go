@@ -25,7 +25,7 @@ import (
 //
 // In JSON an Amount is a number; a number and a number in a string are both read. In SQL it is a
 // numeric, an integer or a text column. An unset amount is written as 0, and so reads back as a zero.
-type Amount struct {
+type Amount struct { //nolint:recvcheck // Scan sets what it is called on
 	d     apd.Decimal
 	state amountState
 }
@@ -246,7 +246,7 @@ func (a Amount) isWhole() bool {
 	return fraction.IsZero()
 }
 
-// orNothing is the amount for a field that is left out when it was never set, and value is the way back.
+// orNothing is the amount for a field that is left out when it was never set, and amountOf is the way back.
 func (a Amount) orNothing() *Amount {
 	if a.state == amountUnset {
 		return nil
@@ -254,7 +254,7 @@ func (a Amount) orNothing() *Amount {
 	return &a
 }
 
-func (a *Amount) value() Amount {
+func amountOf(a *Amount) Amount {
 	if a == nil {
 		return Amount{}
 	}

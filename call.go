@@ -42,6 +42,7 @@ type callConfig struct {
 	timeout        time.Duration
 	response       *Response
 	intent         *Intent
+	lookBack       *LookBack
 	invalid        validation
 	call           transport.Call // what it came to
 
@@ -262,7 +263,7 @@ func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newIntent(p.account, call, cfg.firstSentAt), nil
+	return newIntent(p.account, call, cfg), nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {

@@ -257,7 +257,7 @@ func TestBothRevisionsOfABalance(t *testing.T) {
 	current := getBalance(t, example(t, "balance.current.json"))
 	assert.Equal(t, intram.XOF, current.Currency)
 	assert.Equal(t, []intram.PaymentMethodBalance{
-		{PaymentMethod: "MTN Bénin", Available: intram.NewAmount(800000)},
+		{PaymentMethod: "MTN Bénin", Available: intram.NewAmount(800000), Pending: intram.NewAmount(0)},
 		{PaymentMethod: "Moov Bénin", Available: intram.NewAmount(440000), Pending: intram.NewAmount(35000)},
 	}, current.PaymentMethods)
 	assert.Equal(t, "1240000", current.Available.String(), "the sum, where the API gives none")

@@ -251,6 +251,8 @@ func (e *Error) Error() string {
 		b.WriteString(redact.Code(string(e.Code)))
 	case e.StatusCode != 0:
 		fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
+	case errors.Is(e.cause, ErrNeverSent):
+		b.WriteString("not sent")
 	default:
 		b.WriteString("no answer")
 	}

@@ -40,7 +40,8 @@ func validIdempotencyKey(key string) bool {
 // DeriveIdempotencyKey makes a valid idempotency key from what a call is for ("payout", "refund") and the
 // merchant's own reference of it ("PO-2026-0001"). The same two strings always make the same key, so a
 // program that crashed can call again without having stored a key: within the 24 hours for which the
-// API keeps keys, the call is executed once.
+// API keeps keys, the call is executed once. Those hours begin with the first use of the key, by whatever
+// process and intent. Where a crash may last longer, save an intent, and finish it with Resume.
 //
 // Use a purpose for each kind of call, and a reference that names one intent for good: a second, intended
 // payout needs another reference. Neither string can be read back from the key. Both must be non-empty.

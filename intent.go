@@ -57,8 +57,10 @@ type Intent struct {
 	// honoured without it. When keys are rotated while an intent is open, and both keys are the same
 	// merchant's in the same environment, empty it.
 	AccountSHA256 string `json:"account_sha256,omitempty"`
-	// FirstSentAt is when the intent was made, which is no later than its first attempt. A key that was given to Prepare, such as
-	// a derived one, may have been sent before by another intent: see [DeriveIdempotencyKey].
+	// KeyGiven says that the key was given to Prepare, such as a derived one, and may have been sent by an earlier intent:
+	// the key is as old as its first use, not as this intent. Resume looks for that before it sends.
+	KeyGiven bool `json:"key_given,omitempty"`
+	// FirstSentAt is when the intent was made, which is no later than its first attempt.
 	FirstSentAt time.Time `json:"first_sent_at"`
 
 	// fresh holds from Prepare to the first call, for all copies. An intent that was read back is not fresh: it may have
@@ -79,10 +81,10 @@ func WithIntent(intent *Intent) CallOption {
 }
 
 // newIntent records a call that is ready to be sent. One whose key is in doubt already is not fresh.
-func newIntent(account string, call *transport.Call, firstSentAt time.Time) *Intent {
+func newIntent(account string, call *transport.Call, cfg *callConfig) *Intent {
 	intent := &Intent{
 		IdempotencyKey: call.IdempotencyKey, CallSHA256: callHash(call), AccountSHA256: account,
-		FirstSentAt: firstSentAt.UTC(), fresh: new(atomic.Bool),
+		KeyGiven: cfg.keyGiven, FirstSentAt: cfg.firstSentAt.UTC(), fresh: new(atomic.Bool),
 	}
 	intent.fresh.Store(!call.Resumed)
 	return intent
@@ -106,7 +108,7 @@ func (i *Intent) check(account string, r *request, call *transport.Call) error {
 	case i == nil:
 		return nil
 	case i.AccountSHA256 != "" && i.AccountSHA256 != account:
-		return fmt.Errorf("%w: the public key or the environment is another", ErrIntentMismatch)
+		return redact.Wrap("the public key or the environment is another", ErrIntentMismatch)
 	case i.CallSHA256 == callHash(call):
 		return nil
 	case i.AccountSHA256 == "" && r.legacy != nil:

@@ -115,7 +115,7 @@ func (q listQuery) encode(v *validation) string {
 
 // ErrEndlessList ends a sequence whose pages bring nothing and go on: the API's cursor has gone back over a thousand pages in a row
 // without an item. Narrow the list by its dates, by type or by status.
-var ErrEndlessList = fmt.Errorf("intram: %d pages in a row have no new item, and the list goes on; narrow the list by type, status or date", maxEmptyPages)
+var ErrEndlessList = redact.Sentinel(fmt.Sprintf("intram: %d pages in a row have no new item, and the list goes on; narrow the list by type, status or date", maxEmptyPages))
 
 // maxEmptyPages is how many pages in a row may bring nothing. A server that filters after it has cut its pages has empty ones
 // in between.

@@ -310,7 +310,7 @@ func (p *PaymentRequestParams) UnmarshalJSON(data []byte) error {
 	}
 	*p = PaymentRequestParams{
 		Invoice: Invoice{
-			Amount: wire.Invoice.Amount.value(), Currency: wire.Invoice.Currency,
+			Amount: amountOf(wire.Invoice.Amount), Currency: wire.Invoice.Currency,
 			Description: wire.Invoice.Description, Customer: wire.Invoice.Customer,
 		},
 		PaymentMethod: wire.PaymentMethod, ReturnURLs: wire.ReturnURLs, WebhookData: wire.WebhookData,

@@ -439,7 +439,7 @@ func (p *PayoutParams) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*p = PayoutParams{
-		Amount: wire.Amount.value(), Currency: wire.Currency, Destination: destination,
+		Amount: amountOf(wire.Amount), Currency: wire.Currency, Destination: destination,
 		Reference: wire.Reference, Note: wire.Note, Metadata: wire.Metadata,
 	}
 	return nil

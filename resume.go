@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -98,6 +99,11 @@ func (e *CannotTellError) Unwrap() error { return e.Err }
 // with a day to spare, if everything in it could be compared, and if the intent is 24 hours old by both
 // clocks. Before that: those of Create with an intent.
 //
+// An intent that may have been sent and is 11 hours old, or whose key was given to Prepare, is looked for before it is
+// sent: a clock that was set in the meantime, or an earlier use of the key, may have made the key older than the intent
+// says. What is then found that may be the payout, and is older than the horizon, is a [*CannotTellError] too. To resume
+// many intents, share what is read of the list: see [LookBack].
+//
 // Endpoints: POST /payouts, GET /operations. Docs: Merchant API, Idempotency.
 func (s *PayoutsService) Resume(ctx context.Context, params PayoutParams, intent *Intent, opts ...CallOption) (*Operation, error) {
 	return s.client.resume(ctx, params.request(), OperationPayout, intent, opts)
@@ -123,9 +129,24 @@ func (s *PaymentRequestsService) Resume(ctx context.Context, params PaymentReque
 	return s.client.resume(ctx, params.request(), OperationPaymentRequest, intent, opts)
 }
 
-// resume sends a call while its key is good, and looks for its operation afterwards.
+// resume sends a call while its key is good, and looks for its operation afterwards. Where the age of the key is less
+// certain than that, it looks first.
 func (c *Client) resume(ctx context.Context, r request, typ OperationType, intent *Intent, opts []CallOption) (*Operation, error) {
 	opts = append(slices.Clone(opts), WithIntent(intent))
+	if c.merchant.ageIsUncertain(intent) {
+		again := r
+		cfg := newCallConfig(opts)
+		if _, err := c.merchant.prepare(ctx, &again, cfg); err == nil {
+			l, broken := c.lookBack(ctx, &again, typ, cfg)
+			switch {
+			case broken != nil: // the rules of WithIntent hold
+			case len(l.found) == 1:
+				return l.found[0], nil
+			case l.outlivedItsKey():
+				return nil, l.cannotTell(nil)
+			}
+		}
+	}
 	op, err := doModel[Operation, operationWire](ctx, c, r, opts)
 	if !errors.Is(err, ErrIntentExpired) {
 		return op, err
@@ -134,71 +155,203 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 	if err := c.merchant.chooseKey(cfg); err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(r.params) // as it was a moment ago, when its hash was compared
-	if err != nil {
-		return nil, err
-	}
-	l := lookBack{
-		client: c, kind: typ, maxAttempts: cfg.maxAttempts,
-		from:       cfg.firstSentAt.Add(-lookBackSlack),
-		until:      intent.FirstSentAt.Add(keyLifetime + lookBackSlack),
-		provenFrom: intent.FirstSentAt.Add(keyLifetime + time.Second - 1).Truncate(time.Second), // Date has whole seconds
-	}
-	l.sent = readObject(body)
-	broken := l.read(ctx)
-	if broken == nil && l.unreadable != nil && len(l.found) == 0 {
-		broken = l.unreadable
-	}
+	l, broken := c.lookBack(ctx, &r, typ, cfg)
 	switch {
-	case broken == nil && len(l.found) == 1:
+	case broken != nil:
+		return nil, l.cannotTell(broken)
+	case len(l.found) == 1:
 		return l.found[0], nil
-	case broken == nil && len(l.found)+len(l.maybe) == 0 && l.retryAt.IsZero():
+	case len(l.found)+len(l.maybe) == 0 && l.unreadable == nil && l.retryAt.IsZero():
 		c.merchant.doubts.settle(cfg.idempotencyKey)
 		return nil, &Error{
 			Method: r.method, Path: r.template, Outcome: OutcomeNotSent,
 			IdempotencyKey: cfg.idempotencyKey, Reference: r.reference, cause: ErrNeverSent,
 		}
+	case l.unreadable != nil:
+		return nil, l.cannotTell(l.unreadable)
 	}
-	e := &CannotTellError{IdempotencyKey: cfg.idempotencyKey, Candidates: slices.Concat(l.found, l.maybe), Err: broken}
-	if len(e.Candidates) == 0 {
+	return nil, l.cannotTell(nil)
+}
+
+// ageIsUncertain reports whether an intent that may have been sent may be older than it says: its key was the caller's, who may
+// have sent it by an earlier intent, or it is so old that a clock that was set in the meantime makes the difference.
+func (p *protocol) ageIsUncertain(intent *Intent) bool {
+	return intent != nil && intent.resumed() &&
+		(intent.KeyGiven || wallTime(p.clock).Sub(intent.FirstSentAt) > keyLifetime/2-time.Hour)
+}
+
+// lookBack looks for the operation of a call in the list of operations.
+type lookBack struct {
+	key string
+	// found are those that are the call's, and maybe those that may be; unreadable is one that cannot be read.
+	found, maybe []*Operation
+	unreadable   *ItemError
+	// date is when the list was read, by the server's clock. retryAt is set when that is too early to prove anything.
+	date, retryAt time.Time
+}
+
+func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, cfg *callConfig) (*lookBack, error) {
+	l := &lookBack{key: cfg.idempotencyKey}
+	body, err := json.Marshal(r.params) // as it was a moment ago, when its hash was compared
+	if err != nil {
+		return l, err
+	}
+	from := cfg.firstSentAt.Add(-lookBackSlack)
+	until := cfg.intent.FirstSentAt.Add(keyLifetime + lookBackSlack)
+	provenFrom := cfg.intent.FirstSentAt.Add(keyLifetime + time.Second - 1).Truncate(time.Second) // Date has whole seconds
+	h, broken := cfg.lookBack.history(ctx, c, kind, from, until, provenFrom, cfg.maxAttempts)
+	l.date = h.date
+	if h.date.Before(provenFrom) || wallTime(c.clock).Before(provenFrom) {
+		l.retryAt = provenFrom
+	}
+	within := func(at time.Time) bool { return at.IsZero() || !at.Before(from) && at.Before(until) }
+	sent := readObject(body)
+	for _, op := range h.operations {
+		if within(op.CreatedAt) {
+			l.compare(c, kind, sent, op)
+		}
+	}
+	for _, item := range h.unreadable {
+		if within(item.CreatedAt) {
+			l.unreadable = item
+		}
+	}
+	return l, broken // what was read until then are candidates
+}
+
+func (l *lookBack) cannotTell(err error) *CannotTellError {
+	e := &CannotTellError{IdempotencyKey: l.key, Candidates: slices.Concat(l.found, l.maybe), Err: err}
+	if len(e.Candidates) == 0 && err == nil {
 		e.RetryAt = l.retryAt
 	}
-	return nil, e
+	return e
 }
 
-// lookBack looks for the operation of one call in the list of operations.
-type lookBack struct {
-	client      *Client
-	kind        OperationType
-	sent        map[string]any // the call's body
-	maxAttempts int
-	// from and until bound when the operation can have been made, by the server's clock.
+// outlivedItsKey reports whether something that may be the call's is so old that the API may have forgotten its key. What is
+// younger is harmless: if it is the call's, the key brings it back.
+func (l *lookBack) outlivedItsKey() bool {
+	old := func(at time.Time) bool { return at.IsZero() || l.date.Sub(at) > IntentHorizon }
+	if l.unreadable != nil && old(l.unreadable.CreatedAt) {
+		return true
+	}
+	return slices.ContainsFunc(slices.Concat(l.found, l.maybe), func(op *Operation) bool { return old(op.CreatedAt) })
+}
+
+// compare sorts an operation: it is the call's, may be, or is another's.
+func (l *lookBack) compare(c *Client, kind OperationType, sent map[string]any, op *Operation) {
+	switch op.Type {
+	case kind:
+	case OperationPayout, OperationPaymentRequest, OperationRefund:
+		return // a server that does not know the filter
+	}
+	// The result says some of it again, for a list that leaves payloads out.
+	var result map[string]any
+	if r, ok := op.Result.(interface{ raw() RawMessage }); ok {
+		result = readObject(r.raw())
+	}
+	verdict := match(kind, sent, readObject(op.Payload), result)
+	elsewhere := op.Environment != "" && op.Environment != c.environment
+	switch {
+	case verdict == differs:
+	case verdict == same && !elsewhere && op.ID != "":
+		l.found = append(l.found, op)
+	default:
+		l.maybe = append(l.maybe, op)
+	}
+}
+
+// LookBack shares what Resume reads of the list of operations among many intents, which would read it
+// once each otherwise: give it to each Resume with [WithLookBack]. It is for one run over saved intents: keep it no
+// longer, since it keeps the operations of several days. The zero value is ready, for one client. It is safe for
+// concurrent use.
+type LookBack struct {
+	mu      sync.Mutex
+	client  *Client
+	known   map[OperationType]*history
+	reading chan struct{} // closed when the read that is under way ends
+}
+
+// WithLookBack lets a Resume use what others have read of the list of operations, and adds what it reads. Other calls read
+// no such list, and leave this option aside.
+func WithLookBack(l *LookBack) CallOption {
+	return callOption(func(cfg *callConfig) {
+		cfg.invalid.check(l != nil, "look_back", "look_back is nil: give the address of an intram.LookBack")
+		cfg.lookBack = l
+	})
+}
+
+// history is what the list of operations told of a time.
+type history struct {
 	from, until time.Time
-	// provenFrom is when a list without the operation proves that there is none.
-	provenFrom time.Time
-
-	found, maybe []*Operation
-	unreadable   *ItemError // an item of the window that may be the call's
-	retryAt      time.Time
+	// date is when it was read, by the server's clock: for all of its pages at the earliest.
+	date       time.Time
+	operations []*Operation
+	unreadable []*ItemError
 }
 
-// read compares everything in the list that the window has. The error is why it could not be read to its end.
+// history reads the list, or brings back what was read of it. What is shared goes back a day further, for the intents that come
+// after, and up to the newest.
+func (l *LookBack) history(ctx context.Context, c *Client, kind OperationType, from, until, provenFrom time.Time, maxAttempts int) (*history, error) {
+	if l == nil {
+		return readHistory(ctx, c, kind, from, until, maxAttempts)
+	}
+	for {
+		l.mu.Lock()
+		if l.client != c {
+			l.client, l.known = c, map[OperationType]*history{}
+		}
+		h, reading := l.known[kind], l.reading
+		known := h != nil && !from.Before(h.from) && (!h.date.Before(provenFrom) || wallTime(c.clock).Before(provenFrom))
+		if !known && reading == nil {
+			l.reading = make(chan struct{})
+		}
+		l.mu.Unlock()
+		switch {
+		case known:
+			return h, nil
+		case reading == nil:
+			return l.fill(ctx, c, kind, from.Add(-keyLifetime), maxAttempts)
+		}
+		select {
+		case <-reading:
+		case <-ctx.Done():
+			return new(history), context.Cause(ctx)
+		}
+	}
+}
+
+// fill reads the list for all that wait.
+func (l *LookBack) fill(ctx context.Context, c *Client, kind OperationType, from time.Time, maxAttempts int) (*history, error) {
+	h, err := readHistory(ctx, c, kind, from, time.Time{}, maxAttempts)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && l.client == c {
+		l.known[kind] = h
+	}
+	close(l.reading)
+	l.reading = nil
+	return h, err
+}
+
+// readHistory reads everything that the list has of a time. The error is why it could not be read to its end, and comes with what
+// was read until then.
 //
-// The end of the list is not taken from its cursor alone: what lies before the oldest item is asked for
-// once more, so that a list that ends early is noticed.
-func (l *lookBack) read(ctx context.Context) error {
+// The end of the list is not taken from its cursor alone: what lies before the oldest item is asked for once more, so
+// that a list that ends early is noticed.
+func readHistory(ctx context.Context, c *Client, kind OperationType, from, until time.Time, maxAttempts int) (*history, error) {
+	h := &history{from: from, until: until}
 	seen := map[string]bool{}
-	q := listQuery{limit: maxPageLimit, typ: string(l.kind), before: l.until}
+	q := listQuery{limit: maxPageLimit, typ: string(kind), before: until}
 	for empty := 0; ; {
-		page, err := l.page(ctx, q)
+		page, err := h.page(ctx, c, q, maxAttempts)
 		if err != nil {
-			return err
+			return h, err
 		}
 		fresh := 0
 		var newest, oldest time.Time
-		for i := range page.Items {
-			op := &page.Items[i]
-			if at := op.CreatedAt; !at.IsZero() {
+		for op, unreadable := range inOrder[Operation](page) {
+			id, at := identityOf[Operation](op, unreadable)
+			if !at.IsZero() {
 				if newest.IsZero() || at.After(newest) {
 					newest = at
 				}
@@ -206,53 +359,53 @@ func (l *lookBack) read(ctx context.Context) error {
 					oldest = at
 				}
 			}
-			if id := op.identity(); !seen[id] {
-				seen[id] = true
-				fresh++
-				l.compare(op)
+			switch {
+			case seen[id]:
+				continue
+			case unreadable != nil:
+				h.unreadable = append(h.unreadable, unreadable)
+			default:
+				h.operations = append(h.operations, op)
 			}
-		}
-		for _, item := range page.Unreadable {
-			if item.CreatedAt.IsZero() || !item.CreatedAt.Before(l.from) {
-				l.unreadable = item
-			}
+			seen[id] = true
+			fresh++
 		}
 		next := page.NextBefore.Truncate(time.Millisecond)
 		switch {
-		case !newest.IsZero() && newest.Before(l.from):
-			return nil
-		case page.HasMore() && next.Before(l.from):
-			return nil
+		case !newest.IsZero() && newest.Before(from):
+			return h, nil
+		case page.HasMore() && next.Before(from):
+			return h, nil
 		case !page.HasMore() && fresh == 0 && !page.full(q.limit):
-			return nil
+			return h, nil
 		case !page.HasMore() && oldest.IsZero():
-			return redact.Sentinel("its items have no dates, so its end is not certain")
+			return h, redact.Sentinel("its items have no dates, so its end is not certain")
 		case !page.HasMore():
 			next = oldest
 		}
 		if fresh > 0 {
 			empty = 0
 		} else if empty++; empty > maxEmptyPages {
-			return redact.Sentinel(fmt.Sprintf("%d pages in a row bring nothing new", empty))
+			return h, ErrEndlessList
 		}
 		before := next.Add(time.Millisecond) // what shares the cursor's millisecond comes again
-		if fresh == 0 && !before.Before(q.before) {
+		if fresh == 0 && !q.before.IsZero() && !before.Before(q.before) {
 			if before = next; page.full(q.limit) || !before.Before(q.before) {
-				return ErrPageOverflow
+				return h, ErrPageOverflow
 			}
 		}
 		q.before = before
 	}
 }
 
-// page reads one page, and notes until when it proves nothing. What a cache kept is a list of the past.
-func (l *lookBack) page(ctx context.Context, q listQuery) (*Page[Operation], error) {
+// page reads one page. What a cache kept is a list of the past, and proves nothing.
+func (h *history) page(ctx context.Context, c *Client, q listQuery, maxAttempts int) (*Page[Operation], error) {
 	var resp Response
 	opts := []CallOption{WithResponseInto(&resp)}
-	if l.maxAttempts > 0 {
-		opts = append(opts, WithMaxAttempts(l.maxAttempts))
+	if maxAttempts > 0 {
+		opts = append(opts, WithMaxAttempts(maxAttempts))
 	}
-	page, err := listPage[Operation, operationWire](ctx, l.client, "/operations", q, opts)
+	page, err := listPage[Operation, operationWire](ctx, c, "/operations", q, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -262,36 +415,10 @@ func (l *lookBack) page(ctx context.Context, q listQuery) (*Page[Operation], err
 		return nil, redact.Sentinel("it comes from a cache")
 	case err != nil:
 		return nil, redact.Sentinel("the response has no Date, so the server's time is not known")
-	case at.Before(l.provenFrom), wallTime(l.client.clock).Before(l.provenFrom):
-		l.retryAt = l.provenFrom
+	case h.date.IsZero() || at.Before(h.date):
+		h.date = at
 	}
 	return page, nil
-}
-
-// compare sorts an operation: it is the call's, may be, or is another's.
-func (l *lookBack) compare(op *Operation) {
-	if at := op.CreatedAt; !at.IsZero() && at.Before(l.from) {
-		return
-	}
-	switch op.Type {
-	case l.kind:
-	case OperationPayout, OperationPaymentRequest, OperationRefund:
-		return // a server that does not know the filter
-	}
-	// The result says some of it again, for a list that leaves payloads out.
-	var result map[string]any
-	if r, ok := op.Result.(interface{ raw() RawMessage }); ok {
-		result = readObject(r.raw())
-	}
-	verdict := match(l.kind, l.sent, readObject(op.Payload), result)
-	elsewhere := op.Environment != "" && op.Environment != l.client.environment
-	switch {
-	case verdict == differs:
-	case verdict == same && !elsewhere && op.ID != "":
-		l.found = append(l.found, op)
-	default:
-		l.maybe = append(l.maybe, op)
-	}
 }
 
 // sameness is what a comparison came to.

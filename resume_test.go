@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,6 +132,7 @@ func TestResumeProvesThatNothingWasSent(t *testing.T) {
 	require.ErrorIs(t, err, intram.ErrNeverSent)
 	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
 	assert.ErrorContains(t, err, intent.IdempotencyKey)
+	assert.NotContains(t, err.Error(), "no answer")
 
 	// A new intent is safe, under the same derived key too.
 	again, err := client.Payouts.Prepare(intentParams(), intram.WithIdempotencyKey(intent.IdempotencyKey))
@@ -297,11 +299,9 @@ func TestResumeDoesNotGuessBetweenEqualPayouts(t *testing.T) {
 		require.ErrorIs(t, err, intram.ErrNeverSent, name)
 	}
 	// A reference that was used twice names neither.
-	intent := oldIntent(t, server, intentParams(), true)
-	server.Advance(-24 * time.Hour)
 	_, err = client.Payouts.Create(t.Context(), intentParams())
 	require.NoError(t, err)
-	server.Advance(24 * time.Hour)
+	intent := oldIntent(t, server, intentParams(), true)
 	_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
 	var e *intram.CannotTellError
 	require.ErrorAs(t, err, &e)
@@ -333,20 +333,23 @@ func TestResumeConcludesNothingBeforeTheLastCallIsADayOld(t *testing.T) {
 	require.ErrorIs(t, err, intram.ErrCannotTell)
 }
 
-// endless is a list of operations that ends early, or never.
+// A list may end early, or never.
 func TestResumeReadsTheListToItsEnd(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
-	intent := oldIntent(t, server, intentParams(), true)
-	server.Advance(-23 * time.Hour)
+	first, err := server.Client().Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	_, err = server.Client().Payouts.Create(t.Context(), intentParams(), intram.WithIntent(first))
+	require.NoError(t, err)
+	intent := afterCrash(t, first)
 	for i := range 130 { // later ones come first
+		server.Advance(time.Second)
 		params := intentParams()
 		params.Reference = fmt.Sprint("LATER-", i)
 		_, err := server.Client().Payouts.Create(t.Context(), params)
 		require.NoError(t, err)
-		server.Advance(time.Second)
 	}
-	server.Advance(23 * time.Hour)
+	server.Advance(25 * time.Hour)
 
 	early := server.Client(lists(server, func(_ http.Header, l map[string]any) { l["paging"] = nil }))
 	op, err := early.Payouts.Resume(t.Context(), intentParams(), intent)
@@ -411,4 +414,140 @@ func TestRefundsAndPaymentRequestsAreResumed(t *testing.T) {
 			require.ErrorIs(t, err, intram.ErrNeverSent)
 		}
 	}
+}
+
+// A derived key is as old as its first use. An intent that was prepared again with it does not know that.
+func TestResumeDatesAKeyByItsFirstUse(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	key, err := intram.DeriveIdempotencyKey("payout", "PO-1")
+	require.NoError(t, err)
+	// The first process pays, and dies before it saved anything.
+	first, err := server.Client().Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey(key))
+	require.NoError(t, err)
+
+	// The second prepares the same payout half a day later, and dies with it in doubt.
+	server.Advance(12 * time.Hour)
+	client := server.Client(intram.WithMaxAttempts(1))
+	intent, err := client.Payouts.Prepare(intentParams(), intram.WithIdempotencyKey(key))
+	require.NoError(t, err)
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Reset, On: "POST /payouts", Times: 1}))
+	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+
+	// The third has an intent that is good by its date, and a key that the API has forgotten.
+	server.Advance(13 * time.Hour)
+	posts := payoutPosts(server)
+	op, err := server.Client().Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, op.ID)
+	assert.Equal(t, posts, payoutPosts(server))
+
+	// Without a reference it cannot be told, and is not sent either.
+	nameless := intentParams()
+	nameless.Reference = ""
+	intent, err = client.Payouts.Prepare(nameless, intram.WithIdempotencyKey("another-key"))
+	require.NoError(t, err)
+	_, err = client.Payouts.Resume(t.Context(), nameless, afterCrash(t, intent))
+	require.ErrorIs(t, err, intram.ErrCannotTell)
+	assert.Equal(t, posts, payoutPosts(server))
+}
+
+// What is younger than the horizon is no danger: if it is the intent's, the API still knows its key.
+func TestResumeSendsPastCandidatesWhoseKeysAreKnown(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	nameless := intentParams()
+	nameless.Reference = ""
+	intent, err := client.Payouts.Prepare(nameless, intram.WithIdempotencyKey("first-key"))
+	require.NoError(t, err)
+	first, err := client.Payouts.Create(t.Context(), nameless, intram.WithIntent(intent))
+	require.NoError(t, err)
+	server.Advance(20 * time.Hour)
+	again, err := client.Payouts.Resume(t.Context(), nameless, afterCrash(t, intent))
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, again.ID)
+}
+
+// The clock was three hours ahead when the intent was made, and was set right: the intent looks three hours younger than
+// its key is.
+func TestResumeLooksBeforeItSendsAnOldIntent(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	clock := &offClock{server.Clock(), 3 * time.Hour}
+	client := server.Client(intram.WithClock(clock))
+	intent, err := client.Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	first, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
+	require.NoError(t, err)
+	server.Advance(25 * time.Hour)
+	op, err := server.Client().Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, op.ID)
+	assert.Equal(t, int64(975000), server.Ledger().Balance(server.WalletAccount(intram.Sandbox, intram.MTNBenin)), "paid once")
+	// One of which nothing came is sent.
+	params := intentParams()
+	params.Reference = "PO-2"
+	intent, err = client.Payouts.Prepare(params)
+	require.NoError(t, err)
+	intent.FirstSentAt = server.Now().Add(-12 * time.Hour)
+	_, err = server.Client().Payouts.Resume(t.Context(), params, afterCrash(t, intent))
+	require.NoError(t, err)
+}
+
+func TestManyIntentsShareOneLookBack(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	const many = 40
+	params, intents := make([]intram.PayoutParams, many), make([]*intram.Intent, many)
+	for i := range many {
+		params[i] = intentParams()
+		params[i].Reference = fmt.Sprint("PO-", i)
+		intent, err := client.Payouts.Prepare(params[i])
+		require.NoError(t, err)
+		if i%2 == 0 {
+			_, err = client.Payouts.Create(t.Context(), params[i], intram.WithIntent(intent))
+			require.NoError(t, err)
+		}
+		intents[i] = afterCrash(t, intent)
+		server.Advance(time.Minute)
+	}
+	server.Advance(25 * time.Hour)
+	before := len(server.Requests())
+	var look intram.LookBack
+	var wg sync.WaitGroup
+	for i := range many {
+		wg.Go(func() {
+			op, err := client.Payouts.Resume(t.Context(), params[i], intents[i], intram.WithLookBack(&look))
+			if i%2 == 0 {
+				if assert.NoError(t, err) {
+					assert.Equal(t, params[i].Reference, op.Reference())
+				}
+				return
+			}
+			assert.ErrorIs(t, err, intram.ErrNeverSent)
+		})
+	}
+	wg.Wait()
+	assert.LessOrEqual(t, len(server.Requests())-before, 4)
+
+	// What was read before an intent was a day old proves nothing for it.
+	late, err := client.Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(late))
+	require.NoError(t, err)
+	server.Advance(25 * time.Hour)
+	op, err := client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, late), intram.WithLookBack(&look))
+	require.NoError(t, err)
+	assert.Equal(t, "PO-1", op.Reference())
+
+	// Those that wait for a read that another makes keep their own deadline.
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = client.Payouts.Resume(cancelled, params[0], intents[0], intram.WithLookBack(new(intram.LookBack)))
+	require.ErrorIs(t, err, intram.ErrCannotTell)
+	_, err = client.Payouts.Resume(t.Context(), params[0], intents[0], intram.WithLookBack(nil))
+	require.ErrorContains(t, err, "look_back is nil")
 }
