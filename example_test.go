@@ -114,6 +114,37 @@ func ExamplePayoutsService_Create_bankAccount() {
 	// Output: 500000 queued_for_settlement
 }
 
+// A bank can return a payout after its operation has succeeded. Only Paid says that the money has arrived.
+func ExamplePayoutResult_Paid() {
+	server, client := fake()
+	defer server.Close()
+	ctx := context.Background()
+
+	op, err := client.Payouts.Create(ctx, intram.PayoutParams{
+		Amount: intram.NewAmount(500000), Destination: intram.BankAccount{AccountNumber: "BJ0610100100144390000769"}, Reference: "PO-2026-WIRE-001",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	result, err := client.Payouts.Wait(ctx, op.ID)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Status, result.Paid())
+
+	if err := server.Fail(op.ID, intram.CodeProviderRejected); err != nil { // the bank knows no such account
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Payouts.Wait(ctx, op.ID)
+	fmt.Println(errors.Is(err, intram.CodeResultFailed))
+	// Output:
+	// queued_for_settlement false
+	// true
+}
+
 // A payout can be refused before it is sent, when it is sent, or when it is carried out. The same questions serve for all.
 func ExamplePayoutsService_Wait_failure() {
 	server, client := fake()

@@ -30,6 +30,19 @@ const (
 	// NotJSON executes the call and sends a web page with the answer's status, as a captive portal does.
 	NotJSON FaultKind = "not_json"
 
+	// OtherSubject executes the call and answers about something else: another id and reference, and of an operation another type.
+	// Lists are not hit.
+	OtherSubject FaultKind = "other_subject"
+	// OddFields executes the call and answers with other kinds of values in all that describes: numbers for texts, texts
+	// for numbers.
+	OddFields FaultKind = "odd_fields"
+	// NoPayload executes the call and leaves payloads out of the answer, of an operation and of those in a list.
+	NoPayload FaultKind = "no_payload"
+	// UnreadableItem executes the call and gives one item of a list a status that is no word.
+	UnreadableItem FaultKind = "unreadable_item"
+	// ByteOrderMark executes the call and puts a byte order mark in front of the answer.
+	ByteOrderMark FaultKind = "byte_order_mark"
+
 	// ServerError answers 5xx with an error envelope: before executing anything, or after, with Executed.
 	ServerError FaultKind = "server_error"
 	// IdempotencyError answers 500 idempotency_error: before executing anything, or after, with Executed.

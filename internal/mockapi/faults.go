@@ -36,6 +36,19 @@ const (
 	// FaultNotJSON executes the call and sends a web page with the answer's status, as a captive portal does.
 	FaultNotJSON FaultKind = "not_json"
 
+	// These execute the call, and tell its answer otherwise. A refusal stays as it is.
+
+	// FaultOtherSubject answers about something else: another id and reference, and of an operation another type. Lists are not hit.
+	FaultOtherSubject FaultKind = "other_subject"
+	// FaultOddFields answers with other kinds of values in all that describes: numbers for texts, texts for numbers.
+	FaultOddFields FaultKind = "odd_fields"
+	// FaultNoPayload leaves payloads out, of an operation and of those in a list.
+	FaultNoPayload FaultKind = "no_payload"
+	// FaultUnreadableItem gives one item of a list a status that is no word.
+	FaultUnreadableItem FaultKind = "unreadable_item"
+	// FaultByteOrderMark puts a byte order mark in front of the answer.
+	FaultByteOrderMark FaultKind = "byte_order_mark"
+
 	// FaultServerError answers a 5xx with an error envelope; with Executed set, after executing the call.
 	FaultServerError FaultKind = "server_error"
 	// FaultIdempotencyError answers 500 idempotency_error: the store of idempotency keys failed. With Executed, it failed
@@ -171,6 +184,11 @@ var faultRules = [...]faultRule{
 	{kind: FaultSlowBody, stage: atCall, executes: true, delay: mustDelay},
 	{kind: FaultOversized, stage: atCall, executes: true},
 	{kind: FaultNotJSON, stage: atCall, executes: true},
+	{kind: FaultOtherSubject, stage: atCall, executes: true},
+	{kind: FaultOddFields, stage: atCall, executes: true},
+	{kind: FaultNoPayload, stage: atCall, executes: true},
+	{kind: FaultUnreadableItem, stage: atCall, executes: true},
+	{kind: FaultByteOrderMark, stage: atCall, executes: true},
 	{kind: FaultServerError, stage: atCall, after: true, statuses: serverErrors, code: "internal_error"},
 	{kind: FaultIdempotencyError, stage: atCall, after: true, statuses: serverErrors, code: "idempotency_error"},
 	{kind: FaultAuthError, stage: atCall, statuses: serverErrors, code: "auth_error"},

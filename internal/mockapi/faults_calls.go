@@ -87,6 +87,8 @@ func (x *exchange) afterExecuting(f *Fault, rep reply) (reply, cutKind) {
 		page := proxied(rep.status)
 		page.reason = "a web page in place of the answer"
 		return page, noCut
+	case FaultOtherSubject, FaultOddFields, FaultNoPayload, FaultUnreadableItem, FaultByteOrderMark:
+		return otherwise(f.Kind, rep), noCut
 	default:
 		if f.Executed {
 			return x.faultAnswer(f, ruleOf(f.Kind)), noCut
