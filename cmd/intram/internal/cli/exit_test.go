@@ -297,6 +297,8 @@ func TestAFlagThatWasGivenAsNothingIsRefused(t *testing.T) {
 	all := creations(t, b)
 	sent := len(b.server.Requests())
 	tried := 0
+	ended, cancel := context.WithCancel(t.Context())
+	cancel() // what is not refused, such as a server, ends at once
 	for cmd, words := range commands((&app{}).newRoot()) {
 		if !cmd.Runnable() || cmd.HasSubCommands() {
 			continue
@@ -306,7 +308,7 @@ func TestAFlagThatWasGivenAsNothingIsRefused(t *testing.T) {
 			for range strings.Count(cmd.Use, " ") {
 				args = append(args, "x")
 			}
-			r := b.run(t, args...)
+			r := b.runWith(t, ended, args...)
 			assert.Equal(t, exitUsage, r.code, "%v", args)
 			assert.Contains(t, r.err, "--"+flag+" is empty", "%v", args)
 			tried++
