@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/fips140"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -174,4 +177,19 @@ func TestASignatureThatNoMistakeExplains(t *testing.T) {
 	assert.False(t, signature.ExplainWebhook(http.Header{
 		"X-Intram-Timestamp": {"2026-05-20T10:30:00.000Z"}, "X-Intram-Signature": {"sha256=" + strings.Repeat("0a", 32)},
 	}, []byte(hookBody), keys, time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)).Good)
+}
+
+func TestANotificationWithTwoSignaturesIsRefused(t *testing.T) {
+	t.Parallel()
+	const secret = "the portal's secret"
+	body := []byte(`{"event":"payin.success"}`)
+	sum := hmac.New(sha256.New, []byte(secret))
+	_, _ = sum.Write(body)
+	good := hex.EncodeToString(sum.Sum(nil))
+	keys := []signature.Key{{Label: "the secret", Value: secret}}
+	once := signature.ExplainWebhook(http.Header{"X-Signature-Value": {good}}, body, keys, time.Now())
+	assert.True(t, once.Good, "%v", once.Findings)
+	twice := signature.ExplainWebhook(http.Header{"X-Signature-Value": {good, good}}, body, keys, time.Now())
+	assert.False(t, twice.Good)
+	assert.Equal(t, "duplicate-header", twice.Findings[0].ID)
 }
