@@ -127,7 +127,7 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	e.Reference = r.reference
 	if err != nil {
 		// It was answered, but not in words that say what was done.
-		e.Outcome, e.cause = OutcomeUnknown, ownWords{err}
+		e.Outcome, e.cause = OutcomeUnknown, ownWordsError{err}
 	}
 	e.Outcome = p.remember(call, cfg, &res, e.Outcome)
 	switch advice := adviseTaken(e.Code); {
@@ -148,7 +148,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 	}
 	refuse := func(fields []FieldError, cause error) *Error {
 		if cause != nil {
-			cause = ownWords{cause}
+			cause = ownWordsError{cause}
 		}
 		outcome := OutcomeNotSent
 		if call.Resumed {

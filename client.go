@@ -236,7 +236,7 @@ func (cfg *clientConfig) roundTripper() http.RoundTripper {
 type defaultTransport struct{}
 
 func (defaultTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	return http.DefaultTransport.RoundTrip(req)
+	return http.DefaultTransport.RoundTrip(req) //nolint:forbidigo // the user asked for it, by a nil Transport
 }
 
 func (defaultTransport) CloseIdleConnections() {

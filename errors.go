@@ -514,13 +514,13 @@ func whyEnded(ctx context.Context) error {
 	return endedError{err, cause}
 }
 
-// ownWords is an error that the SDK made. Its text is shown, but for what it wraps.
-type ownWords struct{ error }
+// ownWordsError is an error that the SDK made. Its text is shown, but for what it wraps.
+type ownWordsError struct{ error }
 
-func (e ownWords) Unwrap() error { return e.error }
+func (e ownWordsError) Unwrap() error { return e.error }
 
 // OwnText is how the error is shown.
-func (e ownWords) OwnText() string { return redact.Words(e.error) }
+func (e ownWordsError) OwnText() string { return redact.Words(e.error) }
 
 // causeText describes what is behind an error: the SDK's own words, and the kinds of errors that Go's network has. Any
 // other text may repeat what a server sent, and is not shown.

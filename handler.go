@@ -264,11 +264,11 @@ func isEncoding(encoding string) bool {
 func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, ErrInvalidPayload):
-		return &refusal{http.StatusBadRequest, "not an event", "signed, and not an event", ownWords{err}}
+		return &refusal{http.StatusBadRequest, "not an event", "signed, and not an event", ownWordsError{err}}
 	case errors.Is(err, ErrStaleTimestamp):
-		return &refusal{http.StatusUnauthorized, "stale timestamp", "the timestamp is stale", ownWords{err}}
+		return &refusal{http.StatusUnauthorized, "stale timestamp", "the timestamp is stale", ownWordsError{err}}
 	default:
-		return &refusal{http.StatusUnauthorized, "bad signature", "the signature is not good", ownWords{err}}
+		return &refusal{http.StatusUnauthorized, "bad signature", "the signature is not good", ownWordsError{err}}
 	}
 }
 

@@ -610,11 +610,11 @@ func TestThroughHTTPMock(t *testing.T) {
 // As everywhere in Go, and at the moment of the call: a test or a proxy may replace it.
 func TestAClientWithoutATransportUsesTheDefaultOne(t *testing.T) { //nolint:paralleltest // it replaces http.DefaultTransport
 	before := http.DefaultTransport
-	t.Cleanup(func() { http.DefaultTransport = before })
+	t.Cleanup(func() { http.DefaultTransport = before }) //nolint:reassign // the test is about that
 	client, err := intram.NewClient(publicKey, secretKey, intram.WithHTTPClient(&http.Client{}), intram.WithPayin("payin-key", "payin-client"))
 	require.NoError(t, err)
 	s := &script{t: t, steps: []step{answerFile(t, 200, "balance.current.json"), answer(200, `{"reference":"r-0001"}`)}}
-	http.DefaultTransport = s
+	http.DefaultTransport = s //nolint:reassign // likewise
 	_, err = client.Balance.Get(t.Context())
 	require.NoError(t, err)
 	_, err = client.Payin.Get(t.Context(), "r-0001")

@@ -56,7 +56,7 @@ func (e *ItemError) Error() string {
 		text += " (" + scrubID(e.ID) + ")"
 	}
 	if e.Err != nil {
-		text += ": " + causeText(ownWords{e.Err})
+		text += ": " + causeText(ownWordsError{e.Err})
 	}
 	return text
 }

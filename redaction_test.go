@@ -181,7 +181,7 @@ func TestASecretInACallersUnexportedFieldIsNotPrinted(t *testing.T) {
 		client       intram.Client
 		option       intram.ClientOption
 	}
-	held := store{subscription: *subscription, list: []intram.WebhookSubscription{*subscription}, verifier: *verifier, client: *client, option: payin}
+	held := store{secret: *subscription.SubscriptionSecret, subscription: *subscription, list: []intram.WebhookSubscription{*subscription}, verifier: *verifier, client: *client, option: payin}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		text := fmt.Sprintf(verb, held) + fmt.Sprintf(verb, &held) + fmt.Sprintf(verb, *subscription.SubscriptionSecret)
 		for _, secret := range []string{canarySecret[11:], canaryHook[6:], fmt.Sprintf("%x", canarySecret[11:]), fmt.Sprintf("%x", canaryHook[6:])} {

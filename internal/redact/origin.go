@@ -95,7 +95,10 @@ func (e *ownError) Error() string {
 func (e *ownError) Unwrap() error { return e.err }
 
 // Own is implemented by errors whose text may be shown, in the form that it returns.
-type Own interface{ OwnText() string }
+type Own interface {
+	// OwnText is the text as it may be shown.
+	OwnText() string
+}
 
 // OwnText implements [Own].
 func (e *ownError) OwnText() string {
