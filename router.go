@@ -23,7 +23,8 @@ var ErrUnexpectedData = redact.Sentinel("intram: webhook: the event's data is no
 //	router.Default(logIt)
 //
 // One function is called for an event: that of its exact type, else that of its family (refund.*), else that of all events (*), else
-// the default. An event that none of them is for takes effect by being left alone.
+// the default. An event that none of them is for takes effect by being left alone, but for one whose type is missing or has
+// capitals, which may be meant for one of them: without a default it fails with [ErrUnexpectedData].
 //
 // The zero value is ready to use. Register everything before the first event: a router is safe for concurrent use from then on.
 type EventRouter struct {
@@ -104,6 +105,9 @@ func (r *EventRouter) Handle(ctx context.Context, event *Event) error {
 	}
 	if r.fallback != nil {
 		return r.fallback(ctx, event)
+	}
+	if folded := EventType(strings.ToLower(string(event.Type))); folded != event.Type || folded == "" {
+		return fmt.Errorf("%w: its type cannot be read, and there is no Default", ErrUnexpectedData)
 	}
 	return nil
 }

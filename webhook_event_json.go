@@ -85,6 +85,28 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// MarshalJSON writes what [Event.MarshalJSON] would, without the data, which has not been looked at: [Event.UnmarshalJSON]
+// reads it too.
+func (e EventEnvelope) MarshalJSON() ([]byte, error) {
+	return json.Marshal(eventJSON{
+		Type: storable(string(e.Type)), OperationID: storable(e.OperationID), OccurredAt: e.OccurredAt,
+		SignedBody: e.Raw, Scope: e.Scope, DeliveryID: storable(e.DeliveryID), Attempt: e.Attempt,
+	})
+}
+
+// UnmarshalJSON reads what [EventEnvelope.MarshalJSON] and [Event.MarshalJSON] wrote. Errors: [ErrInvalidPayload].
+func (e *EventEnvelope) UnmarshalJSON(data []byte) error {
+	event := new(Event)
+	if err := event.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	*e = EventEnvelope{
+		Type: event.Type, OperationID: event.OperationID, OccurredAt: event.OccurredAt, Raw: event.Raw, Scope: event.Scope,
+		DeliveryID: event.DeliveryID, Attempt: event.Attempt,
+	}
+	return nil
+}
+
 // marshalEventData writes the data of an event that has no body, in the names of one. It begins with what the API showed, and
 // sets what the reconciler read differently.
 func marshalEventData(data EventData) (json.RawMessage, error) {

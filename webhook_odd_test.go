@@ -52,6 +52,19 @@ func TestASignedDeliveryOfAnOddShapeIsHandedOver(t *testing.T) {
 	}
 }
 
+// A router that knows no function for an odd type must not pass it for handled.
+func TestARouterDoesNotSwallowATypeThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	handle := func(context.Context, *intram.Event) error { return nil }
+	router := new(intram.EventRouter).On(intram.EventPayoutCompleted, handle)
+	for _, typ := range []intram.EventType{"", "PAYOUT.COMPLETED", "Payout.completed"} {
+		require.ErrorIs(t, router.Handle(t.Context(), &intram.Event{Type: typ}), intram.ErrUnexpectedData, typ)
+	}
+	require.NoError(t, router.Handle(t.Context(), &intram.Event{Type: "dispute.opened"}))
+	router.Default(handle)
+	require.NoError(t, router.Handle(t.Context(), &intram.Event{Type: "PAYOUT.COMPLETED"}))
+}
+
 func TestAnEventGoesThroughJSONWithoutLoss(t *testing.T) {
 	t.Parallel()
 	bodies := []string{
@@ -67,6 +80,13 @@ func TestAnEventGoesThroughJSONWithoutLoss(t *testing.T) {
 		event, err := verifier.Verify(intram.SignWebhook(inboxSecret, newHandClock().at, []byte(body)), []byte(body))
 		require.NoError(t, err, body)
 		assertRoundTrip(t, event)
+		envelope, err := verifier.VerifyEnvelope(intram.SignWebhook(inboxSecret, newHandClock().at, []byte(body)), []byte(body))
+		require.NoError(t, err)
+		text, err := json.Marshal(envelope)
+		require.NoError(t, err)
+		queued := new(intram.EventEnvelope)
+		require.NoError(t, json.Unmarshal(text, queued))
+		assert.Equal(t, envelope, queued)
 
 		// What 0.1.0 wrote was the body.
 		var old intram.Event
