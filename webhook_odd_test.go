@@ -138,9 +138,9 @@ func through(t *testing.T, event *intram.Event) *intram.Event {
 	text, err := json.Marshal(event)
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), `\u0000`, "jsonb refuses it")
-	var any any
-	require.NoError(t, json.Unmarshal(text, &any))
-	text, err = json.Marshal(any)
+	var anew any
+	require.NoError(t, json.Unmarshal(text, &anew))
+	text, err = json.Marshal(anew)
 	require.NoError(t, err)
 	back := new(intram.Event)
 	require.NoError(t, json.Unmarshal(text, back))

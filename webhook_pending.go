@@ -13,9 +13,10 @@ const DefaultReconcileHorizon = 30 * 24 * time.Hour
 // come first.
 const maxPendingLookups = 500
 
-// InboxHorizon is what an [Inbox] can be besides. Horizon is how long it remembers at least what took effect, [InboxRetention] for an
-// inbox that does not say. It bounds how far back [Reconciler.Run] looks.
+// InboxHorizon is what an [Inbox] can be besides. It bounds how far back [Reconciler.Run] looks; an inbox that does not say remembers for
+// [InboxRetention].
 type InboxHorizon interface {
+	// Horizon returns how long what took effect is remembered at least.
 	Horizon() time.Duration
 }
 

@@ -203,7 +203,7 @@ func TestAStateThatCannotBeReadIsAFailure(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, tt.missing, result.Missing)
 			require.Len(t, result.Failures, tt.failures, "%v", result.Failures)
-			assert.Equal(t, tt.failures, len(inbox.pending), "it is looked up again")
+			assert.Len(t, inbox.pending, tt.failures, "it is looked up again")
 			for _, f := range result.Failures {
 				require.ErrorIs(t, f.Err, intram.ErrCannotReconcile)
 				assert.Equal(t, "op_1", f.Event.OperationID)
