@@ -36,6 +36,7 @@ type call struct {
 	redated      bool // the next attempt is the corrected one, which costs nothing
 	next         wanted
 	answeredAt   time.Duration
+	look         *call // the reads of a payout that looks for its operation before it is sent
 }
 
 type callKind int
@@ -58,6 +59,38 @@ func (c *call) in(ctx context.Context) context.Context { return context.WithValu
 
 func callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// making is the call that a request is made for. What a payout reads of the list before it is sent is a call of its own.
+func (c *call) making(method string) *call {
+	if c == nil || c.rec == nil {
+		return c
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case method != http.MethodGet:
+		c.look = nil
+		return c
+	case c.look == nil:
+		c.w.require(!c.decided, c.who, "looked back after a final answer")
+		c.w.tally.saw("call: looked back before it was sent")
+		c.look = &call{
+			w: c.w, m: c.m, p: c.p, who: c.who + " look-back", chance: c.chance.of("look-back"), kind: several,
+			began: c.w.now(), skew: c.skew, maxAttempts: c.maxAttempts, readsOnly: true,
+		}
+	}
+	return c.look
+}
+
+// waiting is the call that a wait is of.
+func (c *call) waiting() *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.look != nil {
+		return c.look
+	}
 	return c
 }
 
@@ -85,7 +118,7 @@ func (c merchantClock) Now() time.Time { return c.m.w.clock.Now().Add(c.m.skew()
 
 func (c merchantClock) Sleep(ctx context.Context, d time.Duration) error {
 	if call := callOf(ctx); call != nil {
-		d = call.pause(d)
+		d = call.waiting().pause(d)
 	}
 	return c.m.w.clock.Sleep(ctx, d)
 }

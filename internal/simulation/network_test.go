@@ -96,7 +96,7 @@ var networkFaults = []networkFault{
 
 // RoundTrip is one attempt.
 func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := &exchange{network: n, ctx: req.Context(), req: req, call: callOf(req.Context()), trace: httptrace.ContextClientTrace(req.Context())}
+	x := &exchange{network: n, ctx: req.Context(), req: req, call: callOf(req.Context()).making(req.Method), trace: httptrace.ContextClientTrace(req.Context())}
 	if req.Body != nil {
 		x.body, _ = io.ReadAll(req.Body)
 		_ = req.Body.Close()

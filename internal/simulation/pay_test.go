@@ -244,6 +244,11 @@ func (p *process) create(o *order, rec *intentRecord, intent *intram.Intent, at 
 func (p *process) checkError(c *call, rec *intentRecord, err error, attempts int) {
 	w := p.m.w
 	var e *intram.Error
+	if errors.Is(err, intram.ErrCannotTell) {
+		w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, c.who, "what cannot be told is %s", intram.OutcomeOf(err))
+		w.tally.saw("intent: what the list says of it is not clear")
+		return
+	}
 	if !errors.As(err, &e) {
 		w.violate(c.who, "the error is no *Error: %v", err)
 		return

@@ -79,7 +79,7 @@ var landmarks = []string{
 	"call: rejected", "call: not sent", "call: in doubt", "call: in doubt, then answered", "call: replayed answer",
 	"call: deadline ended it", "call: Retry-After waited for", "call: Retry-After beyond the cap", "call: clock corrected",
 	"call: clock unlearned", "call: budget spent",
-	"call: resumed", "intent: what the list says of it is not clear",
+	"call: resumed", "call: looked back before it was sent", "intent: what the list says of it is not clear",
 	"intent: expired", "intent: found in the list after it expired", "intent: not found in the list after it expired",
 	"intent: read back after a crash",
 	"wait: succeeded", "wait: failed", "wait: ended first", "wait: Retry-After waited for",
