@@ -18,6 +18,10 @@ import (
 	"github.com/intram/intram-go"
 )
 
+// mostPerWait bounds what a pending wait costs, in bytes. The agenda that finds what is due in linear time takes 16 to
+// 40 of them.
+const mostPerWait = 312
+
 // What a pending wait costs, besides its caller's goroutine.
 //
 //nolint:paralleltest // it measures the heap, which tests share
@@ -79,8 +83,8 @@ func TestPendingWaitsAreSmall(t *testing.T) {
 	slices.Sort(ones)
 	slices.Sort(ofMany)
 	t.Logf("a wait is %d B more than its goroutine (%d to %d), one of many %d B", ones[2], ones[0], ones[4], ofMany[2])
-	assert.LessOrEqual(t, ones[2], int64(250))
-	assert.LessOrEqual(t, ofMany[2], int64(250))
+	assert.LessOrEqual(t, ones[2], int64(mostPerWait))
+	assert.LessOrEqual(t, ofMany[2], int64(mostPerWait))
 }
 
 func heap() int64 {
