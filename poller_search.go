@@ -161,7 +161,8 @@ func (s *places[T]) settle() {
 		}
 		all = append(all, one)
 	}
-	s.sorted, s.fresh = append(all, s.fresh...), nil
+	all = append(all, s.fresh...)
+	s.sorted, s.fresh = all, nil
 }
 
 // from goes through the watches that were made then or before.
