@@ -338,8 +338,7 @@ func TestItemsWithoutAReferenceAreNotDropped(t *testing.T) {
 	var sum intram.Amount
 	var unreadable []int
 	for tx, err := range client.Transactions.All(t.Context(), intram.TransactionListParams{}) {
-		var odd *intram.ItemError
-		if errors.As(err, &odd) {
+		if odd, ok := errors.AsType[*intram.ItemError](err); ok {
 			assert.Nil(t, tx)
 			unreadable = append(unreadable, odd.Index)
 			continue

@@ -118,7 +118,7 @@ func (r *PayoutResult) judge() resultVerdict {
 }
 
 // ProviderResponse is what the operator said.
-type ProviderResponse struct {
+type ProviderResponse struct { //nolint:recvcheck // UnmarshalJSON sets what it is called on
 	ResponseCode    string `json:"responsecode"`
 	ResponseMessage string `json:"responsemsg"`
 	// ServiceReference is the operator's own reference.
@@ -151,7 +151,7 @@ func (p *ProviderResponse) UnmarshalJSON(data []byte) error {
 	return p.Raw.UnmarshalJSON(data)
 }
 
-func (p *ProviderResponse) isZero() bool {
+func (p ProviderResponse) isZero() bool {
 	return p.ResponseCode == "" && p.ResponseMessage == "" && p.ServiceReference == "" && len(p.Raw) == 0
 }
 

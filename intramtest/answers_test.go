@@ -30,8 +30,7 @@ func TestAnswersThatAreToldOtherwise(t *testing.T) {
 			require.NoError(t, server.Fault(intramtest.Fault{Kind: kind, On: "GET", Times: 4}))
 			n := 0
 			for op, err := range client.Operations.All(t.Context(), intram.OperationListParams{}) {
-				var odd *intram.ItemError
-				if errors.As(err, &odd) {
+				if odd, ok := errors.AsType[*intram.ItemError](err); ok {
 					assert.Equal(t, intramtest.UnreadableItem, kind)
 					assert.Equal(t, ids[2], odd.ID)
 				} else {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -209,10 +210,8 @@ func (s *scanner) isNew(key []byte, first int, wide *hashSet) bool {
 	if wide.slots != nil {
 		return wide.add(hash)
 	}
-	for _, earlier := range s.keys[first:] {
-		if earlier == hash {
-			return false
-		}
+	if slices.Contains(s.keys[first:], hash) {
+		return false
 	}
 	if s.keys = append(s.keys, hash); len(s.keys)-first > narrow {
 		if n := len(s.free); n > 0 {
@@ -250,7 +249,7 @@ func (t *hashSet) add(hash uint64) bool {
 		}
 		*t = grown
 	}
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // there are slots
 	for i := hash & mask; ; i = (i + 1) & mask {
 		switch t.slots[i] {
 		case 0:
