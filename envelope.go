@@ -47,9 +47,11 @@ type answer interface{ complete() error }
 // say at least that nothing failed.
 func decodeEnvelope[T any](body []byte) (*envelope[T], error) {
 	var wire struct {
-		Failed *bool  `json:"error"`
-		Data   *T     `json:"data"`
-		Paging paging `json:"paging"`
+		Failed *bool     `json:"error"`
+		Code   text      `json:"code"`
+		Status leniently `json:"http_status"`
+		Data   *T        `json:"data"`
+		Paging paging    `json:"paging"`
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return nil, fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
@@ -63,7 +65,7 @@ func decodeEnvelope[T any](body []byte) (*envelope[T], error) {
 	}
 	_, withoutData := any(env.Data).(json.RawMessage)
 	switch {
-	case wire.Failed != nil && *wire.Failed:
+	case wire.Failed != nil && *wire.Failed, wire.Code != "", wire.Status >= http.StatusMultipleChoices:
 		return nil, errors.New("the answer says success and failure at once")
 	case withoutData && wire.Failed == nil:
 		return nil, errors.New("the answer does not say what was done")

@@ -31,6 +31,8 @@ type Page[T any] struct {
 	// methods ask again for that millisecond and drop what was seen.
 	NextBefore time.Time
 
+	confirmed bool // the envelope says itself that nothing failed
+
 	asked int // the limit that the page was asked for with in the end, when that was less than what the caller wanted
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -246,7 +247,7 @@ func decodeResult(typ OperationType, data json.RawMessage) OperationResult {
 		return nil
 	}
 	var result OperationResult
-	switch typ {
+	switch OperationType(strings.ToLower(string(typ))) {
 	case OperationPayout:
 		result = new(PayoutResult)
 	case OperationPaymentRequest:

@@ -411,6 +411,8 @@ func (h *history) page(ctx context.Context, c *Client, q listQuery, maxAttempts 
 	}
 	at, err := http.ParseTime(resp.Header.Get("Date"))
 	switch {
+	case !page.confirmed:
+		return nil, redact.Sentinel("the response does not say error: false, so it may not be the API's")
 	case resp.Header.Get("Age") != "":
 		return nil, redact.Sentinel("it comes from a cache")
 	case err != nil:

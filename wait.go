@@ -88,19 +88,40 @@ func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts 
 // succeeded makes the error of an operation that ended without success, and of one that succeeded with a result that says
 // otherwise, or says what the SDK does not know.
 func succeeded(op *Operation) (*Operation, error) {
-	if op.Status != OperationSucceeded {
+	if op.Status != OperationSucceeded || op.Error != nil && op.Error.Code != "" {
 		return nil, op.failure()
 	}
-	if result, ok := op.Result.(judged); ok {
-		switch result.judge() {
-		case saidNothing:
-		case saidFailed:
-			return nil, op.failure()
-		case saidUnknown:
-			return nil, &WaitError{ID: op.ID, Operation: op, Err: fmt.Errorf("%w: its status is unknown to this version of the SDK", ErrUnexpectedResult)}
-		}
+	switch op.judge() {
+	case saidNothing:
+	case saidFailed:
+		return nil, op.failure()
+	case saidUnknown:
+		return nil, &WaitError{ID: op.ID, Operation: op, Err: fmt.Errorf("%w: its status is unknown to this version of the SDK", ErrUnexpectedResult)}
 	}
 	return op, nil
+}
+
+// judge reads what the operation's result adds to its success. A payout or a refund whose result cannot be read is never
+// taken for paid.
+func (o *Operation) judge() resultVerdict {
+	result, ok := o.Result.(judged)
+	if !ok {
+		return saidNothing
+	}
+	verdict := result.judge()
+	_, unread := o.Result.(*UnknownResult)
+	if unread && verdict == saidNothing && (foldedEqual(o.Type, OperationPayout) || foldedEqual(o.Type, OperationRefund)) {
+		return saidUnknown
+	}
+	return verdict
+}
+
+// judge implements judged, by the one word that all results have.
+func (r *UnknownResult) judge() resultVerdict {
+	if foldedEqual(textOf(readObject(r.Raw)["status"]), string(PayoutFailed)) {
+		return saidFailed
+	}
+	return saidNothing
 }
 
 // judged is a result with a word of its own about the money.

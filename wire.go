@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/intram/intram-go/internal/strictjson"
 )
@@ -20,8 +21,15 @@ type wire[T any] interface {
 // frame is an envelope around a W as it is read.
 type frame[W any] struct {
 	Failed verdictFlag `json:"error"`
+	Code   text        `json:"code"`
+	Status leniently   `json:"http_status"`
 	Data   W           `json:"data"`
 	Paging paging      `json:"paging"`
+}
+
+// contradicts reports an envelope around data that speaks of a failure: a proxy or a maintenance page changed the status.
+func (f *frame[W]) contradicts() bool {
+	return f.Failed == saysFailure || f.Code != "" || f.Status >= http.StatusMultipleChoices
 }
 
 // unmarshal is [json.Unmarshal] for responses. What is acted on (ids, statuses, amounts, cursors) has types of its own, whose
@@ -70,7 +78,7 @@ func readFrame[W any](body []byte) (*frame[W], strictjson.Parts, error) {
 	switch {
 	case err != nil:
 		return nil, parts, fmt.Errorf("the answer can be read in two ways: %w", err)
-	case bool(f.Failed):
+	case f.contradicts():
 		return nil, parts, errors.New("the answer says success and failure at once")
 	case len(parts.Data) == 0 || isNull(parts.Data):
 		return nil, parts, errors.New("the answer has no data")
@@ -115,7 +123,7 @@ func readPage[T any, W wire[T]](body []byte) (*Page[T], error) {
 	if err := checkList(parts); err != nil {
 		return nil, err
 	}
-	page := newPage[T](&f.Paging, parts)
+	page := newPage[T](&f.Paging, f.Failed, parts)
 	for i := range f.Data {
 		page.take(i, parts, func(raw RawMessage) (T, error) { return f.Data[i].model(raw), nil })
 	}
@@ -131,7 +139,7 @@ func readPageOneByOne[T any, W wire[T]](body []byte) (*Page[T], error) {
 	if err := checkList(parts); err != nil {
 		return nil, err
 	}
-	page := newPage[T](&f.Paging, parts)
+	page := newPage[T](&f.Paging, f.Failed, parts)
 	for i := range parts.Items {
 		page.take(i, parts, func(raw RawMessage) (T, error) {
 			var w W
@@ -155,8 +163,11 @@ func checkList(parts strictjson.Parts) error {
 	return errors.New("the answer's paging is not what the docs describe")
 }
 
-func newPage[T any](p *paging, parts strictjson.Parts) *Page[T] {
-	return &Page[T]{Items: make([]T, 0, len(parts.Items)), Limit: int(p.Limit), NextBefore: p.NextBefore.Time}
+func newPage[T any](p *paging, failed verdictFlag, parts strictjson.Parts) *Page[T] {
+	return &Page[T]{
+		Items: make([]T, 0, len(parts.Items)), Limit: int(p.Limit), NextBefore: p.NextBefore.Time,
+		confirmed: failed == saysSuccess,
+	}
 }
 
 // take reads the item at i.

@@ -109,16 +109,24 @@ func (b *flag) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// verdictFlag is the envelope's error, which is acted on: another kind of value than a boolean is an error.
-type verdictFlag bool
+// verdictFlag is the envelope's error, which is acted on: another kind of value than a boolean is an error. The zero
+// value is a field that is absent.
+type verdictFlag int8
 
-// UnmarshalJSON reads a boolean.
-func (b *verdictFlag) UnmarshalJSON(data []byte) error {
+const (
+	saysSuccess verdictFlag = iota + 1
+	saysFailure
+)
+
+// UnmarshalJSON reads the flag. null is as good as absent.
+func (v *verdictFlag) UnmarshalJSON(data []byte) error {
 	switch string(data) {
+	case "false":
+		*v = saysSuccess
 	case "true":
-		*b = true
-	case "false", "null":
-		*b = false
+		*v = saysFailure
+	case "null":
+		*v = 0
 	default:
 		return errors.New("the field error is not a boolean")
 	}
