@@ -72,12 +72,30 @@ type Intent struct {
 // call of a process that has read the intent back cannot know what became of earlier ones, so its outcome
 // is [OutcomeUnknown] until the API gives a definitive answer to the key.
 //
-// Errors: [ErrIntentMismatch] and [ErrIntentExpired], before anything is sent.
+// Errors: [ErrIntentMismatch], [ErrIntentExpired], and [CodeValidationError] for an intent that lost a field
+// since Prepare made it, all before anything is sent.
 func WithIntent(intent *Intent) CallOption {
 	return callOption(func(cfg *callConfig) {
 		cfg.invalid.check(intent != nil, "intent", "intent is nil: make one with Prepare")
+		if intent != nil {
+			intent.checkFields(&cfg.invalid)
+		}
 		cfg.intent = intent
 	})
+}
+
+// earliestIntent is a date before which nothing dates an intent: no payment is so old, and clocks that
+// are not set yet start at the Unix epoch. A testing/synctest bubble starts at this date.
+var earliestIntent = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// checkFields refuses an intent that lost a field on the way: in a column that was never filled, or when
+// it was put together by hand. Without its date, it is not known when it may have been executed, and the
+// list of operations of another time proves nothing.
+func (i *Intent) checkFields(v *validation) {
+	const missing = " is missing: use the intent as Prepare made it, and save all of its JSON"
+	v.check(i.IdempotencyKey != "", "intent.idempotency_key", "intent.idempotency_key"+missing)
+	v.check(i.CallSHA256 != "", "intent.call_sha256", "intent.call_sha256"+missing)
+	v.check(!i.FirstSentAt.Before(earliestIntent), "intent.first_sent_at", "intent.first_sent_at"+missing)
 }
 
 // newIntent records a call that is ready to be sent. One whose key is in doubt already is not fresh.

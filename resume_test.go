@@ -551,3 +551,50 @@ func TestManyIntentsShareOneLookBack(t *testing.T) {
 	_, err = client.Payouts.Resume(t.Context(), params[0], intents[0], intram.WithLookBack(nil))
 	require.ErrorContains(t, err, "look_back is nil")
 }
+
+// An intent that was saved without its date says nothing of when it may have been executed. A list of another time is no
+// proof that it was not.
+func TestAnIntentThatLostAFieldIsRefused(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	prepared, err := client.Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(prepared))
+	require.NoError(t, err)
+	requests := len(server.Requests())
+	saved, err := json.Marshal(prepared)
+	require.NoError(t, err)
+	for name, tt := range map[string]struct {
+		field  string
+		change func(fields map[string]any)
+	}{
+		"no date":        {"first_sent_at", func(f map[string]any) { delete(f, "first_sent_at") }},
+		"a null date":    {"first_sent_at", func(f map[string]any) { f["first_sent_at"] = nil }},
+		"a zero date":    {"first_sent_at", func(f map[string]any) { f["first_sent_at"] = time.Time{} }},
+		"the Unix epoch": {"first_sent_at", func(f map[string]any) { f["first_sent_at"] = time.Unix(0, 0) }},
+		"no key":         {"idempotency_key", func(f map[string]any) { delete(f, "idempotency_key") }},
+		"no hash":        {"call_sha256", func(f map[string]any) { delete(f, "call_sha256") }},
+	} {
+		var fields map[string]any
+		require.NoError(t, json.Unmarshal(saved, &fields))
+		tt.change(fields)
+		data, err := json.Marshal(fields)
+		require.NoError(t, err)
+		intent := new(intram.Intent)
+		require.NoError(t, json.Unmarshal(data, intent))
+		_, resumed := client.Payouts.Resume(t.Context(), intentParams(), intent)
+		_, created := client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
+		for _, err := range []error{resumed, created} {
+			require.ErrorIs(t, err, intram.CodeValidationError, name)
+			require.NotErrorIs(t, err, intram.ErrNeverSent, name)
+			require.ErrorContains(t, err, "intent."+tt.field+" is missing", name)
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
+		}
+	}
+	literal := &intram.Intent{IdempotencyKey: prepared.IdempotencyKey, CallSHA256: prepared.CallSHA256}
+	_, err = client.Payouts.Resume(t.Context(), intentParams(), literal)
+	require.ErrorContains(t, err, "intent.first_sent_at is missing")
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	assert.Len(t, server.Requests(), requests, "nothing is sent, and nothing is looked for")
+}
