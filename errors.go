@@ -310,7 +310,10 @@ func (e *Error) state() string {
 	case OutcomeNotSent:
 		parts = append(parts, "nothing was sent")
 	case OutcomeUnknown:
-		if e.IdempotencyKey != "" && adviseTaken(e.Code) == "" {
+		switch {
+		case errors.Is(e.cause, ErrIntentExpired):
+			parts = append(parts, "it may have been executed: call Resume with the intent, and do not send this key again")
+		case e.IdempotencyKey != "" && adviseTaken(e.Code) == "":
 			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
 		}
 	case OutcomeRejected:

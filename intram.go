@@ -55,7 +55,7 @@
 //
 // # Retries
 //
-// Network failures, 5xx and 429 are tried again, up to four attempts in all, with random pauses, or after the Retry-After that the server asks
+// Network failures, 5xx, 429 and a key that is under way are tried again, up to four attempts in all, with random pauses, or after the Retry-After that the server asks
 // for, up to 30 s. A budget keeps an outage from being amplified. Each attempt is dated and signed anew, and carries the same key and the same bytes. The
 // context ends a call at once, pauses included.
 //

@@ -204,7 +204,7 @@ func withRand(draw func() float64) ClientOption {
 
 // WithMaxAttempts is how many times a request is tried at most, [DefaultMaxAttempts] unless set and 1 for no retries. It is an
 // option of a client, and of one call. What is tried again, with the same idempotency key and the same bytes: network failures,
-// 5xx and 429.
+// 5xx, 429, and 409 idempotency_in_progress.
 func WithMaxAttempts(n int) SharedOption { return maxAttempts(n) }
 
 type maxAttempts int

@@ -111,7 +111,7 @@ func (s *PaymentRequestsService) Create(ctx context.Context, params PaymentReque
 	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
-// Prepare makes the record of a payment request to save before it is asked for, with [WithIntent]. It checks the parameters, and sends
+// Prepare makes the record of a payment request to save before it is asked for, with Resume or [WithIntent]. It checks the parameters, and sends
 // nothing. It takes [WithIdempotencyKey]; other options are the call's.
 //
 // Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.

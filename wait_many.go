@@ -14,7 +14,8 @@ import (
 // An operation that succeeded is yielded with a nil error. For any other the operation is nil, and the error an
 // [*OperationError] when it failed or expired, and a [*WaitError] when nothing more will be heard of it: the context ended, or the API
 // refused to tell, as it does of an id that it does not know after 15 s. Both name the operation. The waiting ends when the range does. An id
-// that is given twice is yielded once, and an id that cannot be one is an [*Error] before anything is sent.
+// that is given twice is yielded once. If an id cannot be one, an [*Error] is all that is yielded, and nothing is waited for. Without
+// [WithMaxWait] and a deadline of ctx the wait has no limit.
 //
 // Endpoints: GET /operations and GET /operations/{id}. Docs: Merchant API, Operations.
 func (c *Client) WaitMany(ctx context.Context, operationIDs []string, opts ...WaitOption) iter.Seq2[*Operation, error] {
