@@ -355,6 +355,21 @@ func TestAPayoutInDoubtIsResumedByTheCommandThatIsPrinted(t *testing.T) {
 	}
 }
 
+// The same request with the same key would be refused again: what is printed must lead out of it.
+func TestAKeyOfAnotherRequestIsNotResumed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	require.Zero(t, b.run(t, payoutArgs("--idempotency-key", "key-of-a-test")...).code)
+	for _, format := range [][]string{nil, {"--json"}} {
+		r := b.run(t, payoutArgs(append(format, "--idempotency-key", "key-of-a-test", "--note", "another")...)...)
+		assert.Equal(t, exitInDoubt, r.code)
+		assert.NotContains(t, r.err, "payouts create --")
+		if format == nil {
+			assert.Contains(t, r.err, "  intram operations list --all --json\n")
+		}
+	}
+}
+
 // shellWords splits a command as a shell does, as far as the commands here need it.
 func shellWords(t *testing.T, command string) []string {
 	t.Helper()

@@ -259,6 +259,10 @@ func (a *app) sayFailure(err error, code int) {
 	errors.As(err, &call)
 	errors.As(err, &failed)
 	errors.As(err, &resume)
+	taken := call != nil && call.Code == intram.CodeIdempotencyConflict
+	if taken {
+		resume = nil // the same request would be refused again
+	}
 	if a.asJSON {
 		line := failureLine{Exit: code, Message: err.Error(), OperationID: a.creating.id, IdempotencyKey: a.creating.key}
 		if call != nil {
@@ -292,6 +296,10 @@ func (a *app) sayFailure(err error, code int) {
 	if a.creating.stage == accepted && code == exitUnfinished && a.creating.again != "" {
 		a.sayError("The API has accepted %s. To go on:", a.creating.id)
 		fmt.Fprintf(a.err, "  %s\n", a.creating.again)
+	}
+	if taken {
+		a.sayError("The key belongs to another request. Look for what came of that one, by its amount, number and reference:")
+		fmt.Fprintln(a.err, "  intram operations list --all --json")
 	}
 	if resume != nil {
 		a.sayError("To find out without doing it twice, run exactly this within 23 hours:")
