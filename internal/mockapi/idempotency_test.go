@@ -55,6 +55,27 @@ func TestSameKeyAndRequestIsReplayedByteForByte(t *testing.T) {
 	assert.True(t, logged[1].Replayed)
 }
 
+func TestSandboxAndLiveShareNoIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Merchant: MerchantConfig{IPAllowlist: []string{"127.0.0.1"}}})
+	c := call{method: "POST", endpoint: "/payouts", body: payoutBody(1000, "22961234567"), key: "of-either-environment"}
+	sandbox := f.do(c).ok(202)
+	other := c
+	other.keys, other.body = f.s.Merchant().Live, payoutBody(2000, "22961234567")
+	live := f.do(other).ok(202) // no conflict either
+	assert.Empty(t, live.header.Get("Idempotent-Replay"))
+	assert.NotEqual(t, sandbox.text("data.operation_id"), live.text("data.operation_id"))
+	for _, again := range []struct {
+		c  call
+		of answer
+	}{{c, sandbox}, {other, live}} {
+		replayed := f.do(again.c).ok(202)
+		assert.Equal(t, "true", replayed.header.Get("Idempotent-Replay"))
+		assert.Equal(t, string(again.of.body), string(replayed.body), "each environment has its own answer")
+	}
+	assert.EqualValues(t, 999_000, f.wallet(mtnBenin), "executed once in each")
+}
+
 func TestKeysExpireAfterADay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

@@ -142,6 +142,20 @@ func TestPayinNotificationThatIsAcknowledgedIsSentOnce(t *testing.T) {
 	assert.Len(t, r.got(), 2)
 }
 
+// What a number stands for is what becomes of a session that is left to itself.
+func TestPayinThatIsDeclinedByHandIsNotifiedWhateverItsNumberSays(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	r := &receiver{}
+	f.listen(r)
+	for i, number := range []string{"+2250700000010", "+2250700000011"} { // never notified, and notified twice
+		f.create(number, number)
+		require.NoError(t, f.s.DeclinePayin(number))
+		f.s.Clock().Advance(100 * time.Hour)
+		assert.Len(t, r.got(), i+1, "once for each")
+	}
+}
+
 func TestPayinNotificationsOutOfOrderEndWithTheOlderOne(t *testing.T) {
 	t.Parallel()
 	f := newPayinFixture(t, Config{})

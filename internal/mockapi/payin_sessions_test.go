@@ -126,6 +126,19 @@ func TestPayinReferenceIsUniqueForOneMerchantInOneEnvironment(t *testing.T) {
 	assert.Equal(t, sandbox, live.Environment)
 }
 
+func TestPayinSandboxAndLiveShareNoIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	c := payinCall{method: "POST", path: "/v1/payin/sessions", body: f.session("order-1", payinNumber), key: "0d5ca80f-8d5e-4ed6-a8b3-6fb9a0a9e6a1"}
+	sandbox := f.send(c).ok(200)
+	other := c
+	other.keys = f.s.Merchant().LivePayin
+	live := f.send(other).ok(200)
+	assert.NotEqual(t, sandbox.text("id"), live.text("id"), "executed, and not replayed")
+	assert.Equal(t, string(sandbox.body), string(f.send(c).ok(200).body), "each environment has its own answer")
+	assert.Equal(t, string(live.body), string(f.send(other).ok(200).body))
+}
+
 // payinOutcome is a row of the table of test numbers: what GET says once the customer has confirmed, and then at the end.
 type payinOutcome struct {
 	nn                                  string
@@ -401,6 +414,8 @@ func TestPayinFeeIsAddedOnTopAndMayBeNone(t *testing.T) {
 	created = dear.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: body}).ok(200)
 	assert.Equal(t, "7", created.at("fee"), "200 at 3.5 %, as in the newer revision's published answer")
 	assert.Equal(t, "207", created.at("chargedAmount"))
+	require.NoError(t, dear.s.ConfirmPayin("order-1"))
+	assert.EqualValues(t, 200, dear.payinWallet(), "the fee is the customer's, on top of the amount")
 }
 
 func TestPayinConfigurationsThatMakeNoSenseAreRefused(t *testing.T) {

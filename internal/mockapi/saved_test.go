@@ -316,6 +316,39 @@ func TestAnAttemptThatWasUnderWayIsMadeAgain(t *testing.T) {
 	assert.Equal(t, DeliveryDelivered, next.Deliveries()[0].Status)
 }
 
+func TestARetryThatIsScheduledOutlivesAResendUnderWay(t *testing.T) {
+	t.Parallel()
+	config := Config{Seed: 5, Start: start}
+	f := newFixture(t, config)
+	resent, release := make(chan struct{}), make(chan struct{})
+	f.subscribe("*", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Intram-Attempt") == "2" {
+			close(resent)
+			<-release
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	f.payout(1000, "22961000000")
+	f.idle()
+	scheduled := f.s.Deliveries()[0]
+	require.False(t, scheduled.NextAttempt.IsZero())
+	require.NoError(t, f.s.Resend(scheduled.ID))
+	<-resent
+	data, _, err := f.s.Save()
+	require.NoError(t, err)
+	close(release)
+
+	next, err := New(config)
+	require.NoError(t, err)
+	t.Cleanup(next.Close)
+	next.Receive(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	require.NoError(t, next.Load(data))
+	require.NoError(t, next.Idle(t.Context()))
+	got := next.Deliveries()[0]
+	assert.Len(t, got.Attempts, 2)
+	assert.Equal(t, scheduled.NextAttempt, got.NextAttempt, "the schedule goes on as it was")
+}
+
 func TestASavedStateThatIsNotItsOwnIsRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Seed: 1})

@@ -47,6 +47,17 @@ func TestWorkerAfterADelay(t *testing.T) {
 	assert.EqualValues(t, 999_999, f.wallet(mtnBenin))
 }
 
+func TestAnOperationKeepsTheWorkerOfItsCreation(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Worker: WorkAfter(10 * time.Second)})
+	id := f.payout(1, "22961234567")
+	require.NoError(t, f.s.SetWorker(WorkByHand()))
+	later := f.payout(1, "22961234567")
+	f.s.Clock().Advance(10 * time.Second)
+	assert.Equal(t, "succeeded", f.operation(id).text("data.status"))
+	assert.Equal(t, "queued", f.operation(later).text("data.status"))
+}
+
 func TestWorkerAfterPolls(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int][]string{
