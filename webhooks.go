@@ -50,10 +50,14 @@ type WebhookSubscription struct {
 //
 // It is apart from the subscription because fmt reads unexported fields without asking their methods: a
 // subscription in one of your own structs prints the address of a pointer instead of the secret.
-type SubscriptionSecret struct{ *hiddenSecret }
+type SubscriptionSecret struct{ *sealedSecret }
 
-// hiddenSecret lies behind a second pointer: with a verb that does not suit it, fmt follows the first.
-type hiddenSecret struct{ Secret string }
+// The secret lies behind a second pointer, also for a caller who keeps a SubscriptionSecret alone: with a verb that does
+// not suit a pointer, fmt follows the first.
+type (
+	sealedSecret struct{ *hiddenSecret }
+	hiddenSecret struct{ Secret string }
+)
 
 // Format implements [fmt.Formatter]: it never prints the secret.
 func (SubscriptionSecret) Format(f fmt.State, _ rune) { writeString(f, redacted) }
@@ -159,7 +163,7 @@ func (w *WebhookSubscription) UnmarshalJSON(data []byte) error {
 	}
 	*w = WebhookSubscription{
 		ID: string(wire.SubscriptionID), URL: string(wire.URL), Event: EventType(wire.Event),
-		SubscriptionSecret: &SubscriptionSecret{&hiddenSecret{string(wire.Secret)}}, SecretHint: string(wire.SecretHint),
+		SubscriptionSecret: &SubscriptionSecret{&sealedSecret{&hiddenSecret{string(wire.Secret)}}}, SecretHint: string(wire.SecretHint),
 		CreatedAt: firstTime(wire.Date, wire.CreatedAt),
 	}
 	return nil
