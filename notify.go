@@ -12,13 +12,26 @@ const noticesKept = 1024
 //
 // [WithNotify] makes a webhook handler call it. Events that are not verified must not come here. It never blocks and sends nothing itself.
 //
+// Notify does not know which scope the client belongs to. An event with a Scope may be another
+// merchant's, so it only causes a lookup, with [WithTrustedEvents] too.
+//
 // Docs: Merchant API, Webhooks.
 func (c *Client) Notify(event *Event) {
+	c.notify(event, event != nil && event.Scope == "")
+}
+
+// notify does the work of [Client.Notify]. The data of an event end a wait only if trusted is
+// true: the event was signed with a secret of the client's own merchant.
+func (c *Client) notify(event *Event, trusted bool) {
 	if event == nil {
 		return
 	}
 	if event.OperationID != "" {
-		c.operationWaits.notify(event.OperationID, notice[Operation]{item: operationOf(event), event: event.Type, at: event.OccurredAt})
+		news := notice[Operation]{event: event.Type, at: event.OccurredAt}
+		if trusted {
+			news.item = operationOf(event)
+		}
+		c.operationWaits.notify(event.OperationID, news)
 	}
 	var reference string
 	switch data := event.Data.(type) {

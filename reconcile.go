@@ -118,8 +118,13 @@ type ReconciliationFailure struct {
 // is noted in the result and does not end the run.
 //
 // What counts is when an operation was created, not when it ended; what had not ended then is kept in view. Every hour, for the
-// last two days, is a good habit. An earlier since than the inbox remembers ([InboxRetention], or its [InboxHorizon]) is refused: the
-// event would take effect again.
+// last two days, is a good habit.
+//
+// Run refuses a since that is too far back, because the inbox may have forgotten the events, and
+// they would take effect again. The limit is what the inbox remembers ([InboxRetention], or its
+// [InboxHorizon]) less 12 hours: 60 hours ago, unless the inbox remembers longer. The 12 hours are
+// the largest difference between this machine's clock, which since is read from, and the
+// server's, which dates the operations, with which the client still sends requests.
 //
 // Run stops when ctx ends, between two events. With [WithNotify] each event wakes the waits of the client. Endpoints: GET /operations,
 // GET /transactions, and up to 500 times GET /operations/{id} and GET /transactions/{reference}. Errors: those of
@@ -127,8 +132,9 @@ type ReconciliationFailure struct {
 func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation, error) {
 	now := r.client.clock.Now()
 	horizon := horizonOf(r.intake.inbox)
-	if age := now.Sub(since); age > horizon {
-		return nil, fmt.Errorf("intram: reconciler: since is %s ago, and an inbox may forget after %s", age.Round(time.Minute), horizon)
+	if age, limit := now.Sub(since), horizon-reconcileSlack; age > limit {
+		return nil, fmt.Errorf("intram: reconciler: since is %s ago, and an inbox may forget after %s: the limit is %s, since clocks differ by up to %s",
+			age.Round(time.Minute), horizon, limit, reconcileSlack)
 	}
 	operations, oddOperations, err := listSince(r.client.Operations.All(ctx, OperationListParams{Limit: maxPageLimit}), since)
 	if err != nil {
@@ -176,8 +182,10 @@ func (r *Reconciler) scope() string {
 	return string(r.client.Environment()) + "/" + r.intake.scope
 }
 
-// reconcileSlack is how much earlier than its inbox the reconciler takes an event for forgotten: the machines' clocks differ.
-const reconcileSlack = 6 * time.Hour
+// reconcileSlack is how much earlier than its inbox the reconciler takes an event for forgotten.
+// It is the largest difference between this machine's clock and the server's that the client
+// corrects (maxSkew of the transport): with a larger one nothing can be listed.
+const reconcileSlack = 12 * time.Hour
 
 // keepTimeout is how long the inbox may take to keep what is pending.
 const keepTimeout = 30 * time.Second
@@ -300,7 +308,7 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 			continue
 		}
 		if r.intake.notify != nil {
-			r.intake.notify.Notify(event)
+			r.intake.notify.notify(event, true) // the API's own word, read with the client's keys
 		}
 		o := r.intake.take(ctx, event)
 		r.result.add(event, o)
@@ -482,6 +490,10 @@ func paymentEvents(op *Operation, payments map[string]*Transaction) (events []*E
 	if !ok || result.TransactionReference == "" {
 		return nil, false, fmt.Errorf("%w: the result of the payment request", ErrCannotReconcile)
 	}
+	var payload struct {
+		WebhookData RawMessage `json:"webhook_data"`
+	}
+	_ = json.Unmarshal(op.Payload, &payload) // as above
 	events = []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result})}
 	t := payments[result.TransactionReference]
 	if t == nil {
@@ -491,10 +503,6 @@ func paymentEvents(op *Operation, payments map[string]*Transaction) (events []*E
 		data := &PaymentRequestEventData{PaymentRequestResult: *result, WebhookData: t.WebhookData}
 		data.Status, data.Amount, data.Raw = status, t.Amount, t.Raw
 		if len(data.WebhookData) == 0 {
-			var payload struct {
-				WebhookData RawMessage `json:"webhook_data"`
-			}
-			_ = json.Unmarshal(op.Payload, &payload) // as above
 			data.WebhookData = payload.WebhookData
 		}
 		if t.DeclinedReason != "" {

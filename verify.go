@@ -41,7 +41,7 @@ var (
 	// ErrMalformedSignature: the signature is not 64 hexadecimal digits, after sha256= for the Merchant API. It is an
 	// ErrInvalidSignature.
 	ErrMalformedSignature = fmt.Errorf("%w (it is not 64 hexadecimal digits in the documented form)", ErrInvalidSignature)
-	// ErrInvalidTimestamp: the timestamp is no ISO 8601 date.
+	// ErrInvalidTimestamp: the timestamp is in none of the common ISO 8601 forms. Without an offset it is UTC.
 	ErrInvalidTimestamp = redact.Sentinel("intram: webhook: the timestamp is not an ISO 8601 date")
 	// ErrStaleTimestamp: the signature is good, and the timestamp more than five minutes off: an old delivery replayed, or a
 	// wrong clock.
@@ -129,6 +129,11 @@ func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
 	return joined, nil
 }
 
+// hasOneScope reports whether all secrets have the same scope.
+func (v *WebhookVerifier) hasOneScope() bool {
+	return !slices.ContainsFunc(v.secrets, func(s webhookSecret) bool { return s.scope != v.secrets[0].scope })
+}
+
 // Format implements [fmt.Formatter]: how many secrets, and none of them.
 func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 	n := 0
@@ -183,7 +188,7 @@ func (v *WebhookVerifier) authenticate(header http.Header, body []byte) (scope s
 	if err != nil {
 		return "", err
 	}
-	return scope, v.checkAge(timestamp)
+	return scope, v.checkAge(timestamp, body)
 }
 
 // onlyHeader returns a header that must come exactly once. Its name may be written in any case: API gateways hand on
@@ -233,10 +238,17 @@ func (v *WebhookVerifier) checkSignature(signature, timestamp string, body []byt
 	return scope, nil
 }
 
-func (v *WebhookVerifier) checkAge(timestamp string) error {
+func (v *WebhookVerifier) checkAge(timestamp string, body []byte) error {
 	at, err := time.Parse(time.RFC3339Nano, timestamp)
 	if err != nil {
-		return ErrInvalidTimestamp
+		// The dot of a fraction must not pass for the one before the body. No event begins with
+		// a digit.
+		if len(body) > 0 && body[0] >= '0' && body[0] <= '9' {
+			return ErrInvalidTimestamp
+		}
+		if at, err = parseDeliveryTime(timestamp); err != nil {
+			return ErrInvalidTimestamp
+		}
 	}
 	switch age := v.clock.Now().Sub(at); {
 	case age > webhookTolerance:
@@ -245,6 +257,25 @@ func (v *WebhookVerifier) checkAge(timestamp string) error {
 		return ErrFutureTimestamp
 	}
 	return nil
+}
+
+// parseDeliveryTime reads the ISO 8601 forms that are not RFC 3339: the basic one, a space for the
+// T, an offset without its colon, and no offset, which is UTC. Each may have a fraction.
+func parseDeliveryTime(timestamp string) (at time.Time, err error) {
+	date, clock, spaced := strings.Cut(timestamp, " ")
+	if spaced {
+		timestamp = date + "T" + strings.TrimPrefix(clock, " ")
+		timestamp = strings.Replace(timestamp, " ", "", 1) // before the offset
+	}
+	timestamp = strings.ToUpper(timestamp)
+	for _, form := range [...]string{"2006-01-02T15:04:05", "20060102T150405"} {
+		for _, offset := range [...]string{"", "Z07:00", "Z0700", "Z07"} {
+			if at, err = time.Parse(form+offset, timestamp); err == nil {
+				return at, nil
+			}
+		}
+	}
+	return time.Time{}, err
 }
 
 // SignWebhook signs a body as Intram would at that time, and returns the headers of the delivery. It is for testing your own

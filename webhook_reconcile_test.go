@@ -239,3 +239,43 @@ func TestAnInboxInMemoryIsWarnedOf(t *testing.T) {
 	r.newReconciler(r.inbox, logger)
 	assert.Contains(t, log.String(), "in memory")
 }
+
+// behind is the clock of a machine that is behind the server's.
+type behind struct {
+	intram.Clock
+	by time.Duration
+}
+
+func (b behind) Now() time.Time { return b.Clock.Now().Add(-b.by) }
+
+// since is the machine's time, and what it is compared with the server's.
+func TestAClockThatIsBehindMakesNothingTakeEffectTwice(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{0, 2 * time.Hour, 11 * time.Hour} {
+		r := newReconciled(t)
+		clock := behind{r.server.Clock(), by}
+		r.client = r.server.Client(intram.WithClock(clock))
+		r.reconciler = r.newReconciler(r.inbox)
+		r.payout("22961000000")
+		late := r.payment()
+		r.server.Advance(time.Second)
+		require.NoError(t, r.server.Idle(t.Context()))
+		r.run()
+		r.server.Advance(time.Hour)
+		require.NoError(t, r.server.Pay(late)) // delivered, and no run looks for days
+		r.server.Advance(time.Second)
+		require.NoError(t, r.server.Idle(t.Context()))
+		require.Len(t, r.effects, 3)
+
+		r.server.Advance(72*time.Hour + 10*time.Minute) // the inbox has forgotten it all
+		_, err := r.reconciler.Run(t.Context(), clock.Now().Add(-71*time.Hour))
+		require.ErrorContains(t, err, "an inbox may forget")
+		result, err := r.reconciler.Run(t.Context(), clock.Now().Add(-60*time.Hour))
+		require.NoError(t, err)
+		require.Len(t, result.Failures, 1)
+		require.ErrorIs(t, result.Failures[0].Err, intram.ErrBeyondHorizon)
+		for id, n := range r.effects {
+			assert.Equal(t, 1, n, "%s, %s behind", id, by)
+		}
+	}
+}

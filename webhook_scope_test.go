@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -229,4 +230,56 @@ func TestAHeaderMapInLowerCaseVerifies(t *testing.T) {
 	}
 	_, err = intram.VerifyPayinNotification(payin, []byte(note), "s1")
 	require.NoError(t, err)
+}
+
+// Merchant b signs, with its own secret, that merchant a's payout is completed.
+func TestAnotherMerchantsSignatureEndsNoTrustedWait(t *testing.T) {
+	t.Parallel()
+	body := strings.Replace(payoutBody("op_1"), "25000", "1", 1)
+	for name, tt := range map[string]struct {
+		scopeA, scopeB string
+		opts           []intram.HandlerOption
+		signedBy       string
+		trusted        bool
+	}{
+		"b, and the client has no scope":    {"a", "b", nil, "whsec_b", false},
+		"b, and the client is a's":          {"a", "b", []intram.HandlerOption{intram.WithInboxScope("a")}, "whsec_b", false},
+		"b, which has no scope":             {"a", "", nil, "whsec_b", false},
+		"a, and the client has no scope":    {"a", "b", nil, "whsec_a", false},
+		"a, and the client is a's":          {"a", "b", []intram.HandlerOption{intram.WithInboxScope("a")}, "whsec_a", true},
+		"a, with two secrets in one scope":  {"a", "a", nil, "whsec_a", true},
+		"a, with two secrets and no scopes": {"", "", nil, "whsec_a", true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, s := waiting(t, 50, finished(t))
+			scoped := func(secret, scope string) *intram.WebhookVerifier {
+				v, err := intram.NewWebhookVerifier(secret)
+				require.NoError(t, err)
+				return v.WithInboxScope(scope)
+			}
+			verifier, err := intram.JoinVerifiers(scoped("whsec_a", tt.scopeA), scoped("whsec_b", tt.scopeB))
+			require.NoError(t, err)
+			handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox),
+				func(context.Context, *intram.Event) error { return nil }, append(tt.opts, intram.WithNotify(client))...)
+			assert.Equal(t, 200, deliverSigned(handler, tt.signedBy, body), name)
+			_, err = client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute))
+			require.NoError(t, err, name)
+			lookups := 1
+			if tt.trusted {
+				lookups = 0
+			}
+			assert.Len(t, s.requests(), lookups, name)
+			synctest.Wait()
+		})
+	}
+	// Notify itself is told of no scope, so it believes events without one only.
+	synctest.Test(t, func(t *testing.T) {
+		client, s := waiting(t, 50, finished(t))
+		event := eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{})
+		event.Scope = "b"
+		client.Notify(event)
+		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute))
+		require.NoError(t, err)
+		assert.Len(t, s.requests(), 1)
+	})
 }
