@@ -112,6 +112,7 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	if err != nil {
 		return err
 	}
+	cfg.intent.use()
 	res := p.transport.Do(ctx, call)
 	if err := ctx.Err(); err != nil && errors.Is(res.Err, err) {
 		res.Err = whyEnded(ctx)
@@ -195,7 +196,6 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 			return nil, refuse(nil, err)
 		}
 		call.NotAfter = cfg.firstSentAt.Add(IntentHorizon + retryGrace)
-		cfg.intent.use()
 	}
 	return call, nil
 }

@@ -212,7 +212,7 @@ func TestIntentIsForOneAccount(t *testing.T) {
 	for name, client := range map[string]*intram.Client{"live": server.LiveClient(), "another merchant": another} {
 		_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(afterCrash(t, intent)))
 		require.ErrorIs(t, err, intram.ErrIntentMismatch, name)
-		assert.ErrorContains(t, err, "the public key or the environment is another", name)
+		assert.ErrorContains(t, err, "the environment is another", name)
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
 		_, err = client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
 		require.ErrorIs(t, err, intram.ErrIntentMismatch, name)

@@ -52,13 +52,15 @@ type Intent struct {
 	IdempotencyKey string `json:"idempotency_key"`
 	// CallSHA256 is a hash of method, path and body, in hex: the parameters must be the same on every call.
 	CallSHA256 string `json:"call_sha256"`
-	// AccountSHA256 is a hash of the environment and the public key, in hex: another account, which does not know the
-	// idempotency key, would execute the call again. It is empty in intents that version 0.1.0 saved, which are
+	// AccountSHA256 is a hash of the environment and the public key, of payin sessions the API client, in hex: another
+	// account, which does not know the idempotency key, would execute the call again. It is empty in intents that version 0.1.0 saved, which are
 	// honoured without it. When keys are rotated while an intent is open, and both keys are the same
 	// merchant's in the same environment, empty it.
 	AccountSHA256 string `json:"account_sha256,omitempty"`
 	// KeyGiven says that the key was given to Prepare, such as a derived one, and may have been sent by an earlier intent:
-	// the key is as old as its first use, not as this intent. Resume looks for that before it sends.
+	// the key is as old as its first use, not as this intent. Resume looks for that before it sends, up to six days back
+	// from FirstSentAt: a key that was first used before that is not found, and is sent. Create does not look. Intents
+	// that version 0.1.0 saved do not say it: set it, if the key was yours.
 	KeyGiven bool `json:"key_given,omitempty"`
 	// FirstSentAt is when the intent was made, which is no later than its first attempt.
 	FirstSentAt time.Time `json:"first_sent_at"`
@@ -126,7 +128,7 @@ func (i *Intent) check(account string, r *request, call *transport.Call) error {
 	case i == nil:
 		return nil
 	case i.AccountSHA256 != "" && i.AccountSHA256 != account:
-		return redact.Wrap("the public key or the environment is another", ErrIntentMismatch)
+		return redact.Wrap("the public key (of payin sessions: the API client) or the environment is another", ErrIntentMismatch)
 	case i.CallSHA256 == callHash(call):
 		return nil
 	case i.AccountSHA256 == "" && r.legacy != nil:

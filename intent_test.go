@@ -201,3 +201,23 @@ func TestEveryCallThatMovesMoneyCanBePrepared(t *testing.T) {
 	assert.ErrorContains(t, err, "reference is required")
 	assert.NotContains(t, fmt.Sprintf("%+v", intent), "225")
 }
+
+// Another account does not know the key, and would ask for the session again.
+func TestAPayinIntentIsForOneAccount(t *testing.T) {
+	t.Parallel()
+	s := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.created.first.json")}}}
+	intent, err := newPayin(t, s).Prepare(payinParams())
+	require.NoError(t, err)
+	another, err := intram.NewPayinClient(payinKey, "another-client", intram.WithHTTPClient(&http.Client{Transport: s}))
+	require.NoError(t, err)
+	_, err = another.CreateSession(t.Context(), payinParams(), intram.WithIntent(afterCrash(t, intent)))
+	require.ErrorIs(t, err, intram.ErrIntentMismatch)
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	assert.Empty(t, s.requests)
+
+	// The key of an account may be renewed.
+	renewed, err := intram.NewPayinClient("another-key", payinClient, intram.WithHTTPClient(&http.Client{Transport: s}))
+	require.NoError(t, err)
+	_, err = renewed.CreateSession(t.Context(), payinParams(), intram.WithIntent(afterCrash(t, intent)))
+	require.NoError(t, err)
+}

@@ -144,8 +144,9 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),
 		clock:     cfg.clock,
 		baseURL:   base.String(),
-		account:   accountHash("payin", string(c.environment)), // both credentials are secret
-		newKey:    newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
+		// The API client is random, and is hashed: it cannot be read back. The API key may be renewed.
+		account: accountHash("payin", string(c.environment), cfg.payin.apiClient.value()),
+		newKey:  newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 	}
 	return s, nil
 }

@@ -23,6 +23,10 @@ const (
 	// signature is dated by a clock that is corrected by less than the lifetime of a key, so what a
 	// clock further off dated was never accepted.
 	lookBackSlack = 25 * time.Hour
+	// givenKeyLookBack is how long before its intent a key that the caller gave may have been used, and is
+	// still found. It spans a long weekend, and is less than a week: what is paid every week to one person
+	// is not last week's.
+	givenKeyLookBack = 6 * 24 * time.Hour
 )
 
 // ErrNeverSent is behind the [*Error] of a Resume that has proved that no operation came of the
@@ -47,7 +51,7 @@ type CannotTellError struct {
 	// RetryAt is set when nothing was found but it is too early to conclude from that: a last call may
 	// have been accepted so lately that the list does not show it yet. Resume again at that time.
 	RetryAt time.Time
-	// Err is why the list could not be read to its end, nil if it was.
+	// Err is why the list could not be read to its end, nil if it was. Resume again when it can be read.
 	Err error
 }
 
@@ -99,10 +103,12 @@ func (e *CannotTellError) Unwrap() error { return e.Err }
 // with a day to spare, if everything in it could be compared, and if the intent is 24 hours old by both
 // clocks. Before that: those of Create with an intent.
 //
-// An intent that may have been sent and is 11 hours old, or whose key was given to Prepare, is looked for before it is
-// sent: a clock that was set in the meantime, or an earlier use of the key, may have made the key older than the intent
-// says. What is then found that may be the payout, and is older than the horizon, is a [*CannotTellError] too. To resume
-// many intents, share what is read of the list: see [LookBack].
+// An intent that may have been sent and is 11 hours old, and each intent whose key was given to Prepare, is looked for
+// before it is sent: a clock that was set in the meantime, or an earlier use of the key, may have made the key older than
+// the intent says. A first use of a given key is found up to six days before the date of the intent; a key first used
+// before that is sent. What is then found that may be the payout, and is older than the horizon, is a [*CannotTellError]
+// too, and so is a list that cannot be read: nothing is sent then. To resume many intents, share what is read of the
+// list: see [LookBack].
 //
 // Endpoints: POST /payouts, GET /operations. Docs: Merchant API, Idempotency.
 func (s *PayoutsService) Resume(ctx context.Context, params PayoutParams, intent *Intent, opts ...CallOption) (*Operation, error) {
@@ -139,9 +145,12 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 		if _, err := c.merchant.prepare(ctx, &again, cfg); err == nil {
 			l, broken := c.lookBack(ctx, &again, typ, cfg)
 			switch {
-			case broken != nil: // the rules of WithIntent hold
+			case broken != nil:
+				return nil, l.cannotTell(broken)
 			case len(l.found) == 1:
 				return l.found[0], nil
+			case l.outlivedItsKey() && l.unreadable != nil:
+				return nil, l.cannotTell(l.unreadable)
 			case l.outlivedItsKey():
 				return nil, l.cannotTell(nil)
 			}
@@ -173,11 +182,12 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 	return nil, l.cannotTell(nil)
 }
 
-// ageIsUncertain reports whether an intent that may have been sent may be older than it says: its key was the caller's, who may
-// have sent it by an earlier intent, or it is so old that a clock that was set in the meantime makes the difference.
+// ageIsUncertain reports whether a key may be older than its intent says: it was the caller's, who may have sent it by an
+// earlier intent, or the intent may have been sent, and is so old that a clock that was set in the meantime makes the
+// difference.
 func (p *protocol) ageIsUncertain(intent *Intent) bool {
-	return intent != nil && intent.resumed() &&
-		(intent.KeyGiven || wallTime(p.clock).Sub(intent.FirstSentAt) > keyLifetime/2-time.Hour)
+	return intent != nil &&
+		(intent.KeyGiven || intent.resumed() && wallTime(p.clock).Sub(intent.FirstSentAt) > keyLifetime/2-time.Hour)
 }
 
 // lookBack looks for the operation of a call in the list of operations.
@@ -197,6 +207,9 @@ func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, c
 		return l, err
 	}
 	from := cfg.firstSentAt.Add(-lookBackSlack)
+	if cfg.intent.KeyGiven {
+		from = cfg.firstSentAt.Add(-givenKeyLookBack)
+	}
 	until := cfg.intent.FirstSentAt.Add(keyLifetime + lookBackSlack)
 	provenFrom := cfg.intent.FirstSentAt.Add(keyLifetime + time.Second - 1).Truncate(time.Second) // Date has whole seconds
 	h, broken := cfg.lookBack.history(ctx, c, kind, from, until, provenFrom, cfg.maxAttempts)
@@ -446,7 +459,7 @@ var matchRules = map[OperationType][]matchRule{
 	},
 	OperationRefund: {
 		{path: "transaction_reference", compare: sameTransaction, needed: true},
-		{path: "amount", compare: sameNumber, needed: true},
+		{path: "amount", compare: sameNumber, needed: true, unsetIsAll: true},
 		{path: "metadata", compare: sameObject, identifies: true},
 	},
 	OperationPaymentRequest: {
@@ -459,8 +472,9 @@ var matchRules = map[OperationType][]matchRule{
 type matchRule struct {
 	path    string
 	compare func(sent, told any) sameness
-	// identifies says that equal values name one call; needed, that a call is only identified with it.
-	identifies, needed bool
+	// identifies says that equal values name one call; needed, that a call is only identified with it;
+	// unsetIsAll, that a call without it asks for all there is, which a call that set it may not have.
+	identifies, needed, unsetIsAll bool
 }
 
 // match compares a call's body with what an operation says of itself: its payload, and where that is
@@ -470,6 +484,9 @@ func match(kind OperationType, sent, payload, result map[string]any) sameness {
 	for _, rule := range matchRules[kind] {
 		value := at(sent, rule.path)
 		if value == nil {
+			if rule.unsetIsAll && at(payload, rule.path) != nil {
+				complete = false
+			}
 			continue // not said by the caller: the server may have filled it in
 		}
 		told := at(payload, rule.path)

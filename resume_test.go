@@ -598,3 +598,103 @@ func TestAnIntentThatLostAFieldIsRefused(t *testing.T) {
 	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
 	assert.Len(t, server.Requests(), requests, "nothing is sent, and nothing is looked for")
 }
+
+// A given key is as old as its first use, which an intent that was made for it days later does not know.
+func TestResumeFindsTheFirstUseOfAGivenKey(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, tt := range map[string]struct {
+		ago   time.Duration
+		found bool
+	}{
+		"30 hours": {30 * time.Hour, true}, "3 days": {3 * day, true}, "6 days": {6 * day, true},
+		"more than 6 days": {6*day + time.Minute, false}, // the bound that is documented
+	} {
+		for _, fresh := range []bool{true, false} {
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			client := server.Client()
+			first, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey("payout-PO-1"))
+			require.NoError(t, err)
+			server.Advance(tt.ago)
+			intent, err := server.Client().Payouts.Prepare(intentParams(), intram.WithIdempotencyKey("payout-PO-1"))
+			require.NoError(t, err)
+			if !fresh {
+				intent = afterCrash(t, intent)
+			}
+			op, err := server.Client().Payouts.Resume(t.Context(), intentParams(), intent)
+			require.NoError(t, err)
+			assert.Equal(t, tt.found, op.ID == first.ID, "%s, fresh: %v", name, fresh)
+			assert.Equal(t, map[bool]int{true: 1, false: 2}[tt.found], payoutPosts(server), "%s, fresh: %v", name, fresh)
+		}
+	}
+
+	// A look is no use of the intent: what a refusal of a fresh one says stays definitive.
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	unknown := intram.RefundParams{TransactionReference: "AB12CD34EF"}
+	intent, err := server.Client().Refunds.Prepare(unknown, intram.WithIdempotencyKey("refund-1"))
+	require.NoError(t, err)
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Refuse, On: "POST /refunds", Times: 1}))
+	_, err = server.Client(intram.WithMaxAttempts(1)).Refunds.Resume(t.Context(), unknown, intent)
+	require.Error(t, err)
+	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
+}
+
+// Without the list it is not known how old the key is.
+func TestResumeDoesNotSendPastAListThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []intramtest.FaultKind{intramtest.ProxyRefusal, intramtest.ServerError, intramtest.ProxyError, intramtest.Reset} {
+		for _, given := range []bool{true, false} {
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			client := server.Client(intram.WithMaxAttempts(1))
+			var opts []intram.CallOption
+			if given {
+				opts = append(opts, intram.WithIdempotencyKey("payout-PO-1"))
+			}
+			intent, err := client.Payouts.Prepare(intentParams(), opts...)
+			require.NoError(t, err)
+			if !given {
+				server.Advance(12 * time.Hour)
+				intent = afterCrash(t, intent)
+			}
+			require.NoError(t, server.Fault(intramtest.Fault{Kind: kind, On: "GET /operations", Times: 1}))
+			op, err := client.Payouts.Resume(t.Context(), intentParams(), intent)
+			assert.Nil(t, op)
+			var e *intram.CannotTellError
+			require.ErrorAs(t, err, &e, "%s, given: %v", kind, given)
+			require.Error(t, e.Err)
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+			assert.Zero(t, payoutPosts(server), "%s, given: %v", kind, given)
+
+			_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
+			require.NoError(t, err, "the list can be read again")
+		}
+	}
+}
+
+// A refund without an amount returns all that is left. One that said how much is another, whatever data it carries.
+func TestARefundOfAllIsNotAnEarlierRefundOfAPart(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	request, err := client.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{
+		Invoice: intram.Invoice{Amount: intram.NewAmount(1000), Currency: intram.XOF},
+	})
+	require.NoError(t, err)
+	page, err := client.PaymentRequests.Wait(t.Context(), request.ID)
+	require.NoError(t, err)
+	require.NoError(t, server.Pay(page.TransactionReference))
+	rest := intram.RefundParams{TransactionReference: page.TransactionReference, Metadata: map[string]any{"case": "R-1"}}
+	part := rest
+	part.Amount = intram.NewAmount(100)
+	partly, err := client.Refunds.Create(t.Context(), part)
+	require.NoError(t, err)
+	intent, err := client.Refunds.Prepare(rest)
+	require.NoError(t, err)
+	server.Advance(25 * time.Hour)
+	op, err := client.Refunds.Resume(t.Context(), rest, afterCrash(t, intent))
+	assert.Nil(t, op)
+	var e *intram.CannotTellError
+	require.ErrorAs(t, err, &e)
+	require.Len(t, e.Candidates, 1)
+	assert.Equal(t, partly.ID, e.Candidates[0].ID)
+}
