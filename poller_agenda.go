@@ -17,7 +17,7 @@ const (
 	scanAlways = 64
 	// agendaRoom is how many a queue of the agenda has room for: what the highest rate takes until the next scan. Of a batch, of which
 	// a page takes a hundred, it is one in agendaPart at least: so many scans are made for a look at each.
-	agendaRoom = 1024
+	agendaRoom = 256
 	agendaPart = 16
 )
 

@@ -153,8 +153,8 @@ func TestWorkOfABatchIsLinear(t *testing.T) {
 		})
 		return steps
 	}
-	for _, n := range []int{2_500, 20_000} {
-		assert.Less(t, steps(n)/n, 150, "steps for each of %d", n)
+	for _, n := range []int{1_000, 8_000} {
+		assert.Less(t, steps(n)/n, 100, "steps for each of %d", n)
 	}
 }
 
