@@ -118,7 +118,7 @@ func (r *PayoutResult) judge() resultVerdict {
 }
 
 // ProviderResponse is what the operator said.
-type ProviderResponse struct { //nolint:recvcheck // UnmarshalJSON sets what it is called on
+type ProviderResponse struct {
 	ResponseCode    string `json:"responsecode"`
 	ResponseMessage string `json:"responsemsg"`
 	// ServiceReference is the operator's own reference.

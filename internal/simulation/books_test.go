@@ -65,7 +65,7 @@ func (w *world) settleDaysLater(ctx context.Context) {
 	for _, m := range w.merchants {
 		m.reconcileAll(ctx) // while the inbox remembers the first days
 	}
-	w.sleep(ctx, w.chance.of("days").between(intram.InboxRetention, 8*24*time.Hour))
+	w.sleep(ctx, w.chance.of("days").between(inboxRemembers, 8*24*time.Hour))
 	w.settleAll(ctx, true)
 	w.sleep(ctx, deliveriesEnd)
 }

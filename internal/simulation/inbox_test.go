@@ -36,6 +36,13 @@ type shakyInbox struct {
 	leases map[string]time.Time // when the present claim of a key ends
 }
 
+// inboxRemembers is longer than a run in trouble by the 12 h that the reconciler allows for clocks, so that each of its runs
+// can look at all of it.
+const inboxRemembers = intram.InboxRetention + 12*time.Hour
+
+// Horizon implements [intram.InboxHorizon].
+func (s *shakyInbox) Horizon() time.Duration { return s.store.Horizon() }
+
 // keepsAway makes the store fail for 1 to 40 s, as a failover does. It reports whether it does so now.
 //
 // An effect without a transaction of its own is forgotten if the store stays away until the lease ends, as docs/webhooks.md

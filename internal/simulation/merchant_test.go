@@ -72,7 +72,7 @@ func newMerchant(ctx context.Context, w *world, n int) (*merchant, error) {
 	}
 	m.publicKey, m.secretKey = account.PublicKey, account.SecretKey
 	m.db = newDatabase(m)
-	m.inbox = &shakyInbox{m: m, store: &intram.MemoryInbox{Clock: w.clock}, ops: map[string]int{}, leases: map[string]time.Time{}}
+	m.inbox = &shakyInbox{m: m, store: &intram.MemoryInbox{Clock: w.clock, Retention: inboxRemembers}, ops: map[string]int{}, leases: map[string]time.Time{}}
 	client, err := account.NewClient()
 	if err != nil {
 		return nil, err

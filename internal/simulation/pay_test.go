@@ -115,6 +115,9 @@ func (p *process) send(o *order, rec *intentRecord, live **intram.Intent) bool {
 		return p.lookUp(o, rec, at)
 	}
 	w.note(o.name, "outcome", string(intram.OutcomeOf(err)))
+	if fresh && errors.Is(err, intram.ErrCannotTell) {
+		rec.tries-- // it looked first, could not, and sent nothing: the intent is as fresh as before
+	}
 	switch intram.OutcomeOf(err) {
 	case intram.OutcomeNotSent, intram.OutcomeRejected:
 		w.require(fresh || rejectedByTheKey(err), o.name, "an intent that may have been sent before is %s: %v", intram.OutcomeOf(err), err)

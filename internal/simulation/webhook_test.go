@@ -347,7 +347,7 @@ func (p *process) reconcile(at chance) (*intram.Reconciliation, error) {
 	// A run can last longer than an inbox remembers. What is older has been found by an earlier reconciliation.
 	// 12 h of what it remembers are the reconciler's allowance for clocks.
 	since := w.began.Add(-time.Minute)
-	if oldest := (merchantClock{p.m}).Now().Add(13*time.Hour - intram.InboxRetention); oldest.After(since) {
+	if oldest := (merchantClock{p.m}).Now().Add(13*time.Hour - inboxRemembers); oldest.After(since) {
 		since = oldest
 	}
 	result, err := r.Run(c.in(p.ctx), since)
