@@ -36,7 +36,7 @@ func (b *broom) suiteOf(t *target) (*suite, error) {
 	}
 	s := &suite{lines: map[string]map[string]span{}, took: map[string]time.Duration{}}
 	profile := filepath.Join(b.dir, "sane.cover")
-	for _, test := range strings.Fields(list) {
+	for test := range strings.FieldsSeq(list) {
 		if !strings.HasPrefix(test, "Test") && !strings.HasPrefix(test, "Example") && !strings.HasPrefix(test, "Fuzz") {
 			continue
 		}

@@ -163,7 +163,7 @@ func (t *target) takes(name string) bool {
 
 // sample picks n of all, the same for one seed, in their order.
 func sample(all []planned, n int, seed uint64) []planned {
-	order := rand.New(rand.NewPCG(seed, 0)).Perm(len(all))[:n] //nolint:gosec // a choice, not a secret
+	order := rand.New(rand.NewPCG(seed, 0)).Perm(len(all))[:n]
 	slices.Sort(order)
 	picked := make([]planned, 0, n)
 	for _, i := range order {
@@ -292,7 +292,7 @@ func (b *broom) try(p planned) (fate, string, error) {
 	if err := os.WriteFile(file, sick, 0o600); err != nil { //nolint:gosec // likewise
 		return 0, "", err
 	}
-	defer os.WriteFile(file, sane, 0o600) //nolint:errcheck,gosec // a copy: the next read would show it
+	defer os.WriteFile(file, sane, 0o600) //nolint:errcheck // a copy: the next read would show it
 	binary := filepath.Join(b.dir, "sick.test")
 	if _, err := b.compile(p.target, binary, false); err != nil {
 		return notCompiled, "", nil
