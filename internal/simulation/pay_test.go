@@ -247,6 +247,7 @@ func (p *process) create(o *order, rec *intentRecord, intent *intram.Intent, at 
 func (p *process) checkError(c *call, rec *intentRecord, err error, attempts int) {
 	w := p.m.w
 	var e *intram.Error
+	w.require(!errors.Is(err, intram.ErrIntentMismatch), c.who, "the same payout, made anew, is another one: %v", err)
 	if errors.Is(err, intram.ErrCannotTell) {
 		w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, c.who, "what cannot be told is %s", intram.OutcomeOf(err))
 		w.tally.saw("intent: what the list says of it is not clear")
@@ -309,6 +310,7 @@ func (p *process) lookUp(o *order, rec *intentRecord, at chance) bool {
 			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "an unclear list is %s", intram.OutcomeOf(err))
 			w.sleep(p.ctx, max(time.Minute, unclear.RetryAt.Sub(merchantClock{p.m}.Now())))
 		default:
+			w.require(!errors.Is(err, intram.ErrIntentMismatch), o.name, "the same payout, made anew, is another one: %v", err)
 			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "a look-up that failed is %s: %v", intram.OutcomeOf(err), err)
 			w.sleep(p.ctx, time.Minute)
 		}
