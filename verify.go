@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/credential"
+	"github.com/intram/intram-go/internal/deliverytime"
 	"github.com/intram/intram-go/internal/redact"
 )
 
@@ -239,16 +240,9 @@ func (v *WebhookVerifier) checkSignature(signature, timestamp string, body []byt
 }
 
 func (v *WebhookVerifier) checkAge(timestamp string, body []byte) error {
-	at, err := time.Parse(time.RFC3339Nano, timestamp)
+	at, err := deliverytime.Parse(timestamp, body)
 	if err != nil {
-		// The dot of a fraction must not pass for the one before the body. No event begins with
-		// a digit.
-		if len(body) > 0 && body[0] >= '0' && body[0] <= '9' {
-			return ErrInvalidTimestamp
-		}
-		if at, err = parseDeliveryTime(timestamp); err != nil {
-			return ErrInvalidTimestamp
-		}
+		return ErrInvalidTimestamp
 	}
 	switch age := v.clock.Now().Sub(at); {
 	case age > webhookTolerance:
@@ -257,25 +251,6 @@ func (v *WebhookVerifier) checkAge(timestamp string, body []byte) error {
 		return ErrFutureTimestamp
 	}
 	return nil
-}
-
-// parseDeliveryTime reads the ISO 8601 forms that are not RFC 3339: the basic one, a space for the
-// T, an offset without its colon, and no offset, which is UTC. Each may have a fraction.
-func parseDeliveryTime(timestamp string) (at time.Time, err error) {
-	date, clock, spaced := strings.Cut(timestamp, " ")
-	if spaced {
-		timestamp = date + "T" + strings.TrimPrefix(clock, " ")
-		timestamp = strings.Replace(timestamp, " ", "", 1) // before the offset
-	}
-	timestamp = strings.ToUpper(timestamp)
-	for _, form := range [...]string{"2006-01-02T15:04:05", "20060102T150405"} {
-		for _, offset := range [...]string{"", "Z07:00", "Z0700", "Z07"} {
-			if at, err = time.Parse(form+offset, timestamp); err == nil {
-				return at, nil
-			}
-		}
-	}
-	return time.Time{}, err
 }
 
 // SignWebhook signs a body as Intram would at that time, and returns the headers of the delivery. It is for testing your own

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/intram/intram-go/internal/deliverytime"
 )
 
 // ExplainWebhook finds out whether a delivery's signature is good, and if not, why. The first key is the subscription's secret.
@@ -49,7 +51,7 @@ func ExplainWebhook(header http.Header, body []byte, keys []Key, at time.Time) *
 	}
 	// A signature that does not fit says nothing of the time: an attacker can write what he likes there.
 	if ok {
-		v.checkDeliveryTime(timestamp, at)
+		v.checkDeliveryTime(timestamp, []byte(p.options[partBody][solution[partBody]].value), at)
 	}
 	v.Explained = ok
 	v.Good = ok && len(v.Findings) == 0
@@ -57,8 +59,8 @@ func ExplainWebhook(header http.Header, body []byte, keys []Key, at time.Time) *
 }
 
 // checkDeliveryTime judges the age of a delivery whose signature is good.
-func (v *Verdict) checkDeliveryTime(timestamp string, at time.Time) {
-	sent, err := time.Parse(time.RFC3339Nano, timestamp)
+func (v *Verdict) checkDeliveryTime(timestamp string, body []byte, at time.Time) {
+	sent, err := deliverytime.Parse(timestamp, body)
 	if err != nil {
 		v.add("timestamp-format", "Refuse it: Intram sends a time such as 2026-05-20T10:30:00.000Z.", "X-Intram-Timestamp is not a time in ISO 8601")
 		return

@@ -91,6 +91,79 @@ func TestWebhookVerdictsAgreeWithTheSDKAndSayWhy(t *testing.T) {
 	}
 }
 
+// What is signed is the text as it was sent, so that every form of the time comes with a good signature.
+func TestTheTimeOfADeliveryIsReadAsTheSDKReadsIt(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	const stale, future, format = "stale", "future", "timestamp-format"
+	for _, test := range []struct{ timestamp, body, want string }{
+		{timestamp: "2026-05-20T10:30:00.000Z"},
+		{timestamp: "2026-05-20T10:30:00Z"},
+		{timestamp: "2026-05-20T10:30:00,5Z"},
+		{timestamp: "2026-05-20T11:30:00+01:00"},
+		{timestamp: "2026-05-20T10:30:00.000+0000"},
+		{timestamp: "2026-05-20T10:30:00+00"},
+		{timestamp: "2026-05-20T10:30:00"},
+		{timestamp: "2026-05-20T10:30:00.123456789"},
+		{timestamp: "2026-05-20 10:30:00"},
+		{timestamp: "2026-05-20 10:30:00Z"},
+		{timestamp: "2026-05-20 10:30:00 +0000"},
+		{timestamp: "2026-05-20 12:30:00.000+02:00"},
+		{timestamp: "2026-05-20t10:30:00z"},
+		{timestamp: "20260520T103000Z"},
+		{timestamp: "20260520T103000.000Z"},
+		{timestamp: "20260520T103000+0000"},
+		{timestamp: "20260520T103000"},
+		{timestamp: "2026-05-20T10:25:00"},
+		{timestamp: "2026-05-20T10:35:00"},
+		{timestamp: "2026-05-20T10:24:59", want: stale},
+		{timestamp: "2026-05-20T10:35:01", want: future},
+		{timestamp: "20260520T093000Z", want: stale},
+		{timestamp: "2026-05-20 11:30:00", want: future},
+		{timestamp: "2026-05-20T10:30:00+0100", want: stale},
+		{timestamp: "2026-05-20", want: format},
+		{timestamp: "10:30:00", want: format},
+		{timestamp: "1779273000", want: format},
+		{timestamp: "1779273000000", want: format},
+		{timestamp: "20 May 2026 10:30:00", want: format},
+		{timestamp: "Wed, 20 May 2026 10:30:00 GMT", want: format},
+		{timestamp: "2026-05-20T10:30:00+0000+0000", want: format},
+		{timestamp: "2026-02-30T10:30:00Z", want: format},
+		{timestamp: "2026-05-20T24:30:00Z", want: format},
+		{timestamp: "T", want: format},
+		// The dot before the body must not be movable into a fraction of a second.
+		{timestamp: "2026-05-20T10:30:00", body: "000Z." + hookBody, want: format},
+		{timestamp: "20260520T103000", body: "000Z." + hookBody, want: format},
+		{timestamp: "2026-05-20T10:30:00Z", body: "1" + hookBody},
+	} {
+		t.Run(test.timestamp+test.want, func(t *testing.T) {
+			t.Parallel()
+			body := test.body
+			if body == "" {
+				body = hookBody
+			}
+			sum := hmac.New(sha256.New, []byte(hookSecret))
+			_, _ = sum.Write([]byte(test.timestamp + "." + body))
+			header := http.Header{
+				"X-Intram-Timestamp": {test.timestamp}, "X-Intram-Signature": {"sha256=" + hex.EncodeToString(sum.Sum(nil))},
+			}
+			v := signature.ExplainWebhook(header, []byte(body), []signature.Key{{Label: "the secret", Value: hookSecret}}, now)
+			verifier, err := intram.NewWebhookVerifier(hookSecret)
+			require.NoError(t, err)
+			said := verifier.WithClock(frozen(now)).Authenticate(header, []byte(body))
+			if test.want == "" {
+				require.NoError(t, said, "the SDK")
+				require.True(t, v.Good, "%v", v.Findings)
+				return
+			}
+			sdk := map[string]error{stale: intram.ErrStaleTimestamp, future: intram.ErrFutureTimestamp, format: intram.ErrInvalidTimestamp}
+			require.ErrorIs(t, said, sdk[test.want])
+			require.Equal(t, []string{test.want}, ids(v))
+			require.False(t, v.Good)
+		})
+	}
+}
+
 func TestCRLFInADeliveryIsSeen(t *testing.T) {
 	t.Parallel()
 	sent := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
