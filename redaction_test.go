@@ -169,23 +169,45 @@ func TestFormattingShowsNobody(t *testing.T) {
 func TestASecretInACallersUnexportedFieldIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	values := canaryValues(t)
-	subscription, verifier := values["subscription"].(*intram.WebhookSubscription), values["verifier"].(*intram.WebhookVerifier)
+	verifier := values["verifier"].(*intram.WebhookVerifier)
 	client := values["client"].(*intram.Client)
 	payin := intram.WithPayin("payin-"+canarySecret[11:], canarySecret[11:])
-	assert.Equal(t, canaryHook, subscription.Secret)
 	type store struct {
-		subscription intram.WebhookSubscription
-		list         []intram.WebhookSubscription
-		secret       intram.SubscriptionSecret
-		verifier     intram.WebhookVerifier
-		client       intram.Client
-		option       intram.ClientOption
+		verifier intram.WebhookVerifier
+		client   intram.Client
+		option   intram.ClientOption
 	}
-	held := store{secret: *subscription.SubscriptionSecret, subscription: *subscription, list: []intram.WebhookSubscription{*subscription}, verifier: *verifier, client: *client, option: payin}
+	held := store{verifier: *verifier, client: *client, option: payin}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		text := fmt.Sprintf(verb, held) + fmt.Sprintf(verb, &held) + fmt.Sprintf(verb, *subscription.SubscriptionSecret)
+		text := fmt.Sprintf(verb, held) + fmt.Sprintf(verb, &held)
 		for _, secret := range []string{canarySecret[11:], canaryHook[6:], fmt.Sprintf("%x", canarySecret[11:]), fmt.Sprintf("%x", canaryHook[6:])} {
 			assert.NotContains(t, text, secret, verb)
+		}
+	}
+}
+
+// A subscription is a plain value: it is made in a literal, its zero value reads as empty, and neither prints a secret.
+func TestASubscriptionIsAPlainValueThatPrintsNoSecret(t *testing.T) {
+	t.Parallel()
+	assert.Empty(t, intram.WebhookSubscription{}.Secret)
+	read := canaryValues(t)["subscription"].(*intram.WebhookSubscription)
+	made := intram.WebhookSubscription{ID: "whs_1", URL: "https://shop.example.com/hook/" + canaryText + "?t=" + canaryText, Event: intram.EventAll, Secret: canaryHook}
+	assert.Equal(t, made, *read)
+	type exported struct{ Subscription any }
+	for _, value := range []any{made, &made, []intram.WebhookSubscription{made}, []*intram.WebhookSubscription{&made}, exported{made}, exported{&made}} {
+		texts := make([]string, 0, 10)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			texts = append(texts, fmt.Sprintf(verb, value))
+		}
+		out, err := json.Marshal(value)
+		require.NoError(t, err)
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", slog.Any("value", value))
+		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", slog.Any("value", value))
+		texts = append(texts, string(out), logged.String())
+		for _, text := range texts {
+			assert.NotContains(t, text, canaryHook[6:])
+			assert.NotContains(t, text, fmt.Sprintf("%x", canaryHook[6:]))
 		}
 	}
 }

@@ -37,36 +37,14 @@ type WebhookSubscription struct {
 	ID    string
 	URL   string
 	Event EventType
-	// SubscriptionSecret holds Secret. Each subscription that the SDK returns has one.
-	*SubscriptionSecret
+	// Secret signs the deliveries. The API shows it once, in the answer to [WebhooksService.Create]: store it then. It is
+	// empty in what [WebhooksService.List] returns. Keep it out of the unexported fields of your own structs: fmt reads
+	// those without asking a method.
+	Secret string `json:"-" xml:"-" yaml:"-"`
 	// SecretHint is its end, in the docs' earlier revision.
 	SecretHint string
 	CreatedAt  time.Time
 }
-
-// SubscriptionSecret holds the secret of a subscription, which is read as subscription.Secret, a string. It signs
-// the deliveries. The API shows it once, in the answer to [WebhooksService.Create]: store it then. It is empty in
-// what [WebhooksService.List] returns.
-//
-// It is apart from the subscription because fmt reads unexported fields without asking their methods: a
-// subscription in one of your own structs prints the address of a pointer instead of the secret.
-type SubscriptionSecret struct{ *sealedSecret }
-
-// The secret lies behind a second pointer, also for a caller who keeps a SubscriptionSecret alone: with a verb that does
-// not suit a pointer, fmt follows the first.
-type (
-	sealedSecret struct{ *hiddenSecret }
-	hiddenSecret struct{ Secret string }
-)
-
-// Format implements [fmt.Formatter]: it never prints the secret.
-func (SubscriptionSecret) Format(f fmt.State, _ rune) { writeString(f, redacted) }
-
-// LogValue implements [slog.LogValuer].
-func (SubscriptionSecret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON never writes the secret.
-func (SubscriptionSecret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 // Create makes a subscription. Its secret is in the answer and is not shown again: store it before anything else.
 // Several subscriptions may share a URL, and each is delivered on its own.
@@ -163,7 +141,7 @@ func (w *WebhookSubscription) UnmarshalJSON(data []byte) error {
 	}
 	*w = WebhookSubscription{
 		ID: string(wire.SubscriptionID), URL: string(wire.URL), Event: EventType(wire.Event),
-		SubscriptionSecret: &SubscriptionSecret{&sealedSecret{&hiddenSecret{string(wire.Secret)}}}, SecretHint: string(wire.SecretHint),
+		Secret: string(wire.Secret), SecretHint: string(wire.SecretHint),
 		CreatedAt: firstTime(wire.Date, wire.CreatedAt),
 	}
 	return nil
