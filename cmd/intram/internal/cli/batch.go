@@ -233,7 +233,7 @@ func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error
 		a.sayBatch(counts, f, writeErr == nil)
 	}
 	for _, p := range run.Reasons() {
-		a.note("Line %d is in doubt: %s", p.Line, trimPrefix(p.Message))
+		a.note("Line %d is in doubt: %s", p.Line, trimPrefix(inShellWords(p.Message)))
 	}
 	code := batchExit(counts)
 	switch {

@@ -34,6 +34,7 @@ func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&f.publicKey, "public-key", "", "the public `key` (the secret one is never a flag)")
 	flags.StringVar(&f.payinBaseURL, "payin-base-url", "", "the `URL` of the API of payin sessions")
 	flags.StringVar(&f.timeout, "timeout", "", "how long to wait for one answer, such as 30s")
+	flags.BoolVar(&a.verbose, "verbose", false, "show the API's own words of a failure too: they may name a customer")
 	complete(cmd, "profile", string(intram.Sandbox), string(intram.Live))
 	return cmd
 }

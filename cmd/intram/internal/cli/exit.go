@@ -15,6 +15,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // Exit statuses. They are part of what scripts rely on, and never change.
@@ -263,17 +264,18 @@ func (a *app) sayFailure(err error, code int) {
 	if taken {
 		resume = nil // the same request would be refused again
 	}
+	words := inShellWords(err.Error())
 	if a.asJSON {
-		line := failureLine{Exit: code, Message: err.Error(), OperationID: a.creating.id, IdempotencyKey: a.creating.key}
+		line := failureLine{Exit: code, Message: words, OperationID: a.creating.id, IdempotencyKey: a.creating.key}
 		if call != nil {
-			line.Outcome, line.Code, line.Status = call.Outcome, call.Code, call.StatusCode
-			line.Details = call.Details
+			line.Outcome, line.Code, line.Status = call.Outcome, shownCode(call.Code), call.StatusCode
+			line.Details = a.fieldErrors(call)
 			if call.IdempotencyKey != "" {
 				line.IdempotencyKey = call.IdempotencyKey
 			}
 		}
 		if failed != nil {
-			line.Outcome, line.Code, line.OperationID = intram.OutcomeOf(failed), failed.Code, failed.OperationID
+			line.Outcome, line.Code, line.OperationID = intram.OutcomeOf(failed), shownCode(failed.Code), failed.OperationID
 			if batch.Unclear(failed.Code) {
 				line.Outcome = intram.OutcomeUnknown
 			}
@@ -281,11 +283,20 @@ func (a *app) sayFailure(err error, code int) {
 		if resume != nil {
 			line.Resume = resume.command
 		}
+		line.APIMessage = a.serverWords(call, failed)
 		data, _ := json.Marshal(line) //nolint:errchkjson // words and numbers
 		fmt.Fprintf(a.err, "%s\n", data)
 		return
 	}
-	a.sayError("intram: %s", trimPrefix(err.Error()))
+	a.sayError("intram: %s", trimPrefix(words))
+	if said := a.serverWords(call, failed); said != "" {
+		a.sayError("The API says: %s", printable(said))
+	}
+	if call != nil && call.StatusCode != 0 && a.verbose {
+		for _, d := range a.fieldErrors(call) {
+			a.sayError("The API says of %s: %s", d.Path, printable(d.Msg))
+		}
+	}
 	if call != nil && call.Code == intram.CodeSignatureInvalid {
 		a.sayError("To find out which mistake it is, give the request to: intram explain-signature")
 	}
@@ -307,15 +318,54 @@ func (a *app) sayFailure(err error, code int) {
 	}
 }
 
+// shownCode is a code as it may be shown. A text of the server's that is none may hold anything.
+func shownCode(code intram.ErrorCode) intram.ErrorCode {
+	return intram.ErrorCode(redact.Code(string(code)))
+}
+
+// fieldErrors are the fields that were refused. A server's sentence about one may repeat what a customer typed: it is only shown
+// with --verbose. The SDK's own checks name the field and what is expected of it.
+func (a *app) fieldErrors(call *intram.Error) []fieldError {
+	var shown []fieldError
+	for _, d := range call.Details {
+		switch {
+		case call.StatusCode == 0 || a.verbose:
+			shown = append(shown, fieldError{d.Path, inShellWords(d.Msg)})
+		default:
+			shown = append(shown, fieldError{Path: redact.Path(d.Path)})
+		}
+	}
+	return shown
+}
+
+// serverWords are the API's own sentence about a failure, with --verbose. It may name a customer.
+func (a *app) serverWords(call *intram.Error, failed *intram.OperationError) string {
+	switch {
+	case !a.verbose:
+	case failed != nil:
+		return failed.Message
+	case call != nil && call.StatusCode != 0:
+		return call.Message
+	}
+	return ""
+}
+
+// fieldError is a field that was refused.
+type fieldError struct {
+	Path string `json:"path"`
+	Msg  string `json:"msg,omitempty"`
+}
+
 // failureLine is what --json says of a failure.
 type failureLine struct {
-	Exit           int                 `json:"exit"`
-	Message        string              `json:"message"`
-	Outcome        intram.Outcome      `json:"outcome,omitempty"`
-	Code           intram.ErrorCode    `json:"code,omitempty"`
-	Status         int                 `json:"http_status,omitempty"`
-	Details        []intram.FieldError `json:"details,omitempty"`
-	OperationID    string              `json:"operation_id,omitempty"`
-	IdempotencyKey string              `json:"idempotency_key,omitempty"`
-	Resume         string              `json:"resume,omitempty"`
+	Exit           int              `json:"exit"`
+	Message        string           `json:"message"`
+	Outcome        intram.Outcome   `json:"outcome,omitempty"`
+	Code           intram.ErrorCode `json:"code,omitempty"`
+	Status         int              `json:"http_status,omitempty"`
+	Details        []fieldError     `json:"details,omitempty"`
+	APIMessage     string           `json:"api_message,omitempty"`
+	OperationID    string           `json:"operation_id,omitempty"`
+	IdempotencyKey string           `json:"idempotency_key,omitempty"`
+	Resume         string           `json:"resume,omitempty"`
 }

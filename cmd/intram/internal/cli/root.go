@@ -39,6 +39,7 @@ type app struct {
 
 	connection connectionFlags
 	asJSON     bool
+	verbose    bool // show what the server says in its own words
 	creating   creating
 }
 

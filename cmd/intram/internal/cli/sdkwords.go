@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+
+	intram "github.com/intram/intram-go"
+)
+
+// sdkAdvice are the texts of the SDK's errors that are about Go code, and what they come to in a shell.
+var sdkAdvice = strings.NewReplacer(
+	"the API's own words are in Message", "--verbose shows the API's own words",
+	"the operator refused: see OperationError.Details", "the operator refused: see intram operations get",
+	": see Error.ClientIP", ": --verbose shows the API's own words",
+	"call Resume with the intent before you do anything else", "look for what came of it with intram operations list before you do anything else",
+	"call Resume with the intent, and do not send this key again", "look for what came of it with intram operations list, and do not send this key again",
+	"try intram.WithBaseURL(intram.BaseURLDirect)", "try --base-url "+intram.BaseURLDirect,
+	"try intram.WithBaseURL(intram.BaseURL)", "try --base-url "+intram.BaseURL,
+	"WithPayinBaseURL: ", "--payin-base-url: ",
+	"WithBaseURL: ", "--base-url: ",
+	"WithTimeout: ", "--timeout: ",
+	"a UUID, such as intram.DerivePayinKey makes", "a UUID",
+)
+
+// goTypes are the names of Go types that stand in the SDK's errors.
+var goTypes = regexp.MustCompile(` with a \*?[a-z]\w*\.\w+, not a \*?[a-z]\w*\.\w+|error of type \*?[a-z]\w*\.\w+(?: \(errors\.Unwrap shows it\))?`)
+
+// inShellWords is the text of an error as a person at a shell can use it.
+func inShellWords(text string) string {
+	return goTypes.ReplaceAllStringFunc(sdkAdvice.Replace(text), func(types string) string {
+		if strings.HasPrefix(types, "error") {
+			return "an error of another kind"
+		}
+		return ""
+	})
+}
+
+// printable is a server's text without what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+}
