@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -283,4 +284,109 @@ func TestAnIntentThatNothingCameOfIsSentAnewWithANewKey(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1, records[b.lines[0].Number].Generation)
 	b.requireOnceEach(t)
+}
+
+// Every begun line is looked for before it is sent. What was read of the list serves them all.
+func TestTheListIsReadOnceForAllOldLines(t *testing.T) {
+	t.Parallel()
+	for name, executed := range map[string]bool{"executed": true, "never sent": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const lines = 200
+			b := newBench(t, lines)
+			run, done := b.start(t)
+			for _, line := range b.lines {
+				key, err := run.Journal.Key(line.Params.Reference, 0)
+				require.NoError(t, err)
+				intent, err := run.Client.Payouts.Prepare(line.Params, intram.WithIdempotencyKey(key))
+				require.NoError(t, err)
+				require.NoError(t, run.Journal.Put(line.Number, batch.Record{State: batch.Intended, Intent: intent}))
+				if executed {
+					_, err = run.Client.Payouts.Create(t.Context(), line.Params, intram.WithIntent(intent))
+					require.NoError(t, err)
+				}
+				b.server.Advance(time.Second)
+			}
+			done()
+			b.server.Advance(60 * time.Hour)
+			var posts, pages atomic.Int32
+			var mu sync.Mutex
+			cursors := map[string]int{}
+			run, _ = b.start(t, b.hooked(func(r *http.Request) error {
+				switch {
+				case r.Method == http.MethodPost:
+					posts.Add(1)
+					b.server.Advance(time.Millisecond) // a page cannot hold more of one millisecond
+				case strings.HasSuffix(r.URL.Path, "/operations"):
+					pages.Add(1)
+					mu.Lock()
+					defer mu.Unlock()
+					cursors[r.URL.Query().Get("before")]++
+				}
+				return nil
+			}))
+			run.Concurrency, run.MaxWait = 8, 0 // without the pages that waits read
+			require.NoError(t, run.Do(t.Context()))
+			counts := statuses(run)
+			assert.Equal(t, map[batch.State]int{batch.Unfinished: lines}, counts)
+			assert.EqualValues(t, map[bool]int{true: 0, false: lines}[executed], posts.Load())
+			for cursor, n := range cursors {
+				assert.Equal(t, 1, n, "the page before %q was read again", cursor)
+			}
+			assert.LessOrEqual(t, int(pages.Load()), lines/100+2, "two full pages, and what proves that there are no more")
+			b.requireOnceEach(t)
+		})
+	}
+}
+
+// listing changes the pages of operations before they are read.
+func (b *bench) listing(t *testing.T, change func(resp *http.Response, items []any)) intram.ClientOption {
+	t.Helper()
+	return b.changing(func(r *http.Request, resp *http.Response, body []byte) []byte {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/operations") {
+			return body
+		}
+		var page map[string]any
+		if err := json.Unmarshal(body, &page); err != nil {
+			return body
+		}
+		items, _ := page["data"].([]any)
+		change(resp, items)
+		changed, err := json.Marshal(page)
+		if err != nil {
+			return body
+		}
+		return changed
+	})
+}
+
+// A list is as old as its items say, and not as one of them says.
+func TestTheHistoryIsNotLeftBecauseOfOneDate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 3)
+	for _, line := range b.lines {
+		_, err := b.server.Client().Payouts.Create(t.Context(), line.Params)
+		require.NoError(t, err)
+		b.server.Advance(time.Minute)
+	}
+	client := b.server.Client(b.listing(t, func(_ *http.Response, items []any) {
+		if len(items) == len(b.lines) {
+			newest := items[0].(map[string]any)
+			newest["date"], newest["created_at"] = "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"
+		}
+	}))
+	known, err := batch.CheckHistory(t.Context(), client, b.lines[:2], b.server.Clock().Now().Add(-time.Hour))
+	require.NoError(t, err)
+	assert.Len(t, known, 2)
+}
+
+func TestAHistoryThatACacheKeptProvesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	_, err := b.server.Client().Payouts.Create(t.Context(), b.lines[0].Params)
+	require.NoError(t, err)
+	client := b.server.Client(b.listing(t, func(resp *http.Response, _ []any) { resp.Header.Set("Age", "3600") }))
+	_, err = batch.CheckHistory(t.Context(), client, b.lines, b.server.Clock().Now().Add(-time.Hour))
+	require.ErrorContains(t, err, "cache")
+	require.ErrorContains(t, err, "nothing was sent")
 }

@@ -13,22 +13,36 @@ import (
 // clockSlack is how far this machine's clock and the API's may be apart when times are compared.
 const clockSlack = 25 * time.Hour
 
+// olderItems is how many items older than what is looked for come in a row before the list is left: a page. A single one may
+// have a wrong date.
+const olderItems = 100
+
 // CheckHistory looks for payouts that the API has already made, or is making, under the references of a file that is to be begun: a file that was
 // corrected after most of its lines were paid would pay those again. It reads the list of operations back to a time, and a day more, since
-// the clock of this machine may be wrong. A payout in it that does not say its reference proves nothing, and is an error.
+// the clock of this machine may be wrong. A payout in it that does not say its reference proves nothing, and is an error; so is
+// a page that a cache kept.
 func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, since time.Time) ([]Problem, error) {
 	byReference := map[string]Line{}
 	for _, line := range lines {
 		byReference[sameReference(line.Params.Reference)] = line
 	}
-	known := map[int]Problem{}
-	for op, err := range client.Operations.All(ctx, intram.OperationListParams{Type: intram.OperationPayout, Limit: 100}) {
+	known, older := map[int]Problem{}, 0
+	var page intram.Response
+	params := intram.OperationListParams{Type: intram.OperationPayout, Limit: 100}
+	for op, err := range client.Operations.All(ctx, params, intram.WithResponseInto(&page)) {
+		if err == nil && page.Header.Get("Age") != "" {
+			err = errors.New("it comes from a cache")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the list of operations is needed to check the references, and nothing was sent: %w", err)
 		}
 		if !op.CreatedAt.IsZero() && op.CreatedAt.Before(since.Add(-clockSlack)) {
-			break
+			if older++; older == olderItems {
+				break
+			}
+			continue
 		}
+		older = 0
 		reference, err := referenceOf(op)
 		if err != nil {
 			return nil, fmt.Errorf("operation %s of %s %w, so whether these payouts were made before is not known, and nothing was sent: "+

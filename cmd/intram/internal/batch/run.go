@@ -35,6 +35,8 @@ type Run struct {
 	stopped  error
 	stop     context.CancelFunc
 	sent     bool // no line is left to send
+	// lookBack is what was read of the list of operations, for all lines that are resumed.
+	lookBack intram.LookBack
 	deadline time.Time
 }
 
@@ -347,7 +349,7 @@ func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begu
 			}
 		}
 		if begun {
-			op, err = r.Client.Payouts.Resume(ctx, line.Params, intent)
+			op, err = r.Client.Payouts.Resume(ctx, line.Params, intent, intram.WithLookBack(&r.lookBack))
 		} else {
 			op, err = r.Client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
 		}
