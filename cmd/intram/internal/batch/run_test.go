@@ -352,3 +352,20 @@ func TestAJournalBelongsToItsFileItsKeysAndItsEnvironment(t *testing.T) {
 	_, err = batch.OpenJournal(text, binding)
 	require.ErrorContains(t, err, "is no journal")
 }
+
+// Who was paid what is nobody else's to read: neither in the journal nor in the results.
+func TestWhatABatchWritesIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	run, _ := b.start(t)
+	require.NoError(t, run.Do(t.Context()))
+	results := filepath.Join(filepath.Dir(b.path), "results.csv")
+	require.NoError(t, os.WriteFile(results, nil, 0o644)) // an earlier version wrote it
+	require.NoError(t, os.Chmod(results, 0o644))
+	require.NoError(t, batch.WriteResults(results, run.Results()))
+	for _, path := range []string{b.path, results} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
+	}
+}

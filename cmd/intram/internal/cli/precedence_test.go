@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,81 +36,7 @@ func settingsApp(t *testing.T, env map[string]string, config string) *app {
 	}
 }
 
-// Every setting without a secret, in every combination of flag, environment, file and default, in both profiles, whichever way the profile
-// was chosen. What is empty in one place is looked for in the next.
-func TestEachSettingIsTakenFromTheFirstPlaceThatHasIt(t *testing.T) {
-	t.Parallel()
-	for _, profile := range []string{"sandbox", "live"} {
-		for _, chosenBy := range []string{"--profile", "INTRAM_PROFILE", "file"} {
-			for _, test := range []struct {
-				name, variable, flagName, fallback string
-				flag                               func(*connectionFlags) *string
-				value                              func(place string) string
-				get                                func(*settings) setting
-			}{
-				{"public_key", "INTRAM_PUBLIC_KEY", "--public-key", "", func(f *connectionFlags) *string { return &f.publicKey },
-					func(place string) string { return "pk_" + profile + "_" + place }, func(s *settings) setting { return s.publicKey }},
-				{"base_url", "INTRAM_BASE_URL", "--base-url", intram.BaseURL, func(f *connectionFlags) *string { return &f.baseURL },
-					func(place string) string { return "https://" + place + ".example.com" }, func(s *settings) setting { return s.baseURL }},
-				{"payin_base_url", "INTRAM_PAYIN_BASE_URL", "--payin-base-url", "", func(f *connectionFlags) *string { return &f.payinBaseURL },
-					func(place string) string { return "https://" + place + ".example.com" }, func(s *settings) setting { return s.payinBaseURL }},
-				{"timeout", "INTRAM_TIMEOUT", "--timeout", intram.DefaultTimeout.String(), func(f *connectionFlags) *string { return &f.timeout },
-					func(place string) string { return map[string]string{"flag": "1s", "env": "2s", "file": "3s"}[place] }, func(s *settings) setting { return s.timeout }},
-			} {
-				eachLayers(func(l layers) {
-					if l.envFile || l.fileFile {
-						return
-					}
-					env := map[string]string{test.variable: ""}
-					other := map[string]string{"sandbox": "live", "live": "sandbox"}[profile]
-					inFile := other
-					if chosenBy == "file" {
-						inFile = profile
-					}
-					config := fmt.Sprintf("profile = %q\n", inFile) + "[profiles." + profile + "]\n"
-					if l.file {
-						config += fmt.Sprintf("%s = %q\n", test.name, test.value("file"))
-					}
-					config += "[profiles." + other + "]\n" + fmt.Sprintf("%s = %q\n", test.name, strings.ReplaceAll(test.value("other"), "pk_"+profile, "pk_"+other))
-					if l.env {
-						env[test.variable] = test.value("env")
-					}
-					switch chosenBy {
-					case "INTRAM_PROFILE":
-						env["INTRAM_PROFILE"] = profile
-					case "--profile":
-						env["INTRAM_PROFILE"] = other
-					}
-					a := settingsApp(t, env, config)
-					if chosenBy == "--profile" {
-						a.connection.profile = profile
-					}
-					if l.flag {
-						*test.flag(&a.connection) = test.value("flag")
-					}
-					want, source := test.fallback, ""
-					switch {
-					case l.flag:
-						want, source = test.value("flag"), test.flagName
-					case l.env:
-						want, source = test.value("env"), test.variable
-					case l.file:
-						want, source = test.value("file"), a.configFile+" [profiles."+profile+"]"
-					case want != "":
-						source = "default"
-					}
-					s, err := a.settings()
-					require.NoError(t, err, "%s %s %+v", test.name, profile, l)
-					assert.Equal(t, want, test.get(s).value, "%s of %s (by %s): %+v", test.name, profile, chosenBy, l)
-					assert.Equal(t, source, test.get(s).source, "%s of %s (by %s): %+v", test.name, profile, chosenBy, l)
-					assert.Equal(t, profile, s.profile.value)
-				})
-			}
-		}
-	}
-}
-
-// Every secret likewise, which has no flag, and two places each in the environment and in the file.
+// Every secret in every combination of its places, of which the file has two that exclude each other.
 func TestEachSecretIsTakenFromTheFirstPlaceThatHasIt(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []string{"sandbox", "live"} {
