@@ -146,6 +146,10 @@ var listFaults = []string{listWithoutPayloads, listOddItem, listHalfPayload}
 // its place: what is missing must not be taken for "nothing was executed".
 func (x *exchange) spoilList(resp *http.Response) {
 	pick := x.chance.of("odd list").below(40)
+	always := x.p.m.chance.of("odd lists").percent(12) // it is the API's revision
+	if always {
+		pick = x.p.m.chance.of("odd lists of kind").below(len(listFaults))
+	}
 	if x.req.URL.Path != "/v1/operations" || resp.StatusCode != http.StatusOK || resp.ContentLength < 0 || resp.ContentLength > 1<<20 ||
 		pick >= len(listFaults) || x.w.calm.Load() {
 		return
@@ -159,6 +163,9 @@ func (x *exchange) spoilList(resp *http.Response) {
 	}
 	odd := x.chance.of("which").below(len(items))
 	for i, item := range items {
+		if listFaults[pick] != listOddItem && x.chance.of("no result").percent(50) {
+			delete(item, "result") // which says some of it again
+		}
 		switch {
 		case listFaults[pick] == listWithoutPayloads && x.chance.of("null").percent(50):
 			item["payload"] = json.RawMessage("null")
@@ -169,7 +176,7 @@ func (x *exchange) spoilList(resp *http.Response) {
 			_ = json.Unmarshal(item["payload"], &payload)
 			delete(payload, "reference")
 			item["payload"] = x.encode(payload)
-		case i == odd:
+		case i == odd, always && x.chance.of("odd too", i).percent(40):
 			item["id"] = json.RawMessage("12")
 			if x.chance.of("status").percent(50) {
 				item["status"] = json.RawMessage("7")
