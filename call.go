@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -83,7 +82,6 @@ type request struct {
 	query            string
 	params           any        // marshalled into the body, nil for none
 	legacy           any        // what 0.1.0 would have marshalled, when that is something else
-	object           string     // the field that holds the caller's own object
 	reference        string     // the caller's own name of what is created, for the error
 	asked            askedFor   // what the response must be about
 	invalid          validation // what is wrong with the parameters
@@ -175,13 +173,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 	}
 	if r.params != nil {
 		body, err := json.Marshal(r.params)
-		if err != nil {
-			// Only what is the caller's own can fail.
-			r.invalid.fail(r.object, "%s cannot be written as JSON", r.object)
-		}
-		if r.object != "" && strictjson.Depth(body) > 1+maxObjectDepth {
-			r.invalid.fail(r.object, "%s has more than %d levels", r.object, maxObjectDepth)
-		}
+		r.invalid.check(err == nil || len(r.invalid.fields) > 0, "body", "the parameters cannot be written as JSON")
 		call.Body = body
 	}
 	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {

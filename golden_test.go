@@ -1,6 +1,8 @@
 package intram_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -276,6 +278,136 @@ func TestParametersGoThroughJSONAndBack(t *testing.T) {
 	assert.Equal(t, intram.MTNBenin, asked.PaymentMethod.Code)
 	assert.Equal(t, "https://shop.example.com/ok", asked.ReturnURLs.Success)
 	assert.Equal(t, map[string]any{"order": json.Number("17")}, asked.WebhookData)
+}
+
+// own is data of the caller's own that is not made of maps: JSON reads it back as something else.
+type own struct {
+	Order int64           `json:"order"`
+	Area  string          `json:"area"`
+	Lines json.RawMessage `json:"lines"`
+}
+
+// What the caller's own object is made of does not show in the bytes that are sent, nor in the intent.
+func TestOwnDataOfEveryKindIsTheSameBytesAfterJSON(t *testing.T) {
+	t.Parallel()
+	raw := json.RawMessage(`{"z": 1.50, "a": [9007199254740993, 1e3, -0], "e": "\u00e9\ud83d\ude00<&>", "Z": {}}`)
+	pointer := &own{Order: 1 << 60, Area: "Cotonou"}
+	data := map[string]any{
+		"raw": raw, "struct": own{Order: 9007199254740993, Area: "é\u2028\ufffd", Lines: raw}, "pointer": pointer, "nil": (*own)(nil),
+		"float": 0.1, "huge": 1e300, "uint": uint64(1<<64 - 1), "number": json.Number("1.00"), "time": time.Date(2026, 5, 20, 10, 30, 0, 7, time.UTC),
+		"bytes": []byte{0xff}, "map": map[int]string{2: "b", 10: "a"}, "plain": []any{nil, true, int64(-1), "x", map[string]any{"z": 1, "a": 2}},
+	}
+	for name, value := range map[string]map[string]any{"all": data, "raw": {"x": raw}, "empty": {}} {
+		server := intramtest.NewServer(t, intramtest.WithoutListener())
+		wire := &bodies{RoundTripper: server.Transport()}
+		client := server.Client(intram.WithHTTPClient(&http.Client{Transport: wire}))
+		payout, request := intentParams(), intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: intram.NewAmount(1000), Currency: intram.XOF}}
+		refund := intram.RefundParams{TransactionReference: "AB12CD34EF"}
+		payout.Metadata, request.WebhookData, refund.Metadata = value, value, value
+
+		intent, err := client.Payouts.Prepare(payout)
+		require.NoError(t, err)
+		made, err := client.Payouts.Resume(t.Context(), payout, intent)
+		require.NoError(t, err)
+		resumed, err := client.Payouts.Resume(t.Context(), again(t, again(t, payout)), afterCrash(t, intent))
+		require.NoError(t, err, name)
+		assert.Equal(t, made.ID, resumed.ID)
+		intent, err = client.PaymentRequests.Prepare(request)
+		require.NoError(t, err)
+		for _, params := range []intram.PaymentRequestParams{request, again(t, again(t, request))} {
+			_, err = client.PaymentRequests.Resume(t.Context(), params, afterCrash(t, intent))
+			require.NoError(t, err, name)
+		}
+		intent, err = client.Refunds.Prepare(refund)
+		require.NoError(t, err)
+		for _, params := range []intram.RefundParams{refund, again(t, again(t, refund))} {
+			_, err = client.Refunds.Resume(t.Context(), params, afterCrash(t, intent))
+			require.ErrorIs(t, err, intram.CodeTransactionNotFound, name)
+		}
+		require.Len(t, wire.sent, 6)
+		for i := 0; i < len(wire.sent); i += 2 {
+			assert.Equal(t, wire.sent[i], wire.sent[i+1], name)
+		}
+	}
+}
+
+// Version 0.1.0 sent a struct in the order of its fields.
+func TestAnIntentOfVersion010KeepsTheOrderOfItsStruct(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	wire := &bodies{RoundTripper: server.Transport()}
+	client := server.Client(intram.WithHTTPClient(&http.Client{Transport: wire}))
+	params := intram.RefundParams{TransactionReference: "AB12CD34EF", Metadata: map[string]any{"x": own{Order: 1, Area: "b", Lines: json.RawMessage("[]")}}}
+	const old = `{"transaction_reference":"AB12CD34EF","metadata":{"x":{"order":1,"area":"b","lines":[]}}}`
+	sum := sha256.Sum256([]byte("POST\n/refunds\n" + old))
+	intent := &intram.Intent{IdempotencyKey: "a-key-of-version-010", CallSHA256: hex.EncodeToString(sum[:]), FirstSentAt: server.Now()}
+	_, err := client.Refunds.Create(t.Context(), params, intram.WithIntent(intent))
+	require.ErrorIs(t, err, intram.CodeTransactionNotFound)
+	assert.Equal(t, []string{old}, wire.sent)
+}
+
+// What JSON cannot hold is named, by what would send it and by what would store it.
+func TestTextThatJSONCannotHoldIsNamed(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	const bad = "caf\xe9"
+	for name, data := range map[string]map[string]any{
+		"a value": {"k": bad}, "a key": {bad: 1}, "deep": {"a": []any{map[string]any{"b": bad}}}, "a struct": {"k": own{Area: bad, Lines: json.RawMessage("0")}},
+		"raw": {"k": json.RawMessage("\"" + bad + "\"")}, "half a pair": {"k": json.RawMessage(`"\ud83d"`)}, "the other half": {"k": json.RawMessage(`"\ude00\ud83d"`)},
+		"half a pair and a letter": {"k": json.RawMessage(`"\ud83d\u0041"`)},
+	} {
+		payout := intentParams()
+		payout.Metadata = data
+		_, err := client.Payouts.Prepare(payout)
+		assert.Equal(t, []intram.FieldError{{Path: "metadata", Msg: "metadata has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
+		_, err = client.Refunds.Prepare(intram.RefundParams{TransactionReference: "AB12CD34EF", Metadata: data})
+		assert.Equal(t, []intram.FieldError{{Path: "metadata", Msg: "metadata has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
+		request := intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: intram.NewAmount(1), Currency: intram.XOF}, WebhookData: data}
+		_, err = client.PaymentRequests.Prepare(request)
+		assert.Equal(t, []intram.FieldError{{Path: "webhook_data", Msg: "webhook_data has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
+
+		_, err = json.Marshal(payout)
+		require.ErrorContains(t, err, "intram: metadata is not valid UTF-8", name)
+		assert.NotContains(t, err.Error(), "caf")
+		_, err = json.Marshal(request)
+		require.ErrorContains(t, err, "intram: webhook_data is not valid UTF-8", name)
+	}
+	for path, params := range map[string]any{
+		"note": intram.PayoutParams{Note: bad}, "destination.account_name": intram.PayoutParams{Destination: intram.BankAccount{AccountName: bad}},
+		"reason": intram.RefundParams{Reason: bad}, "invoice.customer.first_name": intram.PaymentRequestParams{Invoice: intram.Invoice{Customer: intram.Customer{FirstName: bad}}},
+		"return_urls.cancel": intram.PaymentRequestParams{ReturnURLs: intram.ReturnURLs{Cancel: bad}},
+	} {
+		_, err := json.Marshal(params)
+		require.ErrorContains(t, err, "intram: "+path+" is not valid UTF-8", path)
+	}
+	for _, fine := range []string{"é", "\ufffd", `\ufffd`, `\\ufffd`, "\U0001f600", "<&>"} {
+		params := intram.PayoutParams{Note: fine, Metadata: map[string]any{"k": fine, "s": own{Area: fine, Lines: json.RawMessage("0")}}}
+		assert.Equal(t, fine, again(t, params).Note)
+		assert.Equal(t, fine, again(t, params).Metadata["s"].(map[string]any)["area"])
+	}
+	request := intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: intram.NewAmount(1), Currency: intram.XOF}, ReturnURLs: intram.ReturnURLs{Success: "https://shop.example.com/" + bad}}
+	_, err := client.PaymentRequests.Prepare(request)
+	assert.Equal(t, "return_urls.success", refusal(t, err).Details[0].Path)
+	assert.Empty(t, server.Requests())
+}
+
+// A mistake elsewhere is not told of the caller's own object too.
+func TestAnInvalidAmountDoesNotBlameMetadata(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, sealed{t})
+	ignored, _ := intram.ParseAmount("many")
+	payout := intentParams()
+	payout.Amount, payout.Metadata = ignored, map[string]any{"order": 17}
+	_, err := client.Payouts.Prepare(payout)
+	require.Len(t, refusal(t, err).Details, 1)
+	assert.Equal(t, "amount", refusal(t, err).Details[0].Path)
+	_, err = client.Refunds.Prepare(intram.RefundParams{TransactionReference: "AB12CD34EF", Amount: ignored, Metadata: map[string]any{"order": 17}})
+	require.Len(t, refusal(t, err).Details, 1)
+	assert.Equal(t, "amount", refusal(t, err).Details[0].Path)
+	_, err = client.PaymentRequests.Prepare(intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: ignored, Currency: intram.XOF}, WebhookData: map[string]any{"order": 17}})
+	require.Len(t, refusal(t, err).Details, 1)
+	assert.Equal(t, "invoice.amount", refusal(t, err).Details[0].Path)
 }
 
 // again is a value after JSON and back.

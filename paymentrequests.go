@@ -2,7 +2,6 @@ package intram
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,7 +21,8 @@ type PaymentRequestParams struct {
 	PaymentMethod PaymentMethod
 	// ReturnURLs are where the checkout page sends the customer afterwards. Optional.
 	ReturnURLs ReturnURLs
-	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON, in at most 64 levels.
+	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON, in at most 64 levels
+	// and valid UTF-8. It is sent with its keys in order, whatever it is made of.
 	WebhookData map[string]any
 }
 
@@ -146,15 +146,14 @@ type invoiceBody struct {
 
 // request is the call that these parameters make.
 func (p PaymentRequestParams) request() request {
-	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests", object: "webhook_data"}
+	r := request{method: http.MethodPost, template: "/payment-requests", path: "/payment-requests"}
 	r.asked = askedFor{creates: OperationPaymentRequest}
 	body := p.wire(&r.invalid)
-	if written, empty := body.Invoice.Amount.canonical(), noneOf(body.WebhookData); written != body.Invoice.Amount || empty {
+	written := body.Invoice.Amount.canonical()
+	own, changed := r.invalid.own("webhook_data", body.WebhookData)
+	if written != body.Invoice.Amount || changed {
 		r.legacy = body
-		body.Invoice.Amount = written
-		if empty {
-			body.WebhookData = nil
-		}
+		body.Invoice.Amount, body.WebhookData = written, own
 	}
 	r.params = body
 	return r
@@ -282,7 +281,7 @@ func (m PaymentMethod) Format(f fmt.State, _ rune) {
 func (m PaymentMethod) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
-// set is left out.
+// set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
 func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
 	wire := paymentRequestParamsJSON{
 		Invoice: invoiceParamsJSON{
@@ -291,7 +290,7 @@ func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
 		},
 		PaymentMethod: p.PaymentMethod, ReturnURLs: p.ReturnURLs, WebhookData: p.WebhookData,
 	}
-	return json.Marshal(wire)
+	return lossless(wire)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. Numbers in WebhookData are read as

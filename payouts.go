@@ -35,7 +35,8 @@ type PayoutParams struct {
 	Reference string
 	// Note is at most 500 characters.
 	Note string
-	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels.
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels and valid
+	// UTF-8. It is sent with its keys in order, whatever it is made of, and read back as maps, slices and [json.Number].
 	Metadata map[string]any
 }
 
@@ -214,22 +215,18 @@ const (
 
 // request is the call that these parameters make.
 func (p PayoutParams) request() request {
-	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts", object: "metadata"}
+	r := request{method: http.MethodPost, template: "/payouts", path: "/payouts"}
 	r.asked = askedFor{creates: OperationPayout, field: "reference", reference: p.Reference}
 	body := p.wire(&r.invalid)
-	if written, empty := body.Amount.canonical(), noneOf(body.Metadata); written != body.Amount || empty {
+	written := body.Amount.canonical()
+	own, changed := r.invalid.own("metadata", body.Metadata)
+	if written != body.Amount || changed {
 		r.legacy = body
-		body.Amount = written
-		if empty {
-			body.Metadata = nil
-		}
+		body.Amount, body.Metadata = written, own
 	}
 	r.params = body
 	return r
 }
-
-// noneOf reports whether a map of the caller's is there and empty. It says nothing, so it is sent as none.
-func noneOf(own map[string]any) bool { return own != nil && len(own) == 0 }
 
 // wire checks the parameters and gives them the docs' shape.
 func (p PayoutParams) wire(v *validation) payoutBody {
@@ -416,7 +413,7 @@ func (b BankAccount) Format(f fmt.State, _ rune) {
 func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(b)) }
 
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
-// set is left out.
+// set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
 func (p PayoutParams) MarshalJSON() ([]byte, error) {
 	wire := payoutParamsJSON{
 		Amount: p.Amount.orNothing(), Currency: p.Currency, Reference: p.Reference, Note: p.Note, Metadata: p.Metadata,
@@ -425,7 +422,7 @@ func (p PayoutParams) MarshalJSON() ([]byte, error) {
 	if wire.Destination, err = encodeDestination(p.Destination); err != nil {
 		return nil, err
 	}
-	return json.Marshal(wire)
+	return lossless(wire)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. Numbers in Metadata are read as [json.Number], to the last digit.

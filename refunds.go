@@ -23,7 +23,8 @@ type RefundParams struct {
 	Amount Amount
 	// Reason is at most 500 characters.
 	Reason string
-	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels.
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels and valid
+	// UTF-8. It is sent with its keys in order, whatever it is made of.
 	Metadata map[string]any
 }
 
@@ -105,18 +106,17 @@ type refundBody struct {
 
 // request is the call that these parameters make.
 func (p RefundParams) request() request {
-	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds", object: "metadata"}
+	r := request{method: http.MethodPost, template: "/refunds", path: "/refunds"}
 	r.asked = askedFor{creates: OperationRefund, field: "transaction_reference", reference: p.TransactionReference}
 	body := p.wire(&r.invalid)
-	written, empty := p.Amount.canonical(), noneOf(body.Metadata)
-	if written != p.Amount || empty {
+	written := p.Amount.canonical()
+	own, changed := r.invalid.own("metadata", body.Metadata)
+	if written != p.Amount || changed {
 		r.legacy = body
 		if body.Amount != nil {
 			body.Amount = &written
 		}
-		if empty {
-			body.Metadata = nil
-		}
+		body.Metadata = own
 	}
 	r.params = body
 	return r
@@ -187,7 +187,7 @@ func (r RefundResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out: an amount that is not there refunds all, and one of 0 is refused.
 func (p RefundParams) MarshalJSON() ([]byte, error) {
-	return json.Marshal(refundBody{
+	return lossless(refundBody{
 		TransactionReference: p.TransactionReference, Amount: p.Amount.orNothing(), Reason: p.Reason, Metadata: p.Metadata,
 	})
 }

@@ -1,13 +1,19 @@
 package intram
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/intram/intram-go/internal/strictjson"
 )
 
 // validation collects what is wrong with the parameters of a call before anything is sent: all of it at once, each
@@ -100,10 +106,127 @@ func (v *validation) provider(path string, code ProviderCode) {
 // httpsURL checks an absolute https URL. Loopback may be plain http, for the fake and for development.
 func (v *validation) httpsURL(path, raw string) {
 	u, err := url.Parse(raw)
-	ok := err == nil && u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+	ok := err == nil && utf8.ValidString(raw) && u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
 	if !ok {
 		v.fail(path, "%s must be an https:// URL", path)
 	}
+}
+
+// own checks an object of the caller's own, and returns it in the one form in which it is sent: what was read back from JSON
+// makes the same bytes as what it was written from, a struct or a raw message included. changed says that version 0.1.0
+// may have sent other bytes.
+func (v *validation) own(path string, object map[string]any) (sent map[string]any, changed bool) {
+	if len(object) == 0 {
+		return nil, object != nil
+	}
+	if isPlainJSON(object, maxObjectDepth) {
+		return object, false
+	}
+	written, err := json.Marshal(object)
+	switch {
+	case err != nil:
+		v.fail(path, "%s cannot be written as JSON", path)
+	case altersText(written):
+		v.fail(path, "%s has text that is not valid UTF-8", path)
+	case strictjson.Depth(written) > maxObjectDepth:
+		v.fail(path, "%s has more than %d levels", path, maxObjectDepth)
+	case decodeParams(written, &sent) != nil:
+		v.fail(path, "%s cannot be read back from its JSON", path)
+	}
+	return sent, true
+}
+
+// isPlainJSON reports whether a value is made of what JSON reads back as, at most that many levels deep. encoding/json
+// writes it in one way only.
+func isPlainJSON(value any, levels int) bool {
+	switch v := value.(type) {
+	case nil, bool, int, int64:
+		return true
+	case string:
+		return utf8.ValidString(v)
+	case map[string]any:
+		for name, inner := range v {
+			if levels == 0 || !utf8.ValidString(name) || !isPlainJSON(inner, levels-1) {
+				return false
+			}
+		}
+		return levels > 0
+	case []any:
+		for _, inner := range v {
+			if levels == 0 || !isPlainJSON(inner, levels-1) {
+				return false
+			}
+		}
+		return levels > 0
+	}
+	return false
+}
+
+// altersText reports whether JSON holds a text that no reader gets back: encoding/json writes a byte that is not UTF-8 as the
+// escape \ufffd, and reads half of a surrogate pair as that character.
+func altersText(document []byte) bool {
+	if !utf8.Valid(document) {
+		return true
+	}
+	for i := 0; i+1 < len(document); i++ {
+		if document[i] != '\\' {
+			continue
+		}
+		i++
+		if document[i] != 'u' {
+			continue
+		}
+		r := escapedUnit(document[i-1:])
+		if utf16.IsSurrogate(r) {
+			r = utf16.DecodeRune(r, escapedUnit(document[min(i+5, len(document)):]))
+			i += 6
+		}
+		if r == utf8.RuneError {
+			return true
+		}
+	}
+	return false
+}
+
+// escapedUnit is the code unit that JSON begins with as an escape, \u0041. It is the replacement character if there is none.
+func escapedUnit(document []byte) rune {
+	if len(document) < 6 || document[0] != '\\' || document[1] != 'u' {
+		return utf8.RuneError
+	}
+	unit, err := strconv.ParseUint(string(document[2:6]), 16, 16)
+	if err != nil {
+		return utf8.RuneError
+	}
+	return rune(unit) //nolint:gosec // of 16 bits
+}
+
+// lossless writes parameters as JSON, to be stored. Its error names a field that would be read back as something else.
+func lossless(params any) ([]byte, error) {
+	data, err := json.Marshal(params)
+	if err == nil && altersText(data) {
+		return nil, fmt.Errorf("intram: %s is not valid UTF-8: JSON cannot hold it", alteredField(data))
+	}
+	return data, err
+}
+
+// alteredField is the path of the first field that altersText is about.
+func alteredField(data []byte) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !altersText(fields[name]) {
+			continue
+		}
+		if name != "metadata" && name != "webhook_data" { // whose keys are the caller's, and are not shown
+			if inner := alteredField(fields[name]); inner != "" {
+				return name + "." + inner
+			}
+		}
+		return name
+	}
+	return ""
 }
 
 // pageLimit checks a page's size; 0 leaves it to the API.
