@@ -71,6 +71,8 @@ type protocol struct {
 	keyRule   string // what validKey asks for, in words
 	// adviseNotFound, when set, says what to try when a proxy answered 404.
 	adviseNotFound func(baseURL string) string
+	// adviseExpired is what to do about a key that the server may have forgotten.
+	adviseExpired string
 
 	doubts doubts
 }
@@ -153,9 +155,13 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		if call.Resumed {
 			outcome = OutcomeUnknown // nothing is sent now, but by an earlier call it may have been
 		}
+		hint := ""
+		if errors.Is(cause, ErrIntentExpired) {
+			hint = p.adviseExpired
+		}
 		return &Error{
 			Method: call.Method, Path: call.Template, Code: CodeValidationError, Message: "nothing was sent",
-			Details: fields, Outcome: outcome, IdempotencyKey: call.IdempotencyKey, Reference: r.reference, cause: cause,
+			Details: fields, Outcome: outcome, IdempotencyKey: call.IdempotencyKey, Reference: r.reference, cause: cause, hint: hint,
 		}
 	}
 	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")

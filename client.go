@@ -82,7 +82,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 			baseURL:   base.String(),
 			account:   accountHash("merchant", string(environment), publicKey),
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
-			adviseNotFound: adviseBaseURL,
+			adviseNotFound: adviseBaseURL, adviseExpired: "call Resume with the intent before you do anything else",
 		},
 	}
 	c.Balance = &BalanceService{client: c}

@@ -2,6 +2,7 @@ package intram
 
 import (
 	"container/list"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,6 +22,8 @@ type doubts struct {
 	mu    sync.Mutex
 	keys  map[string]*list.Element
 	order list.List // of doubt, in the order in which they arose
+	// anyCase says that the server takes keys that differ only in case for one.
+	anyCase bool
 }
 
 type doubt struct {
@@ -30,6 +33,7 @@ type doubt struct {
 
 // since reports when the key was first sent, if it is in doubt.
 func (d *doubts) since(key string) (time.Time, bool) {
+	key = d.folded(key)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.keys[key]; e != nil {
@@ -40,6 +44,7 @@ func (d *doubts) since(key string) (time.Time, bool) {
 
 // note records that a call left the key in doubt. Of two calls that left it in doubt, the one that was sent first counts.
 func (d *doubts) note(key string, first time.Time) {
+	key = d.folded(key)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.keys[key]; e != nil {
@@ -59,11 +64,20 @@ func (d *doubts) note(key string, first time.Time) {
 
 // settle forgets a key that the API has answered.
 func (d *doubts) settle(key string) {
+	key = d.folded(key)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.keys[key]; e != nil {
 		d.drop(e)
 	}
+}
+
+// folded is the key as the server tells keys apart.
+func (d *doubts) folded(key string) string {
+	if d.anyCase {
+		return strings.ToLower(key)
+	}
+	return key
 }
 
 func (d *doubts) drop(e *list.Element) {

@@ -312,7 +312,7 @@ func (e *Error) state() string {
 	case OutcomeUnknown:
 		switch {
 		case errors.Is(e.cause, ErrIntentExpired):
-			parts = append(parts, "it may have been executed: call Resume with the intent, and do not send this key again")
+			parts = append(parts, "it may have been executed: do not send this key again")
 		case e.IdempotencyKey != "" && adviseTaken(e.Code) == "":
 			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
 		}

@@ -26,8 +26,10 @@ const retryGrace = 30 * time.Minute
 // second time. [PayoutsService.Resume] looks for the operation in the list, and tells when a new intent is safe; the
 // services of refunds and payment requests have the same method. Do not look through the list yourself: an operation that
 // is not found there is a proof only under the conditions that Resume checks.
-var ErrIntentExpired = redact.Sentinel("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours: " +
-	"call Resume with the intent before you do anything else")
+//
+// Payin sessions have no list, and so no Resume: look the session up by its reference with [PayinService.Get] before you
+// offer another.
+var ErrIntentExpired = redact.Sentinel("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours")
 
 // ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for, or whose
 // client has another public key or environment.

@@ -147,6 +147,8 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		// The API client is random, and is hashed: it cannot be read back. The API key may be renewed.
 		account: accountHash("payin", string(c.environment), cfg.payin.apiClient.value()),
 		newKey:  newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
+		adviseExpired: "look the session up by its reference, with Payin.Get, before you offer another",
+		doubts:        doubts{anyCase: true}, // a UUID is the same in upper and lower case
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package intram_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -610,3 +611,44 @@ func FuzzPayinOutcome(f *testing.F) {
 type payinTransport func(*http.Request) (*http.Response, error)
 
 func (f payinTransport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// There is no list of sessions, and so no Resume: the error says what there is.
+func TestAnExpiredPayinKeySaysWhatToDoInstead(t *testing.T) {
+	t.Parallel()
+	s := &payinServer{answers: []payinAnswer{{err: errors.New("reset")}}}
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	p := newPayin(t, s, intram.WithClock(fixedClock{at}), intram.WithMaxAttempts(1))
+	intent, err := p.Prepare(payinParams())
+	require.NoError(t, err)
+	_, err = p.CreateSession(t.Context(), payinParams(), intram.WithIntent(intent))
+	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+
+	sent := len(s.requests)
+	_, err = newPayin(t, s, intram.WithClock(fixedClock{at.Add(24 * time.Hour)})).CreateSession(t.Context(), payinParams(), intram.WithIntent(intent))
+	require.ErrorIs(t, err, intram.ErrIntentExpired)
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	assert.ErrorContains(t, err, "look the session up by its reference, with Payin.Get")
+	assert.NotContains(t, err.Error(), "Resume")
+	var e *intram.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, payinParams().Reference, e.Reference)
+	assert.Len(t, s.requests, sent)
+}
+
+// A UUID is the same in upper and in lower case: so is the doubt about it.
+func TestADoubtAboutAPayinKeyIsOfEverySpelling(t *testing.T) {
+	t.Parallel()
+	const key = "ef76fb64-af0b-4c37-8729-bf61d85721fd"
+	refused := payinAnswer{status: http.StatusForbidden, body: `{"code":"api_token_invalid","message":"no","statusCode":403}`}
+	s := &payinServer{answers: []payinAnswer{{err: errors.New("reset")}, refused, {status: 200, body: payinExample(t, "payin.created.first.json")}, refused}}
+	p := newPayin(t, s, intram.WithMaxAttempts(1))
+	create := func(key string) error {
+		_, err := p.CreateSession(t.Context(), payinParams(), intram.WithIdempotencyKey(key))
+		return err
+	}
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create(key)))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create(strings.ToUpper(key))), "the first call may have been executed")
+	require.NoError(t, create(strings.ToUpper(key)))
+	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(create(key)))
+	assert.Equal(t, strings.ToUpper(key), s.requests[1].Header.Get("X-Idempotency-Key"), "it is sent as it was given")
+}

@@ -14,7 +14,6 @@ var sdkAdvice = strings.NewReplacer(
 	"the operator refused: see OperationError.Details", "the operator refused: see intram operations get",
 	": see Error.ClientIP", ": --verbose shows the API's own words",
 	"call Resume with the intent before you do anything else", "look for what came of it with intram operations list before you do anything else",
-	"call Resume with the intent, and do not send this key again", "look for what came of it with intram operations list, and do not send this key again",
 	"try intram.WithBaseURL(intram.BaseURLDirect)", "try --base-url "+intram.BaseURLDirect,
 	"try intram.WithBaseURL(intram.BaseURL)", "try --base-url "+intram.BaseURL,
 	"WithPayinBaseURL: ", "--payin-base-url: ",
