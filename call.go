@@ -131,7 +131,7 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 		e.Outcome, e.cause = OutcomeUnknown, ownWordsError{err}
 	}
 	e.Outcome = p.remember(call, cfg, &res, e.Outcome)
-	switch advice := adviseTaken(e.Code); {
+	switch advice := adviseDoubt(e.Code); {
 	case advice != "" && e.IdempotencyKey != "":
 		e.hint = advice
 	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:

@@ -117,9 +117,14 @@ func (c ErrorCode) word(status int, stated leniently) transport.Word {
 		return transport.KeyBusy
 	case CodeIdempotencyConflict, CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
 		return transport.KeyTaken
+	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, codeExpired:
+		return transport.Unclear
 	}
 	return transport.Refused
 }
+
+// codeExpired is how the API may name an expiry, by its status word.
+const codeExpired = ErrorCode(OperationExpired)
 
 // leniently is a status in a body: a number, or a number in quotes. Anything else is 0, as if it were not there.
 type leniently int
@@ -189,7 +194,7 @@ var outcomes = map[transport.Outcome]Outcome{
 	transport.Unknown:  OutcomeUnknown,
 }
 
-// What to do about a call that was refused because of an earlier one. The same advice in the state of an [Error] would
+// What to do about a refusal that decides nothing: of an earlier call, or in the operator's name. The usual advice in the state of an [Error] would
 // send the caller round in circles: the same key gets the same refusal.
 const (
 	adviseConflict = "another request with this key was taken before, with other parameters, and may have been executed: " +
@@ -198,10 +203,12 @@ const (
 		"call again with the same key and parameters, or look its operation up before you pay; do not use a new key"
 	adviseProcessed = "a payment with this reference was taken before: look the session up by its reference before you ask " +
 		"again; do not use a new key or a new reference until you know what became of it"
+	adviseOperator = "the operator may have paid: look the payment up there, or ask Intram's support, before you pay again; " +
+		"do not use a new key until you know"
 )
 
-// adviseTaken is the advice of a code that speaks of an earlier request, empty for other codes.
-func adviseTaken(code ErrorCode) string {
+// adviseDoubt is the advice of a code whose refusal decides nothing, empty for other codes.
+func adviseDoubt(code ErrorCode) string {
 	switch code {
 	case CodeIdempotencyConflict:
 		return adviseConflict
@@ -209,6 +216,8 @@ func adviseTaken(code ErrorCode) string {
 		return adviseBusy
 	case CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
 		return adviseProcessed
+	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, codeExpired:
+		return adviseOperator
 	}
 	return ""
 }

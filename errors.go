@@ -115,7 +115,8 @@ const (
 	//
 	// It is also the outcome of a refusal that speaks of an earlier request: [CodeIdempotencyConflict],
 	// [CodeIdempotencyInProgress], [CodeTransactionIsAlreadyProcessed]. That request was taken. Look it up before you
-	// pay, and do not use a new key.
+	// pay, and do not use a new key. And it is that of a refusal in the operator's name, with the codes that leave a failed
+	// operation open: [CodeProviderError], [CodeProviderUnavailable], [CodeStripeUnavailable] and an expiry.
 	OutcomeUnknown Outcome = "unknown"
 )
 
@@ -313,7 +314,7 @@ func (e *Error) state() string {
 		switch {
 		case errors.Is(e.cause, ErrIntentExpired):
 			parts = append(parts, "it may have been executed: do not send this key again")
-		case e.IdempotencyKey != "" && adviseTaken(e.Code) == "":
+		case e.IdempotencyKey != "" && adviseDoubt(e.Code) == "":
 			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
 		}
 	case OutcomeRejected:

@@ -177,6 +177,40 @@ func TestAKeyThatWasTakenIsInDoubt(t *testing.T) {
 	}
 }
 
+// A refusal in the operator's name leaves as much open as an operation that failed with its code.
+func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, code := range []intram.ErrorCode{
+		intram.CodeProviderError, intram.CodeProviderUnavailable, intram.CodeStripeUnavailable, intram.CodeOperationExpired, "expired",
+	} {
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(&intram.OperationError{OperationID: "op_1", Code: code}), code)
+		for _, status := range []int{400, 402, 409, 422, 500, 502, 503} {
+			for _, header := range [][]string{nil, {"Idempotent-Replay", "true"}} {
+				refusal := answer(status, fmt.Sprintf(`{"error":true,"http_status":%d,"code":%q}`, status, code), header...)
+				client, s := scripted(t, refusal, refusal)
+				_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey(ownKey), intram.WithMaxAttempts(1))
+				require.ErrorIs(t, err, code)
+				assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "%s %d", code, status)
+				assert.ErrorContains(t, err, "the operator may have paid", "%s %d", code, status)
+				assert.NotContains(t, err.Error(), "call again with the same idempotency key")
+				assert.Len(t, s.requests(), 1)
+
+				// The doubt stays while later calls say nothing else.
+				s.steps = []step{answer(401, `{"error":true,"http_status":401,"code":"invalid_api_key"}`)}
+				_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey(ownKey))
+				assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "%s %d", code, status)
+			}
+		}
+		// A read pays nobody.
+		client, _ := scripted(t, answer(400, fmt.Sprintf(`{"error":true,"http_status":400,"code":%q}`, code)))
+		_, err := client.Balance.Get(t.Context())
+		assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err), code)
+	}
+	client, _ := scripted(t, answer(400, `{"error":true,"http_status":400,"code":"provider_rejected"}`))
+	_, err := client.Payouts.Create(t.Context(), mobilePayout())
+	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
+}
+
 func TestAKeyUnderWayIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	busy := answer(409, `{"error":true,"http_status":409,"code":"idempotency_in_progress"}`)

@@ -48,6 +48,8 @@ const (
 	KeyTaken
 	// KeyBusy: likewise, and that request is still under way. The same key gets its response a little later.
 	KeyBusy
+	// Unclear: the API refused this call in the name of something behind it, which may have done the work.
+	Unclear
 )
 
 // beforeTheWork lists the error statuses that decide without the API's own body: each can only come before the
@@ -100,10 +102,10 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 	case refused && word == KeyBusy:
 		r.inDoubt, r.last = true, verdict{retry: true, retryAfter: retryAfter}
 	case r.decided, refused && beforeTheWork[resp.StatusCode]:
-	case refused && word == NoWord && r.call.Method == http.MethodGet:
+	case refused && (word == NoWord || word == Unclear) && r.call.Method == http.MethodGet:
 		// A read does nothing, so that nothing is in doubt.
 	default:
-		// Not the API's word, or one about another request. It is not retried: what a firewall refuses once it
+		// Not the API's word, or one about another request or about the operator. It is not retried: what a firewall refuses once it
 		// refuses again, and the caller can call again with the same key.
 		r.inDoubt = true
 	}
