@@ -18,9 +18,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// mostPerWait bounds what a pending wait costs, in bytes. The agenda that finds what is due in linear time takes 16 to
-// 40 of them.
-const mostPerWait = 312
+// mostPerWait bounds what a pending wait costs, in bytes.
+const mostPerWait = 250
 
 // What a pending wait costs, besides its caller's goroutine.
 //
