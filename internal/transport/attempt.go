@@ -122,7 +122,9 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	resp, used, err := a.send(attempt)
 	var body []byte
+	var arrived time.Time
 	if err == nil {
+		arrived = a.cfg.Clock.Now()
 		body, err = readBody(resp)
 	}
 	if err != nil {
@@ -134,13 +136,17 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.log(req.Context(), rec, resp, start)
 		return nil, err
 	}
-	// A date counts from now: the attempt may have taken long.
 	now := a.cfg.Clock.Now()
 	word := NoWord
 	if resp.StatusCode >= http.StatusBadRequest {
 		word = a.cfg.ReadError(resp.StatusCode, body)
 	}
-	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], now), word)
+	// A date counts from now, by the server's clock that it is of: the attempt may have taken long.
+	serverNow := now.Add(offset)
+	if at, ok := serverTime(resp.Header); ok {
+		serverNow = at.Truncate(time.Second).Add(now.Sub(arrived)) // to the second, as the other date is
+	}
+	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], serverNow), word)
 	a.log(req.Context(), rec, resp, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
 	if tooOld && offset > 0 && call.Method != http.MethodGet {

@@ -141,7 +141,7 @@ type retryAfter struct {
 const longestWait = time.Duration(1<<63 - 1)
 
 // parseRetryAfter reads seconds or an HTTP date. Anything else, more than one value included, counts as
-// not given; a date that has passed is a wait of zero.
+// not given; a date that has passed is a wait of zero. now is the time of the server that wrote the date.
 func parseRetryAfter(values []string, now time.Time) retryAfter {
 	if len(values) != 1 {
 		return retryAfter{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"net/http"
@@ -283,6 +284,49 @@ func TestRetryAfterDateCountsFromTheAnswer(t *testing.T) {
 	assert.Equal(t, 202, res.Status, "10 s after the answer is no reason to stop")
 	assert.Equal(t, []time.Duration{10 * time.Second}, r.clock.sleeps)
 }
+
+// The date is of the server's clock, and this machine's may be hours off.
+func TestRetryAfterDateIsOfTheServersClock(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]time.Duration{"right": 0, "ahead": 3 * time.Hour, "behind": -3 * time.Hour, "two years": -2 * 365 * 24 * time.Hour} {
+		server := start.Add(-off)
+		date := func(at time.Time) string { return at.Format(http.TimeFormat) }
+		r := newRig(t, answer(503, "", "Date", date(server), "Retry-After", date(server.Add(10*time.Second))), answer(202, "{}"))
+		res := r.Do(t.Context(), payout())
+		require.NoError(t, res.Err, name)
+		assert.Equal(t, 202, res.Status, name)
+		assert.Equal(t, []time.Duration{10 * time.Second}, r.clock.sleeps, name)
+
+		r = newRig(t, answer(503, "", "Date", date(server), "Retry-After", date(server.Add(time.Hour))))
+		res = r.Do(t.Context(), payout())
+		assert.Equal(t, 503, res.Status, "%s: an hour is too long", name)
+		assert.Equal(t, time.Hour, res.RetryAfter, name)
+	}
+	// What passed while the body came is waited for no more. A cached Date tells no time.
+	r := newRig(t)
+	r.script.steps = []step{
+		func(req *http.Request) (*http.Response, error) {
+			resp, err := answer(503, "", "Date", start.Add(time.Hour).Format(http.TimeFormat), "Retry-After", start.Add(time.Hour+20*time.Second).Format(http.TimeFormat))(req)
+			resp.Body = slowBody{r.clock}
+			return resp, err
+		},
+		answer(503, "", "Age", "3600", "Date", start.Add(-time.Hour).Format(http.TimeFormat), "Retry-After", start.Add(20*time.Second).Format(http.TimeFormat)),
+		answer(202, "{}"),
+	}
+	require.NoError(t, r.Do(t.Context(), payout()).Err)
+	assert.Equal(t, []time.Duration{15 * time.Second}, r.clock.sleeps[:1])
+	assert.Len(t, r.clock.sleeps, 2)
+}
+
+// slowBody takes 5 seconds to come, and is empty.
+type slowBody struct{ clock *stepClock }
+
+func (b slowBody) Read([]byte) (int, error) {
+	b.clock.advance(5 * time.Second)
+	return 0, io.EOF
+}
+
+func (slowBody) Close() error { return nil }
 
 // What the last answer asked for is told, and nothing that an earlier one did.
 func TestRetryAfterOfTheLastAnswerIsReported(t *testing.T) {
