@@ -214,6 +214,9 @@ func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, c
 	provenFrom := cfg.intent.FirstSentAt.Add(keyLifetime + time.Second - 1).Truncate(time.Second) // Date has whole seconds
 	h, broken := cfg.lookBack.history(ctx, c, kind, from, until, provenFrom, cfg.maxAttempts)
 	l.date = h.date
+	if ahead := cfg.intent.FirstSentAt.Sub(h.date); broken == nil && ahead > lookBackSlack {
+		broken = redact.Sentinel(fmt.Sprintf("the intent is dated %v after the server's time: the clock was wrong that dated it", ahead.Round(time.Hour)))
+	}
 	if h.date.Before(provenFrom) || wallTime(c.clock).Before(provenFrom) {
 		l.retryAt = provenFrom
 	}

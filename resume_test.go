@@ -698,3 +698,38 @@ func TestARefundOfAllIsNotAnEarlierRefundOfAPart(t *testing.T) {
 	require.Len(t, e.Candidates, 1)
 	assert.Equal(t, partly.ID, e.Candidates[0].ID)
 }
+
+// A clock that was two years ahead dated the intent: how old its key is, nobody knows, and no list shows that time.
+func TestAnIntentFromTheFarFutureIsNeverSentAndSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, given := range map[string][]intram.CallOption{"generated": nil, "given": {intram.WithIdempotencyKey(ownKey)}} {
+		server := intramtest.NewServer(t, intramtest.WithoutListener())
+		client := server.Client()
+		intent, err := client.Payouts.Prepare(intentParams(), given...)
+		require.NoError(t, err)
+		op, err := client.Payouts.Resume(t.Context(), intentParams(), intent)
+		require.NoError(t, err)
+		wrong := afterCrash(t, intent)
+		wrong.FirstSentAt = server.Now().AddDate(2, 0, 0)
+
+		for _, later := range []time.Duration{0, 48 * time.Hour, 300 * 24 * time.Hour} {
+			server.Advance(later)
+			sent := payoutPosts(server)
+			_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(wrong))
+			require.ErrorIs(t, err, intram.ErrIntentExpired, name)
+			assert.ErrorContains(t, err, "this machine's clock is wrong, or was", name)
+			_, err = client.Payouts.Resume(t.Context(), intentParams(), wrong)
+			var told *intram.CannotTellError
+			require.ErrorAs(t, err, &told, name)
+			assert.ErrorContains(t, err, "the clock was wrong that dated it", name)
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
+			assert.Zero(t, told.RetryAt, "no time makes it certain")
+			assert.Equal(t, sent, payoutPosts(server), name)
+		}
+
+		// With its own date, it is found.
+		found, err := client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
+		require.NoError(t, err)
+		assert.Equal(t, op.ID, found.ID)
+	}
+}
