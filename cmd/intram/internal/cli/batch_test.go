@@ -113,6 +113,11 @@ func TestAFileWhoseLinesWerePaidUnderAnotherNameIsRefused(t *testing.T) {
 	assert.NotContains(t, said, "corrected.csv:3:", "what failed may be paid")
 	assert.Contains(t, said, "has 2 problems; nothing was sent")
 
+	// Nothing else that is allowed allows that.
+	r = b.run(t, "payouts", "batch", again, "--allow-duplicates", "--ignore-balance", "--allow-provider", "X", "--yes")
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "has 2 problems; nothing was sent")
+
 	b.file(t, "corrected.csv", "reference,amount,provider,msisdn\nPAY-2,2000,MTN_BENIN_229,22961000033\n")
 	assert.Zero(t, b.run(t, "payouts", "batch", again).code)
 	next := b.file(t, "next.csv", salaries)

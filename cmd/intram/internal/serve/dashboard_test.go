@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -308,6 +309,65 @@ func TestNoOtherSiteCanRead(t *testing.T) {
 	}
 }
 
+// A page whose name was made to point here can set headers: none of them makes the name known, for the API's paths neither.
+func TestNoHeaderMakesANameKnown(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t)
+	keys := s.core.Merchant().Sandbox
+	for _, path := range []string{"/v1/balance", "/_intram/sandbox/"} {
+		for name, value := range map[string]string{
+			"X-Forwarded-Host": "127.0.0.1:4010", "X-Host": "localhost", "Forwarded": "host=localhost", "X-Original-Host": "localhost",
+			"X-Api-Key": keys.Public, "Authorization": "Basic eDp5", "Origin": s.url, "Referer": s.url, "Sec-Fetch-Site": "same-origin",
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			r.Host = "evil.example"
+			r.Header.Set(name, value)
+			w := httptest.NewRecorder()
+			s.web.Handler.ServeHTTP(w, r)
+			assert.Equal(t, http.StatusMisdirectedRequest, w.Code, "%s with %s", path, name)
+		}
+	}
+}
+
+// from is a call that comes from a machine.
+type from struct {
+	handler http.Handler
+	address string
+}
+
+func (f from) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.RemoteAddr = f.address
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// Live keys have an allowlist, as with the API: this machine, and with --allow-remote every other.
+func TestLiveCallsOfOtherMachinesAreRefusedUnlessAllowed(t *testing.T) {
+	t.Parallel()
+	for _, remote := range []bool{false, true} {
+		s := startInProcess(t, func(o *options) { o.allowRemote = remote })
+		keys := s.core.Merchant().Live
+		for address, local := range map[string]bool{
+			"127.0.0.1:1": true, "127.9.9.9:1": true, "[::1]:1": true, "10.0.0.5:1": false, "192.168.1.7:1": false, "203.0.113.9:1": false, "[fd00::7]:1": false, "[2001:db8::7]:1": false,
+		} {
+			client, err := intram.NewClient(keys.Public, keys.Secret, intram.WithBaseURL(s.url), intram.WithMaxAttempts(1),
+				intram.WithHTTPClient(&http.Client{Transport: from{s.web.Handler, address}}))
+			require.NoError(t, err)
+			_, err = client.Balance.Get(t.Context())
+			if local || remote {
+				assert.NoError(t, err, "%s with --allow-remote=%v", address, remote)
+				continue
+			}
+			assert.ErrorIs(t, err, intram.CodeIPNotAllowed, address)
+		}
+	}
+}
+
 func TestAFormLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)
@@ -345,7 +405,7 @@ func TestTheNamesThatTheServerAnswersTo(t *testing.T) {
 	}{
 		"by default": {
 			guard{}, []string{"127.0.0.1:4010", "localhost:4010", "LOCALHOST", "[::1]:4010", "127.0.0.9", "localhost.:4010"},
-			[]string{"", "evil.example", "evil.example:4010", "localhost.evil.example", "192.168.1.7:4010", "127.0.0.1.nip.io", "[::1].evil.example:80", "0.0.0.0:4010"},
+			[]string{"", "evil.example", "evil.example:4010", "localhost.evil.example", "192.168.1.7:4010", "127.0.0.1.nip.io", "[::1].evil.example:80", "0.0.0.0:4010", "intranet", "evil:4010"},
 		},
 		"with --allow-host": {guard{names: []string{"intram"}}, []string{"intram:4010", "Intram", "127.0.0.1"}, []string{"intram.evil.example", "192.168.1.7"}},
 		"with --allow-remote": {
