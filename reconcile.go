@@ -494,7 +494,7 @@ func paymentEvents(op *Operation, payments map[string]*Transaction) (events []*E
 		WebhookData RawMessage `json:"webhook_data"`
 	}
 	_ = json.Unmarshal(op.Payload, &payload) // as above
-	events = []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result})}
+	events = []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result, WebhookData: payload.WebhookData})}
 	t := payments[result.TransactionReference]
 	if t == nil {
 		return events, true, nil

@@ -2,6 +2,7 @@ package intram_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -426,4 +427,72 @@ func TestAReconcilerNeedsAllItsParts(t *testing.T) {
 	require.ErrorContains(t, err, "the function is nil")
 	_, err = intram.NewReconciler(client, new(intram.MemoryInbox), handle, intram.WithHandlerTimeout(-1))
 	require.ErrorContains(t, err, "WithHandlerTimeout")
+}
+
+// The documentation sends webhook_data on in every event of a payment request. The fake does, and the reconciler has what it has.
+func TestEveryEventOfAPaymentRequestCarriesItsWebhookData(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	r.payment()
+	r.must(r.server.Pay(r.payment()))
+	r.must(r.server.Decline(r.payment()))
+	failed, err := r.client.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{
+		Invoice:       intram.Invoice{Amount: intram.NewAmount(12000), Currency: intram.XOF},
+		PaymentMethod: intram.PaymentMethod{Code: "NOBODY_BENIN_229"}, WebhookData: map[string]any{"order_id": "4521"},
+	})
+	require.NoError(t, err)
+	r.server.Advance(time.Minute)
+	for _, typ := range []intram.EventType{intram.EventPaymentRequestCreated, intram.EventPaymentRequestFailed} {
+		require.NoError(t, r.server.Trigger(typ, failed.ID))
+		require.NoError(t, r.server.Trigger(typ, r.payment()))
+	}
+
+	kinds := map[intram.EventType]int{}
+	for _, published := range r.server.Events() {
+		if !strings.HasPrefix(string(published.Type), "payment_request.") {
+			continue
+		}
+		var event intram.Event
+		require.NoError(t, json.Unmarshal(published.Body, &event))
+		data, ok := event.Data.(*intram.PaymentRequestEventData)
+		if !ok || data.TransactionReference == "" && event.Type == intram.EventPaymentRequestCreated {
+			continue // triggered by hand, of a payment that was never opened
+		}
+		assert.JSONEq(t, `{"order_id":"4521"}`, string(data.WebhookData), event.Type)
+		kinds[event.Type]++
+	}
+	assert.Len(t, kinds, 3)
+
+	r.run()
+	told := map[intram.EventType]int{}
+	for _, event := range r.events {
+		data, ok := event.Data.(*intram.PaymentRequestEventData)
+		require.True(t, ok, event.Type)
+		assert.JSONEq(t, `{"order_id":"4521"}`, string(data.WebhookData), event.Type)
+		told[event.Type]++
+	}
+	assert.Equal(t, map[intram.EventType]int{
+		intram.EventPaymentRequestCreated: 5, intram.EventPaymentRequestPaid: 1, intram.EventPaymentRequestFailed: 2,
+	}, told)
+}
+
+// A list that leaves payloads out does not say what a payout was that failed: its event says that it failed, and which.
+func TestAFailedPayoutOfAListWithoutPayloadHasNoData(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	op := r.payout("22961000004")
+	r.server.Advance(time.Minute)
+	require.NoError(t, r.server.Fault(intramtest.Fault{Kind: intramtest.NoPayload, On: "GET /operations", Times: 20}))
+	r.run()
+	event := r.events["payout.failed "+op.ID]
+	require.NotNil(t, event)
+	data, ok := event.Data.(*intram.PayoutEventData)
+	require.True(t, ok)
+	assert.Equal(t, intram.PayoutFailed, data.Status)
+	require.ErrorIs(t, data.Error, intram.CodeProviderRejected)
+	assert.Empty(t, data.Reference)
+	assert.Nil(t, data.Destination)
+	assert.False(t, data.Amount.IsSet())
 }

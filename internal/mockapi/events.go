@@ -200,10 +200,11 @@ func (s *Server) triggeredData(op *operation, kind string) []byte {
 	case family == op.kind && op.kind == kindRefund:
 		return op.refundData(status, f)
 	case family == op.kind && tx != nil && status == "created":
-		data := s.appendPaymentData(op, tx, "pending")
-		return append(appendStringField(data, "gateway_url", s.gatewayURL(tx.reference)), '}')
+		return s.paymentCreatedData(op, tx)
 	case family == op.kind && tx != nil:
 		return s.paymentData(tx, status, f)
+	case family == op.kind && op.kind == kindPaymentRequest && f != nil:
+		return op.payment.failedData(f)
 	}
 	return op.appendJSON(nil)
 }

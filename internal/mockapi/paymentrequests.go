@@ -55,8 +55,7 @@ func (s *Server) completePaymentRequest(op *operation) {
 	op.qrCode = qrCode(gateway)
 	op.gateway, op.resultStatus = gateway, "pending"
 
-	data := s.appendPaymentData(op, tx, "pending")
-	data = append(appendStringField(data, "gateway_url", gateway), '}')
+	data := s.paymentCreatedData(op, tx)
 	if scriptOf(op.account.environment, p.suggestedNumber()).reordered {
 		tx.heldEvent = s.newEvent(op, "payment_request.created", data)
 		return
@@ -65,11 +64,16 @@ func (s *Server) completePaymentRequest(op *operation) {
 }
 
 func (s *Server) failPaymentRequest(op *operation, f *operationFailure) {
+	s.emit(op, "payment_request.failed", op.payment.failedData(f))
+}
+
+// failedData is the data of .failed when no payment was ever opened.
+func (p *paymentRequest) failedData(f *operationFailure) []byte {
 	b := appendStringField([]byte{'{'}, "status", "failed")
-	b = appendIntField(b, "amount", op.payment.amount)
-	b = appendStringField(b, "currency", op.payment.currency)
-	b = f.appendJSON(appendName(b, "error"))
-	s.emit(op, "payment_request.failed", append(b, '}'))
+	b = appendIntField(b, "amount", p.amount)
+	b = appendStringField(b, "currency", p.currency)
+	b = p.appendWebhookData(b)
+	return append(f.appendJSON(appendName(b, "error")), '}')
 }
 
 // fee is the payment's fee, rounded half up to whole units. The amount is below 10^15, so the product fits.
@@ -100,6 +104,21 @@ func (s *Server) appendPaymentData(op *operation, tx *transaction, status string
 	return b
 }
 
+// appendWebhookData writes the caller's own object, which every event of the payment request carries.
+func (p *paymentRequest) appendWebhookData(b []byte) []byte {
+	if p.webhookData == nil {
+		return b
+	}
+	return appendRawField(b, "webhook_data", p.webhookData)
+}
+
+// paymentCreatedData is the data of .created.
+func (s *Server) paymentCreatedData(op *operation, tx *transaction) []byte {
+	b := s.appendPaymentData(op, tx, "pending")
+	b = appendStringField(b, "gateway_url", s.gatewayURL(tx.reference))
+	return append(op.payment.appendWebhookData(b), '}')
+}
+
 // paymentData is the data of .paid, .pending and .failed.
 func (s *Server) paymentData(tx *transaction, status string, f *operationFailure) []byte {
 	op := s.state.operations[tx.operation]
@@ -109,9 +128,7 @@ func (s *Server) paymentData(tx *transaction, status string, f *operationFailure
 	if tx.method != nil {
 		b = appendStringField(b, "payment_method", tx.method.name)
 	}
-	if op.payment.webhookData != nil {
-		b = appendRawField(b, "webhook_data", op.payment.webhookData)
-	}
+	b = op.payment.appendWebhookData(b)
 	if f != nil {
 		b = f.appendJSON(appendName(b, "error"))
 	}
