@@ -13,9 +13,11 @@ import "time"
 // Read, apply and write in one transaction, or two events at once could both start from the same Progress. The zero value has seen
 // nothing yet.
 //
-// The order is: payout.queued, then .completed or .failed; payment_request.created, .pending, .failed, then .paid (a
-// customer whose first try failed may pay with the second); refund.pending, then .completed or .failed. Of two ends of
-// one kind, a payout's .completed and .failed, the one that occurred later stands: a bank can return a payout.
+// The order is: payout.queued, .completed, then .failed; payment_request.created, .pending, .failed, then .paid (a
+// customer whose first try failed may pay with the second); refund.pending, then .completed or .failed. Of the two ends of
+// a refund, the one that occurred later stands. A payout's .failed stands whenever it occurred: a bank can return a
+// payout that was completed, the reconciler may tell of that with an earlier date (an operation without an updated_date
+// does not say when), and nothing completes a payout that failed, since its money was credited back.
 type Progress struct {
 	// Event is the event that came furthest, such as payout.completed.
 	Event EventType `json:"event"`
@@ -48,10 +50,10 @@ func (e EventType) rank() int {
 	switch e {
 	case EventPayoutQueued, EventPaymentRequestCreated, EventRefundPending:
 		return 1
-	case EventPaymentRequestPending, EventPayoutCompleted, EventPayoutFailed, EventRefundCompleted, EventRefundFailed,
+	case EventPaymentRequestPending, EventPayoutCompleted, EventRefundCompleted, EventRefundFailed,
 		EventTransferCompleted, EventTransferFailed:
 		return 2
-	case EventPaymentRequestFailed:
+	case EventPaymentRequestFailed, EventPayoutFailed:
 		return 3
 	case EventPaymentRequestPaid:
 		return 4

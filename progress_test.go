@@ -1,8 +1,10 @@
 package intram_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -86,9 +88,51 @@ func TestWhatIsNotAboutTheSameThingMovesNothing(t *testing.T) {
 func TestTwoEndsAtTheSameMomentDoNotMoveEachOther(t *testing.T) {
 	t.Parallel()
 	at := newHandClock().at
-	progress, _ := intram.Progress{}.Apply(&intram.Event{Type: intram.EventPayoutCompleted, OperationID: "op_1", OccurredAt: at})
-	_, moved := progress.Apply(&intram.Event{Type: intram.EventPayoutFailed, OperationID: "op_1", OccurredAt: at})
+	progress, _ := intram.Progress{}.Apply(&intram.Event{Type: intram.EventRefundCompleted, OperationID: "op_1", OccurredAt: at})
+	_, moved := progress.Apply(&intram.Event{Type: intram.EventRefundFailed, OperationID: "op_1", OccurredAt: at})
 	assert.False(t, moved)
+}
+
+// The bank returned a completed payout, no delivery told of it, and the operation has no updated_date: the reconciler dates the return
+// by when the payout was queued.
+func TestABankReturnWithoutADateIsNotLost(t *testing.T) {
+	t.Parallel()
+	server := undatedReturn{t}
+	client := newClient(t, server)
+	inbox := new(intram.MemoryInbox)
+	var returned *intram.Event
+	reconciler, err := intram.NewReconciler(client, inbox, func(_ context.Context, event *intram.Event) error {
+		if event.Type == intram.EventPayoutFailed {
+			returned = event
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	_, err = reconciler.Run(t.Context(), time.Now().Add(-48*time.Hour))
+	require.NoError(t, err)
+	require.NotNil(t, returned)
+
+	completed := &intram.Event{Type: intram.EventPayoutCompleted, OperationID: "op_1", OccurredAt: returned.OccurredAt.Add(time.Hour)}
+	progress, _ := intram.Progress{}.Apply(completed)
+	progress, moved := progress.Apply(returned)
+	assert.True(t, moved)
+	assert.Equal(t, intram.EventPayoutFailed, progress.Event)
+	progress, moved = progress.Apply(completed)
+	assert.False(t, moved, "a late retry of the older news")
+	assert.Equal(t, intram.EventPayoutFailed, progress.Event)
+}
+
+// undatedReturn is an API with one bank payout, which was returned, and whose operation says only when it was queued.
+type undatedReturn struct{ t *testing.T }
+
+func (s undatedReturn) RoundTrip(r *http.Request) (*http.Response, error) {
+	items := "[]"
+	if r.URL.Path == "/v1/operations" {
+		at := time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
+		items = fmt.Sprintf(`[{"operation_id":"op_1","type":"payout","status":"succeeded","env":"sandbox","date":%q,"completed_date":%q,`+
+			`"result":{"amount":500,"currency":"XOF","status":"failed","destination":{"type":"bank_account","account_number":"1234567890"}}}]`, at, at)
+	}
+	return answer(200, `{"error":false,"data":`+items+`,"paging":{"limit":100,"next_before":null}}`, "Date", time.Now().UTC().Format(http.TimeFormat))(r)
 }
 
 func TestProgressIsKeptAsJSON(t *testing.T) {
