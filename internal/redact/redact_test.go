@@ -54,3 +54,17 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	path := strings.Repeat("abc.", 31) + "abcd" // 128 bytes
+	assert.Equal(t, path, redact.Path(path))
+	assert.Equal(t, "…", redact.Path(path+"e"))
+
+	id := strings.Repeat("r", 64)
+	assert.Equal(t, id, redact.ID(id))
+	assert.Equal(t, id, redact.ID(id+"s"))
+
+	// What stands behind the first 1,200 bytes is not looked at, however little of them is left.
+	assert.Equal(t, "x", redact.Text(strings.Repeat(" ", 1199)+"xy"))
+}

@@ -240,3 +240,33 @@ func TestSplitTellsWhereTheDataStands(t *testing.T) {
 	_, err := strictjson.Split([]byte(`{"data":{"a":1,"a":2}}`))
 	require.ErrorIs(t, err, strictjson.ErrDuplicateKey)
 }
+
+func TestPagingOfTheOutermostObjectIsNoted(t *testing.T) {
+	t.Parallel()
+	parts, err := strictjson.Split([]byte(`{"data" : [{"paging":{"next":"inner"}}] , "PAGING" : {"next":"outer"} , "x" : {"paging":1}}`))
+	require.NoError(t, err)
+	assert.Equal(t, `{"next":"outer"}`, string(parts.Paging))
+	parts, err = strictjson.Split([]byte(`{"data":{"paging":1}}`))
+	require.NoError(t, err)
+	assert.Nil(t, parts.Paging)
+}
+
+// Check wants valid JSON, and what is not valid after all is refused all the same.
+func TestADocumentThatEndsEarlyIsRefused(t *testing.T) {
+	t.Parallel()
+	const document = `{"data":[{"a":"b\"c","d":[1,{}]}],"paging":{"e":null}}`
+	for end := range len(document) {
+		_ = strictjson.Check([]byte(document[:end]))
+		_ = strictjson.Depth([]byte(document[:end]))
+	}
+	for _, early := range []string{`{`, `{"a"`, `{"a":`, `{"a":1`, `[`, `[1`, `[1,`, `{"data":[`} {
+		require.Error(t, strictjson.Check([]byte(early)), early)
+	}
+}
+
+// The sets of wide objects are used again, or a page of them would cost a set each.
+func TestWideObjectsShareTheirSets(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
+	page := []byte("[" + strings.Repeat(string(wideObject(100, ""))+",", 200) + "0]")
+	require.NoError(t, strictjson.Check(page))
+	assert.LessOrEqual(t, testing.AllocsPerRun(20, func() { _ = strictjson.Check(page) }), 20.0)
+}
