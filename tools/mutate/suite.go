@@ -118,8 +118,13 @@ func (b *broom) compile(t *target, binary string, cover bool) (string, error) {
 	} else {
 		args = append(args, "-ldflags=-s -w")
 	}
-	cmd := exec.CommandContext(context.Background(), "go", append(args, t.pkg)...) //nolint:gosec // the targets are the project's own
-	cmd.Dir = filepath.Join(b.dir, t.module)
+	return b.goTool(t.module, append(args, t.pkg))
+}
+
+// goTool runs the go command in a module of the copy.
+func (b *broom) goTool(module string, args []string) (string, error) {
+	cmd := exec.CommandContext(context.Background(), "go", args...) //nolint:gosec // the targets are the project's own
+	cmd.Dir = filepath.Join(b.dir, module)
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	output, err := cmd.CombinedOutput()
 	return string(output), err

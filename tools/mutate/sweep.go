@@ -84,6 +84,7 @@ func sweep(args []string, out io.Writer) (err error) {
 type target struct {
 	module, pkg string   // as go test wants them: a folder of the tree, and a package in it
 	patterns    []string // names of the package's files
+	also        string   // a package whose tests are run when those of pkg let a change live
 	short       bool
 }
 
@@ -93,8 +94,8 @@ type planned struct {
 	change change
 }
 
-// readTargets reads lines of "module package pattern …"; a pattern that starts with ! takes files away again. -short among the
-// patterns runs the tests so. Lines with # are comments.
+// readTargets reads lines of "module package pattern …"; a pattern that starts with ! takes files away again, one that starts
+// with + names another package whose tests have a say. -short among the patterns runs the tests so. Lines with # are comments.
 func readTargets(file string) ([]*target, error) {
 	data, err := os.ReadFile(file) //nolint:gosec // the caller names it
 	if err != nil {
@@ -113,6 +114,10 @@ func readTargets(file string) ([]*target, error) {
 		for _, word := range words[2:] {
 			if word == "-short" {
 				t.short = true
+				continue
+			}
+			if pkg, ok := strings.CutPrefix(word, "+"); ok {
+				t.also = pkg
 				continue
 			}
 			t.patterns = append(t.patterns, word)
@@ -305,6 +310,12 @@ func (b *broom) try(p planned) (fate, string, error) {
 		}
 		output, err := b.run(p.target, binary, batch, "", min(b.limit, s.patience(batch)))
 		if err != nil {
+			return killed, killedBy(output), nil
+		}
+	}
+	if p.target.also != "" {
+		args := []string{"test", "-short", "-count=1", "-failfast", "-vet=off", "-timeout=" + b.limit.String(), p.target.also}
+		if output, err := b.goTool(p.target.module, args); err != nil {
 			return killed, killedBy(output), nil
 		}
 	}
