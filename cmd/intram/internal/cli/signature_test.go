@@ -220,6 +220,33 @@ func TestADeliveryIsVerified(t *testing.T) {
 	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "chmod 600")
 }
 
+// The other keys of the configuration are suspects: what they sign is refused, and the message says which it was.
+func TestAKeyThatIsNotTheSecretDoesNotMakeADeliveryGood(t *testing.T) {
+	t.Parallel()
+	event := []byte(`{"event":"payout.completed","operation_id":"op_1","data":{}}`)
+	b := newBench(t)
+	const own, other = "whsec_0123456789abcdef", "whsec_ffffffffffffffff"
+	b.env["HOOK"] = own
+	for _, test := range []struct{ signed, configured, says string }{
+		{other, other, "the webhook secret of INTRAM_WEBHOOK_SECRET"},
+		{b.server.SecretKey, other, "the API's secret key"},
+		{b.server.SecretKey, "", "the API's secret key"},
+	} {
+		b.env["INTRAM_WEBHOOK_SECRET"] = test.configured
+		var head strings.Builder
+		for name, values := range intram.SignWebhook(test.signed, testTime, event) {
+			fmt.Fprintf(&head, "%s: %s\n", name, values[0])
+		}
+		args := []string{"verify", "--headers", "@" + b.file(t, "head.txt", head.String()), "--body", "@" + b.file(t, "body.json", string(event))}
+		r := b.run(t, append(args, "--secret", "env:HOOK")...)
+		assert.Equal(t, exitRefused, r.code, "%s", r.out)
+		assert.Contains(t, strings.Join(strings.Fields(r.out), " "), test.says)
+		if test.configured != "" && test.signed != test.configured {
+			assert.Equal(t, exitRefused, b.run(t, args...).code, "without --secret")
+		}
+	}
+}
+
 // A secret that was damaged when it was saved is named, before its signature fails to fit.
 func TestADamagedSecretIsNamed(t *testing.T) {
 	t.Parallel()

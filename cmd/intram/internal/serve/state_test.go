@@ -1,14 +1,18 @@
 package serve
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/internal/mockapi"
 )
 
 func mode(t *testing.T, path string) os.FileMode {
@@ -73,10 +77,11 @@ func TestAStateThatCannotBeGoneOnFromIsRefusedAndKept(t *testing.T) {
 		change func(*options)
 		says   string
 	}{
-		"cut off":        {data: string(saved[:len(saved)/2]), says: "damaged"},
-		"empty":          {data: "", says: "damaged"},
-		"another format": {data: `{"format":99,"seed":4010}`, says: "format 99"},
-		"another seed":   {data: string(saved), change: func(o *options) { o.seed, o.seedSet = 9, true }, says: "--seed"},
+		"cut off":          {data: string(saved[:len(saved)/2]), says: "damaged"},
+		"empty":            {data: "", says: "damaged"},
+		"another format":   {data: `{"format":99,"seed":4010}`, says: "format 99"},
+		"another merchant": {data: strings.ReplaceAll(string(saved), "pk_sandbox_6b5b4845b0ef2641454cd3db", "pk_sandbox_0000000000000000000000000"), says: "another merchant's"},
+		"another seed":     {data: string(saved), change: func(o *options) { o.seed, o.seedSet = 9, true }, says: "--seed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,6 +100,84 @@ func TestAStateThatCannotBeGoneOnFromIsRefusedAndKept(t *testing.T) {
 			assert.Equal(t, test.data, string(kept), "it is not written over")
 		})
 	}
+}
+
+// The state says which seed its keys follow from; the flag's default says nothing.
+func TestAStateGoesOnWithItsOwnSeed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	var public string
+	for i, change := range []func(*options){
+		func(o *options) { o.seed, o.seedSet = 9, true }, func(*options) {}, func(o *options) { o.seed, o.seedSet = 9, true },
+	} {
+		s := &server{options: options{addr: "127.0.0.1:0", clock: clockRunning, work: "at-once", seed: 4010, state: path}}
+		change(&s.options)
+		require.NoError(t, s.open(t.Context()))
+		require.NoError(t, s.store.close())
+		if i == 0 {
+			public = s.core.Merchant().Sandbox.Public
+		}
+		assert.Equal(t, public, s.core.Merchant().Sandbox.Public)
+		assert.Equal(t, i > 0, s.resumed)
+		s.close()
+	}
+}
+
+// No answer goes out before the state that it speaks of is on the disk.
+func TestAnAnswerWaitsForItsOwnState(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	synctest.Test(t, func(t *testing.T) {
+		core, err := mockapi.New(mockapi.Config{Seed: 1})
+		require.NoError(t, err)
+		defer core.Close()
+		st := newStore(path)
+		st.core = core
+		require.NoError(t, st.save())
+		st.committed() // nothing has changed since
+		require.NoError(t, core.SetProviderDown(string(intram.MTNBenin), true))
+		answered := false
+		go func() { st.committed(); answered = true }()
+		synctest.Wait()
+		assert.False(t, answered, "what changed is not on the disk")
+		require.NoError(t, st.save())
+		synctest.Wait()
+		assert.True(t, answered)
+		// What nobody was told of is saved at the end.
+		require.NoError(t, core.SetProviderDown(string(intram.MoovBenin), true))
+		require.NoError(t, st.close())
+		saved, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Contains(t, string(saved), `"down":["MOOV_AFRICA_BENIN_229","MTN_BENIN_229"]`)
+	})
+}
+
+// Who has the old state open has it whole: a crash while the new one is written leaves it.
+func TestAStateIsNotWrittenInPlace(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	require.NoError(t, writeFile(path, []byte("the old one")))
+	before, err := os.Open(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, before.Close()) }()
+	require.NoError(t, writeFile(path, []byte("new")))
+	old, err := io.ReadAll(before)
+	require.NoError(t, err)
+	assert.Equal(t, "the old one", string(old))
+	now, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "new", string(now))
+}
+
+func TestAFileThatCannotBeReplacedLeavesNothingBeside(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "state.json")
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "not a file"), 0o700))
+	require.Error(t, writeFile(path, []byte("{}")))
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Len(t, left, 1)
 }
 
 func TestTheServerIsCalledByItsAddressAndTheNamesThatAreAllowed(t *testing.T) {
