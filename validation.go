@@ -115,13 +115,14 @@ func (v *validation) httpsURL(path, raw string) {
 // own checks an object of the caller's own, and returns it in the one form in which it is sent: what was read back from JSON
 // makes the same bytes as what it was written from, a struct or a raw message included. changed says that version 0.1.0
 // may have sent other bytes.
-func (v *validation) own(path string, object map[string]any) (sent map[string]any, changed bool) {
+func (v *validation) own(path string, object map[string]any) (_ map[string]any, changed bool) {
 	if len(object) == 0 {
 		return nil, object != nil
 	}
 	if isPlainJSON(object, maxObjectDepth) {
 		return object, false
 	}
+	var sent map[string]any // on the heap, which what is plain does not need
 	written, err := json.Marshal(object)
 	switch {
 	case err != nil:
