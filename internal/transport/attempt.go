@@ -141,12 +141,16 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode >= http.StatusBadRequest {
 		word = a.cfg.ReadError(resp.StatusCode, body)
 	}
-	// A date counts from now, by the server's clock that it is of: the attempt may have taken long.
-	serverNow := now.Add(offset)
-	if at, ok := serverTime(resp.Header); ok {
-		serverNow = at.Truncate(time.Second).Add(now.Sub(arrived)) // to the second, as the other date is
+	var after retryAfter
+	if values := resp.Header["Retry-After"]; len(values) > 0 {
+		// A date counts from now, by the server's clock that it is of: the attempt may have taken long.
+		serverNow := now.Add(offset)
+		if at, ok := serverTime(resp.Header); ok {
+			serverNow = at.Truncate(time.Second).Add(now.Sub(arrived)) // to the second, as the other date is
+		}
+		after = parseRetryAfter(values, serverNow)
 	}
-	rec.answered(resp, body, parseRetryAfter(resp.Header["Retry-After"], serverNow), word)
+	rec.answered(resp, body, after, word)
 	a.log(req.Context(), rec, resp, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
 	if tooOld && offset > 0 && call.Method != http.MethodGet {
