@@ -72,7 +72,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	}
 	base, err := parseBaseURL(cfg.baseURL, "/v1")
 	if err != nil {
-		return nil, fmt.Errorf("intram: WithBaseURL: %w", err)
+		return nil, fmt.Errorf("intram: WithBaseURL: %w", within(err))
 	}
 	c := &Client{
 		environment: environment, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,

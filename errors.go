@@ -529,7 +529,7 @@ func (e ownWordsError) OwnText() string { return redact.Words(e.error) }
 // causeText describes what is behind an error: the SDK's own words, and the kinds of errors that Go's network has. Any
 // other text may repeat what a server sent, and is not shown.
 func causeText(err error) string {
-	return redact.Cause(err, func(one error) (string, bool) {
+	return strings.ReplaceAll(redact.Cause(err, func(one error) (string, bool) {
 		switch e := one.(type) { //nolint:errorlint // redact walks
 		case *Error, *OperationError, *WaitError, *CannotTellError, *ItemError:
 			return one.Error(), true
@@ -541,8 +541,24 @@ func causeText(err error) string {
 			return e.Error(), true
 		}
 		return "", false
-	})
+	}), "intram: ", "") // which the text that it goes into begins with
 }
+
+// within is an error that another one of the SDK's names: its text without the name of the SDK, which that begins with.
+func within(err error) error {
+	if text, own := strings.CutPrefix(err.Error(), "intram: "); own {
+		return innerError{text, err}
+	}
+	return err
+}
+
+type innerError struct {
+	text string
+	err  error
+}
+
+func (e innerError) Error() string { return e.text }
+func (e innerError) Unwrap() error { return e.err }
 
 // ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
 // refund's id given to Payouts.Wait, or a result that the SDK cannot read. It is behind the error of any wait when the result of a

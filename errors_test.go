@@ -2,6 +2,7 @@ package intram_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -350,4 +352,42 @@ func TestValueIsNilExactlyOnErrors(t *testing.T) {
 			assert.Nil(t, v)
 		}
 	}
+}
+
+// The name of the SDK stands at the beginning of an error, however many of its errors are in it.
+func TestAnErrorNamesTheSDKOnce(t *testing.T) {
+	t.Parallel()
+	refused := answer(401, `{"error":true,"http_status":401,"code":"invalid_api_key"}`)
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	intent, err := newClient(t, sealed{t}, intram.WithClock(fixedClock{at})).Payouts.Prepare(mobilePayout())
+	require.NoError(t, err)
+	late, _ := scripted(t, refused, refused, refused)
+	other := mobilePayout()
+	other.Note = "another"
+	var event intram.Event
+	var params intram.RefundParams
+	errs := map[string]error{
+		"a stored event":     json.Unmarshal([]byte(`{"signed_body":"bnVsbA=="}`), &event),
+		"a body":             json.Unmarshal([]byte(`{"event":7`), &event),
+		"a stored parameter": json.Unmarshal([]byte(`{"amount":"many"}`), &params),
+	}
+	_, errs["an expired intent"] = late.Payouts.Create(t.Context(), mobilePayout(), intram.WithIntent(afterCrash(t, intent)))
+	_, errs["another call's intent"] = newClient(t, sealed{t}, intram.WithClock(fixedClock{at})).Payouts.Create(t.Context(), other, intram.WithIntent(intent))
+	_, errs["a look-back"] = late.Payouts.Resume(t.Context(), mobilePayout(), afterCrash(t, intent))
+	_, errs["a wait"] = late.Payouts.Wait(t.Context(), "op_1", intram.WithMaxWait(time.Nanosecond))
+	_, errs["an option"] = intram.NewClient(publicKey, secretKey, intram.WithBaseURL("ftp://x"), intram.WithTimeout(-1))
+	_, errs["a base URL"] = intram.NewClient(publicKey, secretKey, intram.WithBaseURL("ftp://x"))
+	_, errs["a payin option"] = intram.NewClient(publicKey, secretKey, intram.WithPayin("a-key", "a-client", intram.WithPayinLanguage("de")))
+	_, errs["a payin URL"] = intram.NewPayinClient("a-key", "a-client", intram.WithPayinBaseURL("ftp://x"))
+	client, _ := scripted(t, refused)
+	reconciler, err := intram.NewReconciler(client, new(intram.MemoryInbox), func(context.Context, *intram.Event) error { return nil })
+	require.NoError(t, err)
+	_, errs["a reconciler"] = reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
+	for name, err := range errs {
+		if assert.Error(t, err, name) {
+			assert.NotContains(t, strings.TrimPrefix(err.Error(), "intram: "), "intram: ", name)
+		}
+	}
+	require.ErrorIs(t, errs["a reconciler"], intram.CodeInvalidAPIKey)
+	require.ErrorIs(t, errs["an expired intent"], intram.ErrIntentExpired)
 }

@@ -118,7 +118,7 @@ func parseEvent(body []byte) (*Event, error) {
 		Data        json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(text, &wire); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
 	event := &Event{OccurredAt: wire.OccurredAt.Time}
 	var typed, identified bool
@@ -134,7 +134,7 @@ func parseEvent(body []byte) (*Event, error) {
 	}
 	if err := strictjson.Check(text); err != nil {
 		if len(wire.Data) == 0 || strictjson.Check(wire.Data) == nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+			return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 		}
 		// The event is sure, and what it says of the money can be read in two ways: it is kept, unread.
 		event.Data = &UnknownEventData{Raw: RawMessage(wire.Data)}

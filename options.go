@@ -63,7 +63,7 @@ func (cfg *clientConfig) apply(opts []ClientOption) error {
 			return errors.New("intram: a ClientOption is nil")
 		}
 		if err := opt.applyClient(cfg); err != nil {
-			return fmt.Errorf("intram: %w", err)
+			return fmt.Errorf("intram: %w", within(err))
 		}
 	}
 	cfg.jitter()

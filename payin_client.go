@@ -138,7 +138,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	}
 	base, err := parseBaseURL(cfg.payin.baseURL, "")
 	if err != nil {
-		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", err)
+		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", within(err))
 	}
 	s.protocol = &protocol{
 		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),

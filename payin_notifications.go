@@ -83,10 +83,10 @@ func parsePayinNotification(body []byte) (*PayinNotification, error) {
 	note := &PayinNotification{Payin: new(Payin)}
 	body = withoutBOM(body)
 	if err := json.Unmarshal(body, note.Payin); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
 	if err := strictjson.Check(body); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
 	if note.Payin.Reference == "" && note.Payin.ID == "" {
 		return nil, fmt.Errorf("%w: it has no reference", ErrInvalidPayload)

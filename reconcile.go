@@ -83,7 +83,7 @@ func NewReconciler(client *Client, inbox Inbox, handle func(context.Context, *Ev
 		err = errors.New("the client is nil")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("intram: reconciler: %w", err)
+		return nil, fmt.Errorf("intram: reconciler: %w", within(err))
 	}
 	if _, forgets := inbox.(*MemoryInbox); forgets {
 		in.logger.LogAttrs(context.Background(), slog.LevelWarn,
@@ -146,7 +146,7 @@ func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation,
 	}
 	kept, err := r.pending.Pending(ctx, r.scope())
 	if err != nil {
-		return nil, fmt.Errorf("intram: reconciler: what is pending: %w", err)
+		return nil, fmt.Errorf("intram: reconciler: what is pending: %w", within(err))
 	}
 	run := reconcileRun{
 		Reconciler: r, now: now, horizon: horizon, payments: make(map[string]*Transaction),
@@ -165,7 +165,7 @@ func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation,
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	if keepErr := r.pending.KeepPending(keeping, r.scope(), run.keep, run.ended); keepErr != nil && err == nil {
-		err = fmt.Errorf("intram: reconciler: what is pending: %w", keepErr)
+		err = fmt.Errorf("intram: reconciler: what is pending: %w", within(keepErr))
 	}
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func (r *reconcileRun) lookUp(ctx context.Context, p PendingOperation) error {
 	op, err := r.client.Operations.Get(ctx, p.ID)
 	if err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
+			return fmt.Errorf("intram: reconciler: %w", within(whyEnded(ctx)))
 		}
 		r.fail(p.ID, err) // it stays in view
 		r.result.Pending++
@@ -274,7 +274,7 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 		t, err := r.client.Transactions.Get(ctx, reference)
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
+			return fmt.Errorf("intram: reconciler: %w", within(whyEnded(ctx)))
 		case err != nil:
 			r.fail(op.ID, err)
 			r.view(p, false)
@@ -299,7 +299,7 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 		}
 		if ctx.Err() != nil {
 			r.view(p, false)
-			return fmt.Errorf("intram: reconciler: %w", whyEnded(ctx))
+			return fmt.Errorf("intram: reconciler: %w", within(whyEnded(ctx)))
 		}
 		event.Scope = r.intake.scope
 		if older && r.now.Sub(p.Since) > r.horizon-reconcileSlack && r.now.Sub(event.OccurredAt) > r.horizon-reconcileSlack {
@@ -366,7 +366,7 @@ func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (
 	for item, err := range all {
 		var odd *ItemError
 		if err != nil && !errors.As(err, &odd) {
-			return nil, nil, fmt.Errorf("intram: reconciler: %w", err)
+			return nil, nil, fmt.Errorf("intram: reconciler: %w", within(err))
 		}
 		if _, created := identityOf[T](item, odd); !created.IsZero() && created.Before(since) {
 			break

@@ -58,7 +58,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		SignedBody json.RawMessage `json:"signed_body"`
 	}
 	if err := json.Unmarshal(data, &stored); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+		return fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
 	if stored.SignedBody == nil { // not even null
 		event, err := parseEvent(data)
@@ -68,7 +68,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if err := json.Unmarshal(data, &wire); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidPayload, err)
+		return fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
 	event := &Event{Type: EventType(wire.Type), OperationID: wire.OperationID, OccurredAt: wire.OccurredAt}
 	if len(wire.SignedBody) > 0 {
