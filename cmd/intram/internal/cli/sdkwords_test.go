@@ -25,7 +25,7 @@ import (
 var goAdvice = regexp.MustCompile(`\b(intram|errors|http|context|sql)\.[A-Z]|\b(With|New|Derive|Parse)[A-Z]\w+|\b\w*Error\.[A-Z]|in Message` +
 	`|\b(Resume|Prepare|Unwrap)\b|%T|\bnil\b`)
 
-// sdkFiles are parts of the SDK that the command does not use: handlers and verifiers of webhooks, and amounts in databases.
+// notOfTheCommand are parts of the SDK that the command does not use: handlers and verifiers of webhooks, and amounts in databases.
 var notOfTheCommand = regexp.MustCompile(`(^|/)(handler|intake|inbox\w*|router|reconcile|verify|redact|amount)\.go$`)
 
 // unreachable are texts for programs that give nil, or call what the command does not call.
