@@ -383,7 +383,12 @@ func (x *exchange) retryAfterOf(h http.Header) (wait time.Duration, given bool) 
 	if err != nil {
 		return 0, false
 	}
-	return max(0, at.Sub(merchantClock{x.p.m}.Now())), true
+	// The date is of the server's clock, which the Date beside it shows.
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		x.w.require(false, x.call.who, "a Retry-After with a date and no Date")
+	}
+	return max(0, at.Sub(now)), true
 }
 
 // connect reports a connection, as net/http does.
@@ -659,7 +664,7 @@ func (x *exchange) later(status int) *http.Response {
 	resp := x.page(status, `{"error":true,"http_status":`+strconv.Itoa(status)+`,"code":"rate_limited","message":"Slow down"}`)
 	in := x.chance.of("retry after").below(40)
 	if x.chance.of("date").percent(30) {
-		at := merchantClock{x.p.m}.Now().Add(time.Duration(in) * time.Second)
+		at := x.w.clock.Now().Add(time.Duration(in) * time.Second)
 		resp.Header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
 	} else {
 		resp.Header.Set("Retry-After", strconv.Itoa(in))
