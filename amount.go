@@ -62,6 +62,9 @@ func NewAmount(units int64) Amount {
 // digit. An empty string, NaN, Inf, hexadecimal, a plus sign, spaces and separators are errors, and so are
 // more than 64 digits or an exponent beyond ±64. The amount that comes with an error is refused by every
 // call that would send it.
+//
+// It is for what a program wrote. To a program "25.000" is 25, and to many an office it is 25 thousand: read what a person
+// typed with [ParseTypedAmount].
 func ParseAmount(s string) (Amount, error) {
 	a, err := parseAmount(s)
 	if err != nil {

@@ -31,5 +31,5 @@ type ProviderCode string
 const (
 	MTNBenin  ProviderCode = "MTN_BENIN_229"
 	MoovBenin ProviderCode = "MOOV_AFRICA_BENIN_229"
-	SBINBenin ProviderCode = "SBIN_BENIN_229"
+	SBINBenin ProviderCode = "SBIN_BENIN_229" // Celtiis
 )

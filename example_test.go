@@ -604,7 +604,7 @@ func ExampleError() {
 	defer server.Close()
 
 	_, err := client.Payouts.Create(context.Background(), intram.PayoutParams{
-		Amount: intram.NewAmount(0), Destination: intram.MobileMoney{MSISDN: "+22961234567"},
+		Amount: intram.NewAmount(0), Destination: intram.MobileMoney{MSISDN: "01 61 23 45 67"},
 	})
 	if e, ok := errors.AsType[*intram.Error](err); ok {
 		for _, d := range e.Details {
@@ -613,7 +613,43 @@ func ExampleError() {
 	}
 	// Output:
 	// amount - amount must be greater than 0
-	// destination.msisdn - destination.msisdn must be an international number: 8 to 15 digits with the country's code, without +
+	// destination.msisdn - destination.msisdn must be an international number: 8 to 15 digits with the country's code, such as 2290161234567
+}
+
+// "25.000" is 25 to a program, and 25 thousand to many an office.
+func ExampleParseTypedAmount() {
+	for _, text := range []string{"25 000 FCFA", "25000,00", "25.000"} {
+		amount, err := intram.ParseTypedAmount(text, intram.XOF)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(amount.Grouped(), "XOF")
+	}
+	// Output:
+	// 25 000 XOF
+	// 25 000 XOF
+	// intram: amount: 25.000: 25 or 25000? write it without separators
+}
+
+func ExampleParseMSISDN() {
+	for _, text := range []string{"01 61 23 45 67", "+229 61 23 45 67", "2,29E+12"} {
+		msisdn, err := intram.ParseMSISDN(text, "BJ")
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(msisdn)
+	}
+	// Output:
+	// 2290161234567
+	// 2290161234567
+	// intram: msisdn: not a phone number: a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again
+}
+
+func ExampleSameWallet() {
+	fmt.Println(intram.SameWallet("22961234567", "2290161234567"))
+	// Output: true
 }
 
 func ExampleParseAmount() {

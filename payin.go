@@ -35,7 +35,8 @@ type PayinSessionParams struct {
 	AccountID string
 	// Amount is in whole units, without decimals, above zero. Required.
 	Amount Amount
-	// MSISDN is the customer's number in E.164 form, with +: +2250700000000. Required.
+	// MSISDN is the customer's phone number in international form, with + or without: +2250700000000. [ParseMSISDN] makes it
+	// of what people write. Required.
 	MSISDN string
 	// CustomerName is required.
 	CustomerName string
@@ -337,15 +338,15 @@ type payinAction struct {
 func (p PayinSessionParams) wire(v *validation) payinBody {
 	body := payinBody{
 		Reference: p.Reference, AccountID: p.AccountID, Amount: p.Amount,
-		MSISDN: p.MSISDN, CustomerName: p.CustomerName, Country: p.Country,
+		CustomerName: p.CustomerName, Country: p.Country,
 	}
 	v.pathID("reference", p.Reference)
 	v.text("reference", p.Reference, maxReference)
 	v.text("accountId", p.AccountID, maxReference)
 	v.amount("amount", p.Amount, XOF)
-	digits, plus := strings.CutPrefix(p.MSISDN, "+")
-	v.check(plus && len(digits) >= 8 && len(digits) <= 15 && digits[0] != '0' && allOf(digits, isDigit), "msisdn",
-		"msisdn must be in E.164 form, with + and 8 to 15 digits, such as +2250700000000")
+	if v.required("msisdn", p.MSISDN, "the customer's phone number in international form") {
+		body.MSISDN = "+" + v.msisdn("msisdn", p.MSISDN, "")
+	}
 	if v.required("customerName", strings.TrimSpace(p.CustomerName), "the customer's name") {
 		v.text("customerName", p.CustomerName, maxReference)
 	}

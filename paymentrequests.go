@@ -42,7 +42,7 @@ type Customer struct {
 	Email     string `json:"email,omitempty"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
-	// Phone is in international form, without +.
+	// Phone is in international form; see [ParseMSISDN].
 	Phone string `json:"phone,omitempty"`
 }
 
@@ -50,7 +50,8 @@ type Customer struct {
 type PaymentMethod struct {
 	Code        ProviderCode `json:"code,omitempty"`
 	CountryCode string       `json:"country_code,omitempty"`
-	MSISDN      string       `json:"msisdn,omitempty"`
+	// MSISDN is the customer's phone number, as in [MobileMoney].
+	MSISDN string `json:"msisdn,omitempty"`
 }
 
 // ReturnURLs are where the checkout page sends the customer afterwards.
@@ -178,7 +179,7 @@ func (p PaymentRequestParams) wire(v *validation) paymentRequestBody {
 		body.PaymentMethod = &m
 		v.provider("payment_method.code", m.Code)
 		v.country("payment_method.country_code", m.CountryCode)
-		v.msisdn("payment_method.msisdn", m.MSISDN)
+		m.MSISDN = v.msisdn("payment_method.msisdn", m.MSISDN, m.Code)
 	}
 	if u := p.ReturnURLs; u != (ReturnURLs{}) {
 		body.ReturnURLs = &u
@@ -200,7 +201,7 @@ func (c Customer) check(v *validation) {
 	}
 	v.text("invoice.customer.first_name", c.FirstName, 0)
 	v.text("invoice.customer.last_name", c.LastName, 0)
-	v.msisdn("invoice.customer.phone", c.Phone)
+	v.msisdn("invoice.customer.phone", c.Phone, "")
 }
 
 // paymentRequestResultWire is a payment request's result as the docs write it. An event has its fields too.

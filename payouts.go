@@ -49,7 +49,8 @@ type MobileMoney struct {
 	// ProviderCode is the operator. The API accepts a payout without one, and then fails its operation
 	// with [CodeMissingProviderCode].
 	ProviderCode ProviderCode
-	// MSISDN is the number in international form, 8 to 15 digits without +: 22961234567. Required.
+	// MSISDN is the phone number: in international form, 8 to 15 digits, 2290161234567. [ParseMSISDN] makes it of what people
+	// write. It must begin with the calling code at the end of ProviderCode, if there is one. A + in front is left out. Required.
 	MSISDN string
 	// CountryCode is ISO 3166 alpha-2; the API's default is BJ.
 	CountryCode string
@@ -265,12 +266,13 @@ func destinationWire(v *validation, d Destination) destinationBody {
 func (m MobileMoney) wire(v *validation) destinationBody {
 	v.country("destination.country_code", m.CountryCode)
 	v.provider("destination.provider_code", m.ProviderCode)
-	if v.required("destination.msisdn", m.MSISDN, "the number in international form, digits only") {
-		v.msisdn("destination.msisdn", m.MSISDN)
+	body := m.body()
+	if v.required("destination.msisdn", m.MSISDN, "the phone number in international form") {
+		body.MSISDN = v.msisdn("destination.msisdn", m.MSISDN, m.ProviderCode)
 	}
 	v.text("destination.account_name", m.AccountName, 0)
 	v.text("destination.account_surname", m.AccountSurname, 0)
-	return m.body()
+	return body
 }
 
 func (m MobileMoney) body() destinationBody {

@@ -89,11 +89,19 @@ func (v *validation) country(path, country string) {
 	}
 }
 
-// msisdn checks an optional phone number: international, digits only, no +.
-func (v *validation) msisdn(path, msisdn string) {
-	if msisdn != "" && (len(msisdn) < 8 || len(msisdn) > 15 || !allOf(msisdn, isDigit)) {
-		v.fail(path, "%s must be an international number: 8 to 15 digits with the country's code, without +", path)
+// msisdn checks an optional phone number in international form and returns it as both APIs have it but for the +. operator is whose
+// wallet it is, if that is known.
+func (v *validation) msisdn(path, msisdn string, operator ProviderCode) string {
+	digits := strings.TrimPrefix(msisdn, "+")
+	code := operator.callingCode()
+	switch {
+	case msisdn == "":
+	case len(digits) < 8 || len(digits) > 15 || !allOf(digits, isDigit) || digits[0] == '0':
+		v.fail(path, "%s must be an international number: 8 to 15 digits with the country's code, such as 2290161234567", path)
+	case !strings.HasPrefix(digits, code):
+		v.fail(path, "%s does not begin with %s, the calling code of the operator %s", path, code, operator)
 	}
+	return digits
 }
 
 // provider checks an optional provider code. An unknown one is the API's to refuse.

@@ -198,7 +198,7 @@ func (s *story) payouts() {
 	s.finished("payout.bank", bank)
 
 	_, err = s.client.Payouts.Create(ctx, intram.PayoutParams{
-		Currency: "xof", Reference: strings.Repeat("R", 101), Destination: intram.MobileMoney{MSISDN: "+22961000000"},
+		Currency: "xof", Reference: strings.Repeat("R", 101), Destination: intram.MobileMoney{MSISDN: "0022961000000"},
 	})
 	s.called("payout.invalid", intram.Response{}, nil, err)
 }

@@ -109,9 +109,14 @@ func (m *mistakes) country(d document, path string) {
 	}
 }
 
-func (m *mistakes) msisdn(path, s string) {
+func (m *mistakes) msisdn(path, s, operator string) {
 	if len(s) < 8 || len(s) > 15 || !isDigits(s) || s[0] == '0' {
 		m.add(path, "must be an international number: 8 to 15 digits, country code first, no +")
+		return
+	}
+	// Chosen: nobody can have a wallet at an operator of another country. MTN_BENIN_229 is one of +229.
+	if i := strings.LastIndexByte(operator, '_'); i >= 0 && len(operator)-i == 4 && isDigits(operator[i+1:]) && s[:3] != operator[i+1:] {
+		m.add(path, "is not a number of the operator's country")
 	}
 }
 
@@ -185,7 +190,7 @@ func (m *mistakes) destination(d document, p *payoutRequest) {
 			m.add("destination.provider_code", "must be one of %s", strings.Join(mobileCodes(), ", "))
 		}
 		if p.msisdn = m.required(fields.field("msisdn"), "destination.msisdn"); p.msisdn != "" {
-			m.msisdn("destination.msisdn", p.msisdn)
+			m.msisdn("destination.msisdn", p.msisdn, p.providerCode)
 		}
 	case "bank_account":
 		p.bank = true
@@ -250,7 +255,7 @@ func validatePaymentRequest(d document, s *Server) (paymentRequest, *reply) {
 		p.methodCode = m.text(method.field("code"), "payment_method.code", 0)
 		m.country(method.field("country_code"), "payment_method.country_code")
 		if p.msisdn = m.text(method.field("msisdn"), "payment_method.msisdn", 0); p.msisdn != "" {
-			m.msisdn("payment_method.msisdn", p.msisdn)
+			m.msisdn("payment_method.msisdn", p.msisdn, p.methodCode)
 		}
 	}
 	if urls := m.object(body.field("return_urls"), "return_urls").members(nil); urls != nil {

@@ -79,6 +79,8 @@ func TestPayoutRules(t *testing.T) {
 		{"plus in msisdn", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"+22961234567"}`), "destination.msisdn", "no +"},
 		{"short msisdn", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"2296123"}`), "destination.msisdn", "8 to 15"},
 		{"long msisdn", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"2296123456789012"}`), "destination.msisdn", "8 to 15"},
+		{"local number", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"61234567"}`), "destination.msisdn", "not a number of the operator's country"},
+		{"another country's number", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"2250700000000"}`), "destination.msisdn", "not a number of the operator's country"},
 		{"letters in msisdn", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"229612345AB"}`), "destination.msisdn", "digits"},
 		{"msisdn is a number", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":22961234567}`), "destination.msisdn", "must be a string"},
 		{"national msisdn", to(`{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"061234567"}`), "destination.msisdn", "country code"},

@@ -1,0 +1,203 @@
+package intram
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// ErrAmbiguousAmount is behind the error of [ParseTypedAmount] for an amount that can be read in two ways, such as "25.000":
+// 25 with three decimals, or 25 thousand.
+var ErrAmbiguousAmount = errors.New("intram: amount: it can be read in two ways")
+
+// ParseTypedAmount reads an amount as a person writes it, in a form, a cell of a spreadsheet, or on a command line, where
+// [ParseAmount] reads what a program has written. currency is the one that is expected, and may stand behind the number; empty
+// is XOF, which people also write FCFA, F CFA, CFA and F.
+//
+// Thousands may be grouped by spaces of any kind or by apostrophes: "25 000 FCFA". Of a point or a comma it must be sure what they
+// mean: "25000,00", "1.250.000" and "25 000,50" have one reading. "25.000" and "1,250" have two, and are refused with
+// [ErrAmbiguousAmount] and both readings, since taking the wrong one pays a thousandth or a thousand times the amount. "2.5E+04",
+// as spreadsheets write large numbers, is read too. Show the person what was read, with [Amount.Grouped], before you send it.
+//
+// The amount that comes with an error is refused by every call that would send it. The error repeats the text only when it is digits and
+// separators.
+func ParseTypedAmount(text string, currency Currency) (Amount, error) {
+	a, err := parseTypedAmount(text, currency)
+	if err != nil {
+		return invalidAmount(), fmt.Errorf("intram: amount: %w", err)
+	}
+	return a, nil
+}
+
+// ambiguous is an amount with two readings.
+type ambiguous struct{ text, decimal, grouped string }
+
+func (e *ambiguous) Error() string {
+	return fmt.Sprintf("%s: %s or %s? write it without separators", e.text, e.decimal, e.grouped)
+}
+
+func (e *ambiguous) Is(target error) bool { return target == ErrAmbiguousAmount }
+
+func parseTypedAmount(text string, currency Currency) (Amount, error) {
+	number := cutTypedCurrency(visible(text), currency)
+	if number == "" {
+		return invalidAmount(), errNotTyped
+	}
+	mantissa, exponent := number, ""
+	if i := strings.IndexAny(number, "eE"); i >= 0 {
+		mantissa, exponent = number[:i], number[i:]
+	}
+	if strings.Trim(mantissa, "0123456789.,' ") != "" {
+		return invalidAmount(), errNotTyped
+	}
+	if exponent != "" { // as a program wrote it, so that a comma is its point
+		return parseAmount(strings.Replace(mantissa, ",", ".", 1) + exponent)
+	}
+	plain, err := plainNumber(mantissa)
+	if err != nil {
+		return invalidAmount(), err
+	}
+	return parseAmount(plain)
+}
+
+var (
+	errNotTyped = errors.New(`not an amount: write digits, such as "25000" or "25 000"`)
+	errGroups   = errors.New(`the digits are not in groups of three: write it without spaces and separators`)
+)
+
+// plainNumber turns a grouped number into one that a program would write.
+func plainNumber(s string) (string, error) {
+	s, err := ungroup(s, " '")
+	if err != nil {
+		return "", err
+	}
+	last := strings.LastIndexAny(s, ".,")
+	if last < 0 {
+		return withoutLeadingZeros(s)
+	}
+	separator, other := s[last:last+1], ","
+	if separator == "," {
+		other = "."
+	}
+	whole, fraction := s[:last], s[last+1:]
+	switch {
+	case strings.Contains(whole, separator) && strings.Contains(whole, other):
+		return "", errGroups
+	case strings.Contains(whole, separator): // 1.250.000
+		whole, err = ungroup(s, separator)
+		fraction = ""
+	case strings.Contains(whole, other): // 1.250,00
+		if whole, err = ungroup(whole, other); err == nil && len(fraction) == 3 {
+			return "", &ambiguous{s, decimalReading(whole, fraction), whole + fraction}
+		}
+	case len(fraction) == 3 && len(whole) >= 1 && len(whole) <= 3 && whole[0] != '0':
+		return "", &ambiguous{s, decimalReading(whole, fraction), whole + fraction}
+	}
+	if err != nil {
+		return "", err
+	}
+	if whole, err = withoutLeadingZeros(whole); err != nil {
+		return "", err
+	}
+	if fraction == "" {
+		if strings.HasSuffix(s, separator) {
+			return "", errNotTyped
+		}
+		return whole, nil
+	}
+	return whole + "." + fraction, nil
+}
+
+// decimalReading is a number without the zeros behind its point.
+func decimalReading(whole, fraction string) string {
+	if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
+}
+
+// ungroup takes the separators out of a number whose digits they group by three.
+func ungroup(s, separators string) (string, error) {
+	whole, rest := s, ""
+	if i := strings.IndexAny(s, ".,"); i >= 0 && !strings.ContainsAny(separators, ".,") {
+		whole, rest = s[:i], s[i:]
+	}
+	groups := strings.FieldsFunc(whole, func(r rune) bool { return strings.ContainsRune(separators, r) })
+	if len(groups) <= 1 {
+		return strings.Join(groups, "") + rest, nil
+	}
+	if len(groups[0]) > 3 || strings.ContainsAny(rest, separators) {
+		return "", errGroups
+	}
+	for _, group := range groups[1:] {
+		if len(group) != 3 {
+			return "", errGroups
+		}
+	}
+	return strings.Join(groups, "") + rest, nil
+}
+
+// withoutLeadingZeros refuses what is no number, and a number that begins with zeros: a phone number or an account is in the
+// wrong column.
+func withoutLeadingZeros(s string) (string, error) {
+	if s == "" || len(s) > 1 && s[0] == '0' || !allOf(s, isDigit) {
+		return "", errNotTyped
+	}
+	return s, nil
+}
+
+// visible replaces spaces of every kind by one, typographic apostrophes by plain ones, and leaves out what cannot be seen. The
+// apostrophe by which spreadsheets mark a text goes too.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case unicode.IsSpace(r):
+			b.WriteByte(' ')
+		case r == '\u2019' || r == '\u02bc':
+			b.WriteByte('\'')
+		case unicode.Is(unicode.Cf, r): // zero widths, byte order marks, directions, soft hyphens
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(b.String()), "'"))
+}
+
+// cutTypedCurrency takes the currency off the end of an amount.
+func cutTypedCurrency(text string, currency Currency) string {
+	words := []string{string(currency)}
+	if currency == "" || currency == XOF {
+		words = []string{"XOF", "FCFA", "F CFA", "F.CFA", "CFA", "F"}
+	}
+	for _, word := range words {
+		if n := len(text) - len(word); word != "" && n > 0 && strings.EqualFold(text[n:], word) {
+			return strings.TrimSpace(text[:n])
+		}
+	}
+	return text
+}
+
+// Grouped writes the amount as people read it: the digits in groups of three with a space between them, and no zeros behind the
+// point. 205000.00 is "205 000".
+func (a Amount) Grouped() string {
+	text := a.canonical().String()
+	sign := ""
+	if rest, negative := strings.CutPrefix(text, "-"); negative {
+		sign, text = "-", rest
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	var b strings.Builder
+	b.WriteString(sign)
+	for i := range len(whole) {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteByte(whole[i])
+	}
+	if fraction != "" {
+		b.WriteString("." + fraction)
+	}
+	return b.String()
+}
