@@ -1,8 +1,10 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,72 +22,97 @@ type Rules struct {
 	AllowDuplicates bool
 }
 
-// Check looks at all lines together, before anything is sent. The problems are in the order of the lines.
-func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
-	var problems []Problem
+// Check looks at all lines together, before anything is sent. The problems are those of the file too, at most one a cell, in the order
+// of the lines.
+func Check(client *intram.Client, file File, rules Rules) []Problem {
+	problems := slices.Clone(file.Problems)
 	references, payments := map[string]int{}, map[string]int{}
-	for _, line := range lines {
-		add := func(format string, args ...any) {
-			problems = append(problems, Problem{line.Number, fmt.Sprintf(format, args...)})
-		}
-		// What the SDK would refuse to send.
-		if line.Params.Destination != nil {
-			if _, err := client.Payouts.Prepare(line.Params); err != nil {
-				for _, message := range fieldMessages(err) {
-					add("%s", message)
-				}
+	for _, line := range file.Lines {
+		spoiled := maps.Clone(line.spoiled)
+		add := func(column, format string, args ...any) {
+			if column != "" && spoiled[column] {
+				return
 			}
+			p := Problem{Line: line.Number, Message: fmt.Sprintf(format, args...)}
+			if column != "" {
+				if spoiled == nil {
+					spoiled = map[string]bool{}
+				}
+				spoiled[column], p.Column = true, line.header(column)
+			}
+			problems = append(problems, p)
 		}
 		if m, ok := line.Params.Destination.(intram.MobileMoney); ok {
 			switch {
 			case m.ProviderCode == "":
-				add("provider is missing: without the operator's code the payout fails")
+				add("provider", "it is missing: without the operator's code the payout fails")
 			case !slices.Contains(Providers, m.ProviderCode) && !slices.Contains(rules.AllowProviders, string(m.ProviderCode)):
-				add("provider is not a known operator (%s): if it is right, give --allow-provider with it", joinCodes(Providers))
-			case strings.HasSuffix(string(m.ProviderCode), "_229") && !strings.HasPrefix(m.MSISDN, "229"):
-				add("provider is an operator of Benin, and msisdn does not begin with 229")
+				add("provider", "it is not a known operator (%s): if it is right, give --allow-provider with it", joinCodes(Providers))
+			}
+		}
+		// What the SDK would refuse to send.
+		if line.Params.Destination != nil {
+			if _, err := client.Payouts.Prepare(line.Params); err != nil {
+				refusedFields(err, add)
 			}
 		}
 		if line.Params.Reference != "" {
 			reference := sameReference(line.Params.Reference)
 			if first, twice := references[reference]; twice {
-				add("reference is the one of line %d", first)
+				add("reference", "it is the one of line %d", first)
 				continue
 			}
 			references[reference] = line.Number
 		}
-		if rules.AllowDuplicates || line.Params.Destination == nil {
+		payment := payment(line)
+		if rules.AllowDuplicates || payment == "" {
 			continue
 		}
-		payment := destination(line.Params.Destination) + " " + line.Params.Amount.String()
 		if first, twice := payments[payment]; twice {
-			add("the same amount goes to the same account as in line %d: if both are meant, give --allow-duplicates", first)
+			add("", "the same amount goes to the same account as in line %d: if both are meant, give --allow-duplicates", first)
 			continue
 		}
 		payments[payment] = line.Number
 	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return problems
 }
 
-// fieldMessages are the SDK's words on each field.
-func fieldMessages(err error) []string {
+// refusedFields gives the SDK's words on each field to add, by the column that it is.
+func refusedFields(err error, add func(column, format string, args ...any)) {
 	var call *intram.Error
 	if !errors.As(err, &call) || len(call.Details) == 0 {
-		return []string{"the line cannot be sent"}
+		add("", "the line cannot be sent")
+		return
 	}
-	messages := make([]string, len(call.Details))
-	for i, d := range call.Details {
-		messages[i] = strings.ReplaceAll(d.Msg, "destination.", "")
+	for _, d := range call.Details {
+		name := strings.TrimPrefix(d.Path, "destination.")
+		column := strings.TrimSuffix(name, "_code")
+		message := strings.TrimPrefix(d.Msg, d.Path+" ")
+		if !slices.Contains(Columns, column) {
+			add("", "%s", d.Msg)
+			continue
+		}
+		add(column, "it %s", message)
 	}
-	return messages
 }
 
-func destination(d intram.Destination) string {
-	switch d := d.(type) {
+// payment is what makes two lines one payment: the amount, however it is written, and the wallet or account, whatever the number's
+// form. It is "" for a line that says too little.
+func payment(line Line) string {
+	amount := plainAmount(line.Params.Amount)
+	switch d := line.Params.Destination.(type) {
 	case intram.MobileMoney:
-		return "mobile " + d.MSISDN
+		if d.MSISDN == "" {
+			return ""
+		}
+		number := d.MSISDN
+		if wallet, err := intram.ParseMSISDN(number, ""); err == nil {
+			number = wallet // Benin's two forms are one
+		}
+		return "mobile " + number + " " + amount
 	case intram.BankAccount:
-		return "bank " + d.AccountNumber
+		return "bank " + d.AccountNumber + " " + amount
 	default:
 		return ""
 	}
@@ -108,16 +135,86 @@ func Total(lines []Line) intram.Amount {
 	return total
 }
 
-// CheckBalance compares what is left to send with the wallet.
+// CheckBalance compares what is left to send with the wallet: as a whole, and operator by operator where the API says what each has.
 func CheckBalance(balance *intram.Balance, lines []Line) []Problem {
 	var problems []Problem
 	for _, line := range lines {
 		if line.Params.Currency != "" && line.Params.Currency != balance.Currency {
-			problems = append(problems, Problem{line.Number, "currency is not the wallet's"})
+			problems = append(problems, Problem{Line: line.Number, Column: line.header("currency"), Message: "it is not the wallet's"})
 		}
 	}
-	if total := Total(lines); total.Cmp(balance.Available) > 0 {
-		problems = append(problems, Problem{0, fmt.Sprintf("the lines to send come to %s, and the wallet has %s available", total, balance.Available)})
+	for _, n := range Needs(balance, lines) {
+		if n.Short.Sign() > 0 {
+			problems = append(problems, Problem{Message: fmt.Sprintf("%s: %s %s to %s, and its wallet has %s available: short by %s",
+				n.Operator, plural(n.Lines, "line", "lines"), comes(n.Lines), n.Total.Grouped(), n.Available.Grouped(), n.Short.Grouped())})
+		}
+	}
+	if total := Total(lines); len(problems) == 0 && total.Cmp(balance.Available) > 0 {
+		problems = append(problems, Problem{Message: fmt.Sprintf("the lines to send come to %s, and the wallet has %s available: short by %s",
+			total.Grouped(), balance.Available.Grouped(), total.Sub(balance.Available).Grouped())})
 	}
 	return problems
+}
+
+func comes(lines int) string {
+	if lines == 1 {
+		return "comes"
+	}
+	return "come"
+}
+
+// Need is what the lines of one operator ask of its wallet.
+type Need struct {
+	// Operator is the provider's code, or "bank".
+	Operator string `json:"operator"`
+	Lines    int    `json:"lines"`
+	// Available is unset when the balance does not name the operator.
+	Total     intram.Amount `json:"total"`
+	Available intram.Amount `json:"available,omitzero"`
+	Short     intram.Amount `json:"short,omitzero"`
+}
+
+// Needs compares the lines with the balance by operator, in the order of the operators' codes.
+func Needs(balance *intram.Balance, lines []Line) []Need {
+	needs := map[string]*Need{}
+	for _, line := range lines {
+		operator := "bank"
+		if m, ok := line.Params.Destination.(intram.MobileMoney); ok {
+			operator = string(m.ProviderCode)
+		}
+		n := needs[operator]
+		if n == nil {
+			n = &Need{Operator: operator}
+			needs[operator] = n
+		}
+		n.Lines++
+		n.Total = n.Total.Add(line.Params.Amount)
+	}
+	var all []Need
+	for _, operator := range slices.Sorted(maps.Keys(needs)) {
+		n := needs[operator]
+		for _, wallet := range balance.PaymentMethods {
+			if !isWalletOf(wallet.PaymentMethod, operator) {
+				continue
+			}
+			n.Available = n.Available.Add(wallet.Available)
+			if n.Total.Cmp(wallet.Available) > 0 {
+				n.Short = n.Total.Sub(wallet.Available)
+			}
+		}
+		all = append(all, *n)
+	}
+	return all
+}
+
+// walletNames are what the balance calls the wallets of the known operators (Merchant API docs, Balance).
+var walletNames = map[intram.ProviderCode][]string{
+	intram.MTNBenin:  {"mtn benin"},
+	intram.MoovBenin: {"moov africa benin", "moov benin"},
+	intram.SBINBenin: {"sbin benin", "celtiis", "celtiis benin"},
+}
+
+// isWalletOf reports whether a wallet of the balance, by its name or its code, is the operator's.
+func isWalletOf(wallet, operator string) bool {
+	return wallet == operator || slices.Contains(walletNames[intram.ProviderCode(operator)], plainWords(wallet))
 }

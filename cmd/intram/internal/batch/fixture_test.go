@@ -8,3 +8,9 @@ import (
 func bindingOf(data []byte, lines []batch.Line, publicKey string) batch.Binding {
 	return batch.Binding{Identity: batch.Identify(data, lines), Environment: intram.Sandbox, PublicKey: publicKey}
 }
+
+// readFile reads a file, and says what is wrong with it by itself.
+func readFile(data []byte) ([]batch.Line, []batch.Problem) {
+	file := batch.Read(data)
+	return file.Lines, file.Problems
+}

@@ -57,7 +57,7 @@ func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, sinc
 			what = "reference was used before, by operation %s of %s, which failed and may have been paid all the same: " +
 				"if you know that it was not, give --allow-known-references"
 		}
-		known[line.Number] = Problem{line.Number, fmt.Sprintf(what, op.ID, op.CreatedAt.UTC().Format(time.DateOnly))}
+		known[line.Number] = Problem{Line: line.Number, Message: fmt.Sprintf(what, op.ID, op.CreatedAt.UTC().Format(time.DateOnly))}
 	}
 	var problems []Problem
 	for _, line := range lines {

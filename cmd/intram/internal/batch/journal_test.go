@@ -27,7 +27,7 @@ const twoLines = "reference,amount,provider,msisdn\nPAY-1,100,MTN_BENIN_229,2296
 // identity reads a file, and says what it asks for.
 func identity(t *testing.T, file string) batch.Identity {
 	t.Helper()
-	lines, problems := batch.Read([]byte(file))
+	lines, problems := readFile([]byte(file))
 	require.Empty(t, problems)
 	return batch.Identify([]byte(file), lines)
 }
@@ -171,7 +171,7 @@ func TestTheJournalOfVersion010IsRead(t *testing.T) {
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "journal")
 	require.NoError(t, os.WriteFile(path, written, 0o600))
-	lines, problems := batch.Read(data)
+	lines, problems := readFile(data)
 	require.Empty(t, problems)
 	const publicKey = "pk_sandbox_6b5b4845b0ef2641454cd3db"
 	journal, err := batch.OpenJournal(path, bindingOf(data, lines, publicKey))
@@ -354,12 +354,13 @@ func TestReferencesAreComparedWhateverTheirAccentsAreMadeOf(t *testing.T) {
 	server := intramtest.NewServer(t)
 	client := server.Client()
 	composed, decomposed := "PAYÉ-1", "PAYE\u0301-1"
-	lines, problems := batch.Read([]byte("reference,amount,provider,msisdn\n" + composed + ",100,MTN_BENIN_229,22961000000\n" + decomposed + ",200,MTN_BENIN_229,22961000001\n"))
-	require.Empty(t, problems)
-	problems = batch.Check(client, lines, batch.Rules{})
+	file := batch.Read([]byte("reference,amount,provider,msisdn\n" + composed + ",100,MTN_BENIN_229,22961000000\n" + decomposed + ",200,MTN_BENIN_229,22961000001\n"))
+	require.Empty(t, file.Problems)
+	problems := batch.Check(client, file, batch.Rules{})
 	require.Len(t, problems, 1)
-	assert.Contains(t, problems[0].Message, "reference is the one of line 2")
+	assert.Contains(t, problems[0].Text(), "reference: it is the one of line 2")
 
+	lines := file.Lines
 	for i := range lines {
 		other := intramtest.NewServer(t).Client()
 		_, err := other.Payouts.Create(t.Context(), lines[i].Params)

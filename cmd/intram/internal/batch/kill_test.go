@@ -234,7 +234,7 @@ func checkJournal(t *testing.T, server *intramtest.Server, file string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
-	lines, problems := batch.Read(data)
+	lines, problems := readFile(data)
 	require.Empty(t, problems)
 	journal, err := batch.OpenJournal(file+".journal", bindingOf(data, lines, server.PublicKey))
 	require.NoError(t, err)

@@ -2,15 +2,11 @@
 package batch
 
 import (
-	"bytes"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/typed"
 )
 
 // maxLines is more than anyone pays at once; a file beyond it is some other file.
@@ -21,146 +17,175 @@ type Line struct {
 	// Number is the line's in the file, from 1, with the header being the first.
 	Number int
 	Params intram.PayoutParams
+
+	headers map[string]string // what the file calls its columns
+	spoiled map[string]bool   // the columns in which something has been found already
 }
 
 // Format implements [fmt.Formatter]: the line's number, since the rest is a person's.
 func (l Line) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "line %d", l.Number) }
 
-// Problem is what is wrong with a line. It shows nothing of what stands there but a reference.
+// header is what the file calls a column.
+func (l Line) header(name string) string {
+	if text := l.headers[name]; text != "" {
+		return text
+	}
+	return name
+}
+
+// Problem is what is wrong with a cell, a line, or the file. It shows nothing of what stands there but amounts and references.
 type Problem struct {
-	Line    int    `json:"line"`
+	// Line is the line of the file, 0 for all of it.
+	Line int `json:"line"`
+	// Column is the header's own text, empty for the whole line.
+	Column  string `json:"column,omitempty"`
 	Message string `json:"message"`
 }
 
-// Columns are the columns that a file can have. The first two are required.
-var Columns = []string{
-	"reference", "amount", "currency", "provider", "msisdn", "country", "account_number", "swift", "account_name", "account_surname", "note",
+// Text is the problem with its column.
+func (p Problem) Text() string {
+	if p.Column == "" {
+		return p.Message
+	}
+	return p.Column + ": " + p.Message
 }
 
-// Read reads the lines of a CSV file with a header. The problems are all that are found, in the order of the lines.
-func Read(data []byte) ([]Line, []Problem) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Excel's
-	head, _, _ := strings.Cut(string(data), "\n")
-	reader := csv.NewReader(bytes.NewReader(data))
-	if strings.Count(head, ";") > strings.Count(head, ",") {
-		reader.Comma = ';' // as spreadsheets write it where the comma is the decimal sign
+// File is what was found in a file.
+type File struct {
+	Lines []Line
+	// Problems are what must be mended before anything is sent.
+	Problems []Problem
+	// Notes are what was read otherwise than it was written: to be shown before anything is sent.
+	Notes []Problem
+}
+
+// Read reads the lines of a CSV file or of an .xlsx workbook whose first row names the columns.
+func Read(data []byte) File {
+	t := readTable(data)
+	file := File{Notes: t.notes}
+	var blank int
+	rows := t.rows[:0:0]
+	for _, r := range t.rows {
+		if r.blank() {
+			blank++
+			continue
+		}
+		rows = append(rows, r)
 	}
-	reader.FieldsPerRecord = -1 // counted below, to name the line
-	header, err := reader.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, []Problem{{1, "the file is empty: its first line names the columns, such as: reference,amount,provider,msisdn"}}
+	if len(rows) == 0 {
+		if file.Problems = t.rest; len(t.rest) == 0 {
+			file.Problems = []Problem{{Line: 1, Message: "the file is empty: its first line names the columns, such as: reference,amount,provider,msisdn"}}
+		}
+		return file
 	}
-	if err != nil {
-		return nil, []Problem{{1, "the header cannot be read as CSV"}}
-	}
-	columns, problems := readHeader(header)
+	columns, unnamed, problems := readHeader(rows[0])
 	if len(problems) > 0 {
-		return nil, problems
+		file.Problems = problems
+		return file
 	}
-	var lines []Line
-	for {
-		record, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
+	width := len(rows[0].cells)
+	for _, r := range rows[1:] {
+		if len(file.Lines) == maxLines {
+			file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("there are more than %d lines: split the file", maxLines)})
+			return file
 		}
-		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
-			// What follows a quote that is not closed cannot be told apart.
-			return lines, append(problems, Problem{syntax.StartLine, "the line is no CSV: " + syntax.Err.Error()})
+		for len(r.cells) > width && clean(r.cells[len(r.cells)-1]) == "" {
+			r.cells = r.cells[:len(r.cells)-1]
 		}
-		if err != nil {
-			return lines, append(problems, Problem{0, "the file cannot be read"})
-		}
-		number, _ := reader.FieldPos(0)
-		if len(record) == 1 && strings.TrimSpace(record[0]) == "" {
+		if len(r.cells) != width {
+			file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("the line has %d fields, and the header has %d", len(r.cells), width)})
 			continue
 		}
-		if len(lines) == maxLines {
-			return lines, append(problems, Problem{number, fmt.Sprintf("there are more than %d lines: split the file", maxLines)})
+		for _, i := range unnamed {
+			if clean(r.cells[i]) != "" {
+				file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("something stands in column %d, which has no name", i+1)})
+			}
 		}
-		if len(record) != len(header) {
-			problems = append(problems, Problem{number, fmt.Sprintf("the line has %d fields, and the header has %d", len(record), len(header))})
-			continue
-		}
-		line, mistakes := readLine(number, columns, record)
-		lines = append(lines, line)
-		for _, m := range mistakes {
-			problems = append(problems, Problem{number, m})
-		}
+		file.readLine(columns, r)
 	}
-	if len(lines) == 0 && len(problems) == 0 {
-		problems = append(problems, Problem{1, "there is no line below the header"})
+	if blank > 0 {
+		t.note(0, "%s left out", plural(blank, "blank row was", "blank rows were"))
+		file.Notes = append(file.Notes, t.notes[len(t.notes)-1])
 	}
-	return lines, problems
+	file.Problems = append(file.Problems, t.rest...)
+	if len(file.Lines) == 0 && len(file.Problems) == 0 {
+		file.Problems = []Problem{{Line: rows[0].number, Message: "there is no line below the header"}}
+	}
+	return file
 }
 
-// readHeader finds out which column is what.
-func readHeader(header []string) (columns map[string]int, problems []Problem) {
-	columns = map[string]int{}
-	for i, name := range header {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if name == "provider_code" {
-			name = "provider"
-		}
-		if name == "country_code" {
-			name = "country"
-		}
-		if !slices.Contains(Columns, name) {
-			problems = append(problems, Problem{1, fmt.Sprintf("column %d is none that a payout has: the columns are %s", i+1, strings.Join(Columns, ", "))})
-			continue
-		}
-		if _, twice := columns[name]; twice {
-			problems = append(problems, Problem{1, "column " + name + " is there twice"})
-		}
-		columns[name] = i
+// readLine makes a payout of a row. What the parameters must be is for [Check] to say.
+func (f *File) readLine(columns map[string]column, r row) {
+	line := Line{Number: r.number, headers: map[string]string{}, spoiled: map[string]bool{}}
+	for name, c := range columns {
+		line.headers[name] = c.text
 	}
-	for _, name := range Columns[:2] {
-		if _, ok := columns[name]; !ok {
-			problems = append(problems, Problem{1, "column " + name + " is missing"})
-		}
-	}
-	_, mobile := columns["msisdn"]
-	_, bank := columns["account_number"]
-	if !mobile && !bank && len(problems) == 0 {
-		problems = append(problems, Problem{1, "there is no column msisdn, and none account_number: one of them says where to pay"})
-	}
-	return columns, problems
-}
-
-// readLine makes a payout of a record. What the parameters must be is for [Check] to say.
-func readLine(number int, columns map[string]int, record []string) (Line, []string) {
 	value := func(name string) string {
-		if i, ok := columns[name]; ok {
-			return strings.TrimSpace(record[i])
+		if c, ok := columns[name]; ok {
+			return clean(r.cells[c.at])
 		}
 		return ""
 	}
-	var problems []string
-	line := Line{Number: number, Params: intram.PayoutParams{
-		Currency: intram.Currency(value("currency")), Reference: value("reference"), Note: value("note"),
-	}}
-	if line.Params.Reference == "" {
-		problems = append(problems, "reference is missing: it is what tells one payout from another")
+	fail := func(name, message string) {
+		line.spoiled[name] = true
+		f.Problems = append(f.Problems, Problem{Line: r.number, Column: line.header(name), Message: message})
 	}
-	if amount, err := intram.ParseAmount(value("amount")); err != nil {
-		problems = append(problems, "amount must be a number in whole units of the currency, such as 25000, without spaces")
-	} else {
+	changed := func(name, from, to string) {
+		if from != to {
+			f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header(name), Message: fmt.Sprintf("%s was read as %s", from, to)})
+		}
+	}
+	line.Params = intram.PayoutParams{Currency: intram.Currency(value("currency")), Reference: value("reference"), Note: value("note")}
+	if line.Params.Reference == "" {
+		fail("reference", "it is missing: it is what tells one payout from another")
+	}
+	switch amount, err := typed.Amount(value("amount"), line.Params.Currency); {
+	case value("amount") == "":
+		fail("amount", "it is missing")
+	case err != nil:
+		line.Params.Amount = amount // which nothing sends
+		fail("amount", err.Error())
+	default:
 		line.Params.Amount = amount
+		changed("amount", value("amount"), plainAmount(amount))
 	}
 	msisdn, account := value("msisdn"), value("account_number")
 	switch {
 	case msisdn != "" && account != "":
-		problems = append(problems, "there are both msisdn and account_number: a payout goes to one of them")
+		fail("msisdn", "there is an account number too: a payout goes to one of them")
 	case account != "":
 		line.Params.Destination = intram.BankAccount{
 			AccountNumber: account, SWIFT: value("swift"), AccountName: value("account_name"), AccountSurname: value("account_surname"),
 		}
 	case msisdn != "":
+		operator := intram.ProviderCode(value("provider"))
+		number, err := typed.MSISDN(msisdn, value("country"), operator)
+		if err != nil {
+			fail("msisdn", err.Error())
+		} else if number != msisdn {
+			f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header("msisdn"), Message: "it was read as " + hideMost(number)})
+		}
 		line.Params.Destination = intram.MobileMoney{
-			MSISDN: msisdn, ProviderCode: intram.ProviderCode(value("provider")), CountryCode: value("country"),
+			MSISDN: number, ProviderCode: operator, CountryCode: value("country"),
 			AccountName: value("account_name"), AccountSurname: value("account_surname"),
 		}
 	default:
-		problems = append(problems, "there is neither msisdn nor account_number")
+		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "there is neither a phone number nor an account number"})
 	}
-	return line, problems
+	f.Lines = append(f.Lines, line)
+}
+
+// hideMost keeps the calling code and the last two digits of a number, by which its owner knows it.
+func hideMost(number string) string {
+	if len(number) < 6 {
+		return strings.Repeat("•", len(number))
+	}
+	return number[:3] + strings.Repeat("•", len(number)-5) + number[len(number)-2:]
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -32,34 +32,32 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"nowhere to pay", "reference,amount\n", []string{"1:no column msisdn"}},
 		{"fields", header + "A,100\n", []string{"2:2 fields"}},
 		{"quotes", header + "A,100,MTN_BENIN_229,22961000000,,\n\"B,100\n", []string{"3:no CSV"}},
-		{"amounts", header + "A,ten,MTN_BENIN_229,22961000000,,\nB,0,MTN_BENIN_229,22961000001,,\nC,-5,MTN_BENIN_229,22961000002,,\nD,1.5,MTN_BENIN_229,22961000003,,\nE,1 000,MTN_BENIN_229,22961000004,,\nF,,MTN_BENIN_229,22961000005,,\n", []string{
-			"2:amount must be a number", "6:amount must be a number", "7:amount must be a number",
-			"2:amount must be greater", "3:amount must be greater", "4:amount must be greater", "5:amount must be whole", "6:amount must be greater", "7:amount must be greater",
+		{"amounts", header + "A,ten,MTN_BENIN_229,22961000000,,\nB,0,MTN_BENIN_229,22961000001,,\nC,-5,MTN_BENIN_229,22961000002,,\nD,1.5,MTN_BENIN_229,22961000003,,\nE,10 00,MTN_BENIN_229,22961000004,,\nF,,MTN_BENIN_229,22961000005,,\n", []string{
+			"2:amount: not an amount", "3:amount: it must be greater", "4:amount: not an amount", "5:amount: it must be whole", "6:amount: the digits are not in groups", "7:amount: it is missing",
 		}},
-		{"numbers", header + "A,100,MTN_BENIN_229,+22961000000,,\nB,100,MTN_BENIN_229,61000000,,\nC,100,,,,\nD,100,MTN_BENIN_229,22961000000,BJ0610,\n", []string{
-			"4:neither msisdn nor account_number", "5:both msisdn and account_number",
-			"2:msisdn must be an international number", "2:does not begin with 229", "3:does not begin with 229",
+		{"numbers", header + "A,100,MTN_BENIN_229,+2250700000000,,\nB,100,MTN_BENIN_229,6100000,,\nC,100,,,,\nD,100,MTN_BENIN_229,22961000000,BJ0610,\n", []string{
+			"2:msisdn: it does not begin with 229", "3:msisdn: a number of Benin has 10 digits", "4:neither a phone number nor an account number", "5:msisdn: there is an account number too",
 		}},
-		{"operators", header + "A,100,,22961000000,,\nB,100,ORANGE_CI,2250700000000,,\n", []string{"2:provider is missing", "3:not a known operator"}},
+		{"operators", header + "A,100,,22961000000,,\nB,100,ORANGE_CI,2250700000000,,\n", []string{"2:provider: it is missing", "3:not a known operator"}},
 		{"references", header + ",100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,22961000001,,\nB,200,MTN_BENIN_229,22961000002,,\n" + strings.Repeat("x", 101) + ",100,MTN_BENIN_229,22961000003,,\n", []string{
-			"2:reference is missing", "4:reference is the one of line 3", "5:reference is longer than 100",
+			"2:reference: it is missing", "4:reference: it is the one of line 3", "5:reference: it is longer than 100",
 		}},
-		{"the same payment", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,22961000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
+		{"the same payment", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100.0,MTN_BENIN_229,22961000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
+		{"the same wallet in two forms", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,2290161000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
 		{"the same payment under another name", "reference,amount,provider,msisdn,account_number,swift,account_name\nA,100,MTN_BENIN_229,22961000000,,,Ada\nB,100,MOOV_AFRICA_BENIN_229,22961000000,,,Bea\nC,100,,,BJ0610,ECOCBJBJ,Ada\nD,100,,,BJ0610,ECOCBJBJ,Bea\nE,100,,,BJ0611,ECOCBJBJ,Bea\n", []string{
 			"3:the same amount goes to the same account as in line 2", "5:the same amount goes to the same account as in line 4",
 		}},
-		{"bank", header + "A,100,,,BJ 06,ECO\n", []string{"2:account_number must be", "2:swift must be"}},
-		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference is the one of line 4"}},
+		{"bank", header + "A,100,,,BJ 06,ECO\n", []string{"2:account_number: it must be", "2:swift: it must be"}},
+		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference: it is the one of line 4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			lines, problems := batch.Read([]byte(test.file))
-			problems = append(problems, batch.Check(client, lines, batch.Rules{})...)
+			problems := batch.Check(client, batch.Read([]byte(test.file)), batch.Rules{})
 			require.Len(t, problems, len(test.want), "%v", problems)
 			for i, p := range problems {
 				line, words, _ := strings.Cut(test.want[i], ":")
 				assert.Equal(t, line, fmt.Sprint(p.Line), "%v", p)
-				assert.Contains(t, p.Message, words)
+				assert.Contains(t, p.Text(), words)
 				assert.NotContains(t, p.Message, "61000000", "a number is a person's")
 			}
 		})
@@ -69,28 +67,28 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 func TestWhatWasAllowedIsNoProblem(t *testing.T) {
 	t.Parallel()
 	client := intramtest.NewServer(t).Client()
-	lines, problems := batch.Read([]byte(header + "A,100,ORANGE_CI,2250700000000,,\nB,100,ORANGE_CI,2250700000000,,\n"))
-	require.Empty(t, problems)
-	assert.Empty(t, batch.Check(client, lines, batch.Rules{AllowProviders: []string{"ORANGE_CI"}, AllowDuplicates: true}))
-	assert.Len(t, batch.Check(client, lines, batch.Rules{}), 3)
+	file := batch.Read([]byte(header + "A,100,ORANGE_CI,2250700000000,,\nB,100,ORANGE_CI,2250700000000,,\n"))
+	require.Empty(t, file.Problems)
+	assert.Empty(t, batch.Check(client, file, batch.Rules{AllowProviders: []string{"ORANGE_CI"}, AllowDuplicates: true}))
+	assert.Len(t, batch.Check(client, file, batch.Rules{}), 3)
 }
 
 func TestTheTotalIsComparedWithTheBalance(t *testing.T) {
 	t.Parallel()
-	lines, _ := batch.Read([]byte(header + "A,600,MTN_BENIN_229,22961000000,,\nB,401,MTN_BENIN_229,22961000001,,\n"))
+	lines, _ := readFile([]byte(header + "A,600,MTN_BENIN_229,22961000000,,\nB,401,MTN_BENIN_229,22961000001,,\n"))
 	balance := &intram.Balance{Currency: intram.XOF, Available: intram.NewAmount(1000)}
 	problems := batch.CheckBalance(balance, lines)
 	require.Len(t, problems, 1)
-	assert.Contains(t, problems[0].Message, "come to 1001, and the wallet has 1000 available")
+	assert.Contains(t, problems[0].Message, "come to 1 001, and the wallet has 1 000 available: short by 1")
 	balance.Available = intram.NewAmount(1001)
 	assert.Empty(t, batch.CheckBalance(balance, lines))
 	lines[0].Params.Currency = "EUR"
-	assert.Equal(t, []batch.Problem{{Line: 2, Message: "currency is not the wallet's"}}, batch.CheckBalance(balance, lines))
+	assert.Equal(t, []batch.Problem{{Line: 2, Column: "currency", Message: "it is not the wallet's"}}, batch.CheckBalance(balance, lines))
 }
 
 func TestALineShowsNobody(t *testing.T) {
 	t.Parallel()
-	lines, _ := batch.Read([]byte(header + "A,600,MTN_BENIN_229,22961234567,,\n"))
+	lines, _ := readFile([]byte(header + "A,600,MTN_BENIN_229,22961234567,,\n"))
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		assert.Equal(t, "line 2", fmt.Sprintf(format, lines[0]))
 	}
@@ -113,9 +111,9 @@ func FuzzRead(f *testing.F) {
 	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1")
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lines, problems := batch.Read(data)
-		problems = append(problems, batch.Check(client, lines, batch.Rules{})...)
-		if len(lines) == 0 {
+		file := batch.Read(data)
+		problems := batch.Check(client, file, batch.Rules{})
+		if len(file.Lines) == 0 {
 			require.NotEmpty(t, problems, "a file without lines is refused")
 		}
 	})

@@ -325,7 +325,7 @@ const codeCannotTell = "cannot_tell"
 func (r *Run) inDoubt(line Line, record Record, why error) {
 	r.doubt(false)
 	r.mu.Lock()
-	r.reasons = append(r.reasons, Problem{line.Number, why.Error()})
+	r.reasons = append(r.reasons, Problem{Line: line.Number, Message: why.Error()})
 	r.mu.Unlock()
 	if err := r.put(line, record); err != nil {
 		r.halt(err)

@@ -38,7 +38,7 @@ func newBench(t *testing.T, lines int, opts ...intramtest.Option) *bench {
 	}
 	b := &bench{server: intramtest.NewServer(t, opts...), data: []byte(csv.String()), path: filepath.Join(t.TempDir(), "journal")}
 	var problems []batch.Problem
-	b.lines, problems = batch.Read(b.data)
+	b.lines, problems = readFile(b.data)
 	require.Empty(t, problems)
 	return b
 }

@@ -27,10 +27,10 @@ Amounts are in whole units of the currency.`,
 		}
 		var rows [][]string
 		for _, m := range balance.PaymentMethods {
-			rows = append(rows, []string{clip(m.PaymentMethod, 32), m.Available.String(), m.Pending.String()})
+			rows = append(rows, []string{clip(m.PaymentMethod, 32), m.Available.Grouped(), m.Pending.Grouped()})
 		}
 		if len(rows) > 0 {
-			rows = append(rows, []string{"all", balance.Available.String(), balance.Pending.String()})
+			rows = append(rows, []string{"all", balance.Available.Grouped(), balance.Pending.Grouped()})
 		}
 		head := "WALLET"
 		if balance.Currency != "" {

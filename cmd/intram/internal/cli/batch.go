@@ -27,6 +27,7 @@ type batchFlags struct {
 	ignoreBalance    bool
 	lookBack         time.Duration
 	allowKnown       bool
+	normalize        bool
 	rules            batch.Rules
 }
 
@@ -34,13 +35,20 @@ func (a *app) batchCommand() *cobra.Command {
 	var f batchFlags
 	cmd := &cobra.Command{
 		Use: "batch FILE.csv", Short: "Pay out a whole file, each line exactly once", Args: exactly("FILE.csv"),
-		Long: `Pay out every line of a CSV file, each exactly once: through lost answers, through Ctrl-C,
-through a crash at any moment. Run the same command again, and it goes on from where
-it was.
+		Long: `Pay out every line of a CSV file or an .xlsx workbook, each exactly once: through lost
+answers, through Ctrl-C, through a crash at any moment. Run the same command again, and
+it goes on from where it was.
 
 The first line names the columns. reference and amount are required, and either
 provider and msisdn or account_number; the others are currency, country, swift,
-account_name, account_surname and note. Each reference is used once.
+account_name, account_surname and note. French names do as well: montant, téléphone,
+opérateur, prénom, nom, … Each reference is used once.
+
+Commas, semicolons and tabs separate; UTF-8, UTF-16 and Windows-1252 are read. Amounts
+may be grouped by spaces and end with FCFA; 25.000, which can be 25 or 25000, is refused.
+Numbers may be written with +229, 00229, spaces or neither, and Benin's numbers of 8
+digits are the wallets of those with 01 in front. What is read otherwise than it is
+written is shown before anything is sent.
 
 The whole file is checked before the first line is sent: amounts, numbers, operators,
 duplicates, references that payouts of the last week had, and the total against the
@@ -68,6 +76,7 @@ failed are not paid again: put them into a new file, with new references.
 	flags.IntVar(&f.concurrency, "concurrency", 4, "how many payouts are asked for at once, 1 to 32")
 	flags.DurationVar(&f.maxWait, "max-wait", 5*time.Minute, "how long to wait for the last operations to end; 0 does not wait")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check the file and the balance, and send nothing")
+	flags.BoolVar(&f.normalize, "normalize", false, "show every amount and number that is read otherwise than it is written")
 	flags.BoolVar(&f.ignoreBalance, "ignore-balance", false, "begin although the balance does not cover all lines")
 	flags.DurationVar(&f.lookBack, "look-back", 7*24*time.Hour, "how far back to look for payouts of the same references; 0 does not")
 	flags.BoolVar(&f.allowKnown, "allow-known-references", false, "take references that payouts had before")
@@ -116,11 +125,12 @@ func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err err
 	if err != nil {
 		return err
 	}
-	lines, problems := batch.Read(data)
-	problems = append(problems, batch.Check(client, lines, f.rules)...)
-	if len(problems) > 0 {
+	read := batch.Read(data)
+	a.noteReading(file, read.Notes, f.normalize)
+	if problems := batch.Check(client, read, f.rules); len(problems) > 0 {
 		return a.refuseBatch(file, problems)
 	}
+	lines := read.Lines
 	run := &batch.Run{Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
 	_, statErr := os.Stat(f.journal)
 	begun := statErr == nil
@@ -176,7 +186,9 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 		if len(problems) > 0 {
 			return false, a.refuseBatch(file, problems)
 		}
-		a.note("%d payouts to make, %s in all; %s available.", len(unsent), money(batch.Total(unsent), balance.Currency), balance.Available)
+		a.note("%s to make, %s in all; %s available.", many(len(unsent), "payout", "payouts"), money(batch.Total(unsent), balance.Currency),
+			money(balance.Available, balance.Currency))
+		a.noteNeeds(batch.Needs(balance, unsent))
 	}
 	if f.dryRun {
 		if a.asJSON {
@@ -186,7 +198,7 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 		return true, nil
 	}
 	if len(unsent) > 0 {
-		what := fmt.Sprintf("make %d payouts, %s in all", len(unsent), batch.Total(unsent))
+		what := fmt.Sprintf("make %s, %s in all", many(len(unsent), "payout", "payouts"), batch.Total(unsent).Grouped())
 		if err := a.confirm(f.confirmation, client.Environment(), what); err != nil {
 			return false, err
 		}
@@ -310,14 +322,48 @@ func (a *app) refuseBatch(file string, problems []batch.Problem) error {
 			if p.Line > 0 {
 				place = fmt.Sprintf("%s:%d", place, p.Line)
 			}
-			a.sayError("%s: %s", place, p.Message)
+			a.sayError("%s: %s", place, p.Text())
 		}
 	}
-	many := "problems"
-	if len(problems) == 1 {
-		many = "problem"
+	return usagef("%s has %s; nothing was sent", filepath.Base(file), many(len(problems), "problem", "problems"))
+}
+
+// noteReading tells what was read otherwise than it was written, before anything is sent.
+func (a *app) noteReading(file string, notes []batch.Problem, all bool) {
+	const few = 5
+	for i, n := range notes {
+		if i == few && !all && len(notes) > few+1 {
+			a.note("%d more were read otherwise than they are written: --normalize shows all of them.", len(notes)-few)
+			return
+		}
+		place := filepath.Base(file)
+		if n.Line > 0 {
+			place = fmt.Sprintf("%s:%d", place, n.Line)
+		}
+		a.note("%s: %s", place, n.Text())
 	}
-	return usagef("%s has %d %s; nothing was sent", filepath.Base(file), len(problems), many)
+}
+
+// noteNeeds tells what the lines ask of each operator's wallet.
+func (a *app) noteNeeds(needs []batch.Need) {
+	if len(needs) < 2 {
+		return
+	}
+	for _, n := range needs {
+		available := ""
+		if n.Available.IsSet() {
+			available = ", " + n.Available.Grouped() + " available"
+		}
+		a.note("  %s: %s, %s%s", n.Operator, many(n.Lines, "line", "lines"), n.Total.Grouped(), available)
+	}
+}
+
+// many is a number of things, in the singular or the plural.
+func many(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // progressShow shows how far a batch is: a bar for a person, a line now and then for a file.

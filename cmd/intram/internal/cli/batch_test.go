@@ -38,7 +38,7 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	r := b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitFailed, r.code)
 	b.golden(t, "batch", r.out)
-	assert.Contains(t, r.err, "3 payouts to make, 6000 XOF in all; 3000000 available.")
+	assert.Contains(t, r.err, "3 payouts to make, 6 000 XOF in all; 3 000 000 XOF available.")
 	assert.Contains(t, r.err, "3 of 3 done, 1 failed, 0 remaining")
 	data, err := os.Open(filepath.Join(b.home, "salaries.results.csv"))
 	require.NoError(t, err)
@@ -82,12 +82,12 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 	b.golden(t, "batch-refused", r.err)
 	var problems struct{ Problems []batch.Problem }
 	assert.Equal(t, exitUsage, b.json(t, &problems, "payouts", "batch", bad).code)
-	assert.Len(t, problems.Problems, 5)
+	assert.Len(t, problems.Problems, 4)
 
 	dear := b.file(t, "dear.csv", "reference,amount,provider,msisdn\nA,9000000,MTN_BENIN_229,22961000000\n")
 	r = b.run(t, "payouts", "batch", dear)
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the lines to send come to 9000000, and the wallet has 2000010 available")
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "MTN_BENIN_229: 1 line comes to 9 000 000, and its wallet has 10 available: short by 8 999 990")
 	assert.NoFileExists(t, dear+".journal")
 	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", dear, "--ignore-balance").code)
 	for _, wrong := range [][]string{{"--concurrency", "0"}, {"--concurrency", "33"}, {"--max-wait", "-1s"}} {
@@ -134,7 +134,7 @@ func TestALiveBatchIsAskedAbout(t *testing.T) {
 	file := b.file(t, "salaries.csv", salaries)
 	r := b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "give --yes to make 3 payouts, 6000 in all")
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "give --yes to make 3 payouts, 6 000 in all")
 	assert.NoFileExists(t, file+".journal", "nothing was sent: nothing is to be remembered")
 	b.person, b.stdin = true, "yes\n"
 	assert.Zero(t, b.run(t, "payouts", "batch", file).code, "live numbers all succeed in the fake")
@@ -144,9 +144,9 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	file := b.file(t, "salaries.csv", salaries)
-	lines, problems := batch.Read([]byte(salaries))
-	require.Empty(t, problems)
-	journal, err := batch.OpenJournal(file+".journal", batch.Binding{Identity: batch.Identify([]byte(salaries), lines)})
+	read := batch.Read([]byte(salaries))
+	require.Empty(t, read.Problems)
+	journal, err := batch.OpenJournal(file+".journal", batch.Binding{Identity: batch.Identify([]byte(salaries), read.Lines)})
 	require.NoError(t, err)
 	r := b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitUsage, r.code)
@@ -269,3 +269,58 @@ type stepping struct{ now time.Time }
 
 func (s *stepping) Now() time.Time                                 { return s.now }
 func (*stepping) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// What a person typed is shown as it was read, before anything is sent.
+func TestABatchShowsWhatItReadOtherwise(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var text strings.Builder
+	text.WriteString("Référence;Montant;Opérateur;Téléphone\n")
+	for i := range 9 {
+		fmt.Fprintf(&text, "A-%d;%d 000 FCFA;MTN_BENIN_229;2290161%06d\n", i, i+1, 100000+i)
+	}
+	file := b.file(t, "mai.csv", text.String())
+	r := b.run(t, "payouts", "batch", file, "--dry-run")
+	assert.Zero(t, r.code, r.err)
+	assert.Contains(t, r.err, "mai.csv:2: Montant: 1 000 FCFA was read as 1000")
+	assert.NotContains(t, r.err, "mai.csv:9:")
+	assert.Contains(t, r.err, "4 more were read otherwise than they are written: --normalize shows all of them.")
+	assert.Contains(t, r.err, "9 payouts to make, 45 000 XOF in all; 3 000 000 XOF available.")
+	all := b.run(t, "payouts", "batch", file, "--dry-run", "--normalize")
+	assert.Contains(t, all.err, "mai.csv:10: Montant: 9 000 FCFA was read as 9000")
+	posts := func() (n int) {
+		for _, request := range b.server.Requests() {
+			if request.Method == http.MethodPost {
+				n++
+			}
+		}
+		return n
+	}
+	assert.Zero(t, posts())
+	require.Zero(t, b.run(t, "payouts", "batch", file).code)
+	assert.Equal(t, 9, posts())
+}
+
+// The thousandth part of a salary.
+func TestAThousandsSeparatorIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, args := range [][]string{
+		payoutArgs("--amount", "25.000"),
+		{"payment-requests", "create", "--amount", "25.000"},
+		{"refunds", "create", "--transaction", "AB12CD34EF", "--amount", "25.000", "--yes"},
+		{"payin", "create", "--amount", "25.000", "--country", "CI", "--msisdn", "0700000000", "--customer-name", "Ada"},
+	} {
+		r := b.run(t, args...)
+		assert.Equal(t, exitUsage, r.code, "%v", args)
+		assert.Contains(t, r.err, "--amount: 25.000: 25 or 25000? write it without separators")
+	}
+	r := b.run(t, payoutArgs("--amount", "25 000 FCFA", "--msisdn", "01 61 23 45 67")...)
+	require.Zero(t, r.code, r.err)
+	assert.Contains(t, r.err, "--amount is read as 25 000.")
+	assert.Contains(t, r.err, "--msisdn is read as 2290161234567.")
+	requests := b.server.Requests()
+	require.Len(t, requests, 1)
+	assert.Contains(t, string(requests[0].Body), `"amount":25000`)
+	assert.Contains(t, string(requests[0].Body), `"msisdn":"2290161234567"`)
+}

@@ -249,9 +249,9 @@ func TestExitStatusesSayWhatHappened(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"bad amount", nil, payoutArgs("--amount", "ten"), exitUsage, "--amount must be a number"},
+		{"bad amount", nil, payoutArgs("--amount", "ten"), exitUsage, "--amount: not an amount"},
 		{"no amount", nil, []string{"payouts", "create", "--provider", "MTN_BENIN_229", "--msisdn", msisdn}, exitUsage, "amount must be greater than 0"},
-		{"bad number", nil, payoutArgs("--msisdn", "+229"), exitUsage, "destination.msisdn must be an international number"},
+		{"bad number", nil, payoutArgs("--msisdn", "+229"), exitUsage, "--msisdn: a number of Benin has 10 digits"},
 		{"no destination", nil, []string{"payouts", "create", "--amount", "5"}, exitUsage, "--msisdn for mobile money"},
 		{"two destinations", nil, payoutArgs("--account-number", "1"), exitUsage, "not both"},
 		{"no operator", nil, []string{"payouts", "create", "--amount", "5", "--msisdn", msisdn}, exitUsage, "--provider is missing"},
@@ -619,8 +619,8 @@ func TestTheLocalServerIsFound(t *testing.T) {
 		Sandbox: local.Keys{PublicKey: s.PublicKey, SecretKey: s.SecretKey, PayinAPIKey: s.PayinAPIKey, PayinAPIClient: s.PayinAPIClient},
 		Live:    local.Keys{PublicKey: s.LivePublicKey, SecretKey: s.LiveSecretKey, PayinAPIKey: s.LivePayinAPIKey, PayinAPIClient: s.LivePayinAPIClient},
 	}))
-	assert.Contains(t, b.ok(t, "balance", "--local"), "1000000")
-	assert.Contains(t, b.ok(t, "balance", "--local", "--profile", "live"), "1000000")
+	assert.Contains(t, b.ok(t, "balance", "--local"), "1 000 000")
+	assert.Contains(t, b.ok(t, "balance", "--local", "--profile", "live"), "1 000 000")
 	assert.Equal(t, intram.Live, s.Requests()[1].Environment)
 	assert.Equal(t, exitRefused, b.run(t, "payin", "get", "order-9", "--local").code)
 	r = b.run(t, "balance", "--local", "--base-url", "https://api.intram.org/v1")

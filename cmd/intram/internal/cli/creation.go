@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/typed"
 )
 
 // creation is what every command that asks for money to move shares: its idempotency key, and the way back after a failure that
@@ -158,16 +159,34 @@ func (w *waiting) options(cmd *cobra.Command) ([]intram.WaitOption, error) {
 	return []intram.WaitOption{intram.WithMaxWait(w.longest)}, nil
 }
 
-// parseAmount reads --amount.
-func parseAmount(value string) (intram.Amount, error) {
+// readAmount reads --amount as a person types it, and tells what was read if it looks otherwise.
+func (a *app) readAmount(value string, currency intram.Currency) (intram.Amount, error) {
 	if value == "" { // the flag was left out; see noEmptyFlags
 		return intram.Amount{}, nil // whether it is required is the call's to say
 	}
-	amount, err := intram.ParseAmount(value)
+	amount, err := typed.Amount(value, currency)
 	if err != nil {
-		return amount, usagef("--amount must be a number in whole units of the currency, such as 25000")
+		return amount, usagef("--amount: %w", err)
+	}
+	if exact, err := intram.ParseAmount(value); err != nil || !exact.Equal(amount) {
+		a.note("--amount is read as %s.", money(amount, currency))
 	}
 	return amount, nil
+}
+
+// readMSISDN reads --msisdn as a person types it.
+func (a *app) readMSISDN(value, country string, operator intram.ProviderCode) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	number, err := typed.MSISDN(value, country, operator)
+	if err != nil {
+		return "", usagef("--msisdn: %w", err)
+	}
+	if number != value {
+		a.note("--msisdn is read as %s.", number)
+	}
+	return number, nil
 }
 
 // parseBefore reads the cursor of a list.

@@ -177,7 +177,7 @@ func (a *app) printOperation(op *intram.Operation) error {
 			field{"payment", r.Status}, field{"checkout page", r.GatewayURL}, field{"receipt", r.ReceiptURL})
 	case *intram.RefundResult:
 		fields = append(fields, field{"transaction", r.TransactionReference}, field{"refund", r.RefundReference},
-			field{"amount", r.Amount.String()}, field{"state", string(r.Status)})
+			field{"amount", r.Amount.Grouped()}, field{"state", string(r.Status)})
 	}
 	if op.Error != nil {
 		fields = append(fields, field{"error", string(op.Error.Code)}, field{"operator", op.Error.Details.ResponseCode})

@@ -33,7 +33,7 @@ gives --yes.`,
 	flags := cmd.Flags()
 	flags.StringVar(&params.Reference, "reference", "", "your own `name` of this payment")
 	flags.StringVar(&amount, "amount", "", "how much, in whole units of the currency")
-	flags.StringVar(&params.MSISDN, "msisdn", "", "the customer's `number`, with +")
+	flags.StringVar(&params.MSISDN, "msisdn", "", "the customer's phone `number`, as people write it")
 	flags.StringVar(&params.CustomerName, "customer-name", "", "the customer's `name`")
 	flags.StringVar(&params.Country, "country", "", "two letters, such as CI, SN or TG")
 	flags.StringVar(&params.AccountID, "account", "", "the merchant `account` or sub-account")
@@ -44,7 +44,10 @@ gives --yes.`,
 	c.flag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var err error
-		if params.Amount, err = parseAmount(amount); err != nil {
+		if params.Amount, err = a.readAmount(amount, intram.XOF); err != nil {
+			return err
+		}
+		if params.MSISDN, err = a.readMSISDN(params.MSISDN, params.Country, ""); err != nil {
 			return err
 		}
 		payin, environment, err := a.payinClient()
@@ -60,7 +63,7 @@ gives --yes.`,
 		if err != nil {
 			return err
 		}
-		if err := a.confirm(c.confirmation, environment, "take "+params.Amount.String()+" from a customer"); err != nil {
+		if err := a.confirm(c.confirmation, environment, "take "+params.Amount.Grouped()+" from a customer"); err != nil {
 			return err
 		}
 		a.creating.stage = sending
@@ -133,7 +136,7 @@ func (a *app) printPayin(p *intram.Payin) error {
 	}
 	fields := []field{
 		{"session", p.ID}, {"reference", p.Reference}, {"outcome", string(p.Outcome())}, {"amount", money(p.Amount, p.Currency)},
-		{"fee", p.Fee.String()}, {"charged", p.ChargedAmount.String()}, {"created", when(p.CreatedAt)},
+		{"fee", p.Fee.Grouped()}, {"charged", p.ChargedAmount.Grouped()}, {"created", when(p.CreatedAt)},
 	}
 	if p.ConfirmationRequired && !p.Outcome().Finished() {
 		fields = append(fields, field{"confirm at", p.PaymentURL})

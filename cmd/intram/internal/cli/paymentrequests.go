@@ -54,7 +54,10 @@ is printed; no money moves before the customer pays there.`,
 			PaymentMethod: method, ReturnURLs: urls,
 		}
 		var err error
-		if params.Invoice.Amount, err = parseAmount(amount); err != nil {
+		if params.Invoice.Amount, err = a.readAmount(amount, params.Invoice.Currency); err != nil {
+			return err
+		}
+		if params.PaymentMethod.MSISDN, err = a.readMSISDN(method.MSISDN, method.CountryCode, method.Code); err != nil {
 			return err
 		}
 		if params.WebhookData, err = a.readObject("--webhook-data", c.metadata); err != nil {

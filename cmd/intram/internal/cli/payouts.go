@@ -43,7 +43,7 @@ With live keys a person is asked first; a script gives --yes.`,
 	flags.StringVar(&amount, "amount", "", "how much, in whole units of the currency")
 	flags.StringVar(&currency, "currency", "", "an ISO 4217 code (default the wallet's)")
 	flags.StringVar(&provider, "provider", "", "the operator's `code`, such as "+providerCodes[0])
-	flags.StringVar(&msisdn, "msisdn", "", "the `number` to pay, international, digits only")
+	flags.StringVar(&msisdn, "msisdn", "", "the phone `number` to pay, as people write it")
 	flags.StringVar(&country, "country", "", "two letters (default BJ)")
 	flags.StringVar(&account, "account-number", "", "the bank account's `number`, local or an IBAN")
 	flags.StringVar(&swift, "swift", "", "the bank's `BIC`")
@@ -59,7 +59,7 @@ With live keys a person is asked first; a script gives --yes.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		params := intram.PayoutParams{Currency: intram.Currency(currency), Reference: reference, Note: note}
 		var err error
-		if params.Amount, err = parseAmount(amount); err != nil {
+		if params.Amount, err = a.readAmount(amount, params.Currency); err != nil {
 			return err
 		}
 		switch bank := account != "" || swift != ""; {
@@ -72,8 +72,12 @@ With live keys a person is asked first; a script gives --yes.`,
 		case provider == "":
 			return usagef("--provider is missing: without the operator's code the payout fails later; %s", join(providerCodes))
 		default:
+			number, err := a.readMSISDN(msisdn, country, intram.ProviderCode(provider))
+			if err != nil {
+				return err
+			}
 			params.Destination = intram.MobileMoney{
-				ProviderCode: intram.ProviderCode(provider), MSISDN: msisdn, CountryCode: country, AccountName: firstName, AccountSurname: otherName,
+				ProviderCode: intram.ProviderCode(provider), MSISDN: number, CountryCode: country, AccountName: firstName, AccountSurname: otherName,
 			}
 		}
 		if params.Metadata, err = a.readObject("--metadata", c.metadata); err != nil {

@@ -180,9 +180,9 @@ func clip(words string, width int) string {
 // money is an amount with its currency.
 func money(amount intram.Amount, currency intram.Currency) string {
 	if currency == "" {
-		return amount.String()
+		return amount.Grouped()
 	}
-	return amount.String() + " " + string(currency)
+	return amount.Grouped() + " " + string(currency)
 }
 
 // when is a time for people, to the second; lists need no more.

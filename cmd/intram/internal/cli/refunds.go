@@ -36,7 +36,7 @@ back. With live keys a person is asked first; a script gives --yes.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		params := intram.RefundParams{TransactionReference: transaction, Reason: reason}
 		var err error
-		if params.Amount, err = parseAmount(amount); err != nil {
+		if params.Amount, err = a.readAmount(amount, ""); err != nil {
 			return err
 		}
 		if amount != "" && params.Amount.Sign() <= 0 {
@@ -51,7 +51,7 @@ back. With live keys a person is asked first; a script gives --yes.`,
 		}
 		what = "refund all of " + transaction
 		if amount != "" {
-			what = "refund " + params.Amount.String() + " of " + transaction
+			what = "refund " + params.Amount.Grouped() + " of " + transaction
 		}
 		return a.create(cmd, client, &c, &w, what, creator{
 			typ: intram.OperationRefund,

@@ -147,12 +147,12 @@ func TestTheServersWordsAreOnlyShownWhenTheyAreAskedFor(t *testing.T) {
 func TestTheChecksBeforeSendingAreToldByField(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	r := b.run(t, payoutArgs("--msisdn", "+229", "--json")...)
+	r := b.run(t, payoutArgs("--note", strings.Repeat("n", 501), "--json")...)
 	var line failureLine
 	require.NoError(t, json.Unmarshal([]byte(lastLine(r.err)), &line))
 	require.Len(t, line.Details, 1)
-	assert.Equal(t, "destination.msisdn", line.Details[0].Path)
-	assert.Contains(t, line.Details[0].Msg, "must be an international number")
+	assert.Equal(t, "note", line.Details[0].Path)
+	assert.Contains(t, line.Details[0].Msg, "longer than 500 characters")
 }
 
 func TestAFailedOperationIsToldInTheWordsThatAreAskedFor(t *testing.T) {

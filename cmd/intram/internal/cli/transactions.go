@@ -48,7 +48,7 @@ func (a *app) transactionsListCommand() *cobra.Command {
 		var rows [][]string
 		for _, t := range items {
 			rows = append(rows, []string{
-				t.Reference, string(t.Type), clip(string(t.Status), 10), money(t.Amount, t.Currency), t.Fees.String(), when(t.CreatedAt),
+				t.Reference, string(t.Type), clip(string(t.Status), 10), money(t.Amount, t.Currency), t.Fees.Grouped(), when(t.CreatedAt),
 			})
 		}
 		a.printList([]string{"TRANSACTION", "TYPE", "STATUS", "AMOUNT", "FEES", "CREATED"}, fit(rows, 5), "There are no transactions.")
@@ -116,7 +116,7 @@ func (a *app) printTransaction(t *intram.Transaction) error {
 	}
 	fields := []field{
 		{"transaction", t.Reference}, {"type", string(t.Type)}, {"status", string(t.Status)}, {"amount", money(t.Amount, t.Currency)},
-		{"fees", t.Fees.String()}, {"net amount", t.NetAmount.String()}, {"paid with", t.PaymentMethod.Name}, {"created", when(t.CreatedAt)},
+		{"fees", t.Fees.Grouped()}, {"net amount", t.NetAmount.Grouped()}, {"paid with", t.PaymentMethod.Name}, {"created", when(t.CreatedAt)},
 	}
 	for i, r := range t.Refunds {
 		fields = append(fields, field{"refund " + strconv.Itoa(i+1), r.Reference + " " + string(r.Status)})

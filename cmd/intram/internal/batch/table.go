@@ -1,0 +1,231 @@
+package batch
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+
+	intram "github.com/intram/intram-go"
+)
+
+// table is the cells of a file, whichever program wrote it.
+type table struct {
+	rows  []row
+	notes []Problem // what the reader should know of how it was read
+	rest  []Problem // what cannot be read at all
+}
+
+// row is one line of cells.
+type row struct {
+	number int // in the file, from 1
+	cells  []string
+}
+
+// blank reports whether nothing stands in the row.
+func (r row) blank() bool {
+	for _, cell := range r.cells {
+		if clean(cell) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// readTable finds out what kind of file it is.
+func readTable(data []byte) table {
+	switch {
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return readWorkbook(data)
+	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0")):
+		return unreadable("it is an Excel workbook of the old kind (.xls), or protected by a password: save it as .xlsx or as CSV")
+	}
+	text, note, err := decode(data)
+	if err != nil {
+		return unreadable(err.Error())
+	}
+	t := readCSV(text)
+	if note != "" {
+		t.notes = append([]Problem{{Message: note}}, t.notes...)
+	}
+	return t
+}
+
+func unreadable(message string) table { return table{rest: []Problem{{Message: message}}} }
+
+// decode makes UTF-8 of what spreadsheets write.
+func decode(data []byte) (text, note string, err error) {
+	if rest, ok := bytes.CutPrefix(data, []byte("\ufeff")); ok {
+		data = rest
+	}
+	order := unicode.LittleEndian
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), utf16Without(data, 1):
+	case bytes.HasPrefix(data, []byte("\xfe\xff")), utf16Without(data, 0):
+		order = unicode.BigEndian
+	case bytes.IndexByte(data, 0) >= 0:
+		return "", "", errors.New("it is no text and no .xlsx workbook: save it as CSV or as .xlsx")
+	case utf8.Valid(data):
+		return string(data), "", nil
+	default:
+		decoded, err := charmap.Windows1252.NewDecoder().Bytes(data)
+		if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
+			return "", "", errors.New("its characters are neither UTF-8 nor Windows-1252: save it as CSV UTF-8")
+		}
+		return string(decoded), "the file is not UTF-8, and was read as Windows-1252: look at the accents", nil
+	}
+	decoded, err := unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(data)
+	if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
+		return "", "", errors.New("it begins like UTF-16 and is damaged: save it as CSV UTF-8")
+	}
+	return string(decoded), "the file was read as UTF-16", nil
+}
+
+// utf16Without reports whether the text is UTF-16 without a mark: each second byte of its beginning is zero.
+func utf16Without(data []byte, zero int) bool {
+	if len(data) < 8 {
+		return false
+	}
+	for i := range 8 {
+		if (data[i] == 0) != (i%2 == zero) {
+			return false
+		}
+	}
+	return true
+}
+
+// readCSV reads text. The delimiter is what the first line has most of, or what a line sep= says.
+func readCSV(text string) table {
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n") // as Excel on the Mac once wrote it
+	}
+	skipped := 0
+	first, rest, _ := strings.Cut(text, "\n")
+	comma, given := delimiterLine(first)
+	if given {
+		text, skipped = rest, 1
+	} else {
+		comma = mostOf(first)
+	}
+	reader := csv.NewReader(strings.NewReader(text))
+	reader.Comma = comma
+	reader.FieldsPerRecord = -1 // counted later, to name the line
+	var t table
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return t
+		}
+		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
+			// What follows a quote that is not closed cannot be told apart.
+			t.rest = append(t.rest, Problem{Line: syntax.StartLine + skipped, Message: "the line is no CSV: " + syntax.Err.Error()})
+			return t
+		}
+		if err != nil {
+			t.rest = append(t.rest, Problem{Message: "the file cannot be read"})
+			return t
+		}
+		if len(t.rows) > 2*maxLines {
+			return t // more than is ever taken: see maxLines
+		}
+		number, _ := reader.FieldPos(0)
+		t.rows = append(t.rows, row{number + skipped, record})
+	}
+}
+
+// delimiterLine reads Excel's own first line, sep=;
+func delimiterLine(line string) (comma rune, ok bool) {
+	rest, ok := strings.CutPrefix(strings.TrimRight(line, "\r"), "sep=")
+	if !ok || len(rest) != 1 || !strings.Contains(",;|\t", rest) {
+		return 0, false
+	}
+	return rune(rest[0]), true
+}
+
+func mostOf(line string) rune {
+	comma, most := ',', 0
+	for _, c := range ",;\t|" {
+		if n := strings.Count(line, string(c)); n > most {
+			comma, most = c, n
+		}
+	}
+	return comma
+}
+
+// most bytes that the parts of a workbook may come to, unpacked.
+const maxWorkbook = 256 << 20
+
+// readWorkbook reads the first sheet of an .xlsx file that has anything in it. The cells are as they are stored, whatever their
+// format shows.
+func readWorkbook(data []byte) table {
+	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{RawCellValue: true, UnzipSizeLimit: maxWorkbook})
+	if err != nil {
+		return unreadable("it is no .xlsx workbook that can be read (an .ods file?): save it as .xlsx or as CSV")
+	}
+	defer book.Close() //nolint:errcheck // it was read from memory
+	var t table
+	var read string
+	for _, sheet := range book.GetSheetList() {
+		cells, err := book.GetRows(sheet)
+		if err != nil {
+			return unreadable("its sheet cannot be read: save it as CSV")
+		}
+		if len(cells) == 0 {
+			continue
+		}
+		if read != "" {
+			t.notes = append(t.notes, Problem{Message: "only the first sheet was read, and the workbook has more"})
+			break
+		}
+		read = sheet
+		for i, record := range cells {
+			if len(t.rows) > 2*maxLines {
+				break
+			}
+			for j := range record {
+				record[j] = storedNumber(record[j])
+			}
+			t.rows = append(t.rows, row{i + 1, record})
+		}
+	}
+	t.pad()
+	return t
+}
+
+// storedNumber writes a number of a workbook in plain digits. What is stored as 2.290161234501E+12 has all of its digits, while the same
+// in a CSV file is what was left of them on the screen.
+func storedNumber(cell string) string {
+	mantissa, exponent, ok := strings.Cut(cell, "E")
+	if !ok || mantissa == "" || exponent == "" || strings.Trim(mantissa, "0123456789.") != "" {
+		return cell
+	}
+	n, err := intram.ParseAmount(cell)
+	if err != nil {
+		return cell
+	}
+	return n.String()
+}
+
+// pad makes all rows as wide as the first: a workbook leaves out empty cells at their end.
+func (t *table) pad() {
+	if len(t.rows) == 0 {
+		return
+	}
+	for i := range t.rows {
+		for len(t.rows[i].cells) < len(t.rows[0].cells) {
+			t.rows[i].cells = append(t.rows[i].cells, "")
+		}
+	}
+}
+
+// note adds what the reader should know.
+func (t *table) note(line int, format string, args ...any) {
+	t.notes = append(t.notes, Problem{Line: line, Message: fmt.Sprintf(format, args...)})
+}
