@@ -114,7 +114,7 @@ func TestParametersAreRefusedBeforeSending(t *testing.T) {
 		{"metadata with NaN", payout(func(p *intram.PayoutParams) { p.Metadata = map[string]any{"f": math.NaN()} }), "metadata", "JSON"},
 		{"metadata with a channel", payout(func(p *intram.PayoutParams) { p.Metadata = map[string]any{"c": make(chan int)} }), "metadata", "JSON"},
 		{"no number", mobile(func(m *intram.MobileMoney) { m.MSISDN = "" }), "destination.msisdn", "required"},
-		{"number with two pluses", mobile(func(m *intram.MobileMoney) { m.MSISDN = "++22961234567" }), "destination.msisdn", "without +"},
+		{"number with two pluses", mobile(func(m *intram.MobileMoney) { m.MSISDN = "++22961234567" }), "destination.msisdn", "8 to 15 digits"},
 		{"number with spaces", mobile(func(m *intram.MobileMoney) { m.MSISDN = "229 61 23 45 67" }), "destination.msisdn", "digits"},
 		{"number too short", mobile(func(m *intram.MobileMoney) { m.MSISDN = "2296123" }), "destination.msisdn", "8 to 15 digits"},
 		{"number too long", mobile(func(m *intram.MobileMoney) { m.MSISDN = strings.Repeat("2", 16) }), "destination.msisdn", "8 to 15 digits"},
