@@ -146,7 +146,7 @@ func TestParametersAreRefusedBeforeSending(t *testing.T) {
 		{"two emails", request(func(p *intram.PaymentRequestParams) { p.Invoice.Customer.Email = "a@example.com, b@example.com" }), "invoice.customer.email", "one e-mail address"},
 		{"first name of another encoding", request(func(p *intram.PaymentRequestParams) { p.Invoice.Customer.FirstName = "\xff" }), "invoice.customer.first_name", "UTF-8"},
 		{"last name with a control character", request(func(p *intram.PaymentRequestParams) { p.Invoice.Customer.LastName = "\x00" }), "invoice.customer.last_name", "control"},
-		{"phone with a plus", request(func(p *intram.PaymentRequestParams) { p.Invoice.Customer.Phone = "+22961234567" }), "invoice.customer.phone", "without +"},
+		{"phone with two pluses", request(func(p *intram.PaymentRequestParams) { p.Invoice.Customer.Phone = "++22961234567" }), "invoice.customer.phone", "8 to 15 digits"},
 		{"suggested operator", request(func(p *intram.PaymentRequestParams) { p.PaymentMethod.Code = "mtn" }), "payment_method.code", "MTN_BENIN_229"},
 		{"suggested country", request(func(p *intram.PaymentRequestParams) { p.PaymentMethod.CountryCode = "B" }), "payment_method.country_code", "two capital letters"},
 		{"suggested number", request(func(p *intram.PaymentRequestParams) { p.PaymentMethod.MSISDN = "61234567x" }), "payment_method.msisdn", "digits"},
