@@ -54,6 +54,14 @@ func TestOutcomeIsOverAllAttempts(t *testing.T) {
 		{"lost, then 429 with a replay header", []step{lost, answer(429, "{}", replay...), answer(400, noThanks)}, Unknown, 3, 400, false},
 		{"a replay header of another word", []step{lost, answer(400, noThanks, "Idempotent-Replay", "false")}, Unknown, 2, 400, false},
 
+		// At the edges of the classes.
+		{"the first redirect", []step{answer(300, "")}, Unknown, 1, 300, false},
+		{"the last redirect", []step{answer(399, noThanks)}, Unknown, 1, 399, false},
+		{"the first refusal", []step{answer(400, noThanks)}, Rejected, 1, 400, false},
+		{"the last refusal", []step{answer(499, noThanks)}, Rejected, 1, 499, false},
+		{"a page with the first status of refusal", []step{answer(400, "<html>")}, Unknown, 1, 400, false},
+		{"a page with the last", []step{answer(499, "<html>")}, Unknown, 1, 499, false},
+
 		// Statuses of refusal in a body that is not the API's.
 		{"a firewall's page", []step{answer(403, "<html>")}, Unknown, 1, 403, false},
 		{"a proxy's 404", []step{answer(404, "<html>")}, Unknown, 1, 404, false},
@@ -316,4 +324,16 @@ func TestErrorsThatComeBeforeSending(t *testing.T) {
 			assert.Equal(t, tt.attempts, res.Attempts)
 		})
 	}
+}
+
+// A read does nothing: a page for an answer leaves no doubt, whichever status of refusal it has.
+func TestAReadIsNeverInDoubtForAPage(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 404, 499} {
+		r := newRig(t, answer(status, "<html>"))
+		got := r.Do(t.Context(), lookup())
+		assert.NotEqual(t, Unknown, got.Outcome, "HTTP %d", status)
+	}
+	r := newRig(t, answer(399, "<html>"))
+	assert.Equal(t, Unknown, r.Do(t.Context(), lookup()).Outcome, "no refusal at all")
 }

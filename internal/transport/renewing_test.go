@@ -2,9 +2,12 @@ package transport
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // net/http closes the connection of a request that was given up on HTTP/1 itself: the others are kept.
@@ -30,4 +33,38 @@ func TestManyTimeoutsRenewOnce(t *testing.T) {
 	assert.NotSame(t, first, second)
 	r.timedOut(first)
 	assert.Same(t, second, r.current)
+}
+
+// A client that closes its idle connections closes those of both transports, and can go on.
+func TestIdleConnectionsOfBothTransportsAreClosed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(server.Close)
+	first := &http.Transport{}
+	r := NewRenewing(first)
+	call := func(transport http.RoundTripper) (reused bool) {
+		idle := make(chan struct{})
+		trace := &httptrace.ClientTrace{
+			GotConn:     func(info httptrace.GotConnInfo) { reused = info.Reused },
+			PutIdleConn: func(error) { close(idle) },
+		}
+		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, server.URL, http.NoBody)
+		require.NoError(t, err)
+		resp, err := transport.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		<-idle
+		return reused
+	}
+	r.timedOut(first)
+	second := r.current
+	call(r)
+	assert.True(t, call(second))
+	call(first) // what was under way on the old one comes back
+	r.CloseIdleConnections()
+	r.CloseIdleConnections() // the lock is free again
+	assert.False(t, call(first))
+	assert.False(t, call(second))
+	first.CloseIdleConnections()
+	second.CloseIdleConnections()
 }
