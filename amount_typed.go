@@ -124,10 +124,13 @@ func ungroup(s, separators string) (string, error) {
 		whole, rest = s[:i], s[i:]
 	}
 	groups := strings.FieldsFunc(whole, func(r rune) bool { return strings.ContainsRune(separators, r) })
+	if strings.ContainsAny(separators, ".,") {
+		groups = strings.Split(whole, separators) // two points in a row are no space that is wide
+	}
 	if len(groups) <= 1 {
 		return strings.Join(groups, "") + rest, nil
 	}
-	if len(groups[0]) > 3 || strings.ContainsAny(rest, separators) {
+	if groups[0] == "" || len(groups[0]) > 3 || strings.ContainsAny(rest, separators) {
 		return "", errGroups
 	}
 	for _, group := range groups[1:] {
