@@ -71,6 +71,11 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 			}
 			continue
 		}
+		if name == "amount" {
+			if unit := otherUnit(text); unit != "" {
+				add(text, "the amounts are read as francs: say them in francs, and leave %q out of the column's name", unit)
+			}
+		}
 		columns[name] = column{i, text}
 	}
 	for _, name := range Columns[:2] {
@@ -102,6 +107,17 @@ func plainWords(text string) string {
 	}
 	text, _, _ = transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(gounicode.Mn)), norm.NFC), text)
 	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !gounicode.IsLetter(r) && !gounicode.IsDigit(r) }), " ")
+}
+
+// otherUnit is what stands in parentheses behind the name of the column of amounts, and may make 25 mean 25 thousand or 25 euros.
+func otherUnit(text string) string {
+	_, unit, _ := strings.Cut(text, "(")
+	for _, word := range strings.Fields(plainWords(unit)) {
+		if !slices.Contains([]string{"f", "fcfa", "cfa", "xof", "franc", "francs", "en", "net", "nets", "brut", "a", "payer", "total"}, word) {
+			return word
+		}
+	}
+	return ""
 }
 
 // nearest is the column whose name is at most two letters away, "" when none is or the word is short.

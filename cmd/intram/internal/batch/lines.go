@@ -101,7 +101,7 @@ func Read(data []byte) File {
 				file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("something stands in column %d, which has no name", i+1)})
 			}
 		}
-		file.readLine(columns, r)
+		file.readLine(columns, r, t.comma)
 	}
 	if blank > 0 {
 		t.note(0, "%s left out", plural(blank, "blank row was", "blank rows were"))
@@ -115,7 +115,7 @@ func Read(data []byte) File {
 }
 
 // readLine makes a payout of a row. What the parameters must be is for [Check] to say.
-func (f *File) readLine(columns map[string]column, r row) {
+func (f *File) readLine(columns map[string]column, r row, comma rune) {
 	line := Line{Number: r.number, headers: map[string]string{}, spoiled: map[string]bool{}}
 	for name, c := range columns {
 		line.headers[name] = c.text
@@ -127,6 +127,9 @@ func (f *File) readLine(columns map[string]column, r row) {
 		return ""
 	}
 	fail := func(name, message string) {
+		if line.spoiled[name] {
+			return
+		}
 		line.spoiled[name] = true
 		f.Problems = append(f.Problems, Problem{Line: r.number, Column: line.header(name), Message: message})
 	}
@@ -134,6 +137,20 @@ func (f *File) readLine(columns map[string]column, r row) {
 		if from != to {
 			f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header(name), Message: fmt.Sprintf("%s was read as %s", from, to)})
 		}
+	}
+	for _, name := range Columns {
+		c, ok := columns[name]
+		shown, other := r.shown[c.at]
+		switch {
+		case !ok || !other || !showsAnother(name, r.cells[c.at], shown):
+		case name == "amount" || name == "reference":
+			fail(name, fmt.Sprintf("the cell shows %q and holds %q: enter it again in a column formatted as text", shown, r.cells[c.at]))
+		default:
+			fail(name, "the cell shows something else than it holds: enter it again in a column formatted as text")
+		}
+	}
+	if next := r.cells[min(columns["amount"].at+1, len(r.cells)-1)]; comma == ',' && cutInTwo(columns, value("amount"), next) {
+		fail("amount", fmt.Sprintf("%s,%s may be one number: put it between quotes, or write it without separators", value("amount"), next))
 	}
 	line.Params = intram.PayoutParams{Currency: intram.Currency(value("currency")), Reference: value("reference"), Note: value("note")}
 	if line.Params.Reference == "" {
@@ -173,6 +190,16 @@ func (f *File) readLine(columns map[string]column, r row) {
 		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "there is neither a phone number nor an account number"})
 	}
 	f.Lines = append(f.Lines, line)
+}
+
+// cutInTwo reports whether an amount and a text behind it may be one amount, whose comma was taken for the end of a cell.
+func cutInTwo(columns map[string]column, amount, next string) bool {
+	for _, name := range []string{"account_name", "account_surname", "note"} {
+		if c, ok := columns[name]; ok && c.at == columns["amount"].at+1 {
+			return len(amount) <= 3 && digits(amount) == amount && len(next) == 3 && digits(next) == next
+		}
+	}
+	return false
 }
 
 // hideMost keeps the calling code and the last two digits of a number, by which its owner knows it.

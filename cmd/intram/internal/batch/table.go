@@ -19,6 +19,7 @@ import (
 // table is the cells of a file, whichever program wrote it.
 type table struct {
 	rows  []row
+	comma rune      // what separates the cells, 0 in a workbook
 	notes []Problem // what the reader should know of how it was read
 	rest  []Problem // what cannot be read at all
 }
@@ -27,6 +28,7 @@ type table struct {
 type row struct {
 	number int // in the file, from 1
 	cells  []string
+	shown  map[int]string // what a cell of a workbook shows, where it holds something else
 }
 
 // blank reports whether nothing stands in the row.
@@ -117,7 +119,7 @@ func readCSV(text string) table {
 	reader := csv.NewReader(strings.NewReader(text))
 	reader.Comma = comma
 	reader.FieldsPerRecord = -1 // counted later, to name the line
-	var t table
+	t := table{comma: comma}
 	for {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -136,7 +138,7 @@ func readCSV(text string) table {
 			return t // more than is ever taken: see maxLines
 		}
 		number, _ := reader.FieldPos(0)
-		t.rows = append(t.rows, row{number + skipped, record})
+		t.rows = append(t.rows, row{number: number + skipped, cells: record})
 	}
 }
 
@@ -162,8 +164,8 @@ func mostOf(line string) rune {
 // most bytes that the parts of a workbook may come to, unpacked.
 const maxWorkbook = 256 << 20
 
-// readWorkbook reads the first sheet of an .xlsx file that has anything in it. The cells are as they are stored, whatever their
-// format shows.
+// readWorkbook reads the first sheet of an .xlsx file that has anything in it. The cells are as they are stored, with what their
+// format shows beside them where that is something else.
 func readWorkbook(data []byte) table {
 	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{RawCellValue: true, UnzipSizeLimit: maxWorkbook})
 	if err != nil {
@@ -174,7 +176,8 @@ func readWorkbook(data []byte) table {
 	var read string
 	for _, sheet := range book.GetSheetList() {
 		cells, err := book.GetRows(sheet)
-		if err != nil {
+		shown, shownErr := book.GetRows(sheet, excelize.Options{UnzipSizeLimit: maxWorkbook})
+		if err != nil || shownErr != nil {
 			return unreadable("its sheet cannot be read: save it as CSV")
 		}
 		if len(cells) == 0 {
@@ -185,14 +188,30 @@ func readWorkbook(data []byte) table {
 			break
 		}
 		read = sheet
+		hidden := 0
 		for i, record := range cells {
 			if len(t.rows) > 2*maxLines {
 				break
 			}
-			for j := range record {
-				record[j] = storedNumber(record[j])
+			r := row{number: i + 1, cells: record}
+			for j, stored := range record {
+				if i < len(shown) && j < len(shown[i]) && shown[i][j] != stored && !strings.Contains(shown[i][j], "E+") {
+					if r.shown == nil {
+						r.shown = map[int]string{}
+					}
+					r.shown[j] = shown[i][j]
+				}
+				if number := storedNumber(stored); number != stored && isNumber(book, sheet, i, j) {
+					record[j] = number
+				}
 			}
-			t.rows = append(t.rows, row{i + 1, record})
+			if visible, err := book.GetRowVisible(sheet, i+1); err == nil && !visible && !r.blank() {
+				hidden++
+			}
+			t.rows = append(t.rows, r)
+		}
+		if hidden > 0 {
+			t.note(0, "%s read too", plural(hidden, "hidden row was", "hidden rows were"))
 		}
 	}
 	t.pad()
@@ -211,6 +230,39 @@ func storedNumber(cell string) string {
 		return cell
 	}
 	return n.String()
+}
+
+// isNumber reports whether a cell holds a number, and not a text that looks like one.
+func isNumber(book *excelize.File, sheet string, i, j int) bool {
+	name, err := excelize.CoordinatesToCellName(j+1, i+1)
+	if err != nil {
+		return false
+	}
+	kind, err := book.GetCellType(sheet, name)
+	return err == nil && (kind == excelize.CellTypeUnset || kind == excelize.CellTypeNumber)
+}
+
+// showsAnother reports whether a cell shows something else than it holds: 25 in the format 0.000 shows 25.000. Of amounts and
+// numbers the digits count, however they are grouped.
+func showsAnother(name, stored, shown string) bool {
+	if name != "amount" && name != "msisdn" {
+		return stored != shown
+	}
+	if i := strings.LastIndexAny(shown, ".,"); i >= 0 {
+		if zeros := digits(shown[i:]); zeros == "0" || zeros == "00" {
+			shown = shown[:i]
+		}
+	}
+	return digits(stored) != digits(shown)
+}
+
+func digits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // pad makes all rows as wide as the first: a workbook leaves out empty cells at their end.
