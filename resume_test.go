@@ -218,6 +218,7 @@ func TestResumeIsNotMisledByTheList(t *testing.T) {
 		"number without country":      {rewrite: number("61234567"), found: true},
 		"number with the new prefix":  {rewrite: number("2290161234567"), found: true},
 		"number hidden":               {rewrite: number("229*****567"), found: true},
+		"number hidden by letters":    {rewrite: number("229xxxxx567"), found: true},
 		"no payload":                  {rewrite: eachItem(func(i map[string]any) { delete(i, "payload"); delete(i, "result") })},
 		"no payload, but a result":    {rewrite: eachItem(func(i map[string]any) { delete(i, "payload") }), found: true},
 		"payload is a text":           {rewrite: eachItem(func(i map[string]any) { i["payload"] = "{}"; delete(i, "result") })},
@@ -550,6 +551,100 @@ func TestManyIntentsShareOneLookBack(t *testing.T) {
 	require.ErrorIs(t, err, intram.ErrCannotTell)
 	_, err = client.Payouts.Resume(t.Context(), params[0], intents[0], intram.WithLookBack(nil))
 	require.ErrorContains(t, err, "look_back is nil")
+}
+
+// A later intent is resumed first, and what was read for it does not go back to the earlier one.
+func TestAnEarlierIntentIsLookedForBeyondWhatWasRead(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	early := oldIntent(t, server, intentParams(), true)
+	others(t, server, 101) // so that the page that ends the search does not happen to show it
+	server.Advance(72 * time.Hour)
+	later := intentParams()
+	later.Reference = "PO-2"
+	late := oldIntent(t, server, later, false)
+
+	var look intram.LookBack
+	_, err := client.Payouts.Resume(t.Context(), later, late, intram.WithLookBack(&look))
+	require.ErrorIs(t, err, intram.ErrNeverSent)
+	op, err := client.Payouts.Resume(t.Context(), intentParams(), early, intram.WithLookBack(&look))
+	require.NoError(t, err)
+	assert.Equal(t, "PO-1", op.Reference())
+}
+
+// What was read of a list before it broke off is not shared with those that come after.
+func TestALookBackKeepsNoListThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	intent := oldIntent(t, server, intentParams(), true)
+	others(t, server, 130)
+	pages := 0
+	client := server.Client(lists(server, func(_ http.Header, list map[string]any) {
+		if pages++; pages == 2 {
+			clear(list)
+		}
+	}), intram.WithMaxAttempts(1))
+
+	var look intram.LookBack
+	_, err := client.Payouts.Resume(t.Context(), intentParams(), intent, intram.WithLookBack(&look))
+	require.ErrorIs(t, err, intram.ErrCannotTell)
+	op, err := client.Payouts.Resume(t.Context(), intentParams(), intent, intram.WithLookBack(&look))
+	require.NoError(t, err)
+	assert.Equal(t, "PO-1", op.Reference())
+}
+
+// others makes payouts that are not the intent's, one a second, and lets them grow old.
+func others(t *testing.T, server *intramtest.Server, n int) {
+	t.Helper()
+	for i := range n {
+		params := intentParams()
+		params.Reference = fmt.Sprint("LATER-", i)
+		_, err := server.Client().Payouts.Create(t.Context(), params)
+		require.NoError(t, err)
+		server.Advance(time.Second)
+	}
+	server.Advance(25 * time.Hour)
+}
+
+// A page may end between two operations of one millisecond, and an item may be dated wrongly: neither ends the search.
+func TestResumeReadsPastOddPages(t *testing.T) {
+	t.Parallel()
+	for name, rewrite := range map[string]func(map[string]any){
+		"one millisecond on two pages": nil,
+		"one item of another year":     func(item map[string]any) { item["date"] = "2020-05-20T10:30:00.000Z" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			client := server.Client()
+			first, err := client.Payouts.Prepare(intentParams())
+			require.NoError(t, err)
+			_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(first))
+			require.NoError(t, err)
+			others(t, server, 100) // the first of them in the same millisecond
+			client = server.Client(lists(server, func(_ http.Header, list map[string]any) {
+				if items, _ := list["data"].([]any); len(items) == 100 && rewrite != nil {
+					rewrite(items[1].(map[string]any))
+				}
+			}))
+			op, err := client.Payouts.Resume(t.Context(), intentParams(), afterCrash(t, first))
+			require.NoError(t, err)
+			assert.Equal(t, "PO-1", op.Reference())
+		})
+	}
+}
+
+// A clock that was set back makes an intent younger than the server says: it is a day old by both, or nothing is proved.
+func TestResumeWaitsForTheSlowerOfBothClocks(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	intent := oldIntent(t, server, intentParams(), false)
+	client := server.Client(intram.WithClock(&offClock{server.Clock(), -90 * time.Minute}))
+	_, err := client.Payouts.Resume(t.Context(), intentParams(), intent)
+	var cannot *intram.CannotTellError
+	require.ErrorAs(t, err, &cannot)
+	assert.False(t, cannot.RetryAt.IsZero())
 }
 
 // An intent that was saved without its date says nothing of when it may have been executed. A list of another time is no
