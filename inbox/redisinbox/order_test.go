@@ -89,3 +89,26 @@ func TestARouterWritesInTheTransactionAndInOrder(t *testing.T) {
 	require.ErrorIs(t, err, redisinbox.ErrNoTransaction)
 	assert.Nil(t, inbox.Transactional(nil))
 }
+
+// A key that is not there is unchanged as long as it is not there.
+func TestTheFirstEventOfAPayoutFindsNothingAndTakesEffect(t *testing.T) {
+	t.Parallel()
+	client, prefix := newClient(t, sharedURL(t)), newPrefix()
+	inbox := newInbox(t, client, prefix)
+	verifier, err := intram.NewWebhookVerifier(secret)
+	require.NoError(t, err)
+	handler := intram.NewWebhookHandler(verifier, inbox, inbox.InTx(func(_ context.Context, tx *redisinbox.Tx, _ *intram.Event) error {
+		tx.Unchanged(prefix+"payout:op_1", "")
+		tx.Do("SET", prefix+"payout:op_1", "queued")
+		return nil
+	}))
+	const body = `{"event":"payout.queued","operation_id":"op_1","occurred_at":"2026-05-20T10:31:14.000Z","data":{"amount":1}}`
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r.Header = intram.SignWebhook(secret, time.Now(), []byte(body))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	assert.Equal(t, 200, w.Code)
+	state, err := client.Get(t.Context(), prefix+"payout:op_1").Result()
+	require.NoError(t, err)
+	assert.Equal(t, "queued", state)
+}
