@@ -117,14 +117,11 @@ func (c ErrorCode) word(status int, stated leniently) transport.Word {
 		return transport.KeyBusy
 	case CodeIdempotencyConflict, CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
 		return transport.KeyTaken
-	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, codeExpired:
+	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, ErrorCode(OperationExpired): // the last by its status word
 		return transport.Unclear
 	}
 	return transport.Refused
 }
-
-// codeExpired is how the API may name an expiry, by its status word.
-const codeExpired = ErrorCode(OperationExpired)
 
 // leniently is a status in a body: a number, or a number in quotes. Anything else is 0, as if it were not there.
 type leniently int
@@ -216,7 +213,7 @@ func adviseDoubt(code ErrorCode) string {
 		return adviseBusy
 	case CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
 		return adviseProcessed
-	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, codeExpired:
+	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, ErrorCode(OperationExpired): // the last by its status word
 		return adviseOperator
 	}
 	return ""

@@ -100,6 +100,8 @@ func (p numberPlan) complete(local string) (string, error) {
 	switch {
 	case p.code == beninCode && len(local) == beninOld:
 		local = beninPrefix + local
+	case p.code == beninCode && len(local) == p.digits-1 && local[0] == '1':
+		return "", errors.New("the 0 in front is missing: a spreadsheet took it for a number, format the column as text and enter it again")
 	case p.code == beninCode && (len(local) != p.digits || !strings.HasPrefix(local, beninPrefix)):
 		return "", errors.New("a number of Benin has 10 digits that begin with 01, or the 8 digits of before 2024-11-30")
 	case len(local) != p.digits:

@@ -46,6 +46,7 @@ func TestParseMSISDNReadsWhatPeopleWrite(t *testing.T) {
 		{"61234501", "", ""},              // whose?
 		{"0161234501", "FR", ""},          // no plan is known
 		{"6123450", "BJ", ""},             // a digit short
+		{"161234501", "BJ", ""},           // a spreadsheet took the 0
 		{"612345012", "BJ", ""},           // one too many
 		{"0261234501", "BJ", ""},          // not 01
 		{"229016123450", "BJ", ""},        // international, a digit short
@@ -72,6 +73,13 @@ func TestParseMSISDNReadsWhatPeopleWrite(t *testing.T) {
 			assert.False(t, len(digits) > 3 && strings.Contains(err.Error(), digits), "the error tells the number: %v", err)
 		}
 	}
+}
+
+func TestANumberWithoutItsZeroSaysWhoTookIt(t *testing.T) {
+	t.Parallel()
+	_, err := intram.ParseMSISDN("161234501", "BJ")
+	require.ErrorIs(t, err, intram.ErrInvalidMSISDN)
+	assert.Contains(t, err.Error(), "the 0 in front is missing: a spreadsheet took it for a number")
 }
 
 func TestAParsedNumberIsReadAsItself(t *testing.T) {

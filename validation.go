@@ -206,7 +206,7 @@ func escapedUnit(document []byte) rune {
 	if err != nil {
 		return utf8.RuneError
 	}
-	return rune(unit) //nolint:gosec // of 16 bits
+	return rune(unit)
 }
 
 // lossless writes parameters as JSON, to be stored. Its error names a field that would be read back as something else.

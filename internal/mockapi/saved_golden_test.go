@@ -110,8 +110,7 @@ func TestTheFieldsOfASavedStateStay(t *testing.T) {
 			return
 		}
 		seen[of] = true
-		for i := range of.NumField() {
-			field := of.Field(i)
+		for field := range of.Fields() {
 			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if name == "" {
 				name = field.Name

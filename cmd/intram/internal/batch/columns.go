@@ -19,9 +19,9 @@ var Columns = []string{
 // otherNames are what offices call the columns, without accents.
 var otherNames = map[string]string{
 	"ref": "reference", "id": "reference", "matricule": "reference", "order": "reference", "commande": "reference", "facture": "reference",
-	"montant": "amount", "somme": "amount", "montant net": "amount", "net a payer": "amount", "salaire net": "amount", "sum": "amount",
+	"montant": "amount", "somme": "amount", "montant net": "amount", "net a payer": "amount", "salaire net": "amount", "salaire": "amount", "sum": "amount",
 	"devise": "currency", "monnaie": "currency",
-	"provider code": "provider", "operateur": "provider", "operator": "provider", "reseau": "provider", "network": "provider",
+	"provider code": "provider", "operateur": "provider", "operator": "provider", "reseau": "provider", "network": "provider", "operateur mobile": "provider", "reseau mobile": "provider",
 	"telephone": "msisdn", "tel": "msisdn", "phone": "msisdn", "phone number": "msisdn", "numero de telephone": "msisdn", "numero": "msisdn",
 	"n de telephone": "msisdn", "n telephone": "msisdn", "no telephone": "msisdn", "no de telephone": "msisdn",
 	"mobile": "msisdn", "portable": "msisdn", "contact": "msisdn", "mobile money": "msisdn", "momo": "msisdn", "number": "msisdn",
@@ -44,6 +44,7 @@ type column struct {
 // readHeader finds out which column is what. Columns without a name are left out; what stands in them is a problem of its line.
 func readHeader(header row) (columns map[string]column, unnamed []int, problems []Problem) {
 	columns = map[string]column{}
+	var unknown, names []string
 	add := func(text, format string, args ...any) {
 		problems = append(problems, Problem{Line: header.number, Column: text, Message: fmt.Sprintf(format, args...)})
 	}
@@ -59,7 +60,8 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 			if near := nearest(plainWords(text)); near != "" {
 				hint = fmt.Sprintf(" (did you mean %s?)", near)
 			}
-			add("", "column %d is none that a payout has%s: the columns are %s", i+1, hint, strings.Join(Columns, ", "))
+			unknown = append(unknown, fmt.Sprintf("column %d is none that a payout has%s: the columns are %s", i+1, hint, strings.Join(Columns, ", ")))
+			names = append(names, text)
 			continue
 		}
 		if earlier, twice := columns[name]; twice {
@@ -77,6 +79,13 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 			}
 		}
 		columns[name] = column{i, text}
+	}
+	for i, message := range unknown {
+		name := names[i]
+		if len(columns) == 0 {
+			name = "" // it is no header, and what stands there may be a person's
+		}
+		add(name, "%s", message)
 	}
 	for _, name := range Columns[:2] {
 		if _, ok := columns[name]; !ok {

@@ -52,12 +52,12 @@ func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, sinc
 		if !ok || reference == "" || failedClearly(op) {
 			continue
 		}
-		what := "reference was used before, by operation %s of %s: if that is another payout, give --allow-known-references"
+		what := "it was used before, by operation %s of %s: if that is another payout, give --allow-known-references"
 		if op.Status == intram.OperationFailed || op.Status == intram.OperationExpired {
-			what = "reference was used before, by operation %s of %s, which failed and may have been paid all the same: " +
+			what = "it was used before, by operation %s of %s, which failed and may have been paid all the same: " +
 				"if you know that it was not, give --allow-known-references"
 		}
-		known[line.Number] = Problem{Line: line.Number, Message: fmt.Sprintf(what, op.ID, op.CreatedAt.UTC().Format(time.DateOnly))}
+		known[line.Number] = Problem{Line: line.Number, Column: line.header("reference"), Message: fmt.Sprintf(what, op.ID, op.CreatedAt.UTC().Format(time.DateOnly))}
 	}
 	var problems []Problem
 	for _, line := range lines {

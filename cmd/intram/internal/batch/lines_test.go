@@ -27,7 +27,7 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"good with semicolons, a mark and CRLF", "\ufeffreference;amount;provider_code;msisdn\r\nA;100;MTN_BENIN_229;22961000000\r\n", nil},
 		{"empty", "", []string{"1:is empty"}},
 		{"only a header", header, []string{"1:no line below"}},
-		{"columns", "reference,amount,colour,amount,msisdn\n", []string{"1:column 3 is none", "1:amount is there twice"}},
+		{"columns", "reference,amount,colour,amount,msisdn\n", []string{"1:amount is there twice", "1:colour: column 3 is none"}},
 		{"missing columns", "msisdn\n", []string{"1:column reference is missing", "1:column amount is missing"}},
 		{"nowhere to pay", "reference,amount\n", []string{"1:no column msisdn"}},
 		{"fields", header + "A,100\n", []string{"2:2 fields"}},

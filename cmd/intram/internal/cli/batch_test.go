@@ -108,8 +108,8 @@ func TestAFileWhoseLinesWerePaidUnderAnotherNameIsRefused(t *testing.T) {
 	r := b.run(t, "payouts", "batch", again)
 	assert.Equal(t, exitUsage, r.code)
 	said := strings.Join(strings.Fields(r.err), " ")
-	assert.Contains(t, said, "corrected.csv:2: reference was used before, by operation op_")
-	assert.Contains(t, said, "corrected.csv:4: reference was used before")
+	assert.Contains(t, said, "corrected.csv:2: reference: it was used before, by operation op_")
+	assert.Contains(t, said, "corrected.csv:4: reference: it was used before")
 	assert.NotContains(t, said, "corrected.csv:3:", "what failed may be paid")
 	assert.Contains(t, said, "has 2 problems; nothing was sent")
 

@@ -19,11 +19,15 @@ func Amount(text string, currency intram.Currency) (intram.Amount, error) {
 	return amount, nil
 }
 
-// MSISDN reads a phone number. country is whose it is when it has no calling code; when that is empty, the operator's code says it.
+// MSISDN reads a phone number. country is whose it is when it has no calling code; when that is empty, the operator's code says it,
+// and else it is Benin, as the API has it.
 // What is in international form already stays as it is, so that a payout that was asked for before is asked for in the same bytes.
 func MSISDN(text, country string, operator intram.ProviderCode) (string, error) {
 	if country == "" {
 		country = countryOf(operator)
+	}
+	if country == "" {
+		country = "BJ"
 	}
 	number, err := intram.ParseMSISDN(text, country)
 	if err == nil {
