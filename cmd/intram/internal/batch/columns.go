@@ -65,10 +65,9 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 			continue
 		}
 		if earlier, twice := columns[name]; twice {
-			switch {
-			case earlier.text == text:
+			if earlier.text == text {
 				add("", "column %s is there twice", text)
-			default:
+			} else {
 				add("", "columns %s and %s are both the %s", earlier.text, text, name)
 			}
 			continue
@@ -121,7 +120,7 @@ func plainWords(text string) string {
 // otherUnit is what stands in parentheses behind the name of the column of amounts, and may make 25 mean 25 thousand or 25 euros.
 func otherUnit(text string) string {
 	_, unit, _ := strings.Cut(text, "(")
-	for _, word := range strings.Fields(plainWords(unit)) {
+	for word := range strings.FieldsSeq(plainWords(unit)) {
 		if !slices.Contains([]string{"f", "fcfa", "cfa", "xof", "franc", "francs", "en", "net", "nets", "brut", "a", "payer", "total"}, word) {
 			return word
 		}

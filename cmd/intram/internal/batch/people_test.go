@@ -181,7 +181,7 @@ func TestWhatIsNoTableIsToldInWords(t *testing.T) {
 		"an unnamed column": {"reference,amount,msisdn,\nA,1,22961000000,what\n", "something stands in column 4, which has no name"},
 		"a split amount":    {"reference,msisdn,amount\nA,22961000000,25,000\n", "2: the line has 4 fields, and the header has 3"},
 		"a given delimiter": {"sep=;\nreference;amount;msisdn\nA;1\n", "3: the line has 2 fields, and the header has 3"},
-		"a typing mistake":  {"refernce,amount,msisdn\n", "column 1 is none that a payout has (did you mean reference?)"},
+		"a typing mistake":  {"referenze,amount,msisdn\n", "column 1 is none that a payout has (did you mean reference?)"},
 		"another one":       {"reference,montnat,msisdn\n", "(did you mean amount?)"},
 		"two of one":        {"reference,amount,montant,msisdn\n", "columns amount and montant are both the amount"},
 	} {

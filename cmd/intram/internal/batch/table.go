@@ -145,7 +145,7 @@ func readCSV(text string) table {
 // delimiterLine reads Excel's own first line, sep=;
 func delimiterLine(line string) (comma rune, ok bool) {
 	rest, ok := strings.CutPrefix(strings.TrimRight(line, "\r"), "sep=")
-	if !ok || len(rest) != 1 || !strings.Contains(",;|\t", rest) {
+	if !ok || len(rest) != 1 || !strings.ContainsRune(",;|\t", rune(rest[0])) {
 		return 0, false
 	}
 	return rune(rest[0]), true

@@ -3,6 +3,7 @@ package typed
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -46,7 +47,7 @@ func MSISDN(text, country string, operator intram.ProviderCode) (string, error) 
 
 // known reports whether the SDK has the country's numbers.
 func known(country string) bool {
-	return strings.Contains(" BJ BF CI CM GW ML NE SN TG ", " "+country+" ")
+	return slices.Contains([]string{"BJ", "BF", "CI", "CM", "GW", "ML", "NE", "SN", "TG"}, country)
 }
 
 // countryOf is the country in which an operator such as MTN_BENIN_229 is, and "" when its code does not say it.
