@@ -462,7 +462,6 @@ func (p *puzzle) addPaths(r *Request, endpoint, path, query string) {
 	p.add(partPath,
 		option{id: "public-path", what: "the public path /v1" + endpoint + " was signed", fix: fix, value: "/v1" + endpoint},
 		option{id: "endpoint-path", what: "the endpoint alone, " + endpoint + ", was signed as the path", fix: fix, value: endpoint},
-		option{id: "called-path", what: "the path that was called was signed", fix: fix, value: path},
 		option{id: "partial-path", what: "the path /api/v1" + endpoint + " was signed", fix: fix, value: "/api/v1" + endpoint},
 		option{id: "partial-path", what: "the path /merchant" + endpoint + " was signed", fix: fix, value: "/merchant" + endpoint},
 		option{id: "path-slash", what: "the path was signed with a slash at its end", fix: fix, value: right + "/"},
@@ -597,12 +596,6 @@ func (p *puzzle) addLayouts() {
 			return strings.Join(slices.DeleteFunc(slices.Clone(f), func(s string) bool { return s == "" }), "\n")
 		}},
 		{"query-line-missing", "the query's line was left out", ordered(0, 1, 2, 4)},
-		{"body-line-missing", "the string that was signed ends with the query: its last line feed is missing", func(f []string) string {
-			if f[4] != "" {
-				return strings.Join(f, "\n")
-			}
-			return strings.Join(f[:4], "\n")
-		}},
 		{"field-order", "the method was signed before the timestamp", ordered(1, 2, 3, 0, 4)},
 		{"field-order", "the fields were signed in another order: method, path, timestamp, query, body", ordered(1, 2, 0, 3, 4)},
 		{"field-order", "the fields were signed in another order: method, timestamp, path, query, body", ordered(1, 0, 2, 3, 4)},

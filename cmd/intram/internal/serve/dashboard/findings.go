@@ -40,7 +40,6 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 
 	"public-path":   "Le chemin public /v1/… a été signé. Signez /api/v1/merchant puis le point d'accès, quelle que soit l'URL appelée.",
 	"endpoint-path": "Le point d'accès seul a été signé. Signez /api/v1/merchant puis le point d'accès.",
-	"called-path":   "Le chemin appelé a été signé. Signez /api/v1/merchant puis le point d'accès, quelle que soit l'URL appelée.",
 	"partial-path":  "Une partie du chemin seulement a été signée. Signez /api/v1/merchant puis le point d'accès.",
 	"path-decoded":  "Le chemin a été signé décodé, et envoyé avec des signes pour cent. Utilisez des identifiants sans encodage, ou signez le chemin tel qu'envoyé.",
 	"path-slash":    "Le chemin a été signé avec une barre de trop ou de moins.",
@@ -58,7 +57,6 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 	"body-empty-object":      "« {} » a été signé, et aucun corps n'a été envoyé. Signez le corps envoyé : rien, pour GET et DELETE.",
 	"body-null":              "« null » a été signé, et aucun corps n'a été envoyé. Signez le corps envoyé : rien, pour GET et DELETE.",
 	"body-missing":           "Le corps manque dans la signature. Il suit le quatrième saut de ligne.",
-	"body-line-missing":      "Le dernier saut de ligne, après les paramètres, manque. Il y en a toujours quatre.",
 	"body-line-break-sent":   "Le corps a été envoyé avec un saut de ligne final qui n'a pas été signé. Signez les octets envoyés.",
 	"body-line-break-signed": "Un saut de ligne final a été signé et n'a pas été envoyé : echo en ajoute un, printf non.",
 	"body-crlf-sent":         "Le corps a été envoyé avec des fins de ligne CRLF et signé avec LF. Signez les octets envoyés.",
