@@ -184,7 +184,7 @@ func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
 		intram.CodeProviderError, intram.CodeProviderUnavailable, intram.CodeStripeUnavailable, intram.CodeOperationExpired, "expired",
 	} {
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(&intram.OperationError{OperationID: "op_1", Code: code}), code)
-		for _, status := range []int{400, 402, 409, 422, 500, 502, 503} {
+		for _, status := range []int{400, 402, 409, 421, 422, 429, 500, 502, 503} {
 			for _, header := range [][]string{nil, {"Idempotent-Replay", "true"}} {
 				refusal := answer(status, fmt.Sprintf(`{"error":true,"http_status":%d,"code":%q}`, status, code), header...)
 				client, s := scripted(t, refusal, refusal)
@@ -209,6 +209,19 @@ func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
 	client, _ := scripted(t, answer(400, `{"error":true,"http_status":400,"code":"provider_rejected"}`))
 	_, err := client.Payouts.Create(t.Context(), mobilePayout())
 	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
+}
+
+// What the body says of another request holds under the statuses that come before the work, too.
+func TestAKeyThatWasTakenIsInDoubtWhateverTheStatus(t *testing.T) {
+	t.Parallel()
+	for _, code := range []intram.ErrorCode{intram.CodeIdempotencyConflict, intram.CodeIdempotencyInProgress} {
+		for _, status := range []int{407, 409, 414, 421, 422, 429, 431} {
+			client, _ := scripted(t, answer(status, fmt.Sprintf(`{"error":true,"http_status":%d,"code":%q}`, status, code)))
+			_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithMaxAttempts(1))
+			require.ErrorIs(t, err, code)
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "%s %d", code, status)
+		}
+	}
 }
 
 func TestAKeyUnderWayIsAskedForAgain(t *testing.T) {

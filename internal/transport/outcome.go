@@ -94,13 +94,15 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 		// The API's own 500 and a proxy's 502 alike may come after the work was done.
 		r.inDoubt = true
 		r.last = verdict{retry: true, retryAfter: retryAfter}
+	case refused && word == KeyBusy:
+		r.inDoubt, r.last = true, verdict{retry: true, retryAfter: retryAfter}
+	case refused && (word == KeyTaken || word == Unclear) && r.call.Method != http.MethodGet:
+		r.inDoubt = true // whatever the status: a limit takes back nothing of another request, or of the operator
 	case resp.StatusCode == http.StatusTooManyRequests:
 		r.last = verdict{retry: true, retryAfter: retryAfter}
 	case resp.StatusCode >= 200 && resp.StatusCode < 300:
 		// The same key has one execution and one answer (section 4): this is it.
 		r.inDoubt = false
-	case refused && word == KeyBusy:
-		r.inDoubt, r.last = true, verdict{retry: true, retryAfter: retryAfter}
 	case r.decided, refused && beforeTheWork[resp.StatusCode]:
 	case refused && (word == NoWord || word == Unclear) && r.call.Method == http.MethodGet:
 		// A read does nothing, so that nothing is in doubt.
