@@ -256,6 +256,9 @@ func readDelivery(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 			}
 		}
 	}
+	if r.Body == nil { // a request that no server has made
+		return nil, nil
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxWebhookBody))
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -689,3 +689,16 @@ func TestRotatingTheSecretUnderLoadLosesNoEvent(t *testing.T) {
 	sign(r, oldSecret, clock.at, payoutBody("op_x"))
 	assert.Equal(t, 401, m.receive(r).Code)
 }
+
+// A test or an adapter may call the handler with a request that no server has made.
+func TestARequestWithoutABodyIsNoPanic(t *testing.T) {
+	t.Parallel()
+	verifier, err := intram.NewWebhookVerifier("whsec_0123456789abcdef")
+	require.NoError(t, err)
+	handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox), func(context.Context, *intram.Event) error { return nil })
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	assert.Equal(t, http.StatusUnauthorized, w.Code)
+}
