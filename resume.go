@@ -387,8 +387,11 @@ func readHistory(ctx context.Context, c *Client, kind OperationType, from, until
 			fresh++
 		}
 		next := page.NextBefore.Truncate(time.Millisecond)
+		if page.HasMore() && fresh > 0 && next.Before(oldest) {
+			next = oldest // the cursor leaves out what lies between
+		}
 		switch {
-		case !newest.IsZero() && newest.Before(from):
+		case !newest.IsZero() && newest.Before(from) && (!page.HasMore() || next.Before(from)):
 			return h, nil
 		case page.HasMore() && next.Before(from):
 			return h, nil

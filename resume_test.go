@@ -828,3 +828,34 @@ func TestAnIntentFromTheFarFutureIsNeverSentAndSaysSo(t *testing.T) {
 		assert.Equal(t, op.ID, found.ID)
 	}
 }
+
+// A page whose cursor and items contradict each other does not end the list where the payout may still follow.
+func TestResumeReadsPastAPageThatContradictsItsCursor(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ item, cursor time.Duration }{
+		"an older item comes first":          {item: -300 * time.Hour, cursor: time.Hour},
+		"the cursor leaves a time out of it": {item: time.Hour, cursor: -300 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			intent := oldIntent(t, server, intentParams(), true)
+			first := true
+			client := server.Client(intram.WithMaxAttempts(1), lists(server, func(_ http.Header, list map[string]any) {
+				if !first {
+					return
+				}
+				first = false
+				list["data"] = []any{map[string]any{
+					"operation_id": "op_other", "type": "payout", "status": "succeeded", "env": "sandbox",
+					"date":    intent.FirstSentAt.Add(tt.item),
+					"payload": map[string]any{"amount": 1, "reference": "another", "destination": map[string]any{"msisdn": "22961000000"}},
+				}}
+				list["paging"] = map[string]any{"limit": 100, "next_before": intent.FirstSentAt.Add(tt.cursor)}
+			}))
+			op, err := client.Payouts.Resume(t.Context(), intentParams(), intent)
+			require.NoError(t, err, "the payout is on the next page")
+			assert.NotEqual(t, "op_other", op.ID)
+		})
+	}
+}
