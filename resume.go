@@ -504,8 +504,8 @@ func match(kind OperationType, sent, payload, result map[string]any) sameness {
 			s = rule.compare(value, told)
 		}
 		switch {
-		case s == differs && rule.path == "metadata" && identified:
-			doubtful = true // the reference is the stronger word
+		case s == differs && identified:
+			doubtful = true // the reference is the stronger word: fees may be in the amount, an operator may write the number its way
 		case s == differs:
 			return differs
 		case s == same:

@@ -198,9 +198,9 @@ func Needs(balance *intram.Balance, lines []Line) []Need {
 				continue
 			}
 			n.Available = n.Available.Add(wallet.Available)
-			if n.Total.Cmp(wallet.Available) > 0 {
-				n.Short = n.Total.Sub(wallet.Available)
-			}
+		}
+		if n.Available.IsSet() && n.Total.Cmp(n.Available) > 0 {
+			n.Short = n.Total.Sub(n.Available)
 		}
 		all = append(all, *n)
 	}

@@ -212,7 +212,7 @@ func TestTheBalanceIsComparedByOperator(t *testing.T) {
 	file := batch.Read([]byte("reference,amount,provider,msisdn,account_number,swift\n" +
 		"A,400000,MTN_BENIN_229,22961000001,,\nB,200190,MTN_BENIN_229,22961000002,,\nC,500,MOOV_AFRICA_BENIN_229,22961000003,,\nD,700,,,BJ0610,ECOCBJBJ\n"))
 	balance := &intram.Balance{Currency: intram.XOF, Available: intram.NewAmount(5_000_000), PaymentMethods: []intram.PaymentMethodBalance{
-		{PaymentMethod: "MTN Bénin", Available: intram.NewAmount(376_728)}, {PaymentMethod: "MOOV_AFRICA_BENIN_229", Available: intram.NewAmount(500)},
+		{PaymentMethod: "MTN Bénin", Available: intram.NewAmount(300_000)}, {PaymentMethod: "MTN_BENIN_229", Available: intram.NewAmount(76_728)}, {PaymentMethod: "MOOV_AFRICA_BENIN_229", Available: intram.NewAmount(500)},
 	}}
 	assert.Equal(t, []string{"0: MTN_BENIN_229: 2 lines come to 600 190, and its wallet has 376 728 available: short by 223 462"},
 		told(batch.CheckBalance(balance, file.Lines)))
