@@ -108,7 +108,7 @@ func (c ErrorCode) word(status int, stated leniently) transport.Word {
 	if c == "" || stated != 0 && int(stated) != status {
 		return transport.NoWord
 	}
-	switch c {
+	switch ErrorCode(strings.ToLower(string(c))) { // statuses are read in any case, and so is what leaves a doubt
 	case CodeInternalError, CodeIdempotencyError:
 		if status < http.StatusInternalServerError {
 			return transport.NoWord // something in between changed the status of a 500, which may come after the work
@@ -206,7 +206,7 @@ const (
 
 // adviseDoubt is the advice of a code whose refusal decides nothing, empty for other codes.
 func adviseDoubt(code ErrorCode) string {
-	switch code {
+	switch ErrorCode(strings.ToLower(string(code))) {
 	case CodeIdempotencyConflict:
 		return adviseConflict
 	case CodeIdempotencyInProgress:

@@ -181,7 +181,7 @@ func TestAKeyThatWasTakenIsInDoubt(t *testing.T) {
 func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for _, code := range []intram.ErrorCode{
-		intram.CodeProviderError, intram.CodeProviderUnavailable, intram.CodeStripeUnavailable, intram.CodeOperationExpired, "expired",
+		intram.CodeProviderError, intram.CodeProviderUnavailable, intram.CodeStripeUnavailable, intram.CodeOperationExpired, "expired", "PROVIDER_ERROR",
 	} {
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(&intram.OperationError{OperationID: "op_1", Code: code}), code)
 		for _, status := range []int{400, 402, 409, 421, 422, 429, 500, 502, 503} {
