@@ -128,8 +128,7 @@ func OpenJournal(path string, binding Binding) (_ *Journal, err error) {
 			err = damaged(path, fmt.Errorf("%v", r))
 		}
 	}()
-	begun, err := checkJournal(path)
-	if err != nil {
+	if err := checkJournal(path); err != nil {
 		return nil, err
 	}
 	db, err := openBolt(path, &bolt.Options{Timeout: lockWait, NoFreelistSync: true})
@@ -139,7 +138,7 @@ func OpenJournal(path string, binding Binding) (_ *Journal, err error) {
 	// Many workers write at once: what comes together shares a sync of the disk.
 	db.MaxBatchDelay = 2 * time.Millisecond
 	j := &Journal{db: db}
-	if err := j.bind(path, begun, binding); err != nil {
+	if err := j.bind(path, binding); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if err := syncFolder(filepath.Dir(path)); err != nil {
@@ -181,18 +180,16 @@ func syncFolder(path string) error {
 }
 
 // bind writes down what a new journal belongs to, or compares.
-func (j *Journal) bind(path string, begun bool, binding Binding) error {
+func (j *Journal) bind(path string, binding Binding) error {
 	return j.db.Update(func(tx *bolt.Tx) error {
-		if begun && tx.Bucket(metaBucket) == nil {
-			empty := true
-			_ = tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil }) // it returns no error itself
-			if !empty {
-				return damaged(path, errors.New("it is another program's"))
-			}
-			begun = false // the run that made it was cut off before it wrote anything
-		}
-		if begun {
+		if tx.Bucket(metaBucket) != nil {
 			return j.rebind(path, tx, binding)
+		}
+		// An empty one is new, or the run that made it was cut off before it wrote anything.
+		empty := true
+		_ = tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil }) // it returns no error itself
+		if !empty {
+			return damaged(path, errors.New("it is another program's"))
 		}
 		j.binding = savedBinding{
 			Version: versionLines, SHA256: binding.Lines, Keys: binding.Keys, Environment: binding.Environment, PublicKey: binding.PublicKey,

@@ -27,22 +27,22 @@ const (
 	boltVersion = 2
 )
 
-// checkJournal reports whether there is a journal at path, and refuses a file that cannot be one.
-func checkJournal(path string) (begun bool, err error) {
+// checkJournal refuses a file that cannot be a journal. No file is none yet.
+func checkJournal(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("the journal cannot be opened: %w", err)
+		return fmt.Errorf("the journal cannot be opened: %w", err)
 	}
 	if info.Size() == 0 {
-		return false, damaged(path, errors.New("it is empty"))
+		return damaged(path, errors.New("it is empty"))
 	}
 	// The lock is shared: no other process writes while the pages are read.
 	db, err := openBolt(path, &bolt.Options{Timeout: lockWait, ReadOnly: true})
 	if err != nil {
-		return false, err
+		return err
 	}
 	data, err := os.ReadFile(path) //nolint:gosec // the journal of the user's own file
 	if err == nil {
@@ -50,7 +50,7 @@ func checkJournal(path string) (begun bool, err error) {
 			err = damaged(path, err)
 		}
 	}
-	return true, errors.Join(err, db.Close())
+	return errors.Join(err, db.Close())
 }
 
 // pages are a file of bbolt's on its way through the check.
@@ -109,7 +109,7 @@ func (p *pages) check(id uint64) error {
 	}
 	for i := range length / p.size {
 		if p.seen[id+i] {
-			return fmt.Errorf("page %d is there twice", id+i)
+			return fmt.Errorf("page %d is there twice", id)
 		}
 		p.seen[id+i] = true
 	}
