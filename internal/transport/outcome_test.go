@@ -334,6 +334,10 @@ func TestAReadIsNeverInDoubtForAPage(t *testing.T) {
 		got := r.Do(t.Context(), lookup())
 		assert.NotEqual(t, Unknown, got.Outcome, "HTTP %d", status)
 	}
+	for word, want := range map[string]Outcome{unclear: Rejected, noThanks: Rejected, taken: Unknown} {
+		assert.Equal(t, want, newRig(t, answer(422, word)).Do(t.Context(), lookup()).Outcome, "a read: %s", word)
+	}
+	assert.Equal(t, Unknown, newRig(t, answer(422, unclear)).Do(t.Context(), payout()).Outcome, "a payout")
 	r := newRig(t, answer(399, "<html>"))
 	assert.Equal(t, Unknown, r.Do(t.Context(), lookup()).Outcome, "no refusal at all")
 }

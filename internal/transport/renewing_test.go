@@ -1,10 +1,13 @@
 package transport
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -67,4 +70,33 @@ func TestIdleConnectionsOfBothTransportsAreClosed(t *testing.T) {
 	assert.False(t, call(second))
 	first.CloseIdleConnections()
 	second.CloseIdleConnections()
+}
+
+// An attempt that timed out leaves its connection, and a caller that gives up does not.
+func TestOnlyATimeLimitRenewsTheTransport(t *testing.T) {
+	t.Parallel()
+	for name, renewed := range map[string]bool{"time limit": true, "given up": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				end := make(chan struct{})
+				defer close(end) // net/http goes on with a dial that was given up
+				first := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+					if !renewed {
+						cancel()
+					}
+					<-end
+					return nil, net.ErrClosed
+				}}
+				r := NewRenewing(first)
+				call := lookup()
+				call.MaxAttempts = 1
+				res := New(config(t, r, &stepClock{now: start})).Do(ctx, call)
+				require.Error(t, res.Err)
+				assert.Equal(t, renewed, r.current != first)
+			})
+		})
+	}
 }

@@ -83,6 +83,7 @@ func TestAttemptsAreSignedAfreshAndOtherwiseTheSame(t *testing.T) {
 		assert.Equal(t, first.body, sent.body)
 		assert.Equal(t, first.header["Idempotency-Key"], sent.header["Idempotency-Key"])
 		assert.Equal(t, at.Format(time.RFC3339Nano), sent.header.Get("X-Timestamp"))
+		assert.EqualValues(t, len(first.body), sent.length, "gateways refuse a body that is sent in chunks")
 		signatures[sent.header.Get("X-Signature")] = true
 		if i < len(r.clock.sleeps) {
 			at = at.Add(r.clock.sleeps[i])
@@ -98,6 +99,7 @@ func TestReadsCarryNeitherKeyNorBody(t *testing.T) {
 	require.NoError(t, r.Do(t.Context(), lookup()).Err)
 	sent := r.script.sent[0]
 	assert.Empty(t, sent.body)
+	assert.Zero(t, sent.length)
 	assert.NotContains(t, sent.header, "Idempotency-Key")
 	assert.NotContains(t, sent.header, "Content-Type")
 }
@@ -371,6 +373,14 @@ func TestNothingIsSentAfterAWaitThatTookADay(t *testing.T) {
 			}
 		})
 	}
+	// It does not even wait when the key would be too old after the wait.
+	early := newRig(t, lost)
+	old := payout()
+	old.NotAfter = start.Add(100 * time.Millisecond)
+	res := early.Do(t.Context(), old)
+	assert.Empty(t, early.clock.sleeps)
+	assert.Equal(t, Unknown, res.Outcome)
+	assert.Contains(t, res.StoppedBy, "may forget its key")
 	// To the last moment it is.
 	r := newRig(t, lost, answer(202, "{}"))
 	r.clock.onSleep = func() { r.clock.advance(time.Hour) }

@@ -59,6 +59,7 @@ type sentRequest struct {
 	method, url string
 	header      http.Header
 	body        string
+	length      int64
 }
 
 // step is what happens to one attempt.
@@ -79,7 +80,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	s.mu.Lock()
-	s.sent = append(s.sent, sentRequest{req.Method, req.URL.String(), req.Header.Clone(), string(body)})
+	s.sent = append(s.sent, sentRequest{req.Method, req.URL.String(), req.Header.Clone(), string(body), req.ContentLength})
 	if len(s.steps) == 0 {
 		s.mu.Unlock()
 		s.t.Errorf("attempt %d was not expected", len(s.sent))
@@ -154,11 +155,13 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 	}
 }
 
-// noThanks is a refusal in the API's own words, taken one about an earlier request, and busy one about a request under way.
+// noThanks is a refusal in the API's own words, taken one about an earlier request, busy one about a request under way, and
+// unclear one in the name of an operator that may have paid.
 const (
 	noThanks = `{"error":true}`
 	taken    = `{"error":true,"taken":true}`
 	busy     = `{"error":true,"busy":true}`
+	unclear  = `{"error":true,"unclear":true}`
 )
 
 func readWord(_ int, body []byte) Word {
@@ -167,6 +170,8 @@ func readWord(_ int, body []byte) Word {
 		return KeyTaken
 	case busy:
 		return KeyBusy
+	case unclear:
+		return Unclear
 	}
 	if strings.HasPrefix(string(body), `{"error":true`) {
 		return Refused
