@@ -222,3 +222,29 @@ func TestADamagedPageIsNamed(t *testing.T) {
 		require.Regexp(t, `page \d+ is damaged`, err.Error(), name)
 	}
 }
+
+// A disk that is full: no line is sent that is not written down, and one that was accepted is named with its operation.
+func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 3)
+	run, done := b.start(t, b.hooked(func(*http.Request) error { t.Error("a call was made"); return nil }))
+	done()
+	require.ErrorContains(t, run.Do(t.Context()), "the journal cannot be written")
+	assert.Equal(t, map[batch.State]int{batch.NotSent: 3}, statuses(run))
+
+	full := func() {}
+	run, full = b.start(t, b.hooked(func(r *http.Request) error {
+		if r.Method == http.MethodPost {
+			full()
+		}
+		return nil
+	}))
+	run.Concurrency = 1
+	err := run.Do(t.Context())
+	require.ErrorContains(t, err, "was accepted as operation op_")
+	require.ErrorContains(t, err, "the journal cannot be written")
+	run, _ = b.start(t)
+	require.NoError(t, run.Do(t.Context()))
+	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
+	b.requireOnceEach(t)
+}
