@@ -308,7 +308,11 @@ func (p *process) lookUp(o *order, rec *intentRecord, at chance) bool {
 			w.tally.saw("intent: what the list says of it is not clear")
 			w.note(o.name, "unclear", strings.ReplaceAll(err.Error(), rec.key, "…"))
 			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "an unclear list is %s", intram.OutcomeOf(err))
-			w.sleep(p.ctx, max(time.Minute, unclear.RetryAt.Sub(merchantClock{p.m}.Now())))
+			pause := time.Minute
+			if !w.calm.Load() { // somebody looks at it now and then
+				pause = at.of("looks again").between(10*time.Minute, 3*time.Hour)
+			}
+			w.sleep(p.ctx, max(pause, unclear.RetryAt.Sub(merchantClock{p.m}.Now())))
 		default:
 			w.require(!errors.Is(err, intram.ErrIntentMismatch), o.name, "the same payout, made anew, is another one: %v", err)
 			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "a look-up that failed is %s: %v", intram.OutcomeOf(err), err)
