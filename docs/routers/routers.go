@@ -4,6 +4,8 @@ package routers
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -48,11 +50,41 @@ func Postgres(ctx context.Context, pool *pgxpool.Pool, verifier *intram.WebhookV
 	if err != nil {
 		return nil, err
 	}
-	return intram.NewWebhookHandler(verifier, inbox, inbox.InTx(
-		func(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
-			_, err := tx.Exec(ctx, "UPDATE payouts SET state = $1 WHERE operation_id = $2", event.Type, event.OperationID)
-			return err
-		})), nil
+	return intram.NewWebhookHandler(verifier, inbox, inbox.InTx(recordPayout)), nil
+}
+
+func recordPayout(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
+	if _, err := tx.Exec(ctx, "INSERT INTO payouts (operation_id) VALUES ($1) ON CONFLICT DO NOTHING", event.OperationID); err != nil {
+		return err
+	}
+	var stored []byte // progress jsonb NOT NULL DEFAULT '{}'
+	err := tx.QueryRow(ctx, "SELECT progress FROM payouts WHERE operation_id = $1 FOR UPDATE", event.OperationID).Scan(&stored)
+	if err != nil {
+		return err
+	}
+	var progress intram.Progress
+	if err := json.Unmarshal(stored, &progress); err != nil {
+		return err
+	}
+	next, moved := progress.Apply(event)
+	if !moved {
+		return nil // older news than what is known
+	}
+	text, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE payouts SET progress = $1 WHERE operation_id = $2", string(text), event.OperationID)
+	return err
+}
+
+// Routed makes a handler whose router writes in the inbox's transaction.
+func Routed(inbox *pginbox.Inbox, verifier *intram.WebhookVerifier) (http.Handler, error) {
+	router := new(intram.EventRouter)
+	intram.OnData(router, "payout.*", func(ctx context.Context, e *intram.Event, _ *intram.PayoutEventData) error {
+		return recordPayout(ctx, pginbox.Tx(ctx), e)
+	})
+	return intram.NewWebhookHandler(verifier, inbox, inbox.Transactional(router.Handle)), nil
 }
 
 // Redis makes a handler whose effects are in the inbox's Redis.
@@ -63,8 +95,28 @@ func Redis(verifier *intram.WebhookVerifier) (http.Handler, error) {
 		return nil, err
 	}
 	return intram.NewWebhookHandler(verifier, inbox, inbox.InTx(
-		func(_ context.Context, tx *redisinbox.Tx, event *intram.Event) error {
-			tx.Do("HSET", "payout:"+event.OperationID, "state", string(event.Type))
+		func(ctx context.Context, tx *redisinbox.Tx, event *intram.Event) error {
+			key := "payout:" + event.OperationID
+			stored, err := client.Get(ctx, key).Result()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				return err
+			}
+			var progress intram.Progress
+			if stored != "" {
+				if err := json.Unmarshal([]byte(stored), &progress); err != nil {
+					return err
+				}
+			}
+			next, moved := progress.Apply(event)
+			if !moved {
+				return nil // older news than what is known
+			}
+			text, err := json.Marshal(next)
+			if err != nil {
+				return err
+			}
+			tx.Unchanged(key, stored) // or another event has come between, and this function is called again
+			tx.Do("SET", key, text)
 			return nil
 		})), nil
 }

@@ -2,6 +2,7 @@ package routers_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/docs/routers"
+	"github.com/intram/intram-go/inbox/pginbox"
 )
 
 const secret = "whsec_b4c3a2d1e0f9a8b7"
@@ -65,6 +67,10 @@ func TestTheHandlersOfTheSharedInboxesAreMade(t *testing.T) {
 	assert.NotNil(t, handler)
 	_, err = routers.Postgres(t.Context(), nil, verifier)
 	require.ErrorContains(t, err, "the pool is nil")
+	require.ErrorContains(t, routers.Reconcile(t.Context(), slog.Default(), nil, nil, nil), "the pool is nil")
+	routed, err := routers.Routed(new(pginbox.Inbox), verifier)
+	require.NoError(t, err)
+	assert.NotNil(t, routed)
 }
 
 // Every block that is marked golang in the documentation is in this package, to the letter but for its indentation.
@@ -72,13 +78,17 @@ func TestTheDocumentationShowsWhatIsTestedHere(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../webhooks.md")
 	require.NoError(t, err)
-	code, err := os.ReadFile("routers.go")
-	require.NoError(t, err)
+	var code []byte
+	for _, file := range []string{"routers.go", "clock.go"} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		code = append(code, text...)
+	}
 	flat := func(s string) string {
 		return regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(strings.TrimSpace(s), "")
 	}
 	blocks := regexp.MustCompile("(?s)```golang\n(.*?)```").FindAllStringSubmatch(string(doc), -1)
-	assert.Len(t, blocks, 5)
+	assert.Len(t, blocks, 8)
 	for _, block := range blocks {
 		assert.Contains(t, flat(string(code)), flat(block[1]))
 	}
