@@ -248,3 +248,16 @@ func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
 	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
 	b.requireOnceEach(t)
 }
+
+// Which states a later run leaves alone. Each is written out: a state that is taken for ended is never paid, and one that is not is
+// looked at again.
+func TestWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	for state, ended := range map[batch.State]bool{
+		batch.Paid: true, batch.Queued: true, batch.Failed: true, batch.Refused: true,
+		batch.FailedUnclear: false, // how a result tells Failed
+		batch.NotSent: false, batch.Intended: false, batch.InDoubt: false, batch.Accepted: false, batch.Unfinished: false,
+	} {
+		assert.Equal(t, ended, state.Ended(), state)
+	}
+}
