@@ -256,7 +256,7 @@ func TestWhatHasEnded(t *testing.T) {
 	for state, ended := range map[batch.State]bool{
 		batch.Paid: true, batch.Queued: true, batch.Failed: true, batch.Refused: true,
 		batch.FailedUnclear: false, // how a result tells Failed
-		batch.NotSent: false, batch.Intended: false, batch.InDoubt: false, batch.Accepted: false, batch.Unfinished: false,
+		batch.NotSent:       false, batch.Intended: false, batch.InDoubt: false, batch.Accepted: false, batch.Unfinished: false,
 	} {
 		assert.Equal(t, ended, state.Ended(), state)
 	}
