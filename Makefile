@@ -109,7 +109,7 @@ fuzz-smoke: ## fuzz each target for some seconds
 
 # How many seeds of the simulation `make simulate` runs, and from which on: 50 payouts a seed, about
 # 500 payouts a second on a core, so 25 million payouts are a night of two cores. CI runs
-# SIMULATECISEEDS of them, about a minute of two cores, without the race detector;
+# SIMULATECISEEDS of them, two to three minutes of two cores, without the race detector;
 # `go test -race ./...` runs 200 with it.
 SIMULATESEEDS ?= 500000
 SIMULATEFROM ?= 1
