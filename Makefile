@@ -156,7 +156,7 @@ SWEEPMOST ?= 8
 mutation-sweep-changed: ## sweep SWEEPMOST (8) changes of the files that differ from SWEEPSINCE (HEAD~20)
 	if git rev-parse -q --verify '$(SWEEPSINCE)^{commit}' >/dev/null; then \
 		grep -v -- ' -short$$' mutations/sweep/targets.txt > $(BIN)/sweep-targets.txt; \
-		go -C tools run ./mutate sweep -root $(CURDIR) -changed '$(SWEEPSINCE)' -most $(SWEEPMOST) -floor 50 \
+		go -C tools run ./mutate sweep -root $(CURDIR) -changed '$(SWEEPSINCE)' -most $(SWEEPMOST) -floor 25 \
 			-survivors $(CURDIR)/mutations/sweep/survivors.txt $(BIN)/sweep-targets.txt; \
 	else echo "there is no $(SWEEPSINCE) here, so nothing is known to have changed: a shallow clone"; fi
 
