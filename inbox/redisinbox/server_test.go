@@ -101,7 +101,7 @@ func newRedis() (*redisServer, error) {
 func (s *redisServer) start() error {
 	log := new(bytes.Buffer)
 	s.process = exec.Command(s.program, "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, //nolint:noctx // it is killed, not cancelled
-		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
+		"--appendonly", "yes", "--appendfsync", "always", "--save", "")
 	s.process.Stdout = log
 	if err := s.process.Start(); err != nil {
 		return err
