@@ -28,16 +28,14 @@ func Check(client *intram.Client, file File, rules Rules) []Problem {
 	problems := slices.Clone(file.Problems)
 	references, payments := map[string]int{}, map[string]int{}
 	for _, line := range file.Lines {
-		spoiled := maps.Clone(line.spoiled)
+		spoiled := map[string]bool{}
+		maps.Copy(spoiled, line.spoiled)
 		add := func(column, format string, args ...any) {
 			if column != "" && spoiled[column] {
 				return
 			}
 			p := Problem{Line: line.Number, Message: fmt.Sprintf(format, args...)}
 			if column != "" {
-				if spoiled == nil {
-					spoiled = map[string]bool{}
-				}
 				spoiled[column], p.Column = true, line.header(column)
 			}
 			problems = append(problems, p)
@@ -146,7 +144,7 @@ func CheckBalance(balance *intram.Balance, lines []Line) []Problem {
 	for _, n := range Needs(balance, lines) {
 		if n.Short.Sign() > 0 {
 			problems = append(problems, Problem{Message: fmt.Sprintf("%s: %s %s to %s, and its wallet has %s available: short by %s",
-				n.Operator, plural(n.Lines, "line", "lines"), comes(n.Lines), n.Total.Grouped(), n.Available.Grouped(), n.Short.Grouped())})
+				n.Operator, Count(n.Lines, "line", "lines"), comes(n.Lines), n.Total.Grouped(), n.Available.Grouped(), n.Short.Grouped())})
 		}
 	}
 	if total := Total(lines); len(problems) == 0 && total.Cmp(balance.Available) > 0 {

@@ -18,7 +18,7 @@ type Line struct {
 	Number int
 	Params intram.PayoutParams
 
-	headers map[string]string // what the file calls its columns
+	columns map[string]column // of the file, for what it calls them
 	spoiled map[string]bool   // the columns in which something has been found already
 }
 
@@ -27,7 +27,7 @@ func (l Line) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "line %d", l.Number) 
 
 // header is what the file calls a column.
 func (l Line) header(name string) string {
-	if text := l.headers[name]; text != "" {
+	if text := l.columns[name].text; text != "" {
 		return text
 	}
 	return name
@@ -53,7 +53,7 @@ func (p Problem) Text() string {
 // File is what was found in a file.
 type File struct {
 	Lines []Line
-	// Problems are what must be mended before anything is sent.
+	// Problems are what must be corrected before anything is sent.
 	Problems []Problem
 	// Notes are what was read otherwise than it was written: to be shown before anything is sent.
 	Notes []Problem
@@ -104,8 +104,7 @@ func Read(data []byte) File {
 		file.readLine(columns, r, t.comma)
 	}
 	if blank > 0 {
-		t.note(0, "%s left out", plural(blank, "blank row was", "blank rows were"))
-		file.Notes = append(file.Notes, t.notes[len(t.notes)-1])
+		file.Notes = append(file.Notes, Problem{Message: Count(blank, "blank row was", "blank rows were") + " left out"})
 	}
 	file.Problems = append(file.Problems, t.rest...)
 	if len(file.Lines) == 0 && len(file.Problems) == 0 {
@@ -116,10 +115,7 @@ func Read(data []byte) File {
 
 // readLine makes a payout of a row. What the parameters must be is for [Check] to say.
 func (f *File) readLine(columns map[string]column, r row, comma rune) {
-	line := Line{Number: r.number, headers: map[string]string{}, spoiled: map[string]bool{}}
-	for name, c := range columns {
-		line.headers[name] = c.text
-	}
+	line := Line{Number: r.number, columns: columns, spoiled: map[string]bool{}}
 	value := func(name string) string {
 		if c, ok := columns[name]; ok {
 			return clean(r.cells[c.at])
@@ -133,10 +129,8 @@ func (f *File) readLine(columns map[string]column, r row, comma rune) {
 		line.spoiled[name] = true
 		f.Problems = append(f.Problems, Problem{Line: r.number, Column: line.header(name), Message: message})
 	}
-	changed := func(name, from, to string) {
-		if from != to {
-			f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header(name), Message: fmt.Sprintf("%s was read as %s", from, to)})
-		}
+	note := func(name, message string) {
+		f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header(name), Message: message})
 	}
 	for _, name := range Columns {
 		c, ok := columns[name]
@@ -164,7 +158,9 @@ func (f *File) readLine(columns map[string]column, r row, comma rune) {
 		fail("amount", err.Error())
 	default:
 		line.Params.Amount = amount
-		changed("amount", value("amount"), plainAmount(amount))
+		if plain := plainAmount(amount); plain != value("amount") {
+			note("amount", value("amount")+" was read as "+plain)
+		}
 	}
 	msisdn, account := value("msisdn"), value("account_number")
 	switch {
@@ -180,7 +176,7 @@ func (f *File) readLine(columns map[string]column, r row, comma rune) {
 		if err != nil {
 			fail("msisdn", err.Error())
 		} else if number != msisdn {
-			f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header("msisdn"), Message: "it was read as " + hideMost(number)})
+			note("msisdn", "it was read as "+hideMost(number))
 		}
 		line.Params.Destination = intram.MobileMoney{
 			MSISDN: number, ProviderCode: operator, CountryCode: value("country"),
@@ -210,7 +206,8 @@ func hideMost(number string) string {
 	return number[:3] + strings.Repeat("•", len(number)-5) + number[len(number)-2:]
 }
 
-func plural(n int, one, many string) string {
+// Count is a number of things, in the singular or the plural.
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -161,7 +160,7 @@ func mostOf(line string) rune {
 	return comma
 }
 
-// most bytes that the parts of a workbook may come to, unpacked.
+// maxWorkbook is how many bytes the parts of a workbook may come to, unpacked.
 const maxWorkbook = 256 << 20
 
 // readWorkbook reads the first sheet of an .xlsx file that has anything in it. The cells are as they are stored, with what their
@@ -173,49 +172,52 @@ func readWorkbook(data []byte) table {
 	}
 	defer book.Close() //nolint:errcheck // it was read from memory
 	var t table
-	var read string
 	for _, sheet := range book.GetSheetList() {
 		cells, err := book.GetRows(sheet)
-		shown, shownErr := book.GetRows(sheet, excelize.Options{UnzipSizeLimit: maxWorkbook})
-		if err != nil || shownErr != nil {
+		if err != nil {
 			return unreadable("its sheet cannot be read: save it as CSV")
 		}
 		if len(cells) == 0 {
 			continue
 		}
-		if read != "" {
+		if len(t.rows) > 0 {
 			t.notes = append(t.notes, Problem{Message: "only the first sheet was read, and the workbook has more"})
 			break
 		}
-		read = sheet
-		hidden := 0
-		for i, record := range cells {
-			if len(t.rows) > 2*maxLines {
-				break
-			}
-			r := row{number: i + 1, cells: record}
-			for j, stored := range record {
-				if i < len(shown) && j < len(shown[i]) && shown[i][j] != stored && !strings.Contains(shown[i][j], "E+") {
-					if r.shown == nil {
-						r.shown = map[int]string{}
-					}
-					r.shown[j] = shown[i][j]
-				}
-				if number := storedNumber(stored); number != stored && isNumber(book, sheet, i, j) {
-					record[j] = number
-				}
-			}
-			if visible, err := book.GetRowVisible(sheet, i+1); err == nil && !visible && !r.blank() {
-				hidden++
-			}
-			t.rows = append(t.rows, r)
+		shown, err := book.GetRows(sheet, excelize.Options{UnzipSizeLimit: maxWorkbook})
+		if err != nil {
+			return unreadable("its sheet cannot be read: save it as CSV")
 		}
-		if hidden > 0 {
-			t.note(0, "%s read too", plural(hidden, "hidden row was", "hidden rows were"))
-		}
+		t.addSheet(book, sheet, cells, shown)
 	}
 	t.pad()
 	return t
+}
+
+// addSheet adds the rows of a sheet: its cells as they are stored, and what each shows.
+func (t *table) addSheet(book *excelize.File, sheet string, cells, shown [][]string) {
+	hidden := 0
+	for i, record := range cells[:min(len(cells), 2*maxLines+1)] {
+		r := row{number: i + 1, cells: record}
+		for j, stored := range record {
+			if i < len(shown) && j < len(shown[i]) && shown[i][j] != stored && !strings.Contains(shown[i][j], "E+") {
+				if r.shown == nil {
+					r.shown = map[int]string{}
+				}
+				r.shown[j] = shown[i][j]
+			}
+			if number := storedNumber(stored); number != stored && isNumber(book, sheet, i, j) {
+				record[j] = number
+			}
+		}
+		if visible, err := book.GetRowVisible(sheet, i+1); err == nil && !visible && !r.blank() {
+			hidden++
+		}
+		t.rows = append(t.rows, r)
+	}
+	if hidden > 0 {
+		t.notes = append(t.notes, Problem{Message: Count(hidden, "hidden row was", "hidden rows were") + " read too"})
+	}
 }
 
 // storedNumber writes a number of a workbook in plain digits. What is stored as 2.290161234501E+12 has all of its digits, while the same
@@ -275,9 +277,4 @@ func (t *table) pad() {
 			t.rows[i].cells = append(t.rows[i].cells, "")
 		}
 	}
-}
-
-// note adds what the reader should know.
-func (t *table) note(line int, format string, args ...any) {
-	t.notes = append(t.notes, Problem{Line: line, Message: fmt.Sprintf(format, args...)})
 }

@@ -186,7 +186,7 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 		if len(problems) > 0 {
 			return false, a.refuseBatch(file, problems)
 		}
-		a.note("%s to make, %s in all; %s available.", many(len(unsent), "payout", "payouts"), money(batch.Total(unsent), balance.Currency),
+		a.note("%s to make, %s in all; %s available.", batch.Count(len(unsent), "payout", "payouts"), money(batch.Total(unsent), balance.Currency),
 			money(balance.Available, balance.Currency))
 		a.noteNeeds(batch.Needs(balance, unsent))
 	}
@@ -198,7 +198,7 @@ func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file strin
 		return true, nil
 	}
 	if len(unsent) > 0 {
-		what := fmt.Sprintf("make %s, %s in all", many(len(unsent), "payout", "payouts"), batch.Total(unsent).Grouped())
+		what := fmt.Sprintf("make %s, %s in all", batch.Count(len(unsent), "payout", "payouts"), batch.Total(unsent).Grouped())
 		if err := a.confirm(f.confirmation, client.Environment(), what); err != nil {
 			return false, err
 		}
@@ -318,14 +318,10 @@ func (a *app) refuseBatch(file string, problems []batch.Problem) error {
 		}
 	} else {
 		for _, p := range problems {
-			place := filepath.Base(file)
-			if p.Line > 0 {
-				place = fmt.Sprintf("%s:%d", place, p.Line)
-			}
-			a.sayError("%s: %s", place, p.Text())
+			a.sayError("%s", placed(file, p))
 		}
 	}
-	return usagef("%s has %s; nothing was sent", filepath.Base(file), many(len(problems), "problem", "problems"))
+	return usagef("%s has %s; nothing was sent", filepath.Base(file), batch.Count(len(problems), "problem", "problems"))
 }
 
 // noteReading tells what was read otherwise than it was written, before anything is sent.
@@ -336,12 +332,17 @@ func (a *app) noteReading(file string, notes []batch.Problem, all bool) {
 			a.note("%d more were read otherwise than they are written: --normalize shows all of them.", len(notes)-few)
 			return
 		}
-		place := filepath.Base(file)
-		if n.Line > 0 {
-			place = fmt.Sprintf("%s:%d", place, n.Line)
-		}
-		a.note("%s: %s", place, n.Text())
+		a.note("%s", placed(file, n))
 	}
+}
+
+// placed is what was found in a file, behind its place: salaries.csv:7.
+func placed(file string, p batch.Problem) string {
+	place := filepath.Base(file)
+	if p.Line > 0 {
+		place = fmt.Sprintf("%s:%d", place, p.Line)
+	}
+	return place + ": " + p.Text()
 }
 
 // noteNeeds tells what the lines ask of each operator's wallet.
@@ -354,16 +355,8 @@ func (a *app) noteNeeds(needs []batch.Need) {
 		if n.Available.IsSet() {
 			available = ", " + n.Available.Grouped() + " available"
 		}
-		a.note("  %s: %s, %s%s", n.Operator, many(n.Lines, "line", "lines"), n.Total.Grouped(), available)
+		a.note("  %s: %s, %s%s", n.Operator, batch.Count(n.Lines, "line", "lines"), n.Total.Grouped(), available)
 	}
-}
-
-// many is a number of things, in the singular or the plural.
-func many(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
 }
 
 // progressShow shows how far a batch is: a bar for a person, a line now and then for a file.
