@@ -68,10 +68,19 @@ var (
 
 // plainNumber turns a grouped number into one that a program would write.
 func plainNumber(s string) (string, error) {
-	s, err := ungroup(s, " '")
+	front, rest := s, ""
+	if i := strings.IndexAny(s, ".,"); i >= 0 {
+		front, rest = s[:i], s[i:]
+	}
+	groups := strings.FieldsFunc(front, func(r rune) bool { return r == ' ' || r == '\'' })
+	if len(groups) > 1 && strings.ContainsAny(rest, " '") {
+		return "", errGroups
+	}
+	front, err := joined(groups)
 	if err != nil {
 		return "", err
 	}
+	s = front + rest
 	last := strings.LastIndexAny(s, ".,")
 	if last < 0 {
 		return withoutLeadingZeros(s)
@@ -85,10 +94,10 @@ func plainNumber(s string) (string, error) {
 	case strings.Contains(whole, separator) && strings.Contains(whole, other):
 		return "", errGroups
 	case strings.Contains(whole, separator): // 1.250.000
-		whole, err = ungroup(s, separator)
+		whole, err = joined(strings.Split(s, separator))
 		fraction = ""
 	case strings.Contains(whole, other): // 1.250,00
-		if whole, err = ungroup(whole, other); err == nil && len(fraction) == 3 {
+		if whole, err = joined(strings.Split(whole, other)); err == nil && len(fraction) == 3 {
 			return "", &ambiguous{s, decimalReading(whole, fraction), whole + fraction}
 		}
 	case len(fraction) == 3 && len(whole) >= 1 && len(whole) <= 3 && whole[0] != '0':
@@ -117,20 +126,12 @@ func decimalReading(whole, fraction string) string {
 	return whole + "." + fraction
 }
 
-// ungroup takes the separators out of a number whose digits they group by three.
-func ungroup(s, separators string) (string, error) {
-	whole, rest := s, ""
-	if i := strings.IndexAny(s, ".,"); i >= 0 && !strings.ContainsAny(separators, ".,") {
-		whole, rest = s[:i], s[i:]
-	}
-	groups := strings.FieldsFunc(whole, func(r rune) bool { return strings.ContainsRune(separators, r) })
-	if strings.ContainsAny(separators, ".,") {
-		groups = strings.Split(whole, separators) // two points in a row are no space that is wide
-	}
+// joined is a number whose digits are grouped by three, without what stood between the groups.
+func joined(groups []string) (string, error) {
 	if len(groups) <= 1 {
-		return strings.Join(groups, "") + rest, nil
+		return strings.Join(groups, ""), nil
 	}
-	if groups[0] == "" || len(groups[0]) > 3 || strings.ContainsAny(rest, separators) {
+	if groups[0] == "" || len(groups[0]) > 3 {
 		return "", errGroups
 	}
 	for _, group := range groups[1:] {
@@ -138,7 +139,7 @@ func ungroup(s, separators string) (string, error) {
 			return "", errGroups
 		}
 	}
-	return strings.Join(groups, "") + rest, nil
+	return strings.Join(groups, ""), nil
 }
 
 // withoutLeadingZeros refuses what is no number, and a number that begins with zeros: a phone number or an account is in the
