@@ -16,7 +16,7 @@ type numberPlan struct {
 	digits int
 }
 
-// numberPlans are the countries of both APIs. All have one length, but for Benin: see beninNumber.
+// numberPlans are the countries of both APIs. All have one length, but for Benin: see complete.
 var numberPlans = map[string]numberPlan{
 	"BJ": {"229", 10}, "BF": {"226", 8}, "CI": {"225", 10}, "CM": {"237", 9}, "GW": {"245", 9},
 	"ML": {"223", 8}, "NE": {"227", 8}, "SN": {"221", 9}, "TG": {"228", 8},
@@ -59,10 +59,8 @@ func parseMSISDN(text, country string) (string, error) {
 	if !international {
 		return localMSISDN(digits, country)
 	}
-	for _, plan := range numberPlans {
-		if local, ok := strings.CutPrefix(digits, plan.code); ok {
-			return plan.complete(local)
-		}
+	if plan, local, ok := planOf(digits); ok {
+		return plan.complete(local)
 	}
 	if len(digits) < 8 || len(digits) > 15 || digits[0] == '0' {
 		return "", errors.New("an international number has 8 to 15 digits")
@@ -73,10 +71,8 @@ func parseMSISDN(text, country string) (string, error) {
 // localMSISDN reads a number with neither + nor 00 in front: it may have its calling code all the same.
 func localMSISDN(digits, country string) (string, error) {
 	if country == "" {
-		for _, plan := range numberPlans {
-			if local, ok := strings.CutPrefix(digits, plan.code); ok {
-				return plan.complete(local)
-			}
+		if plan, local, ok := planOf(digits); ok {
+			return plan.complete(local)
 		}
 		return "", errors.New("it has no country's calling code: write it with +")
 	}
@@ -87,12 +83,20 @@ func localMSISDN(digits, country string) (string, error) {
 	if local, ok := strings.CutPrefix(digits, plan.code); ok && (len(local) == plan.digits || plan.code == beninCode && len(local) == beninOld) {
 		return plan.complete(local)
 	}
-	for _, other := range numberPlans {
-		if other != plan && strings.HasPrefix(digits, other.code) && len(digits) == len(other.code)+other.digits {
-			return digits, nil
-		}
+	if other, local, ok := planOf(digits); ok && other != plan && len(local) == other.digits {
+		return digits, nil
 	}
 	return plan.complete(digits)
+}
+
+// planOf is the plan whose calling code the digits begin with, and what stands behind it.
+func planOf(digits string) (plan numberPlan, local string, ok bool) {
+	for _, plan := range numberPlans {
+		if local, ok := strings.CutPrefix(digits, plan.code); ok {
+			return plan, local, true
+		}
+	}
+	return numberPlan{}, "", false
 }
 
 // complete puts the calling code in front of a number of the plan.
