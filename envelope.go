@@ -206,14 +206,15 @@ const (
 
 // adviseDoubt is the advice of a code whose refusal decides nothing, empty for other codes.
 func adviseDoubt(code ErrorCode) string {
-	switch ErrorCode(strings.ToLower(string(code))) {
-	case CodeIdempotencyConflict:
-		return adviseConflict
-	case CodeIdempotencyInProgress:
+	switch code.word(0, 0) {
+	case transport.KeyBusy:
 		return adviseBusy
-	case CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
+	case transport.KeyTaken:
+		if strings.EqualFold(string(code), string(CodeIdempotencyConflict)) {
+			return adviseConflict
+		}
 		return adviseProcessed
-	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, ErrorCode(OperationExpired): // the last by its status word
+	case transport.Unclear:
 		return adviseOperator
 	}
 	return ""
