@@ -119,7 +119,10 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	}
 	fillResponse(cfg.response, call, &res)
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
-		if err = decode(res.Body); err == nil {
+		if err = checkWhole(call.Method, res.Status); err == nil {
+			err = decode(res.Body)
+		}
+		if err == nil {
 			p.doubts.settle(call.IdempotencyKey)
 			return nil
 		}
@@ -131,13 +134,22 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 		e.Outcome, e.cause = OutcomeUnknown, ownWordsError{err}
 	}
 	e.Outcome = p.remember(call, cfg, &res, e.Outcome)
-	switch advice := adviseDoubt(e.Code); {
+	switch advice := e.adviseDoubt(); {
 	case advice != "" && e.IdempotencyKey != "":
 		e.hint = advice
 	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:
 		e.hint = p.adviseNotFound(p.baseURL)
 	}
 	return e
+}
+
+// checkWhole refuses the success of a read that is not the API's own and whole: 203 is a copy that something in between
+// changed, 206 a part.
+func checkWhole(method string, status int) error {
+	if method == http.MethodGet && status != http.StatusOK {
+		return fmt.Errorf("something between here and the API changed the response to HTTP %d", status)
+	}
+	return nil
 }
 
 // prepare does what is done once per call: it chooses the key, refuses bad parameters, and marshals the body.

@@ -120,6 +120,32 @@ func (c ErrorCode) word(status int, stated leniently) transport.Word {
 	case CodeProviderError, CodeProviderUnavailable, CodeStripeUnavailable, CodeOperationExpired, ErrorCode(OperationExpired): // the last by its status word
 		return transport.Unclear
 	}
+	if !refusalCodes[c] {
+		return wordOfUnknownCode(c, status)
+	}
+	return transport.Refused
+}
+
+// refusalStatuses are those with which an API refuses a call by a code of its own.
+var refusalStatuses = map[int]bool{
+	http.StatusBadRequest: true, http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusNotFound: true,
+	http.StatusMethodNotAllowed: true, http.StatusRequestEntityTooLarge: true, http.StatusUnsupportedMediaType: true,
+	http.StatusUnprocessableEntity: true, http.StatusTooManyRequests: true,
+}
+
+// wordOfUnknownCode reads a refusal whose code the SDK does not list. A conflict is one with an earlier request, and
+// what speaks of the operator says nothing about the money. Status 0 stands for any status.
+func wordOfUnknownCode(c ErrorCode, status int) transport.Word {
+	name := strings.ToLower(string(c))
+	switch {
+	case status == http.StatusConflict, strings.Contains(name, "already"), strings.Contains(name, "duplicate"):
+		return transport.KeyTaken
+	case strings.HasPrefix(name, "provider_"), strings.HasPrefix(name, "operator_"), strings.HasPrefix(name, "stripe_"),
+		strings.Contains(name, "timeout"):
+		return transport.Unclear
+	case status != 0 && !refusalStatuses[status]:
+		return transport.NoWord
+	}
 	return transport.Refused
 }
 
@@ -198,22 +224,27 @@ const (
 		"look its operation up before you pay; do not use a new key until you know that it did not happen"
 	adviseBusy = "another request with this key is under way and may be executed: " +
 		"call again with the same key and parameters, or look its operation up before you pay; do not use a new key"
+	adviseTaken = "an earlier request about the same thing was taken, and may have been executed: look its operation up before you " +
+		"pay; do not use a new key until you know what became of it"
 	adviseProcessed = "a payment with this reference was taken before: look the session up by its reference before you ask " +
 		"again; do not use a new key or a new reference until you know what became of it"
 	adviseOperator = "the operator may have paid: look the payment up there, or ask Intram's support, before you pay again; " +
 		"do not use a new key until you know"
 )
 
-// adviseDoubt is the advice of a code whose refusal decides nothing, empty for other codes.
-func adviseDoubt(code ErrorCode) string {
-	switch code.word(0, 0) {
+// adviseDoubt is the advice of a refusal that decides nothing by its code, empty for other refusals.
+func (e *Error) adviseDoubt() string {
+	switch e.Code.word(e.StatusCode, 0) {
 	case transport.KeyBusy:
 		return adviseBusy
 	case transport.KeyTaken:
-		if strings.EqualFold(string(code), string(CodeIdempotencyConflict)) {
+		switch ErrorCode(strings.ToLower(string(e.Code))) {
+		case CodeIdempotencyConflict:
 			return adviseConflict
+		case CodeTransactionIsAlreadyProcessed, CodeTransactionAlreadyRefunded:
+			return adviseProcessed
 		}
-		return adviseProcessed
+		return adviseTaken
 	case transport.Unclear:
 		return adviseOperator
 	}

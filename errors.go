@@ -86,6 +86,22 @@ const (
 	CodeTransactionAlreadyRefunded    ErrorCode = "transaction_already_refunded"     // 409
 )
 
+// refusalCodes are the codes whose refusal of a call decides that this call did nothing.
+var refusalCodes = map[ErrorCode]bool{
+	CodeMissingAPIKey: true, CodeInvalidAPIKey: true, CodeSignatureInvalid: true, CodeMerchantInactive: true,
+	CodeIPAllowlistEmpty: true, CodeIPNotAllowed: true, CodeMissingIdempotencyKey: true,
+	CodeInvalidIdempotencyKey: true, CodeValidationError: true, CodeInvalidBody: true, CodeMissingInvoice: true,
+	CodeUnknownCurrency: true, CodeAmountTooSmall: true, CodeAmountTooLarge: true, CodeTransactionNotFound: true,
+	CodeOperationNotFound: true, CodeNotRefundable: true, CodeAuthError: true, CodeAPITokenInvalid: true,
+	CodeTransactionError: true, CodeTransactionNotRefundable: true, CodeTransactionNotProcessed: true,
+	CodeWalletNotEnoughCash: true, CodeWalletShouldBeDifferent: true, CodeClientKYCNotApproved: true,
+	CodeClientNotEnoughCash: true, CodeTransactionOTPRequired: true, CodeTransactionGreaterThanZero: true,
+	CodeAPITokenNotFound: true, CodeWalletNotFound: true, CodeClientNotFound: true, CodeCountryNotFound: true,
+	CodeProviderNotFound: true, CodeTransactionDoesNotExist: true, CodeInsufficientBalance: true,
+	CodeMerchantWalletMissing: true, CodeProviderRejected: true, CodeMissingProviderCode: true,
+	CodeAmountExceedsTransaction: true, CodeTransactionNotSettled: true, CodeUnsupportedPaymentMethod: true,
+}
+
 // CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why. Its
 // outcome is [OutcomeUnknown].
 const CodeOperationExpired ErrorCode = "operation_expired"
@@ -116,7 +132,9 @@ const (
 	// It is also the outcome of a refusal that speaks of an earlier request: [CodeIdempotencyConflict],
 	// [CodeIdempotencyInProgress], [CodeTransactionIsAlreadyProcessed]. That request was taken. Look it up before you
 	// pay, and do not use a new key. And it is that of a refusal in the operator's name, with the codes that leave a failed
-	// operation open: [CodeProviderError], [CodeProviderUnavailable], [CodeStripeUnavailable] and an expiry.
+	// operation open: [CodeProviderError], [CodeProviderUnavailable], [CodeStripeUnavailable] and an expiry. A code that the SDK does
+	// not list is read by its status and its words: 409, "already" and "duplicate" speak of an earlier request, provider_, operator_,
+	// stripe_ and "timeout" of the operator.
 	OutcomeUnknown Outcome = "unknown"
 )
 
@@ -314,7 +332,7 @@ func (e *Error) state() string {
 		switch {
 		case errors.Is(e.cause, ErrIntentExpired):
 			parts = append(parts, "it may have been executed: do not send this key again")
-		case e.IdempotencyKey != "" && adviseDoubt(e.Code) == "":
+		case e.IdempotencyKey != "" && e.adviseDoubt() == "":
 			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
 		}
 	case OutcomeRejected:

@@ -161,7 +161,7 @@ func TestOutcomesOnRealSockets(t *testing.T) {
 			intram.OutcomeUnknown, 2, intram.CodeIdempotencyConflict,
 		},
 		{
-			"reset, then the replayed refusal", []act{reset, reply(409, `{"error":true,"code":"x"}`, "Idempotent-Replay", "true")},
+			"reset, then the replayed refusal", []act{reset, reply(400, `{"error":true,"code":"x"}`, "Idempotent-Replay", "true")},
 			intram.OutcomeRejected, 2, "x",
 		},
 		{"reset every time", []act{reset, reset, reset, reset}, intram.OutcomeUnknown, 4, ""},

@@ -97,6 +97,46 @@ func TestTheAPIsOwnWordDecides(t *testing.T) {
 	}
 }
 
+// A code of next year is the API's word about this call only where a refusal is all that it can mean.
+func TestCodesThatTheSDKDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		code   string
+		want   intram.Outcome
+		advice string
+	}{
+		{400, "reference_too_long", intram.OutcomeRejected, ""},
+		{403, "merchant_suspended", intram.OutcomeRejected, ""},
+		{422, "destination_not_served", intram.OutcomeRejected, ""},
+		{409, "duplicate_reference", intram.OutcomeUnknown, "an earlier request"},
+		{409, "state_changed", intram.OutcomeUnknown, "an earlier request"},
+		{400, "Payout_Already_Sent", intram.OutcomeUnknown, "an earlier request"},
+		{400, "duplicate_payout", intram.OutcomeUnknown, "an earlier request"},
+		{400, "provider_timeout", intram.OutcomeUnknown, "the operator may have paid"},
+		{422, "operator_failed", intram.OutcomeUnknown, "the operator may have paid"},
+		{400, "stripe_error", intram.OutcomeUnknown, "the operator may have paid"},
+		{400, "gateway_timeout", intram.OutcomeUnknown, "the operator may have paid"},
+		{499, "client_closed_request", intram.OutcomeUnknown, "call again with the same idempotency key"},
+		{425, "too_early", intram.OutcomeUnknown, "call again with the same idempotency key"},
+	} {
+		client, _ := scripted(t, answer(c.status, `{"error":true,"code":"`+c.code+`"}`))
+		_, err := client.Payouts.Create(t.Context(), mobilePayout())
+		assert.Equal(t, c.want, intram.OutcomeOf(err), c.code)
+		assert.ErrorContains(t, err, c.advice)
+	}
+}
+
+// 203 is a copy that something in between changed, 206 a part: neither is the API's list.
+func TestAReadThatSomethingChangedOnTheWayIsNone(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{203, 206} {
+		client, _ := scripted(t, answer(status, `{"error":false,"data":[]}`))
+		_, err := client.Operations.List(t.Context(), intram.OperationListParams{})
+		assert.ErrorContains(t, err, fmt.Sprintf("changed the response to HTTP %d", status))
+	}
+}
+
 // A read does nothing, and a deletion does something without a key.
 func TestForeignRefusalsOfCallsWithoutAKey(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,9 @@ const (
 	givenKeyLookBack = 6 * 24 * time.Hour
 )
 
+// firstYear is before all operations of the API.
+var firstYear = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // ErrNeverSent is behind the [*Error] of a Resume that has proved that no operation came of the
 // intent: the list of operations was read through the whole time in which it could have been
 // executed, and everything in it is something else. The outcome is [OutcomeNotSent], and a new intent
@@ -220,7 +223,10 @@ func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, c
 	if h.date.Before(provenFrom) || wallTime(c.clock).Before(provenFrom) {
 		l.retryAt = provenFrom
 	}
-	within := func(at time.Time) bool { return at.IsZero() || !at.Before(from) && at.Before(until) }
+	within := func(at time.Time) bool {
+		impossible := at.Before(firstYear) || at.Sub(h.date) > lookBackSlack // such a date says nothing of when it was made
+		return impossible || !at.Before(from) && at.Before(until)
+	}
 	sent := readObject(body)
 	for _, op := range h.operations {
 		if within(op.CreatedAt) {

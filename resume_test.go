@@ -201,6 +201,9 @@ func TestResumeIsNotMisledByTheList(t *testing.T) {
 	number := func(msisdn string) func(http.Header, map[string]any) {
 		return eachPayload(func(p map[string]any) { p["destination"].(map[string]any)["msisdn"] = msisdn })
 	}
+	dated := func(at string) func(http.Header, map[string]any) {
+		return eachItem(func(i map[string]any) { i["date"] = at })
+	}
 	tests := map[string]struct {
 		rewrite     func(header http.Header, list map[string]any)
 		found       bool // otherwise it cannot be told, with the operation as a candidate unless noCandidate
@@ -228,6 +231,8 @@ func TestResumeIsNotMisledByTheList(t *testing.T) {
 		"no type":                     {rewrite: eachItem(func(i map[string]any) { delete(i, "type") }), found: true},
 		"another environment":         {rewrite: eachItem(func(i map[string]any) { i["env"] = "live" })},
 		"no date":                     {rewrite: eachItem(func(i map[string]any) { delete(i, "date") }), noCandidate: false},
+		"dated by a clock of 1970":    {rewrite: dated("1970-01-01T00:00:07Z"), found: true},
+		"dated next century":          {rewrite: dated("2126-01-01T00:00:00Z"), found: true},
 		"from a cache":                {rewrite: func(h http.Header, _ map[string]any) { h.Set("Age", "60") }, noCandidate: true},
 		"without a date header":       {rewrite: func(h http.Header, _ map[string]any) { h.Del("Date") }, noCandidate: true},
 		"an item that cannot be read": {rewrite: func(_ http.Header, l map[string]any) { l["data"] = append(l["data"].([]any), "?") }, found: true},
