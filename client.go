@@ -47,6 +47,7 @@ type Client struct {
 	Payin *PayinService
 
 	environment Environment
+	publicKey   string
 	clock       Clock
 	rand        func() float64
 	timeout     time.Duration
@@ -75,7 +76,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 		return nil, fmt.Errorf("intram: WithBaseURL: %w", within(err))
 	}
 	c := &Client{
-		environment: environment, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
+		environment: environment, publicKey: publicKey, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
 			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secretKey).authorize, "Idempotency-Key", readError, true)),
 			clock:     cfg.clock,
@@ -132,6 +133,12 @@ func NewClientFromEnv(opts ...ClientOption) (_ *Client, err error) {
 
 // Environment is [Sandbox] or [Live], as the public key says.
 func (c *Client) Environment() Environment { return c.environment }
+
+// PublicKey returns the public key that the client was made with. It names the account, and is no secret.
+func (c *Client) PublicKey() string { return c.publicKey }
+
+// Clock returns the clock that the client dates and waits by: the machine's own, or that of [WithClock].
+func (c *Client) Clock() Clock { return c.clock }
 
 // CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
 // it at the end only.

@@ -269,3 +269,13 @@ func TestClientPrintsWhereItSpeaks(t *testing.T) {
 	assert.Equal(t, "intram.Client(live https://api.intram.org/v1)", slog.AnyValue(client).Resolve().String())
 	assert.NotPanics(t, client.CloseIdleConnections)
 }
+
+// What other packages build on: a journal belongs to an account, and waits by the client's clock.
+func TestAClientTellsItsAccountAndItsClock(t *testing.T) {
+	t.Parallel()
+	clock := new(steppedClock)
+	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1", intram.WithClock(clock))
+	require.NoError(t, err)
+	assert.Equal(t, "pk_sandbox_1", client.PublicKey())
+	assert.Same(t, clock, client.Clock())
+}
