@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/batch/boltjournal"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
 // batchFlags are the settings of one batch.
@@ -28,7 +32,8 @@ type batchFlags struct {
 	lookBack         time.Duration
 	allowKnown       bool
 	normalize        bool
-	rules            batch.Rules
+	allowProviders   []string
+	allowDuplicates  bool
 }
 
 func (a *app) batchCommand() *cobra.Command {
@@ -73,15 +78,15 @@ failed are not paid again: put them into a new file, with new references.
 	flags := cmd.Flags()
 	flags.StringVar(&f.journal, "journal", "", "the journal's `file` (default FILE.csv.journal)")
 	flags.StringVar(&f.results, "results", "", "the `file` for the results (default FILE.results.csv)")
-	flags.IntVar(&f.concurrency, "concurrency", 4, "how many payouts are asked for at once, 1 to 32")
-	flags.DurationVar(&f.maxWait, "max-wait", 5*time.Minute, "how long to wait for the last operations to end; 0 does not wait")
+	flags.IntVar(&f.concurrency, "concurrency", batch.DefaultConcurrency, "how many payouts are asked for at once, 1 to 32")
+	flags.DurationVar(&f.maxWait, "max-wait", batch.DefaultMaxWait, "how long to wait for the last operations to end; 0 does not wait")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check the file and the balance, and send nothing")
 	flags.BoolVar(&f.normalize, "normalize", false, "show every amount and number that is read otherwise than it is written")
 	flags.BoolVar(&f.ignoreBalance, "ignore-balance", false, "begin although the balance does not cover all lines")
 	flags.DurationVar(&f.lookBack, "look-back", 7*24*time.Hour, "how far back to look for payouts of the same references; 0 does not")
 	flags.BoolVar(&f.allowKnown, "allow-known-references", false, "take references that payouts had before")
-	flags.BoolVar(&f.rules.AllowDuplicates, "allow-duplicates", false, "take two lines of the same amount to the same account")
-	flags.StringArrayVar(&f.rules.AllowProviders, "allow-provider", nil, "take this operator's `code` too")
+	flags.BoolVar(&f.allowDuplicates, "allow-duplicates", false, "take two lines of the same amount to the same account")
+	flags.StringArrayVar(&f.allowProviders, "allow-provider", nil, "take this operator's `code` too")
 	f.flag(cmd)
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -103,102 +108,121 @@ const batchExitHelp = `Exit status of a batch:
     5    some operations have not ended, or were not sent, or what became of the
          lines could not be written: run it again`
 
+// rules are what the lines are checked by.
+func (f *batchFlags) rules() batch.Rules {
+	rules := batch.Rules{AllowDuplicates: f.allowDuplicates}
+	for _, code := range f.allowProviders {
+		rules.AllowProviders = append(rules.AllowProviders, intram.ProviderCode(code))
+	}
+	return rules
+}
+
 // payBatch checks a file, pays it, and says what became of it.
-func (a *app) payBatch(ctx context.Context, file string, f *batchFlags) (err error) {
-	if f.concurrency < 1 || f.concurrency > 32 {
-		return usagef("--concurrency must be between 1 and 32")
+func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err error) {
+	if f.concurrency < 1 || f.concurrency > batch.MaxConcurrency {
+		return usagef("--concurrency must be between 1 and %d", batch.MaxConcurrency)
 	}
 	if f.maxWait < 0 || f.lookBack < 0 {
 		return usagef("--max-wait and --look-back must not be negative")
 	}
-	data, err := os.ReadFile(file) //nolint:gosec // the user's own choice
+	data, err := os.ReadFile(name) //nolint:gosec // the user's own choice
 	if err != nil {
 		return usagef("%w", err)
 	}
 	if f.journal == "" {
-		f.journal = file + ".journal"
+		f.journal = name + ".journal"
 	}
 	if f.results == "" {
-		f.results = strings.TrimSuffix(file, filepath.Ext(file)) + ".results.csv"
+		f.results = strings.TrimSuffix(name, filepath.Ext(name)) + ".results.csv"
 	}
 	client, err := a.client()
 	if err != nil {
 		return err
 	}
-	read := batch.Read(data)
-	a.noteReading(file, read.Notes, f.normalize)
-	if problems := batch.Check(client, read, f.rules); len(problems) > 0 {
-		return a.refuseBatch(file, problems)
+	file := sheet.Read(data)
+	a.noteReading(name, file.Notes, f.normalize)
+	if problems := file.Check(client, f.rules()); len(problems) > 0 {
+		return a.refuseBatch(name, problems)
 	}
-	lines := read.Lines
-	run := &batch.Run{Client: client, Clock: a.clock, Lines: lines, Concurrency: f.concurrency, MaxWait: f.maxWait}
 	_, statErr := os.Stat(f.journal)
 	begun := statErr == nil
+	var run *batch.Run // nil for a file that is only looked at
 	if !f.dryRun || begun {
-		s, err := a.settings()
-		if err != nil {
-			return err
-		}
-		run.Journal, err = batch.OpenJournal(f.journal, batch.Binding{
-			Identity: batch.Identify(data, lines), Environment: client.Environment(), PublicKey: s.publicKey.value,
-		})
+		sum := sha256.Sum256(data)
+		var show *progressShow
+		run, err = batch.Open(ctx, client, boltjournal.At(f.journal), file.Lines, batch.WithConcurrency(f.concurrency),
+			batch.WithMaxWait(f.maxWait), batch.WithRules(f.rules()), batch.WithProgress(func(p batch.Progress) { show.update(p) }),
+			batch.WithFileSHA256(hex.EncodeToString(sum[:])))
 		if err != nil {
 			return usagef("%w", err)
 		}
 		defer func() {
-			err = errors.Join(err, run.Journal.Close())
-			if !begun && !run.Touched() {
+			err = errors.Join(err, run.Close())
+			if !begun && !run.Begun() {
 				_ = os.Remove(f.journal) // nothing was sent: nothing is to be remembered
 			}
 		}()
-		if err := run.Start(); err != nil {
-			return usagef("%w", err)
-		}
 		a.begunBatch(run)
+		show = a.showProgress(run.Progress(), f.maxWait == 0)
+		if done, err := a.beforeBatch(ctx, client, name, file, run, f); done || err != nil {
+			return err
+		}
+		return a.runBatch(ctx, run, show, f)
 	}
-	if done, err := a.beforeBatch(ctx, client, file, run, f); done || err != nil {
-		return err
-	}
-	return a.runBatch(ctx, run, f)
+	_, err = a.beforeBatch(ctx, client, name, file, nil, f)
+	return err
 }
 
 // beforeBatch compares with the balance, and asks. It reports whether that was all.
-func (a *app) beforeBatch(ctx context.Context, client *intram.Client, file string, run *batch.Run, f *batchFlags) (done bool, err error) {
-	unsent := run.Unsent()
-	if run.Touched() {
-		p := run.Snapshot()
-		a.note("Going on with %s: %d of %d lines have ended, %d were never sent.", filepath.Base(f.journal), p.Ended, p.Lines, len(unsent))
+func (a *app) beforeBatch(
+	ctx context.Context, client *intram.Client, name string, file *sheet.File, run *batch.Run, f *batchFlags,
+) (done bool, err error) {
+	unsent, begun := file.Lines, false
+	if run != nil {
+		unsent, begun = run.Unsent(), run.Begun()
+	}
+	if begun {
+		p := run.Progress()
+		a.note("Going on with %s: %d of %s ended, %d never sent.", filepath.Base(f.journal), p.Ended,
+			sheet.Count(p.Lines, "line", "lines"), len(unsent))
 	}
 	if len(unsent) > 0 {
 		balance, err := client.Balance.Get(ctx)
 		if err != nil {
 			return false, fmt.Errorf("the balance is needed to check the file, and nothing was sent: %w", err)
 		}
-		var problems []batch.Problem
-		if !run.Touched() && f.lookBack > 0 && !f.allowKnown {
-			if problems, err = batch.CheckHistory(ctx, client, unsent, a.clock.Now().Add(-f.lookBack)); err != nil {
+		var found []batch.Problem
+		if !begun && f.lookBack > 0 && !f.allowKnown {
+			if found, err = batch.CheckHistory(ctx, client, unsent, a.clock.Now().Add(-f.lookBack)); err != nil {
+				if _, ok := errors.AsType[*batch.HistoryError](err); ok {
+					err = fmt.Errorf("%w, and give --allow-known-references", err)
+				}
 				return false, err
 			}
 		}
 		if !f.ignoreBalance {
-			problems = append(problems, batch.CheckBalance(balance, unsent)...)
+			found = append(found, batch.CheckBalance(balance, unsent)...)
 		}
-		if len(problems) > 0 {
-			return false, a.refuseBatch(file, problems)
+		if len(found) > 0 {
+			problems := make([]sheet.Problem, len(found))
+			for i, p := range found {
+				problems[i] = file.Problem(p)
+			}
+			return false, a.refuseBatch(name, problems)
 		}
-		a.note("%s to make, %s in all; %s available.", batch.Count(len(unsent), "payout", "payouts"), money(batch.Total(unsent), balance.Currency),
+		a.note("%s to make, %s in all; %s available.", sheet.Count(len(unsent), "payout", "payouts"), money(batch.Total(unsent), balance.Currency),
 			money(balance.Available, balance.Currency))
 		a.noteNeeds(batch.Needs(balance, unsent))
 	}
 	if f.dryRun {
 		if a.asJSON {
-			return true, a.printValue(map[string]any{"dry_run": true, "lines": len(run.Lines), "unsent": len(unsent), "total": batch.Total(unsent)})
+			return true, a.printValue(map[string]any{"dry_run": true, "lines": len(file.Lines), "unsent": len(unsent), "total": batch.Total(unsent)})
 		}
 		a.say("The file is good. Nothing was sent.")
 		return true, nil
 	}
 	if len(unsent) > 0 {
-		what := fmt.Sprintf("make %s, %s in all", batch.Count(len(unsent), "payout", "payouts"), batch.Total(unsent).Grouped())
+		what := fmt.Sprintf("make %s, %s in all", sheet.Count(len(unsent), "payout", "payouts"), batch.Total(unsent).Grouped())
 		if err := a.confirm(f.confirmation, client.Environment(), what); err != nil {
 			return false, err
 		}
@@ -220,16 +244,14 @@ func (a *app) begunBatch(run *batch.Run) {
 }
 
 // runBatch pays, shows the progress, and writes the results whatever happened.
-func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error {
-	show := a.showProgress(run.Snapshot(), f.maxWait == 0)
-	run.Progress = show.update
+func (a *app) runBatch(ctx context.Context, run *batch.Run, show *progressShow, f *batchFlags) error {
 	a.creating.stage = sending // if this program fails now, lines may have been sent
-	runErr := run.Do(ctx)
+	runErr := run.Pay(ctx)
 	show.finish()
 	results := run.Results()
 	a.creating.stage = nothingSent
 	a.begunBatch(run)
-	writeErr := batch.WriteResults(f.results, results)
+	writeErr := sheet.WriteResults(f.results, results)
 	if writeErr != nil {
 		runErr = errors.Join(runErr, fmt.Errorf("the results cannot be written: %w", writeErr))
 	}
@@ -244,7 +266,7 @@ func (a *app) runBatch(ctx context.Context, run *batch.Run, f *batchFlags) error
 	} else {
 		a.sayBatch(counts, f, writeErr == nil)
 	}
-	for _, p := range run.Reasons() {
+	for _, p := range run.Doubts() {
 		a.note("Line %d is in doubt: %s", p.Line, trimPrefix(inShellWords(p.Message)))
 	}
 	code := batchExit(counts)
@@ -311,7 +333,7 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) 
 }
 
 // refuseBatch lists everything that is wrong with a file.
-func (a *app) refuseBatch(file string, problems []batch.Problem) error {
+func (a *app) refuseBatch(file string, problems []sheet.Problem) error {
 	if a.asJSON {
 		if err := a.printValue(map[string]any{"problems": problems}); err != nil {
 			return err
@@ -321,11 +343,11 @@ func (a *app) refuseBatch(file string, problems []batch.Problem) error {
 			a.sayError("%s", placed(file, p))
 		}
 	}
-	return usagef("%s has %s; nothing was sent", filepath.Base(file), batch.Count(len(problems), "problem", "problems"))
+	return usagef("%s has %s; nothing was sent", filepath.Base(file), sheet.Count(len(problems), "problem", "problems"))
 }
 
 // noteReading tells what was read otherwise than it was written, before anything is sent.
-func (a *app) noteReading(file string, notes []batch.Problem, all bool) {
+func (a *app) noteReading(file string, notes []sheet.Problem, all bool) {
 	const few = 5
 	for i, n := range notes {
 		if i == few && !all && len(notes) > few+1 {
@@ -337,7 +359,7 @@ func (a *app) noteReading(file string, notes []batch.Problem, all bool) {
 }
 
 // placed is what was found in a file, behind its place: salaries.csv:7.
-func placed(file string, p batch.Problem) string {
+func placed(file string, p sheet.Problem) string {
 	place := filepath.Base(file)
 	if p.Line > 0 {
 		place = fmt.Sprintf("%s:%d", place, p.Line)
@@ -355,7 +377,7 @@ func (a *app) noteNeeds(needs []batch.Need) {
 		if n.Available.IsSet() {
 			available = ", " + n.Available.Grouped() + " available"
 		}
-		a.note("  %s: %s, %s%s", n.Operator, batch.Count(n.Lines, "line", "lines"), n.Total.Grouped(), available)
+		a.note("  %s: %s, %s%s", n.Operator, sheet.Count(n.Lines, "line", "lines"), n.Total.Grouped(), available)
 	}
 }
 

@@ -18,7 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/batch/boltjournal"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -46,7 +48,7 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	rows, err := csv.NewReader(data).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 4)
-	assert.Equal(t, batch.ResultColumns, rows[0])
+	assert.Equal(t, sheet.ResultColumns, rows[0])
 	for i, want := range [][]string{{"2", "PAY-1", "paid", ""}, {"3", "PAY-2", "failed", "provider_rejected"}, {"4", "PAY-3", "queued_for_settlement", ""}} {
 		row := rows[i+1]
 		assert.Equal(t, want, []string{row[0], row[1], row[4], row[5]})
@@ -70,7 +72,7 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	b.file(t, "salaries.csv", strings.ReplaceAll(salaries, "1000", "9000"))
 	r = b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the file has changed since the batch was begun")
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the lines have changed since it was begun")
 }
 
 func TestABatchIsRefusedAsAWhole(t *testing.T) {
@@ -80,7 +82,7 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 	r := b.run(t, "payouts", "batch", bad)
 	assert.Equal(t, exitUsage, r.code)
 	b.golden(t, "batch-refused", r.err)
-	var problems struct{ Problems []batch.Problem }
+	var problems struct{ Problems []sheet.Problem }
 	assert.Equal(t, exitUsage, b.json(t, &problems, "payouts", "batch", bad).code)
 	assert.Len(t, problems.Problems, 4)
 
@@ -144,14 +146,12 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	file := b.file(t, "salaries.csv", salaries)
-	read := batch.Read([]byte(salaries))
-	require.Empty(t, read.Problems)
-	journal, err := batch.OpenJournal(file+".journal", batch.Binding{Identity: batch.Identify([]byte(salaries), read.Lines)})
+	held, err := boltjournal.At(file+".journal").Acquire(t.Context(), batch.Binding{})
 	require.NoError(t, err)
 	r := b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "another run is at work on this file")
-	require.NoError(t, journal.Close())
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "another run holds the batch")
+	require.NoError(t, held.Release())
 }
 
 // interrupting ends the run's context at its n-th payout.

@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
 	"github.com/intram/intram-go/internal/redact"
 )
 
@@ -276,9 +275,6 @@ func (a *app) sayFailure(err error, code int) {
 		}
 		if failed != nil {
 			line.Outcome, line.Code, line.OperationID = intram.OutcomeOf(failed), shownCode(failed.Code), failed.OperationID
-			if batch.Unclear(failed.Code) {
-				line.Outcome = intram.OutcomeUnknown
-			}
 		}
 		if resume != nil {
 			line.Resume = resume.command
@@ -300,7 +296,7 @@ func (a *app) sayFailure(err error, code int) {
 	if call != nil && call.Code == intram.CodeSignatureInvalid {
 		a.sayError("To find out which mistake it is, give the request to: intram explain-signature")
 	}
-	if failed != nil && batch.Unclear(failed.Code) {
+	if failed != nil && intram.OutcomeOf(failed) == intram.OutcomeUnknown {
 		a.sayError("The operator was away, made an error or never answered, so it may have moved the money although the operation failed: " +
 			"ask the operator, or Intram, before you do it again.")
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
 	"github.com/intram/intram-go/intramtest"
 )
 

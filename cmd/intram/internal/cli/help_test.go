@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
 // commands are all commands, by their words.
@@ -175,7 +175,7 @@ func TestTheReadmeHasTheExitStatusesAndTheSettings(t *testing.T) {
 			assert.Contains(t, readme, "`"+one.name+"`")
 		}
 	}
-	for _, column := range batch.ResultColumns {
+	for _, column := range sheet.ResultColumns {
 		assert.Contains(t, readme, "`"+column+"`")
 	}
 }

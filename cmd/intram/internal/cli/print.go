@@ -193,8 +193,15 @@ func when(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// trimPrefix takes off the name that the SDK's errors begin with.
-func trimPrefix(message string) string { return strings.TrimPrefix(message, "intram: ") }
+// trimPrefix takes off the name of the package that an error begins with.
+func trimPrefix(message string) string {
+	for _, name := range []string{"intram: ", "batch: ", "boltjournal: "} {
+		if rest, ok := strings.CutPrefix(message, name); ok {
+			return rest
+		}
+	}
+	return message
+}
 
 // complete offers the words that a flag knows.
 func complete(cmd *cobra.Command, flag string, words ...string) {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -72,15 +72,15 @@ func TestAnAnswerWithoutTheAPIsCodeStopsTheBatchAndCostsNoLine(t *testing.T) {
 				resp.Header.Set("Content-Type", "text/html")
 				return []byte(test.page)
 			}))
-			run.Concurrency = 1
-			require.ErrorContains(t, run.Do(t.Context()), "the batch has stopped")
+			run.SetConcurrency(1)
+			require.ErrorContains(t, run.Pay(t.Context()), "batch: stopped")
 			counts := statuses(run)
 			assert.Equal(t, 1, counts[batch.InDoubt], "it was executed: %v", counts)
 			assert.Zero(t, counts[batch.Refused]+counts[batch.Failed])
 			assert.Equal(t, 9, counts[batch.NotSent])
 			done()
 			run, _ = b.start(t)
-			require.NoError(t, run.Do(t.Context()))
+			require.NoError(t, run.Pay(t.Context()))
 			assert.Equal(t, map[batch.State]int{batch.Paid: 12}, statuses(run))
 			b.requireOnceEach(t)
 		})
@@ -92,22 +92,22 @@ func TestAKeyThatAnotherRequestHasLeavesItsLineInDoubt(t *testing.T) {
 	b := newBench(t, 3)
 	run, done := b.start(t)
 	// A copy of the file with a note was run by another program, with the keys of this one.
-	key, err := run.Journal.Key(b.lines[1].Params.Reference, 0)
+	key, err := run.Key(b.lines[1].Params.Reference, 0)
 	require.NoError(t, err)
 	params := b.lines[1].Params
 	params.Note = "for March"
 	paid, err := b.server.Client().Payouts.Create(t.Context(), params, intram.WithIdempotencyKey(key))
 	require.NoError(t, err)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 2, batch.InDoubt: 1}, statuses(run))
 	assert.Equal(t, intram.CodeIdempotencyConflict, run.Results()[1].Code)
-	require.Len(t, run.Reasons(), 1)
-	assert.Equal(t, 3, run.Reasons()[0].Line)
+	require.Len(t, run.Doubts(), 1)
+	assert.Equal(t, 3, run.Doubts()[0].Line)
 	done()
 	// When the key has expired, the line is looked for, and found.
 	b.server.Advance(50 * time.Hour)
 	run, _ = b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, paid.ID, run.Results()[1].OperationID)
 	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
 	b.requireOnceEach(t)
@@ -128,7 +128,7 @@ func TestOnlyTheWordsThatMeanItMakeALinePaid(t *testing.T) {
 			run, done := b.start(t, b.changing(func(_ *http.Request, _ *http.Response, body []byte) []byte {
 				return resultStatus.ReplaceAll(body, []byte(`${1}"`+word+`"`))
 			}))
-			require.NoError(t, run.Do(t.Context()))
+			require.NoError(t, run.Pay(t.Context()))
 			assert.Equal(t, map[batch.State]int{want: 1}, statuses(run))
 			if want != batch.Unfinished {
 				return
@@ -137,7 +137,7 @@ func TestOnlyTheWordsThatMeanItMakeALinePaid(t *testing.T) {
 			done()
 			// The word is asked for again, by a version that knows it or when it has changed.
 			run, _ = b.start(t)
-			require.NoError(t, run.Do(t.Context()))
+			require.NoError(t, run.Pay(t.Context()))
 			assert.Equal(t, map[batch.State]int{batch.Paid: 1}, statuses(run))
 			assert.Empty(t, run.Results()[0].Code)
 		})
@@ -154,12 +154,12 @@ func TestAFailureThatTheOperatorMayHavePaidIsToldApart(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, 1, intramtest.WithWorker(intramtest.ByHand()))
 			run, done := b.start(t)
-			run.MaxWait = 0
-			require.NoError(t, run.Do(t.Context()))
+			run.SetMaxWait(0)
+			require.NoError(t, run.Pay(t.Context()))
 			done()
 			require.NoError(t, b.server.Fail(run.Results()[0].OperationID, code))
 			run, _ = b.start(t)
-			require.NoError(t, run.Do(t.Context()))
+			require.NoError(t, run.Pay(t.Context()))
 			assert.Equal(t, map[batch.State]int{want: 1}, statuses(run))
 			// A new file with the same reference is only taken when no money can have moved.
 			known, err := batch.CheckHistory(t.Context(), b.server.Client(), b.lines, b.server.Clock().Now().Add(-time.Hour))
@@ -169,6 +169,26 @@ func TestAFailureThatTheOperatorMayHavePaidIsToldApart(t *testing.T) {
 	}
 	assert.True(t, batch.Unclear(intram.CodeOperationExpired))
 	assert.True(t, batch.Unclear(""))
+}
+
+// The status decides before the code: an operation that expired may have been paid, whatever its code says of failures.
+func TestAnOperationThatExpiredMayHaveBeenPaid(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, intramtest.WithWorker(intramtest.ByHand()))
+	run, done := b.start(t)
+	run.SetMaxWait(0)
+	require.NoError(t, run.Pay(t.Context()))
+	done()
+	require.NoError(t, b.server.Fail(run.Results()[0].OperationID, intram.CodeInsufficientBalance))
+	run, done = b.start(t, b.changing(func(_ *http.Request, _ *http.Response, body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(`"status":"failed"`), []byte(`"status":"expired"`))
+	}))
+	require.NoError(t, run.Pay(t.Context()))
+	require.Equal(t, map[batch.State]int{batch.FailedUnclear: 1}, statuses(run))
+	assert.Equal(t, intram.CodeInsufficientBalance, run.Results()[0].Code)
+	done()
+	run, _ = b.start(t)
+	assert.Equal(t, map[batch.State]int{batch.FailedUnclear: 1}, statuses(run), "the journal remembers it")
 }
 
 func TestTheHistoryHasADayToSpare(t *testing.T) {
@@ -204,8 +224,7 @@ func interrupted(t *testing.T, by time.Duration) *bench {
 		}
 		return body
 	}))
-	run.Clock = clock
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	require.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
 	require.Len(t, b.asked(t), 1)
 	done()
@@ -219,8 +238,7 @@ func TestAClockThatIsHoursOffPaysNoOldIntentTwice(t *testing.T) {
 		b := interrupted(t, by)
 		clock := ahead{b.server.Clock(), by}
 		run, _ := b.start(t, intram.WithClock(clock))
-		run.Clock = clock
-		require.NoError(t, run.Do(t.Context()))
+		require.NoError(t, run.Pay(t.Context()))
 		assert.Equal(t, map[batch.State]int{batch.Paid: 1}, statuses(run), "%v", by)
 		b.requireOnceEach(t)
 	}
@@ -251,10 +269,10 @@ func TestAListThatDoesNotSayEnoughProvesNothing(t *testing.T) {
 				require.NoError(t, err)
 				return changed
 			}))
-			_ = run.Do(t.Context()) // some of these end the run
+			_ = run.Pay(t.Context()) // some of these end the run
 			assert.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
 			b.requireOnceEach(t)
-			_, err := batch.CheckHistory(t.Context(), run.Client, b.lines, b.server.Clock().Now().Add(-100*time.Hour))
+			_, err := batch.CheckHistory(t.Context(), run.Client(), b.lines, b.server.Clock().Now().Add(-100*time.Hour))
 			require.ErrorContains(t, err, "nothing was sent")
 		})
 	}
@@ -264,9 +282,9 @@ func TestAnIntentThatNothingCameOfIsSentAnewWithANewKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	run, done := b.start(t)
-	intent, err := run.Client.Payouts.Prepare(b.lines[0].Params)
+	intent, err := run.Client().Payouts.Prepare(b.lines[0].Params)
 	require.NoError(t, err)
-	require.NoError(t, run.Journal.Put(b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
+	require.NoError(t, run.Held().Put(t.Context(), b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
 	done()
 	b.server.Advance(60 * time.Hour)
 	var keys []string
@@ -276,11 +294,11 @@ func TestAnIntentThatNothingCameOfIsSentAnewWithANewKey(t *testing.T) {
 		}
 		return nil
 	}))
-	require.NoError(t, run.Do(t.Context()))
-	want, err := run.Journal.Key(b.lines[0].Params.Reference, 1)
+	require.NoError(t, run.Pay(t.Context()))
+	want, err := run.Key(b.lines[0].Params.Reference, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []string{want}, keys)
-	records, err := run.Journal.Records()
+	records, err := run.Held().Records(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, records[b.lines[0].Number].Generation)
 	b.requireOnceEach(t)
@@ -296,13 +314,13 @@ func TestTheListIsReadOnceForAllOldLines(t *testing.T) {
 			b := newBench(t, lines)
 			run, done := b.start(t)
 			for _, line := range b.lines {
-				key, err := run.Journal.Key(line.Params.Reference, 0)
+				key, err := run.Key(line.Params.Reference, 0)
 				require.NoError(t, err)
-				intent, err := run.Client.Payouts.Prepare(line.Params, intram.WithIdempotencyKey(key))
+				intent, err := run.Client().Payouts.Prepare(line.Params, intram.WithIdempotencyKey(key))
 				require.NoError(t, err)
-				require.NoError(t, run.Journal.Put(line.Number, batch.Record{State: batch.Intended, Intent: intent}))
+				require.NoError(t, run.Held().Put(t.Context(), line.Number, batch.Record{State: batch.Intended, Intent: intent}))
 				if executed {
-					_, err = run.Client.Payouts.Create(t.Context(), line.Params, intram.WithIntent(intent))
+					_, err = run.Client().Payouts.Create(t.Context(), line.Params, intram.WithIntent(intent))
 					require.NoError(t, err)
 				}
 				b.server.Advance(time.Second)
@@ -325,8 +343,9 @@ func TestTheListIsReadOnceForAllOldLines(t *testing.T) {
 				}
 				return nil
 			}))
-			run.Concurrency, run.MaxWait = 8, 0 // without the pages that waits read
-			require.NoError(t, run.Do(t.Context()))
+			run.SetConcurrency(8)
+			run.SetMaxWait(0) // without the pages that waits read
+			require.NoError(t, run.Pay(t.Context()))
 			counts := statuses(run)
 			assert.Equal(t, map[batch.State]int{batch.Unfinished: lines}, counts)
 			assert.EqualValues(t, map[bool]int{true: 0, false: lines}[executed], posts.Load())

@@ -1,4 +1,4 @@
-package batch
+package boltjournal
 
 import (
 	"encoding/binary"
@@ -34,7 +34,7 @@ func checkJournal(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("the journal cannot be opened: %w", err)
+		return fmt.Errorf("boltjournal: the journal cannot be opened: %w", err)
 	}
 	if info.Size() == 0 {
 		return damaged(path, errors.New("it is empty"))

@@ -1,39 +1,22 @@
-// Package batch pays out a whole file: each of its lines exactly once, through crashes and lost answers.
-package batch
+// Package sheet reads the files in which offices keep payouts: CSV in its many forms, and workbooks.
+package sheet
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/batch"
 	"github.com/intram/intram-go/cmd/intram/internal/typed"
 )
 
 // maxLines is more than anyone pays at once; a file beyond it is some other file.
 const maxLines = 100_000
 
-// Line is one payout of the file.
-type Line struct {
-	// Number is the line's in the file, from 1, with the header being the first.
-	Number int
-	Params intram.PayoutParams
-
-	columns map[string]column // of the file, for what it calls them
-	spoiled map[string]bool   // the columns in which something has been found already
-}
-
-// Format implements [fmt.Formatter]: the line's number, since the rest is a person's.
-func (l Line) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "line %d", l.Number) }
-
-// header is what the file calls a column.
-func (l Line) header(name string) string {
-	if text := l.columns[name].text; text != "" {
-		return text
-	}
-	return name
-}
-
-// Problem is what is wrong with a cell, a line, or the file. It shows nothing of what stands there but amounts and references.
+// Problem is what is wrong with a cell, a line, or the file. It shows no more of what stands there than amounts and references.
 type Problem struct {
 	// Line is the line of the file, 0 for all of it.
 	Line int `json:"line"`
@@ -52,17 +35,78 @@ func (p Problem) Text() string {
 
 // File is what was found in a file.
 type File struct {
-	Lines []Line
+	Lines []batch.Line
 	// Problems are what must be corrected before anything is sent.
 	Problems []Problem
 	// Notes are what was read otherwise than it was written: to be shown before anything is sent.
 	Notes []Problem
+
+	columns map[string]column       // for what the file calls them
+	spoiled map[int]map[string]bool // the columns of a line in which something has been found already
+}
+
+// header is what the file calls a column.
+func (f *File) header(name string) string {
+	if text := f.columns[name].text; text != "" {
+		return text
+	}
+	return name
+}
+
+// Check looks at all lines together, before anything is sent. The problems are those of the file too, at most one a cell, in the order
+// of the lines.
+func (f *File) Check(client *intram.Client, rules batch.Rules) []Problem {
+	problems := slices.Clone(f.Problems)
+	spoiled := map[int]map[string]bool{}
+	for line, columns := range f.spoiled {
+		spoiled[line] = maps.Clone(columns)
+	}
+	for _, p := range batch.Check(client, f.Lines, rules) {
+		name := cmp.Or(columnOf(p.Field), p.Field)
+		if name != "" && spoiled[p.Line][name] {
+			continue
+		}
+		if name != "" && spoiled[p.Line] != nil {
+			spoiled[p.Line][name] = true
+		}
+		problems = append(problems, f.Problem(p))
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return problems
+}
+
+// Problem is a problem of a line in the words of the file, with the flag that allows it.
+func (f *File) Problem(p batch.Problem) Problem {
+	message := p.Message
+	if how, ok := map[batch.ProblemKind]string{
+		batch.UnknownProvider:  "if it is right, give --allow-provider with it",
+		batch.DuplicatePayment: "if both are meant, give --allow-duplicates",
+		batch.KnownReference:   "if that is another payout, or you know that it was not paid, give --allow-known-references",
+	}[p.Kind]; ok {
+		message += ": " + how
+	}
+	column := ""
+	if name := columnOf(p.Field); name != "" {
+		column = f.header(name)
+	}
+	return Problem{Line: p.Line, Column: column, Message: message}
+}
+
+// columnOf is the column of a field of the parameters, such as destination.provider_code; "" for none.
+func columnOf(field string) string {
+	name := strings.TrimPrefix(field, "destination.")
+	for _, name := range []string{name, strings.TrimSuffix(name, "_code")} {
+		if slices.Contains(Columns, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Read reads the lines of a CSV file or of an .xlsx workbook whose first row names the columns.
-func Read(data []byte) File {
+func Read(data []byte) *File {
 	t := readTable(data)
-	file := File{Notes: t.notes}
+	file := &File{Notes: t.notes, spoiled: map[int]map[string]bool{}}
 	var blank int
 	rows := t.rows[:0:0]
 	for _, r := range t.rows {
@@ -83,6 +127,7 @@ func Read(data []byte) File {
 		file.Problems = problems
 		return file
 	}
+	file.columns = columns
 	width := len(rows[0].cells)
 	for _, r := range rows[1:] {
 		if len(file.Lines) == maxLines {
@@ -101,7 +146,7 @@ func Read(data []byte) File {
 				file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("something stands in column %d, which has no name", i+1)})
 			}
 		}
-		file.readLine(columns, r, t.comma)
+		file.readLine(r, t.comma)
 	}
 	if blank > 0 {
 		file.Notes = append(file.Notes, Problem{Message: Count(blank, "blank row was", "blank rows were") + " left out"})
@@ -113,9 +158,10 @@ func Read(data []byte) File {
 	return file
 }
 
-// readLine makes a payout of a row. What the parameters must be is for [Check] to say.
-func (f *File) readLine(columns map[string]column, r row, comma rune) {
-	line := Line{Number: r.number, columns: columns, spoiled: map[string]bool{}}
+// readLine makes a payout of a row. What the parameters must be is for [File.Check] to say.
+func (f *File) readLine(r row, comma rune) {
+	line, columns, spoiled := batch.Line{Number: r.number}, f.columns, map[string]bool{}
+	f.spoiled[r.number] = spoiled
 	value := func(name string) string {
 		if c, ok := columns[name]; ok {
 			return clean(r.cells[c.at])
@@ -123,14 +169,14 @@ func (f *File) readLine(columns map[string]column, r row, comma rune) {
 		return ""
 	}
 	fail := func(name, message string) {
-		if line.spoiled[name] {
+		if spoiled[name] {
 			return
 		}
-		line.spoiled[name] = true
-		f.Problems = append(f.Problems, Problem{Line: r.number, Column: line.header(name), Message: message})
+		spoiled[name] = true
+		f.Problems = append(f.Problems, Problem{Line: r.number, Column: f.header(name), Message: message})
 	}
 	note := func(name, message string) {
-		f.Notes = append(f.Notes, Problem{Line: r.number, Column: line.header(name), Message: message})
+		f.Notes = append(f.Notes, Problem{Line: r.number, Column: f.header(name), Message: message})
 	}
 	for _, name := range Columns {
 		c, ok := columns[name]
@@ -158,7 +204,7 @@ func (f *File) readLine(columns map[string]column, r row, comma rune) {
 		fail("amount", err.Error())
 	default:
 		line.Params.Amount = amount
-		if plain := plainAmount(amount); plain != value("amount") {
+		if plain := strings.ReplaceAll(amount.Grouped(), " ", ""); plain != value("amount") {
 			note("amount", value("amount")+" was read as "+plain)
 		}
 	}
@@ -185,6 +231,7 @@ func (f *File) readLine(columns map[string]column, r row, comma rune) {
 	default:
 		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "there is neither a phone number nor an account number"})
 	}
+	spoiled["destination"] = line.Params.Destination == nil
 	f.Lines = append(f.Lines, line)
 }
 

@@ -16,7 +16,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
 )
 
 // Its checksum is right, and a run cannot go on from it: it would send a line without its key, or wait for no operation.
@@ -26,11 +26,11 @@ func TestARecordThatSaysTooLittleIsRefused(t *testing.T) {
 		"no intent": {State: batch.Intended}, "no operation": {State: batch.Accepted}, "a later version's word": {State: "held"}, "no state": {},
 	} {
 		b := newBench(t, 1)
-		run, _ := b.start(t)
-		require.NoError(t, run.Journal.Put(b.lines[0].Number, record))
-		_, err := run.Journal.Records()
+		run, done := b.start(t)
+		require.NoError(t, run.Held().Put(t.Context(), b.lines[0].Number, record))
+		done()
+		_, err := b.open(t)
 		require.ErrorIs(t, err, batch.ErrDamaged, name)
-		require.ErrorIs(t, run.Start(), batch.ErrDamaged, name)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestADamagedSmallBucketIsNamed(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), "journal")
 		require.NoError(t, os.WriteFile(path, data, 0o600))
-		_, err = batch.OpenJournal(path, bindingOf(b.data, b.lines, b.server.PublicKey))
+		_, err = acquire(t, path, b.binding())
 		require.ErrorIs(t, err, batch.ErrDamaged, name)
 		require.ErrorContains(t, err, "a small bucket is damaged", name)
 	}
@@ -83,8 +83,8 @@ func TestHowOftenAnAPIThatIsAwayIsAsked(t *testing.T) {
 		}
 		return errors.New("the network is down")
 	}))
-	run.Concurrency = 1
-	require.ErrorContains(t, run.Do(t.Context()), "8 lines in a row got no answer of the API")
+	run.SetConcurrency(1)
+	require.ErrorContains(t, run.Pay(t.Context()), "8 lines in a row had no response of the API")
 	assert.EqualValues(t, 8*3, posts.Load(), "each line three times")
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 8, batch.NotSent: 12}, statuses(run))
 }
@@ -104,8 +104,8 @@ func TestAPanicIsNoLossOfTheOtherLines(t *testing.T) {
 			}
 			return nil
 		}))
-		run.Concurrency = 1
-		err := run.Do(t.Context())
+		run.SetConcurrency(1)
+		err := run.Pay(t.Context())
 		require.ErrorContains(t, err, "a mistake of this program", name)
 		assert.NotContains(t, err.Error(), "22961000000")
 		counts := statuses(run)
@@ -113,7 +113,7 @@ func TestAPanicIsNoLossOfTheOtherLines(t *testing.T) {
 		assert.Equal(t, 3, counts[batch.NotSent], "%s: %v", name, counts)
 		done()
 		run, _ = b.start(t)
-		require.NoError(t, run.Do(t.Context()))
+		require.NoError(t, run.Pay(t.Context()))
 		assert.Equal(t, map[batch.State]int{batch.Paid: 6}, statuses(run))
 		b.requireOnceEach(t)
 	}
@@ -128,7 +128,7 @@ func TestARunThatIsCutOffBetweenTwoAttemptsLeavesItsLineInDoubt(t *testing.T) {
 		cancel()
 		return errors.New("the network is down")
 	}))
-	require.ErrorIs(t, run.Do(ctx), context.Canceled)
+	require.ErrorIs(t, run.Pay(ctx), context.Canceled)
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
 }
 
@@ -137,15 +137,15 @@ func TestAnIntentOfAnotherPayoutStopsTheBatch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)
 	run, done := b.start(t)
-	intent, err := run.Client.Payouts.Prepare(b.lines[1].Params)
+	intent, err := run.Client().Payouts.Prepare(b.lines[1].Params)
 	require.NoError(t, err)
-	require.NoError(t, run.Journal.Put(b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
+	require.NoError(t, run.Held().Put(t.Context(), b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
 	done()
 	run, _ = b.start(t, b.hooked(func(*http.Request) error { t.Error("a call was made"); return nil }))
-	run.Lines = b.lines[:1]
-	err = run.Do(t.Context())
+	run.SetLines(b.lines[:1])
+	err = run.Pay(t.Context())
 	require.ErrorIs(t, err, intram.ErrIntentMismatch)
-	require.ErrorContains(t, err, "the batch has stopped")
+	require.ErrorContains(t, err, "batch: stopped")
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
 }
 
@@ -161,7 +161,7 @@ func TestWhatAResultTellsOfAPayoutIsKept(t *testing.T) {
 		run, done := b.start(t, b.changing(func(_ *http.Request, _ *http.Response, body []byte) []byte {
 			return resultStatus.ReplaceAll(body, []byte(`${1}"completed"`+more))
 		}))
-		require.NoError(t, run.Do(t.Context()))
+		require.NoError(t, run.Pay(t.Context()))
 		done()
 		run, _ = b.start(t)
 		result := run.Results()[0]
@@ -217,7 +217,7 @@ func TestADamagedPageIsNamed(t *testing.T) {
 		require.Positive(t, changed, name)
 		path := filepath.Join(t.TempDir(), "journal")
 		require.NoError(t, os.WriteFile(path, data, 0o600))
-		_, err = batch.OpenJournal(path, bindingOf(b.data, b.lines, b.server.PublicKey))
+		_, err = acquire(t, path, b.binding())
 		require.ErrorIs(t, err, batch.ErrDamaged, name)
 		require.Regexp(t, `page \d+ is damaged`, err.Error(), name)
 	}
@@ -229,7 +229,7 @@ func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
 	b := newBench(t, 3)
 	run, done := b.start(t, b.hooked(func(*http.Request) error { t.Error("a call was made"); return nil }))
 	done()
-	require.ErrorContains(t, run.Do(t.Context()), "the journal cannot be written")
+	require.ErrorContains(t, run.Pay(t.Context()), "the journal cannot be written")
 	assert.Equal(t, map[batch.State]int{batch.NotSent: 3}, statuses(run))
 
 	full := func() {}
@@ -239,12 +239,12 @@ func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
 		}
 		return nil
 	}))
-	run.Concurrency = 1
-	err := run.Do(t.Context())
+	run.SetConcurrency(1)
+	err := run.Pay(t.Context())
 	require.ErrorContains(t, err, "was accepted as operation op_")
 	require.ErrorContains(t, err, "the journal cannot be written")
 	run, _ = b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
 	b.requireOnceEach(t)
 }

@@ -1,4 +1,4 @@
-package batch_test
+package sheet_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
 // A cell that shows 25.000 and holds 25 was paid as 25, and said so nowhere.
@@ -48,7 +48,7 @@ func TestACellThatShowsAnotherNumberThanItHoldsIsRefused(t *testing.T) {
 	require.NoError(t, book.SetRowVisible("Sheet1", 2, false))
 	var out bytes.Buffer
 	require.NoError(t, book.Write(&out))
-	file := batch.Read(out.Bytes())
+	file := sheet.Read(out.Bytes())
 	assert.Equal(t, want, told(file.Problems))
 	assert.Contains(t, fmt.Sprint(file.Notes), "1 hidden row was read too")
 }
@@ -56,7 +56,7 @@ func TestACellThatShowsAnotherNumberThanItHoldsIsRefused(t *testing.T) {
 // A text is what a CSV file showed, whose last digits may be gone.
 func TestATextOfAWorkbookIsNoStoredNumber(t *testing.T) {
 	t.Parallel()
-	file := batch.Read(workbook(t, [][]any{{"reference", "amount", "provider", "msisdn"}, {"A", 100, "MTN_BENIN_229", "2.29016E+12"}}))
+	file := sheet.Read(workbook(t, [][]any{{"reference", "amount", "provider", "msisdn"}, {"A", 100, "MTN_BENIN_229", "2.29016E+12"}}))
 	assert.Equal(t, []string{
 		"2: msisdn: a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again",
 	}, told(file.Problems))
@@ -74,7 +74,7 @@ func TestAnAmountThatTheSeparatorCutsIsRefused(t *testing.T) {
 		"reference,provider,msisdn,amount,note\nA,MTN_BENIN_229,2290161234501,2500,100\n":    nil,
 		"amount,reference,provider,msisdn\n500,001,MTN_BENIN_229,2290161234501\n":            nil,
 	} {
-		assert.Equal(t, want, told(batch.Read([]byte(file)).Problems), file)
+		assert.Equal(t, want, told(sheet.Read([]byte(file)).Problems), file)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestAmountsOfAnotherUnitAreRefused(t *testing.T) {
 		"Montant (FCFA)": "", "Montant (F CFA)": "", "Montant (net à payer)": "", "Montant (en francs CFA)": "",
 		"Montant (milliers)": "milliers", "Montant (en milliers de FCFA)": "milliers", "Amount (EUR)": "eur", "Montant (k)": "k",
 	} {
-		file := batch.Read([]byte("reference;" + column + ";provider;msisdn\nA;25;MTN_BENIN_229;2290161234501\n"))
+		file := sheet.Read([]byte("reference;" + column + ";provider;msisdn\nA;25;MTN_BENIN_229;2290161234501\n"))
 		if want == "" {
 			assert.Empty(t, file.Problems, column)
 			continue

@@ -1,7 +1,8 @@
-package batch_test
+package sheet_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -38,9 +40,9 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"numbers", header + "A,100,MTN_BENIN_229,+2250700000000,,\nB,100,MTN_BENIN_229,6100000,,\nC,100,,,,\nD,100,MTN_BENIN_229,22961000000,BJ0610,\n", []string{
 			"2:msisdn: it does not begin with 229", "3:msisdn: a number of Benin has 10 digits", "4:neither a phone number nor an account number", "5:msisdn: there is an account number too",
 		}},
-		{"operators", header + "A,100,,22961000000,,\nB,100,ORANGE_CI,2250700000000,,\n", []string{"2:provider: it is missing", "3:not a known operator"}},
+		{"operators", header + "A,100,,22961000000,,\nB,100,ORANGE_CI,2250700000000,,\n", []string{"2:provider: missing", "3:not a known operator"}},
 		{"references", header + ",100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,22961000001,,\nB,200,MTN_BENIN_229,22961000002,,\n" + strings.Repeat("x", 101) + ",100,MTN_BENIN_229,22961000003,,\n", []string{
-			"2:reference: it is missing", "4:reference: it is the one of line 3", "5:reference: it is longer than 100",
+			"2:reference: it is missing", "4:reference: the same as in line 3", "5:reference: it is longer than 100",
 		}},
 		{"the same payment", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100.0,MTN_BENIN_229,22961000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
 		{"the same wallet in two forms", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,2290161000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
@@ -48,11 +50,11 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 			"3:the same amount goes to the same account as in line 2", "5:the same amount goes to the same account as in line 4",
 		}},
 		{"bank", header + "A,100,,,BJ 06,ECO\n", []string{"2:account_number: it must be", "2:swift: it must be"}},
-		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference: it is the one of line 4"}},
+		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference: the same as in line 4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			problems := batch.Check(client, batch.Read([]byte(test.file)), batch.Rules{})
+			problems := sheet.Read([]byte(test.file)).Check(client, batch.Rules{})
 			require.Len(t, problems, len(test.want), "%v", problems)
 			for i, p := range problems {
 				line, words, _ := strings.Cut(test.want[i], ":")
@@ -67,42 +69,33 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 func TestWhatWasAllowedIsNoProblem(t *testing.T) {
 	t.Parallel()
 	client := intramtest.NewServer(t).Client()
-	file := batch.Read([]byte(header + "A,100,ORANGE_CI,2250700000000,,\nB,100,ORANGE_CI,2250700000000,,\n"))
+	file := sheet.Read([]byte(header + "A,100,ORANGE_CI,2250700000000,,\nB,100,ORANGE_CI,2250700000000,,\n"))
 	require.Empty(t, file.Problems)
-	assert.Empty(t, batch.Check(client, file, batch.Rules{AllowProviders: []string{"ORANGE_CI"}, AllowDuplicates: true}))
-	assert.Len(t, batch.Check(client, file, batch.Rules{}), 3)
-}
-
-func TestTheTotalIsComparedWithTheBalance(t *testing.T) {
-	t.Parallel()
-	lines, _ := readFile([]byte(header + "A,600,MTN_BENIN_229,22961000000,,\nB,401,MTN_BENIN_229,22961000001,,\n"))
-	balance := &intram.Balance{Currency: intram.XOF, Available: intram.NewAmount(1000)}
-	problems := batch.CheckBalance(balance, lines)
-	require.Len(t, problems, 1)
-	assert.Contains(t, problems[0].Message, "come to 1 001, and the wallet has 1 000 available: short by 1")
-	balance.Available = intram.NewAmount(1001)
-	assert.Empty(t, batch.CheckBalance(balance, lines))
-	lines[0].Params.Currency = "EUR"
-	assert.Equal(t, []batch.Problem{{Line: 2, Column: "currency", Message: "it is not the wallet's"}}, batch.CheckBalance(balance, lines))
-}
-
-func TestALineShowsNobody(t *testing.T) {
-	t.Parallel()
-	lines, _ := readFile([]byte(header + "A,600,MTN_BENIN_229,22961234567,,\n"))
-	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
-		assert.Equal(t, "line 2", fmt.Sprintf(format, lines[0]))
-	}
+	assert.Empty(t, file.Check(client, batch.Rules{AllowProviders: []intram.ProviderCode{"ORANGE_CI"}, AllowDuplicates: true}))
+	assert.Len(t, file.Check(client, batch.Rules{}), 3)
 }
 
 func TestResultsReplaceTheFileInOneStep(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "r.csv")
-	require.NoError(t, batch.WriteResults(path, []batch.Result{{Line: 2, Reference: `a,"b"`, Status: batch.Paid}}))
-	require.NoError(t, batch.WriteResults(path, []batch.Result{{Line: 2, Reference: "a", Status: batch.Failed, Code: "x"}}))
+	require.NoError(t, sheet.WriteResults(path, []batch.Result{{Line: 2, Reference: `a,"b"`, Status: batch.Paid}}))
+	require.NoError(t, sheet.WriteResults(path, []batch.Result{{Line: 2, Reference: "a", Status: batch.Failed, Code: "x"}}))
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
-	require.Error(t, batch.WriteResults(filepath.Join(path, "x"), nil))
+	require.Error(t, sheet.WriteResults(filepath.Join(path, "x"), nil))
+}
+
+// Who was paid what is its owner's alone to read.
+func TestResultsAreTheirOwnersAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "results.csv")
+	require.NoError(t, os.WriteFile(path, nil, 0o644)) // an earlier version wrote it
+	require.NoError(t, os.Chmod(path, 0o644))
+	require.NoError(t, sheet.WriteResults(path, []batch.Result{{Line: 2, Reference: "A", Status: batch.Paid}}))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
 func FuzzRead(f *testing.F) {
@@ -111,8 +104,8 @@ func FuzzRead(f *testing.F) {
 	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1")
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file := batch.Read(data)
-		problems := batch.Check(client, file, batch.Rules{})
+		file := sheet.Read(data)
+		problems := file.Check(client, batch.Rules{})
 		if len(file.Lines) == 0 {
 			require.NotEmpty(t, problems, "a file without lines is refused")
 		}

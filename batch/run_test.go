@@ -17,48 +17,63 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/batch/boltjournal"
 	"github.com/intram/intram-go/intramtest"
 )
 
-// bench is a batch of a test: a server, a file of so many good lines, and its journal.
+// bench is a batch of a test: a server, so many good lines, and their journal.
 type bench struct {
 	server *intramtest.Server
-	data   []byte
 	lines  []batch.Line
 	path   string
 }
 
+// pay is a payout by mobile money.
+func pay(number int, reference string, amount int64, msisdn string) batch.Line {
+	return batch.Line{Number: number, Params: intram.PayoutParams{
+		Reference: reference, Amount: intram.NewAmount(amount),
+		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: msisdn},
+	}}
+}
+
 func newBench(t *testing.T, lines int, opts ...intramtest.Option) *bench {
 	t.Helper()
-	var csv strings.Builder
-	csv.WriteString("reference,amount,provider,msisdn\n")
+	b := &bench{server: intramtest.NewServer(t, opts...), path: filepath.Join(t.TempDir(), "journal")}
 	for i := range lines {
-		fmt.Fprintf(&csv, "PAY-%d,%d,MTN_BENIN_229,22961%06d\n", i, 100+i, 100000+i)
+		b.lines = append(b.lines, pay(i+2, fmt.Sprintf("PAY-%d", i), int64(100+i), fmt.Sprintf("22961%06d", 100000+i)))
 	}
-	b := &bench{server: intramtest.NewServer(t, opts...), data: []byte(csv.String()), path: filepath.Join(t.TempDir(), "journal")}
-	var problems []batch.Problem
-	b.lines, problems = readFile(b.data)
-	require.Empty(t, problems)
 	return b
 }
 
-// start opens the journal and reads it. The journal closes with the test, or by the function that is returned.
+// start opens the batch. It closes with the test, or by the function that is returned.
 func (b *bench) start(t *testing.T, opts ...intram.ClientOption) (*batch.Run, func()) {
 	t.Helper()
-	binding := bindingOf(b.data, b.lines, b.server.PublicKey)
-	journal, err := batch.OpenJournal(b.path, binding)
+	run, err := b.open(t, opts...)
 	require.NoError(t, err)
 	var once sync.Once
-	closeIt := func() { once.Do(func() { require.NoError(t, journal.Close()) }) }
+	closeIt := func() { once.Do(func() { require.NoError(t, run.Close()) }) }
 	t.Cleanup(closeIt)
-	run := &batch.Run{
-		Client: b.server.Client(opts...), Clock: b.server.Clock(), Journal: journal, Lines: b.lines,
-		Concurrency: 4, MaxWait: time.Minute,
-	}
-	require.NoError(t, run.Start())
 	return run, closeIt
 }
+
+func (b *bench) open(t *testing.T, opts ...intram.ClientOption) (*batch.Run, error) {
+	t.Helper()
+	return batch.Open(t.Context(), b.server.Client(opts...), boltjournal.At(b.path), b.lines,
+		batch.WithMaxWait(time.Minute), batch.WithFileSHA256(fileSHA256))
+}
+
+// binding is what the batch's journal belongs to.
+func (b *bench) binding() batch.Binding { return batch.Bind(b.server.Client(), b.lines) }
+
+// acquire opens a journal without a run.
+func acquire(t *testing.T, path string, binding batch.Binding) (batch.Held, error) {
+	t.Helper()
+	return boltjournal.At(path).Acquire(t.Context(), binding)
+}
+
+// fileSHA256 is the hash of the file to which a journal of version 0.1.0 belongs.
+const fileSHA256 = "5d41402abc4b2a76b9719d911017c592ae5d1d8a2b3c1c6a0f0e7a2c9d8b7a65"
 
 // statuses counts the lines by what became of them.
 func statuses(run *batch.Run) map[batch.State]int {
@@ -118,7 +133,7 @@ func TestALineIsInTheJournalBeforeItIsSent(t *testing.T) {
 		if r.Method != http.MethodPost {
 			return nil
 		}
-		records, err := run.Journal.Records()
+		records, err := run.Held().Records(t.Context())
 		if err != nil {
 			return err
 		}
@@ -133,7 +148,7 @@ func TestALineIsInTheJournalBeforeItIsSent(t *testing.T) {
 		t.Errorf("a call went out whose intent is not in the journal")
 		return nil
 	}))
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, 20, seen)
 	assert.Equal(t, map[batch.State]int{batch.Paid: 20}, statuses(run))
 }
@@ -142,24 +157,24 @@ func TestARunThatIsDoneSendsNothingMore(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 5)
 	run, done := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	done()
 	again, _ := b.start(t, b.hooked(func(*http.Request) error { t.Error("a call was made"); return nil }))
 	assert.Empty(t, again.Unsent())
-	require.NoError(t, again.Do(t.Context()))
-	assert.Equal(t, batch.Progress{Lines: 5, Ended: 5}, again.Snapshot())
+	require.NoError(t, again.Pay(t.Context()))
+	assert.Equal(t, batch.Progress{Lines: 5, Ended: 5}, again.Progress())
 }
 
 func TestAJournalThatWasLostPaysNothingTwiceWithinADay(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 5)
 	run, done := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	done()
 	require.NoError(t, os.Remove(b.path))
 	again, _ := b.start(t)
 	assert.Len(t, again.Unsent(), 5)
-	require.NoError(t, again.Do(t.Context()))
+	require.NoError(t, again.Pay(t.Context()))
 	b.requireOnceEach(t)
 }
 
@@ -188,8 +203,8 @@ func TestOldIntentsAreLookedUpBeforeAnythingIsSent(t *testing.T) {
 		}
 		return err
 	}))
-	run.Concurrency = 1
-	require.ErrorIs(t, run.Do(ctx), context.Canceled)
+	run.SetConcurrency(1)
+	require.ErrorIs(t, run.Pay(ctx), context.Canceled)
 	done()
 	before := len(b.asked(t))
 	require.Positive(t, before)
@@ -202,7 +217,7 @@ func TestOldIntentsAreLookedUpBeforeAnythingIsSent(t *testing.T) {
 		order = append(order, r.Method+" "+r.URL.RawQuery)
 		return nil
 	}))
-	require.NoError(t, second.Do(t.Context()))
+	require.NoError(t, second.Pay(t.Context()))
 	assert.True(t, strings.HasPrefix(order[0], "GET ") && strings.Contains(order[0], "limit=100&type=payout"), "the list is read before anything is sent: %s", order[0])
 	assert.Equal(t, map[batch.State]int{batch.Paid: 12}, statuses(second))
 	b.requireOnceEach(t)
@@ -212,9 +227,9 @@ func TestTwoPayoutsOfOneReferenceAreNotGuessedAt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	run, done := b.start(t)
-	intent, err := run.Client.Payouts.Prepare(b.lines[0].Params)
+	intent, err := run.Client().Payouts.Prepare(b.lines[0].Params)
 	require.NoError(t, err)
-	require.NoError(t, run.Journal.Put(b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
+	require.NoError(t, run.Held().Put(t.Context(), b.lines[0].Number, batch.Record{State: batch.Intended, Intent: intent}))
 	done()
 	for range 2 {
 		_, err := b.server.Client().Payouts.Create(t.Context(), b.lines[0].Params)
@@ -222,11 +237,11 @@ func TestTwoPayoutsOfOneReferenceAreNotGuessedAt(t *testing.T) {
 	}
 	b.server.Advance(25 * time.Hour)
 	run, _ = b.start(t)
-	require.NoError(t, run.Do(t.Context()), "the other lines have no part in it")
+	require.NoError(t, run.Pay(t.Context()), "the other lines have no part in it")
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
 	assert.EqualValues(t, "cannot_tell", run.Results()[0].Code)
-	require.Len(t, run.Reasons(), 1)
-	assert.Contains(t, run.Reasons()[0].Message, "2 operations may have come of it")
+	require.Len(t, run.Doubts(), 1)
+	assert.Contains(t, run.Doubts()[0].Message, "2 operations may have come of it")
 	assert.Len(t, b.asked(t), 1)
 }
 
@@ -245,14 +260,14 @@ func TestARefusalOfTheMerchantStopsTheBatchAndCostsNoLine(t *testing.T) {
 		}
 		return nil
 	}))
-	err := run.Do(t.Context())
+	err := run.Pay(t.Context())
 	require.ErrorIs(t, err, intram.CodeMerchantInactive)
 	assert.Zero(t, statuses(run)[batch.Refused])
 	assert.NotZero(t, statuses(run)[batch.NotSent])
 	done()
 	require.NoError(t, b.server.SetMerchantActive(b.server.PublicKey, true))
 	run, _ = b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 30}, statuses(run))
 	b.requireOnceEach(t)
 }
@@ -271,7 +286,7 @@ func TestAnAPIThatIsAwayStopsTheBatch(t *testing.T) {
 		return nil
 	}
 	run, done := b.start(t, b.hooked(look), intram.WithMaxAttempts(1))
-	require.ErrorContains(t, run.Do(t.Context()), "lines in a row got no answer of the API")
+	require.ErrorContains(t, run.Pay(t.Context()), "lines in a row had no response of the API")
 	counts := statuses(run)
 	assert.Less(t, counts[batch.InDoubt], 20)
 	assert.Greater(t, counts[batch.NotSent], 80)
@@ -280,7 +295,7 @@ func TestAnAPIThatIsAwayStopsTheBatch(t *testing.T) {
 	away = false
 	mu.Unlock()
 	run, _ = b.start(t, b.hooked(look))
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 100}, statuses(run))
 	b.requireOnceEach(t)
 }
@@ -289,7 +304,7 @@ func TestOperationsThatHaveNotEndedAreWaitedForByTheNextRun(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 6, intramtest.WithWorker(intramtest.ByHand()))
 	run, done := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Unfinished: 6}, statuses(run))
 	done()
 	for i, r := range run.Results() {
@@ -300,7 +315,7 @@ func TestOperationsThatHaveNotEndedAreWaitedForByTheNextRun(t *testing.T) {
 		require.NoError(t, b.server.Complete(r.OperationID))
 	}
 	run, _ = b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 5, batch.Failed: 1}, statuses(run))
 	assert.Equal(t, intram.CodeInsufficientBalance, run.Results()[0].Code)
 	b.requireOnceEach(t)
@@ -311,61 +326,44 @@ func TestARefusedLineIsToldWithItsCode(t *testing.T) {
 	b := newBench(t, 3)
 	b.lines[1].Params.Currency = "USD" // the file's check would have found it; the API does too
 	run, _ := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	results := run.Results()
 	assert.Equal(t, batch.Refused, results[1].Status)
 	assert.Equal(t, intram.CodeUnknownCurrency, results[1].Code)
-	assert.Equal(t, batch.Progress{Lines: 3, Ended: 3, Refused: 1}, run.Snapshot())
+	assert.Equal(t, batch.Progress{Lines: 3, Ended: 3, Refused: 1}, run.Progress())
 }
 
-func TestAJournalBelongsToItsFileItsKeysAndItsEnvironment(t *testing.T) {
+func TestAJournalBelongsToItsLinesItsKeysAndItsEnvironment(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "journal")
-	binding := batch.Binding{Identity: batch.Identity{Keys: "keys", Lines: "lines", File: "file"}, Environment: intram.Sandbox, PublicKey: "pk_sandbox_1"}
-	journal, err := batch.OpenJournal(path, binding)
-	require.NoError(t, err)
-
-	_, err = batch.OpenJournal(path, binding)
+	b := newBench(t, 2)
+	_, done := b.start(t)
+	_, err := b.open(t)
 	require.ErrorIs(t, err, batch.ErrLocked)
-	require.NoError(t, journal.Close())
+	done()
 
-	for name, change := range map[string]func(*batch.Binding){
-		"the file has changed":                     func(b *batch.Binding) { b.Lines = "others" },
-		"another public key":                       func(b *batch.Binding) { b.PublicKey = "pk_sandbox_2" },
-		"begun in the sandbox environment, and th": func(b *batch.Binding) { b.Environment = intram.Live },
+	changed := *b
+	changed.lines = append([]batch.Line{pay(9, "PAY-9", 100, "22961000009")}, b.lines...)
+	_, err = changed.open(t)
+	require.ErrorIs(t, err, batch.ErrOtherBatch)
+	require.ErrorContains(t, err, "the lines have changed")
+	for words, keys := range map[string][2]string{
+		"another public key":                      {"pk_sandbox_2", "sk_sandbox_2"},
+		"in the sandbox environment, and the cli": {"pk_live_1", "sk_live_1"},
 	} {
-		other := binding
-		change(&other)
-		_, err = batch.OpenJournal(path, other)
-		require.ErrorIs(t, err, batch.ErrOtherFile)
-		require.ErrorContains(t, err, name)
+		client, err := intram.NewClient(keys[0], keys[1])
+		require.NoError(t, err)
+		_, err = batch.Open(t.Context(), client, boltjournal.At(b.path), b.lines)
+		require.ErrorIs(t, err, batch.ErrOtherBatch)
+		require.ErrorContains(t, err, words)
 	}
-	journal, err = batch.OpenJournal(path, binding)
-	require.NoError(t, err, "a refused run leaves it free")
-	require.NoError(t, journal.Close())
-	info, err := os.Stat(path)
+	_, done = b.start(t) // a refused run leaves it free
+	done()
+	info, err := os.Stat(b.path)
 	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "who was paid what is its owner's alone to read")
 
 	text := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(text, []byte(strings.Repeat("no journal ", 1000)), 0o600))
-	_, err = batch.OpenJournal(text, binding)
-	require.ErrorContains(t, err, "is no journal")
-}
-
-// Who was paid what is nobody else's to read: neither in the journal nor in the results.
-func TestWhatABatchWritesIsItsOwnersAlone(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 1)
-	run, _ := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
-	results := filepath.Join(filepath.Dir(b.path), "results.csv")
-	require.NoError(t, os.WriteFile(results, nil, 0o644)) // an earlier version wrote it
-	require.NoError(t, os.Chmod(results, 0o644))
-	require.NoError(t, batch.WriteResults(results, run.Results()))
-	for _, path := range []string{b.path, results} {
-		info, err := os.Stat(path)
-		require.NoError(t, err)
-		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
-	}
+	_, err = acquire(t, text, b.binding())
+	require.ErrorIs(t, err, batch.ErrDamaged)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
 )
 
 // listed answers with one page, whatever is asked for.
@@ -145,11 +145,11 @@ func TestALineThatHasToWaitIsNotRefused(t *testing.T) {
 		resp.StatusCode = http.StatusTooManyRequests
 		return []byte(`{"error":true,"code":"rate_limited","message":"later"}`)
 	}))
-	_ = run.Do(t.Context())
+	_ = run.Pay(t.Context())
 	assert.Zero(t, statuses(run)[batch.Refused], "%v", statuses(run))
 	done()
 	run, _ = b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 2}, statuses(run))
 	b.requireOnceEach(t)
 }

@@ -1,4 +1,4 @@
-package batch_test
+package sheet_test
 
 import (
 	"bytes"
@@ -14,17 +14,27 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 	"github.com/intram/intram-go/intramtest"
 )
 
 // told is what a reader is told, one a line.
-func told(problems []batch.Problem) []string {
+func told(problems []sheet.Problem) []string {
 	var lines []string
 	for _, p := range problems {
 		lines = append(lines, fmt.Sprintf("%d: %s", p.Line, p.Text()))
 	}
 	return lines
+}
+
+// inWords are problems in the words of a file.
+func inWords(file *sheet.File, found []batch.Problem) []sheet.Problem {
+	var problems []sheet.Problem
+	for _, p := range found {
+		problems = append(problems, file.Problem(p))
+	}
+	return problems
 }
 
 // payments are what a file asks for, one a line.
@@ -78,8 +88,8 @@ func TestTheFilesThatOfficesSend(t *testing.T) {
 			t.Parallel()
 			data, err := os.ReadFile(filepath.Join("testdata", "people", name+".csv"))
 			require.NoError(t, err)
-			file := batch.Read(data)
-			assert.Equal(t, want.problems, told(batch.Check(client, file, batch.Rules{})))
+			file := sheet.Read(data)
+			assert.Equal(t, want.problems, told(file.Check(client, batch.Rules{})))
 			if want.problems == nil || want.notes != nil {
 				assert.Equal(t, want.notes, told(file.Notes))
 			}
@@ -94,7 +104,7 @@ func TestTheFilesThatOfficesSend(t *testing.T) {
 func TestEveryFormOfOneFileAsksForTheSame(t *testing.T) {
 	t.Parallel()
 	plain := "reference,amount,provider,msisdn,account_name,account_surname\nPAYÉ-1,25000,MTN_BENIN_229,2290161234501,Adè,Hounkpè\n"
-	want := payments(batch.Read([]byte(plain)).Lines)
+	want := payments(sheet.Read([]byte(plain)).Lines)
 	require.Len(t, want, 1)
 	encode := func(order unicode.Endianness, mark unicode.BOMPolicy, text string) string {
 		out, err := unicode.UTF16(order, mark).NewEncoder().String(text)
@@ -123,7 +133,7 @@ func TestEveryFormOfOneFileAsksForTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			read := batch.Read([]byte(file))
+			read := sheet.Read([]byte(file))
 			assert.Empty(t, told(read.Problems))
 			assert.Equal(t, want, payments(read.Lines))
 		})
@@ -153,7 +163,7 @@ func TestAWorkbookIsReadAsItIsStored(t *testing.T) {
 	t.Parallel()
 	client := intramtest.NewServer(t).Client()
 	header := []any{"Référence", "Montant", "Opérateur", "Téléphone", "Note"}
-	file := batch.Read(workbook(t, [][]any{
+	file := sheet.Read(workbook(t, [][]any{
 		header,
 		{"A-1", 25000, "MTN_BENIN_229", 2290161234501, nil},
 		{"A-2", 25000.5, "MTN_BENIN_229", "01 61 23 45 02"},
@@ -163,7 +173,7 @@ func TestAWorkbookIsReadAsItIsStored(t *testing.T) {
 	}, [][]any{{"another"}}))
 	assert.Equal(t, []string{
 		"3: Montant: it must be whole: XOF has no decimals", "5: Montant: 25.000: 25 or 25000? write it without separators",
-	}, told(batch.Check(client, file, batch.Rules{})))
+	}, told(file.Check(client, batch.Rules{})))
 	assert.Equal(t, []string{"A-1 25000 2290161234501 ", "A-2 25000.5 2290161234502 ", "A-3 invalid 2290161234503 ", "A-4 1000000 2290161234504 "}, payments(file.Lines))
 	assert.Equal(t, []string{
 		"0: only the first sheet was read, and the workbook has more", "3: Téléphone: it was read as 229••••••••02", "0: 1 blank row was left out",
@@ -187,7 +197,7 @@ func TestWhatIsNoTableIsToldInWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Contains(t, strings.Join(told(batch.Read([]byte(c.file)).Problems), "\n"), c.want)
+			assert.Contains(t, strings.Join(told(sheet.Read([]byte(c.file)).Problems), "\n"), c.want)
 		})
 	}
 }
@@ -196,26 +206,26 @@ func TestWhatIsNoTableIsToldInWords(t *testing.T) {
 func TestOneProblemACellInTheOrderOfTheLines(t *testing.T) {
 	t.Parallel()
 	client := intramtest.NewServer(t).Client()
-	file := batch.Read([]byte("Réf;Montant;Opérateur;Tél\n;1,5;MTN_BENIN_229;2,29E+12\nB;abc;ORANGE;\nC;100;MTN_BENIN_229;61000001\n"))
+	file := sheet.Read([]byte("Réf;Montant;Opérateur;Tél\n;1,5;MTN_BENIN_229;2,29E+12\nB;abc;ORANGE;\nC;100;MTN_BENIN_229;61000001\n"))
 	assert.Equal(t, []string{
 		"2: Réf: it is missing: it is what tells one payout from another",
 		"2: Tél: a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again",
 		"2: Montant: it must be whole: XOF has no decimals",
 		`3: Montant: not an amount: write digits, such as "25000" or "25 000"`,
 		"3: there is neither a phone number nor an account number",
-	}, told(batch.Check(client, file, batch.Rules{})))
+	}, told(file.Check(client, batch.Rules{})))
 }
 
 // The whole wallet has enough, and one operator's has not: 8 of 20 failed in an office.
 func TestTheBalanceIsComparedByOperator(t *testing.T) {
 	t.Parallel()
-	file := batch.Read([]byte("reference,amount,provider,msisdn,account_number,swift\n" +
+	file := sheet.Read([]byte("reference,amount,provider,msisdn,account_number,swift\n" +
 		"A,400000,MTN_BENIN_229,22961000001,,\nB,200190,MTN_BENIN_229,22961000002,,\nC,500,MOOV_AFRICA_BENIN_229,22961000003,,\nD,700,,,BJ0610,ECOCBJBJ\n"))
 	balance := &intram.Balance{Currency: intram.XOF, Available: intram.NewAmount(5_000_000), PaymentMethods: []intram.PaymentMethodBalance{
 		{PaymentMethod: "MTN Bénin", Available: intram.NewAmount(300_000)}, {PaymentMethod: "MTN_BENIN_229", Available: intram.NewAmount(76_728)}, {PaymentMethod: "MOOV_AFRICA_BENIN_229", Available: intram.NewAmount(500)},
 	}}
 	assert.Equal(t, []string{"0: MTN_BENIN_229: 2 lines come to 600 190, and its wallet has 376 728 available: short by 223 462"},
-		told(batch.CheckBalance(balance, file.Lines)))
+		told(inWords(file, batch.CheckBalance(balance, file.Lines))))
 	needs := batch.Needs(balance, file.Lines)
 	require.Len(t, needs, 3)
 	assert.Equal(t, "MOOV_AFRICA_BENIN_229", needs[0].Operator)

@@ -2,13 +2,16 @@ package batch_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,88 +21,121 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/batch/boltjournal"
 	"github.com/intram/intram-go/intramtest"
 )
 
-const twoLines = "reference,amount,provider,msisdn\nPAY-1,100,MTN_BENIN_229,22961000000\nÉTÉ,25000,MTN_BENIN_229,22961000001\n"
-
-// identity reads a file, and says what it asks for.
-func identity(t *testing.T, file string) batch.Identity {
-	t.Helper()
-	lines, problems := readFile([]byte(file))
-	require.Empty(t, problems)
-	return batch.Identify([]byte(file), lines)
+// twoLines are lines whose hashes and keys are pinned.
+func twoLines() []batch.Line {
+	return []batch.Line{pay(2, "PAY-1", 100, "22961000000"), pay(3, "ÉTÉ", 25000, "22961000001")}
 }
 
-func TestCopiesOfAFileAskForTheSamePayouts(t *testing.T) {
+// keysOf is what the idempotency keys of lines follow from.
+func keysOf(t *testing.T, lines []batch.Line) batch.Binding {
+	t.Helper()
+	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1")
+	require.NoError(t, err)
+	return batch.Bind(client, lines)
+}
+
+func TestCopiesOfABatchAskForTheSamePayouts(t *testing.T) {
 	t.Parallel()
-	want := identity(t, twoLines)
-	for name, file := range map[string]string{
-		"line breaks of Windows":    strings.ReplaceAll(twoLines, "\n", "\r\n"),
-		"a mark in front":           "\ufeff" + twoLines,
-		"semicolons":                strings.ReplaceAll(twoLines, ",", ";"),
-		"no line break at its end":  strings.TrimSuffix(twoLines, "\n"),
-		"other columns":             "msisdn,provider_code,reference,amount,note\n22961000000,MTN_BENIN_229,PAY-1,100,\n22961000001,MTN_BENIN_229,ÉTÉ,25000,\n",
-		"sorted":                    "reference,amount,provider,msisdn\nÉTÉ,25000,MTN_BENIN_229,22961000001\nPAY-1,100,MTN_BENIN_229,22961000000\n",
-		"blank lines":               strings.ReplaceAll(twoLines, "\n", "\n\n"),
-		"decimals of a database":    strings.ReplaceAll(twoLines, "25000", "25000.00"),
-		"accents in two characters": strings.ReplaceAll(twoLines, "ÉTÉ", "E\u0301TE\u0301"),
+	want := keysOf(t, twoLines())
+	for name, change := range map[string]func(lines []batch.Line){
+		"another order":             slices.Reverse[[]batch.Line],
+		"other numbers":             func(lines []batch.Line) { lines[1].Number = 9 },
+		"decimals of a database":    func(lines []batch.Line) { lines[1].Params.Amount = amount(t, "25000.00") },
+		"accents in two characters": func(lines []batch.Line) { lines[1].Params.Reference = "E\u0301TE\u0301" },
+		"a pointer": func(lines []batch.Line) {
+			m := lines[1].Params.Destination.(intram.MobileMoney)
+			lines[1].Params.Destination = &m
+		},
+		"no metadata": func(lines []batch.Line) { lines[0].Params.Metadata = map[string]any{} },
 	} {
-		assert.Equal(t, want.Keys, identity(t, file).Keys, name)
+		lines := twoLines()
+		change(lines)
+		assert.Equal(t, want.Keys, keysOf(t, lines).Keys, name)
 	}
-	for name, file := range map[string]string{
-		"amount": strings.ReplaceAll(twoLines, "25000", "2500"), "number": strings.ReplaceAll(twoLines, "61000001", "61000002"),
-		"reference": strings.ReplaceAll(twoLines, "PAY-1", "PAY-2"), "operator": strings.ReplaceAll(twoLines, "MTN_BENIN_229,22961000001", "MOOV_AFRICA_BENIN_229,22961000001"),
-		"a line less": strings.Split(twoLines, "ÉTÉ")[0],
+	to := func(lines []batch.Line, change func(*intram.MobileMoney)) {
+		m := lines[1].Params.Destination.(intram.MobileMoney)
+		change(&m)
+		lines[1].Params.Destination = m
+	}
+	for name, change := range map[string]func(lines []batch.Line){
+		"amount":     func(lines []batch.Line) { lines[1].Params.Amount = intram.NewAmount(2500) },
+		"reference":  func(lines []batch.Line) { lines[0].Params.Reference = "PAY-2" },
+		"currency":   func(lines []batch.Line) { lines[0].Params.Currency = intram.XOF },
+		"note":       func(lines []batch.Line) { lines[0].Params.Note = "May" },
+		"metadata":   func(lines []batch.Line) { lines[0].Params.Metadata = map[string]any{"month": "May"} },
+		"number":     func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.MSISDN = "22961000002" }) },
+		"operator":   func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.ProviderCode = intram.MoovBenin }) },
+		"country":    func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.CountryCode = "BJ" }) },
+		"first name": func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.AccountName = "Ada" }) },
+		"surname":    func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.AccountSurname = "Ada" }) },
 	} {
-		assert.NotEqual(t, want.Keys, identity(t, file).Keys, name)
+		lines := twoLines()
+		change(lines)
+		assert.NotEqual(t, want.Keys, keysOf(t, lines).Keys, name)
 	}
-	moved := identity(t, strings.Replace(twoLines, "ÉTÉ", "\nÉTÉ", 1))
-	assert.Equal(t, want.Keys, moved.Keys)
-	assert.NotEqual(t, want.Lines, moved.Lines, "the journal names lines by their numbers")
+	assert.NotEqual(t, want.Keys, keysOf(t, twoLines()[:1]).Keys, "a line less")
+	moved := twoLines()
+	moved[1].Number = 9
+	assert.NotEqual(t, want.SHA256, keysOf(t, moved).SHA256, "the journal names lines by their numbers")
+}
+
+func amount(t *testing.T, text string) intram.Amount {
+	t.Helper()
+	a, err := intram.ParseAmount(text)
+	require.NoError(t, err)
+	return a
 }
 
 // Stored formats: another key for the same line is a second payout.
 func TestTheKeysOfABatchNeverChange(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ file, keys, lines, reference, first, second string }{
-		{twoLines, "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "PAY-1", "idem_2cbbda2781b0658d7b2a579c3e3a52dc20f6d59d9598d48bfe99b21e3c2a8880", "idem_4dfb397a13c9312b8ee4d7d691e799bb8c76b2b66f717a7419f1857aeb6e72f3"},
-		{twoLines, "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "ÉTÉ", "idem_29d5868a2108061de24090a5526671e075b33173683fc23bc02aad11a2f87144", "idem_e2416d7ce43480453caa5adba3b8b0dc9639a2af4d47e1b9c98f4362f4eae807"},
-		{
-			"reference,amount,currency,account_number,swift,account_name,account_surname,note\nB & Ö,1500.50,XOF,BJ0610,ECOCBJBJ,Ada,L,\"a, \"\"b\"\" <c>\"\n",
-			"f7beee86fa732e9aa0ff0d20bef6f5629922846a9ab8d01fc61ae588dcc94f26", "0ea3bbe7ff6694d1b53ac8c377356fae52863b8283f628bc22c39669e98ef32a", "B & Ö", "idem_81f1e8158fd1b975afbac90ce8b8abf54c4ebf316ac90af96856e2e2dec9a224", "idem_e0ce9569c6a9b7c56345d65148a65e21ebebfdf0ac9946af5a5f15ad74f0dfaf",
-		},
-		{
-			"reference,amount,provider,msisdn,country,account_name\nX,1,MOOV_AFRICA_BENIN_229,22994000000,BJ,Ada\n",
-			"6ddde541a19c9eaa74e4835c544d6372243fd6347baa49f8fcefabec7d789c8f", "c135e7ebd00ffaa7b2cdbf93da0ab7dea5d6282825d781b24e6d6640f2495b89", "X", "idem_3162aa2810cf88b895e68ba25a1027693e43a8e53040cb92ebcd02af61a1beec", "idem_1964865b3b40ceabc27ed962c2463437791b670737e4bb8530d99b9d6738c872",
-		},
+	bank := []batch.Line{{Number: 2, Params: intram.PayoutParams{
+		Reference: "B & Ö", Amount: amount(t, "1500.50"), Currency: intram.XOF, Note: `a, "b" <c>`,
+		Destination: intram.BankAccount{AccountNumber: "BJ0610", SWIFT: "ECOCBJBJ", AccountName: "Ada", AccountSurname: "L"},
+	}}}
+	moov := []batch.Line{{Number: 2, Params: intram.PayoutParams{
+		Reference: "X", Amount: intram.NewAmount(1),
+		Destination: intram.MobileMoney{ProviderCode: intram.MoovBenin, MSISDN: "22994000000", CountryCode: "BJ", AccountName: "Ada"},
+	}}}
+	for _, test := range []struct {
+		lines                                    []batch.Line
+		keys, numbered, reference, first, second string
+	}{
+		{twoLines(), "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "PAY-1", "idem_2cbbda2781b0658d7b2a579c3e3a52dc20f6d59d9598d48bfe99b21e3c2a8880", "idem_4dfb397a13c9312b8ee4d7d691e799bb8c76b2b66f717a7419f1857aeb6e72f3"},
+		{twoLines(), "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "ÉTÉ", "idem_29d5868a2108061de24090a5526671e075b33173683fc23bc02aad11a2f87144", "idem_e2416d7ce43480453caa5adba3b8b0dc9639a2af4d47e1b9c98f4362f4eae807"},
+		// The same reference, whose accents are characters of their own, has the same key.
+		{twoLines(), "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "E\u0301TE\u0301", "idem_29d5868a2108061de24090a5526671e075b33173683fc23bc02aad11a2f87144", "idem_e2416d7ce43480453caa5adba3b8b0dc9639a2af4d47e1b9c98f4362f4eae807"},
+		{bank, "f7beee86fa732e9aa0ff0d20bef6f5629922846a9ab8d01fc61ae588dcc94f26", "0ea3bbe7ff6694d1b53ac8c377356fae52863b8283f628bc22c39669e98ef32a", "B & Ö", "idem_81f1e8158fd1b975afbac90ce8b8abf54c4ebf316ac90af96856e2e2dec9a224", "idem_e0ce9569c6a9b7c56345d65148a65e21ebebfdf0ac9946af5a5f15ad74f0dfaf"},
+		{moov, "6ddde541a19c9eaa74e4835c544d6372243fd6347baa49f8fcefabec7d789c8f", "c135e7ebd00ffaa7b2cdbf93da0ab7dea5d6282825d781b24e6d6640f2495b89", "X", "idem_3162aa2810cf88b895e68ba25a1027693e43a8e53040cb92ebcd02af61a1beec", "idem_1964865b3b40ceabc27ed962c2463437791b670737e4bb8530d99b9d6738c872"},
 	} {
-		id := identity(t, test.file)
-		assert.Equal(t, test.keys, id.Keys)
-		assert.Equal(t, test.lines, id.Lines)
-		journal, err := batch.OpenJournal(filepath.Join(t.TempDir(), "j"), batch.Binding{Identity: id, Environment: intram.Sandbox, PublicKey: "pk_sandbox_1"})
-		require.NoError(t, err)
+		binding := keysOf(t, test.lines)
+		assert.Equal(t, test.keys, binding.Keys)
+		assert.Equal(t, test.numbered, binding.SHA256)
 		for generation, want := range []string{test.first, test.second} {
-			key, err := journal.Key(test.reference, generation)
+			key, err := batch.KeyOf(binding, test.reference, generation)
 			require.NoError(t, err)
 			assert.Equal(t, want, key)
 		}
-		require.NoError(t, journal.Close())
 	}
 }
 
 func TestCopiesThatRunAtOncePayEachLineOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 12)
-	windows := *b
-	windows.data = []byte(strings.ReplaceAll(string(b.data), "\n", "\r\n"))
-	windows.path = filepath.Join(t.TempDir(), "journal")
+	elsewhere := *b
+	elsewhere.path = filepath.Join(t.TempDir(), "journal")
+	elsewhere.lines = slices.Clone(b.lines)
+	slices.Reverse(elsewhere.lines)
 	first, _ := b.start(t)
-	second, _ := windows.start(t)
+	second, _ := elsewhere.start(t)
 	done := make(chan error, 1)
-	go func() { done <- second.Do(t.Context()) }()
-	require.NoError(t, first.Do(t.Context()))
+	go func() { done <- second.Pay(t.Context()) }()
+	require.NoError(t, first.Pay(t.Context()))
 	require.NoError(t, <-done)
 	b.requireOnceEach(t)
 	assert.Equal(t, map[batch.State]int{batch.Paid: 12}, statuses(second))
@@ -119,7 +155,7 @@ func beganWith010(t *testing.T, b *bench, records map[int]string) {
 			require.NoError(t, lines.Put(binary.BigEndian.AppendUint64(nil, uint64(line)), []byte(record)))
 		}
 		return meta.Put([]byte("binding"), fmt.Appendf(nil, `{"version":1,"sha256":%q,"lines":%d,"environment":"sandbox","public_key":%q}`,
-			batch.Identify(b.data, b.lines).File, len(b.lines), b.server.PublicKey))
+			fileSHA256, len(b.lines), b.server.PublicKey))
 	}))
 	require.NoError(t, db.Close())
 }
@@ -129,7 +165,7 @@ func TestABatchBegunByVersion010GoesOnWithItsKeys(t *testing.T) {
 	b := newBench(t, 4)
 	// 0.1.0 derived the key like this, and its first line was executed before the answer was lost.
 	key := func(line, generation int) string {
-		key, err := intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", batch.Identify(b.data, b.lines).File, generation), b.lines[line].Params.Reference)
+		key, err := intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", fileSHA256, generation), b.lines[line].Params.Reference)
 		require.NoError(t, err)
 		return key
 	}
@@ -150,16 +186,16 @@ func TestABatchBegunByVersion010GoesOnWithItsKeys(t *testing.T) {
 		// The record of the third line was lost with the disk: the key that 0.1.0 derived is derived again.
 	})
 	run, done := b.start(t)
-	require.True(t, run.Touched())
-	require.NoError(t, run.Do(t.Context()))
+	require.True(t, run.Begun())
+	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 4}, statuses(run))
 	b.requireOnceEach(t)
 	done()
 
-	changed := *b
-	changed.data = append([]byte("\ufeff"), b.data...)
-	_, err = batch.OpenJournal(b.path, bindingOf(changed.data, changed.lines, b.server.PublicKey))
-	require.ErrorIs(t, err, batch.ErrOtherFile, "0.1.0 bound it to the bytes")
+	for _, sum := range []string{"", strings.Repeat("0", 64)} { // 0.1.0 bound it to the bytes
+		_, err = batch.Open(t.Context(), client, boltjournal.At(b.path), b.lines, batch.WithFileSHA256(sum))
+		require.ErrorIs(t, err, batch.ErrOtherBatch)
+	}
 }
 
 // The journal was written by intram 0.1.0 itself, and is what it left when it did not wait.
@@ -171,12 +207,15 @@ func TestTheJournalOfVersion010IsRead(t *testing.T) {
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "journal")
 	require.NoError(t, os.WriteFile(path, written, 0o600))
-	lines, problems := readFile(data)
-	require.Empty(t, problems)
-	const publicKey = "pk_sandbox_6b5b4845b0ef2641454cd3db"
-	journal, err := batch.OpenJournal(path, bindingOf(data, lines, publicKey))
+	sum := sha256.Sum256(data)
+	lines := []batch.Line{pay(2, "PAY-1", 1000, "22961000000"), pay(3, "ÉTÉ", 0, "22994000000")}
+	lines[1].Params.Amount = amount(t, "25000.00")
+	lines[1].Params.Destination = intram.MobileMoney{ProviderCode: intram.MoovBenin, MSISDN: "22994000000"}
+	old, err := intram.NewClient("pk_sandbox_6b5b4845b0ef2641454cd3db", "sk_sandbox_1")
 	require.NoError(t, err)
-	records, err := journal.Records()
+	run, err := batch.Open(t.Context(), old, boltjournal.At(path), lines, batch.WithFileSHA256(hex.EncodeToString(sum[:])))
+	require.NoError(t, err)
+	records, err := run.Held().Records(t.Context())
 	require.NoError(t, err)
 	require.Len(t, records, 2)
 	for i, want := range []struct{ key, id string }{
@@ -187,7 +226,7 @@ func TestTheJournalOfVersion010IsRead(t *testing.T) {
 		assert.Equal(t, batch.Accepted, record.State)
 		assert.Equal(t, want.id, record.OperationID)
 		assert.Equal(t, want.key, record.Intent.IdempotencyKey)
-		key, err := journal.Key(lines[i].Params.Reference, 0)
+		key, err := run.Key(lines[i].Params.Reference, 0)
 		require.NoError(t, err)
 		assert.Equal(t, want.key, key, "a lost record would be derived again")
 	}
@@ -201,8 +240,8 @@ func TestTheJournalOfVersion010IsRead(t *testing.T) {
 	// What is written now is in its format, so that 0.1.0 can go on too.
 	record := records[2]
 	record.State = batch.Paid
-	require.NoError(t, journal.Put(2, record))
-	require.NoError(t, journal.Close())
+	require.NoError(t, run.Held().Put(t.Context(), 2, record))
+	require.NoError(t, run.Close())
 	db, err := bolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.View(func(tx *bolt.Tx) error {
@@ -216,21 +255,21 @@ func TestADamagedJournalIsNamedAndNeverAPanic(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 400)
 	run, done := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	done()
 	good, err := os.ReadFile(b.path)
 	require.NoError(t, err)
-	binding := bindingOf(b.data, b.lines, b.server.PublicKey)
+	binding := b.binding()
 	// open is a run's first steps; they must refuse the file, or find in it what was written.
 	open := func(t *testing.T, data []byte) error {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "journal")
 		require.NoError(t, os.WriteFile(path, data, 0o600))
-		journal, err := batch.OpenJournal(path, binding)
+		journal, err := acquire(t, path, binding)
 		if err != nil {
 			return err
 		}
-		records, err := journal.Records()
+		records, err := journal.Records(t.Context())
 		if err == nil {
 			for number, record := range records {
 				// Where the newest header is damaged, the one before it counts, as after a crash.
@@ -238,7 +277,7 @@ func TestADamagedJournalIsNamedAndNeverAPanic(t *testing.T) {
 			}
 			assert.Len(t, records, 400)
 		}
-		return errors.Join(err, journal.Close())
+		return errors.Join(err, journal.Release())
 	}
 	require.NoError(t, open(t, good))
 	for name, data := range map[string][]byte{
@@ -273,7 +312,7 @@ func TestARecordThatIsNotAsItWasWrittenIsNone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 3)
 	run, done := b.start(t)
-	require.NoError(t, run.Do(t.Context()))
+	require.NoError(t, run.Pay(t.Context()))
 	done()
 	good, err := os.ReadFile(b.path)
 	require.NoError(t, err)
@@ -301,11 +340,11 @@ func TestARecordThatIsNotAsItWasWrittenIsNone(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, db.Update(func(tx *bolt.Tx) error { return change(tx.Bucket([]byte("lines"))) }))
 			require.NoError(t, db.Close())
-			journal, err := batch.OpenJournal(path, bindingOf(b.data, b.lines, b.server.PublicKey))
+			journal, err := acquire(t, path, b.binding())
 			require.NoError(t, err)
-			_, err = journal.Records()
+			_, err = journal.Records(t.Context())
 			require.ErrorIs(t, err, batch.ErrDamaged)
-			require.NoError(t, journal.Close())
+			require.NoError(t, journal.Release())
 		})
 	}
 }
@@ -317,24 +356,27 @@ func TestAFileOfAnotherProgramIsNoJournal(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("users")); return err }))
 	require.NoError(t, db.Close())
-	binding := batch.Binding{Identity: batch.Identity{Keys: "k", Lines: "l"}, Environment: intram.Sandbox, PublicKey: "pk_sandbox_1"}
-	_, err = batch.OpenJournal(path, binding)
+	binding := keysOf(t, twoLines())
+	_, err = acquire(t, path, binding)
 	require.ErrorIs(t, err, batch.ErrDamaged)
 	require.ErrorContains(t, err, "another program's")
 
 	// What a later version wrote is named too.
 	path = filepath.Join(t.TempDir(), "journal")
-	journal, err := batch.OpenJournal(path, binding)
+	journal, err := acquire(t, path, binding)
 	require.NoError(t, err)
-	require.NoError(t, journal.Close())
+	require.NoError(t, journal.Release())
 	db, err = bolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte("meta")).Put([]byte("binding"), []byte(`{"version":3,"sha256":"l","environment":"sandbox","public_key":"pk_sandbox_1"}`))
 	}))
 	require.NoError(t, db.Close())
-	_, err = batch.OpenJournal(path, binding)
-	require.ErrorContains(t, err, "another version of intram")
+	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1")
+	require.NoError(t, err)
+	_, err = batch.Open(t.Context(), client, boltjournal.At(path), twoLines())
+	require.ErrorIs(t, err, batch.ErrOtherBatch)
+	require.ErrorContains(t, err, "another version")
 }
 
 func TestARunThatWasCutOffBeforeItWroteAnythingIsANewOne(t *testing.T) {
@@ -344,8 +386,8 @@ func TestARunThatWasCutOffBeforeItWroteAnythingIsANewOne(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 	run, _ := b.start(t)
-	assert.False(t, run.Touched())
-	require.NoError(t, run.Do(t.Context()))
+	assert.False(t, run.Begun())
+	require.NoError(t, run.Pay(t.Context()))
 	b.requireOnceEach(t)
 }
 
@@ -354,13 +396,11 @@ func TestReferencesAreComparedWhateverTheirAccentsAreMadeOf(t *testing.T) {
 	server := intramtest.NewServer(t)
 	client := server.Client()
 	composed, decomposed := "PAYÉ-1", "PAYE\u0301-1"
-	file := batch.Read([]byte("reference,amount,provider,msisdn\n" + composed + ",100,MTN_BENIN_229,22961000000\n" + decomposed + ",200,MTN_BENIN_229,22961000001\n"))
-	require.Empty(t, file.Problems)
-	problems := batch.Check(client, file, batch.Rules{})
+	lines := []batch.Line{pay(2, composed, 100, "22961000000"), pay(3, decomposed, 200, "22961000001")}
+	problems := batch.Check(client, lines, batch.Rules{})
 	require.Len(t, problems, 1)
-	assert.Contains(t, problems[0].Text(), "reference: it is the one of line 2")
+	assert.Equal(t, "line 3: reference: the same as in line 2", problems[0].String())
 
-	lines := file.Lines
 	for i := range lines {
 		other := intramtest.NewServer(t).Client()
 		_, err := other.Payouts.Create(t.Context(), lines[i].Params)
@@ -383,6 +423,6 @@ func TestReferencesAreComparedWhateverTheirAccentsAreMadeOf(t *testing.T) {
 		}
 		return nil
 	}))
-	require.NoError(t, run.Do(context.WithoutCancel(t.Context())))
+	require.NoError(t, run.Pay(context.WithoutCancel(t.Context())))
 	assert.Contains(t, string(sent), decomposed, "it is sent as it was written")
 }

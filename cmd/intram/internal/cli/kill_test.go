@@ -1,4 +1,4 @@
-package batch_test
+package cli
 
 import (
 	"bytes"
@@ -22,7 +22,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/cmd/intram/internal/batch"
+	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/batch/boltjournal"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -193,7 +195,7 @@ func checkPaidOnce(t *testing.T, server *intramtest.Server, resultFile string) {
 	require.NoError(t, err)
 	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, batch.ResultColumns, rows[0])
+	require.Equal(t, sheet.ResultColumns, rows[0])
 	require.Len(t, rows, killLines+1)
 
 	ledger := server.Ledger()
@@ -234,21 +236,15 @@ func checkJournal(t *testing.T, server *intramtest.Server, file string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
-	lines, problems := readFile(data)
-	require.Empty(t, problems)
-	journal, err := batch.OpenJournal(file+".journal", bindingOf(data, lines, server.PublicKey))
+	run, err := batch.Open(t.Context(), server.Client(), boltjournal.At(file+".journal"), sheet.Read(data).Lines)
 	require.NoError(t, err)
-	records, err := journal.Records()
-	require.NoError(t, err)
-	require.NoError(t, journal.Close())
-	require.Len(t, records, killLines)
-	run := &batch.Run{Lines: lines}
+	defer func() { require.NoError(t, run.Close()) }()
 	results, err := os.ReadFile(strings.TrimSuffix(file, ".csv") + ".results.csv")
 	require.NoError(t, err)
 	rows, err := csv.NewReader(bytes.NewReader(results)).ReadAll()
 	require.NoError(t, err)
-	for i, line := range run.Lines {
-		record := records[line.Number]
-		assert.Equal(t, []string{record.OperationID, record.TransactionReference, string(record.State)}, rows[i+1][2:5], "%v", line)
+	require.Len(t, run.Results(), killLines)
+	for i, result := range run.Results() {
+		assert.Equal(t, []string{result.OperationID, result.TransactionReference, string(result.Status)}, rows[i+1][2:5], "line %d", result.Line)
 	}
 }

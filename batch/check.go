@@ -1,0 +1,244 @@
+package batch
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	intram "github.com/intram/intram-go"
+)
+
+// Providers are the operators that lines may name without [Rules].AllowProviders.
+var Providers = []intram.ProviderCode{intram.MTNBenin, intram.MoovBenin, intram.SBINBenin}
+
+// Rules are what lines are checked by beyond what every payout must be.
+type Rules struct {
+	// AllowProviders are operators that are allowed besides [Providers].
+	AllowProviders []intram.ProviderCode
+	// AllowDuplicates allows two lines of the same amount to the same account.
+	AllowDuplicates bool
+}
+
+// Check looks at all lines together, and sends nothing. It finds what the SDK would refuse to send, numbers and references that are
+// used twice, operators that are not known, and payments that look like duplicates: the same amount to the same account, or to the
+// same wallet in either form of Benin's numbers. A field has one problem at most; they are in the order of the lines.
+func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
+	var problems []Problem
+	numbers, references, payments := map[int]bool{}, map[string]int{}, map[string]int{}
+	for _, line := range lines {
+		found := map[string]bool{}
+		add := func(field string, kind ProblemKind, format string, args ...any) {
+			if field != "" && found[field] {
+				return
+			}
+			found[field] = true
+			problems = append(problems, Problem{Line: line.Number, Field: field, Kind: kind, Message: fmt.Sprintf(format, args...)})
+		}
+		if line.Number < 1 || numbers[line.Number] {
+			add("", "", "its number must be at least 1, and used once")
+		}
+		numbers[line.Number] = true
+		if m, ok := destination(line.Params).(intram.MobileMoney); ok {
+			switch {
+			case m.ProviderCode == "":
+				add("destination.provider_code", "", "missing: without the operator's code the payout fails")
+			case !slices.Contains(Providers, m.ProviderCode) && !slices.Contains(rules.AllowProviders, m.ProviderCode):
+				add("destination.provider_code", UnknownProvider, "not a known operator (%s)", joinCodes(Providers))
+			}
+		}
+		if line.Params.Reference == "" {
+			add("reference", "", "missing: it tells one payout from another")
+		}
+		// What the SDK would refuse to send.
+		if _, err := client.Payouts.Prepare(line.Params); err != nil {
+			refusedFields(err, add)
+		}
+		if line.Params.Reference != "" {
+			reference := sameReference(line.Params.Reference)
+			if first, twice := references[reference]; twice {
+				add("reference", "", "the same as in line %d", first)
+				continue
+			}
+			references[reference] = line.Number
+		}
+		payment := payment(line)
+		if rules.AllowDuplicates || payment == "" {
+			continue
+		}
+		if first, twice := payments[payment]; twice {
+			add("", DuplicatePayment, "the same amount goes to the same account as in line %d", first)
+			continue
+		}
+		payments[payment] = line.Number
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return problems
+}
+
+// refusedFields gives the SDK's words on each field to add.
+func refusedFields(err error, add func(field string, kind ProblemKind, format string, args ...any)) {
+	var call *intram.Error
+	if !errors.As(err, &call) || len(call.Details) == 0 {
+		add("", "", "the line cannot be sent: %v", err)
+		return
+	}
+	for _, d := range call.Details {
+		add(d.Path, "", "it %s", strings.TrimPrefix(d.Msg, d.Path+" "))
+	}
+}
+
+// destination is where a line goes, as a value.
+func destination(p intram.PayoutParams) intram.Destination {
+	switch d := p.Destination.(type) {
+	case *intram.MobileMoney:
+		if d != nil {
+			return *d
+		}
+	case *intram.BankAccount:
+		if d != nil {
+			return *d
+		}
+	}
+	return p.Destination
+}
+
+// payment identifies a payment: the amount, however it is written, and the wallet or account, whatever the number's form. It is ""
+// for a line that says too little.
+func payment(line Line) string {
+	amount := plainAmount(line.Params.Amount)
+	switch d := destination(line.Params).(type) {
+	case intram.MobileMoney:
+		if d.MSISDN == "" {
+			return ""
+		}
+		number := d.MSISDN
+		if wallet, err := intram.ParseMSISDN(number, ""); err == nil {
+			number = wallet // Benin's two forms are one
+		}
+		return "mobile " + number + " " + amount
+	case intram.BankAccount:
+		return "bank " + d.AccountNumber + " " + amount
+	default:
+		return ""
+	}
+}
+
+func joinCodes(codes []intram.ProviderCode) string {
+	words := make([]string, len(codes))
+	for i, c := range codes {
+		words[i] = string(c)
+	}
+	return strings.Join(words, ", ")
+}
+
+// Total returns the sum of the lines' amounts.
+func Total(lines []Line) intram.Amount {
+	var total intram.Amount
+	for _, line := range lines {
+		total = total.Add(line.Params.Amount)
+	}
+	return total
+}
+
+// CheckBalance compares lines that are to be sent, such as [Run.Unsent], with a balance: as a whole, and operator by operator where
+// the balance has a wallet for each.
+func CheckBalance(balance *intram.Balance, lines []Line) []Problem {
+	var problems []Problem
+	for _, line := range lines {
+		if line.Params.Currency != "" && line.Params.Currency != balance.Currency {
+			problems = append(problems, Problem{Line: line.Number, Field: "currency", Message: "not the wallet's"})
+		}
+	}
+	for _, n := range Needs(balance, lines) {
+		if n.Short.Sign() > 0 {
+			problems = append(problems, Problem{Message: fmt.Sprintf("%s: %s to %s, and its wallet has %s available: short by %s",
+				n.Operator, countLines(n.Lines), n.Total.Grouped(), n.Available.Grouped(), n.Short.Grouped())})
+		}
+	}
+	if total := Total(lines); len(problems) == 0 && total.Cmp(balance.Available) > 0 {
+		problems = append(problems, Problem{Message: fmt.Sprintf("the lines to send come to %s, and the wallet has %s available: short by %s",
+			total.Grouped(), balance.Available.Grouped(), total.Sub(balance.Available).Grouped())})
+	}
+	return problems
+}
+
+func countLines(n int) string {
+	if n == 1 {
+		return "1 line comes"
+	}
+	return fmt.Sprintf("%d lines come", n)
+}
+
+// Need is what the lines of one operator need of its wallet.
+type Need struct {
+	// Operator is the provider's code, or "bank".
+	Operator string `json:"operator"`
+	// Lines is how many lines pay by the operator, and Total what they come to.
+	Lines int           `json:"lines"`
+	Total intram.Amount `json:"total"`
+	// Available is unset when the balance does not name the operator.
+	Available intram.Amount `json:"available,omitzero"`
+	// Short is what the wallet lacks, unset if nothing.
+	Short intram.Amount `json:"short,omitzero"`
+}
+
+// Needs compares the lines with the balance by operator, in the order of the operators' codes.
+func Needs(balance *intram.Balance, lines []Line) []Need {
+	needs := map[string]*Need{}
+	for _, line := range lines {
+		operator := "bank"
+		if m, ok := destination(line.Params).(intram.MobileMoney); ok {
+			operator = string(m.ProviderCode)
+		}
+		n := needs[operator]
+		if n == nil {
+			n = &Need{Operator: operator}
+			needs[operator] = n
+		}
+		n.Lines++
+		n.Total = n.Total.Add(line.Params.Amount)
+	}
+	var all []Need
+	for _, operator := range slices.Sorted(maps.Keys(needs)) {
+		n := needs[operator]
+		for _, wallet := range balance.PaymentMethods {
+			if !isWalletOf(wallet.PaymentMethod, operator) {
+				continue
+			}
+			n.Available = n.Available.Add(wallet.Available)
+		}
+		if n.Available.IsSet() && n.Total.Cmp(n.Available) > 0 {
+			n.Short = n.Total.Sub(n.Available)
+		}
+		all = append(all, *n)
+	}
+	return all
+}
+
+// walletNames are what the balance calls the wallets of the known operators (Merchant API docs, Balance).
+var walletNames = map[intram.ProviderCode][]string{
+	intram.MTNBenin:  {"mtn benin"},
+	intram.MoovBenin: {"moov africa benin", "moov benin"},
+	intram.SBINBenin: {"sbin benin", "celtiis", "celtiis benin"},
+}
+
+// isWalletOf reports whether a wallet of the balance, by its name or its code, is the operator's.
+func isWalletOf(wallet, operator string) bool {
+	return wallet == operator || slices.Contains(walletNames[intram.ProviderCode(operator)], withoutAccents(wallet))
+}
+
+// withoutAccents writes a wallet's name in lower case and without accents.
+func withoutAccents(name string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(name)))
+}

@@ -1,0 +1,100 @@
+package batch
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	intram "github.com/intram/intram-go"
+)
+
+// bind computes what a journal of these lines belongs to.
+func bind(client *intram.Client, lines []Line) Binding {
+	keys, numbered := identify(lines)
+	return Binding{Version: versionLines, SHA256: numbered, Keys: keys, Environment: client.Environment(), PublicKey: client.PublicKey()}
+}
+
+// identify hashes the lines: in any order, and with their numbers. The idempotency keys follow from the first, so that the
+// same lines in another order, or with other numbers, ask for the same payouts; the journal names lines by their numbers.
+func identify(lines []Line) (keys, numbered string) {
+	payouts := make([]string, len(lines))
+	all := sha256.New()
+	for i, line := range lines {
+		payouts[i] = canonical(line.Params)
+		number, _ := json.Marshal(line.Number) //nolint:errchkjson // a number
+		_, _ = all.Write(slices.Concat(number, []byte(" "), []byte(payouts[i]), []byte("\n")))
+	}
+	slices.Sort(payouts)
+	sum := sha256.Sum256([]byte(strings.Join(payouts, "\n")))
+	return hex.EncodeToString(sum[:]), hex.EncodeToString(all.Sum(nil))
+}
+
+// match compares what a journal was begun with to what a run is for. fileSHA256 is what version 1 was bound to, "" if unknown.
+func (b Binding) match(found Binding, fileSHA256 string) error {
+	content := b.SHA256
+	if found.Version == versionBytes {
+		content = fileSHA256
+	}
+	switch {
+	case found.Version != versionBytes && found.Version != versionLines:
+		return fmt.Errorf("%w: it has the format %d of another version of package batch", ErrOtherBatch, found.Version)
+	case found.Environment != b.Environment:
+		return fmt.Errorf("%w: it was begun in the %s environment, and the client's keys are %s", ErrOtherBatch, found.Environment, b.Environment)
+	case found.PublicKey != b.PublicKey:
+		return fmt.Errorf("%w: it was begun with another public key", ErrOtherBatch)
+	case content == "" || found.SHA256 != content:
+		return fmt.Errorf("%w: the lines have changed since it was begun: restore them; a new batch needs a journal of its own, "+
+			"and lines that failed go into a new batch, with new references", ErrOtherBatch)
+	}
+	return nil
+}
+
+// key derives the idempotency key of a line. It follows from the lines of the batch and the line's reference: a batch whose journal
+// was lost, and that is run again within a day, is still the same payouts to the API. generation counts the intents of which nothing
+// came.
+func (b Binding) key(reference string, generation int) (string, error) {
+	if b.Version == versionBytes {
+		return intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", b.SHA256, generation), reference)
+	}
+	return intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch lines %s %d", b.Keys, generation), sameReference(reference))
+}
+
+// canonical writes what a line asks for. It is part of the stored format: another text for the same line is another key, and a
+// second payout.
+func canonical(p intram.PayoutParams) string {
+	words := []string{sameReference(p.Reference), plainAmount(p.Amount), string(p.Currency), p.Note}
+	switch d := destination(p).(type) {
+	case intram.MobileMoney:
+		words = append(words, "mobile", string(d.ProviderCode), d.MSISDN, d.CountryCode, d.AccountName, d.AccountSurname)
+	case intram.BankAccount:
+		words = append(words, "bank", d.AccountNumber, d.SWIFT, d.AccountName, d.AccountSurname)
+	}
+	if len(p.Metadata) > 0 {
+		metadata, _ := json.Marshal(p.Metadata) //nolint:errchkjson // what cannot be sent is found by Check
+		words = append(words, "metadata", string(metadata))
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(words) //nolint:errchkjson // strings
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// plainAmount writes 25000 and 25000.00 as the one amount that they are.
+func plainAmount(a intram.Amount) string {
+	text := a.String()
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return text
+}
+
+// sameReference returns a reference in the form in which references are compared. "é" is one character in a text of one program, and
+// "e" with an accent in that of another; references are sent as they were given.
+func sameReference(reference string) string { return norm.NFC.String(reference) }
