@@ -115,6 +115,10 @@ SIMULATESEEDS ?= 500000
 SIMULATEFROM ?= 1
 SIMULATECISEEDS := 3000
 
+.PHONY: axe
+axe: ## bring axe-core, in its pinned version, for the browser test of the dashboard
+	npm ci --prefix cmd/intram/internal/serve/testdata/axe --ignore-scripts --no-audit --no-fund
+
 .PHONY: screenshots
 screenshots: ## take the pictures of docs/serve.md again, with chromium
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \

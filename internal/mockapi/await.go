@@ -17,6 +17,12 @@ type Operation struct {
 	Payload, Result  []byte
 	Amount           int64
 	Created, Updated time.Time
+	// OwnReference is the merchant's own, which a payout may have; Description is a payment request's, or the reason of a refund.
+	OwnReference, Description string
+	// Method is the payment method's name, Number the other side's wallet or account, Customer its name, as far as they are known.
+	Method, Number, Customer string
+	// IdempotencyKey is the one that it was created with.
+	IdempotencyKey string
 	// AwaitsSettlement is set on a bank payout that the back office has yet to settle.
 	AwaitsSettlement bool
 }
@@ -165,14 +171,22 @@ func (op *operation) public() Operation {
 	o := Operation{
 		ID: op.id, Type: op.kind, Status: op.status, Environment: op.account.environment, Reference: op.reference,
 		Payload: op.payload, Created: op.created, Updated: op.updated, AwaitsSettlement: op.settlement == settlementWaiting,
+		IdempotencyKey: op.key,
 	}
 	switch {
 	case op.kind == kindPayout:
-		o.Amount = op.payout.amount
+		p := op.payout
+		o.Amount, o.OwnReference, o.Number, o.Customer = p.amount, p.reference, p.msisdn, p.name
+		o.Method = methodName(p.providerCode)
+		if p.bank {
+			o.Number, o.Method = p.account, methodName(bankCode)
+		}
 	case op.payment != nil:
-		o.Amount = op.payment.amount
+		p := op.payment
+		o.Amount, o.Description, o.Number, o.Customer = p.amount, p.description, p.suggestedNumber(), p.name
+		o.Method = methodName(p.methodCode)
 	case op.refund != nil:
-		o.Amount = op.refund.amount
+		o.Amount, o.Description = op.refund.amount, op.refund.reason
 	}
 	if op.resultStatus != "" {
 		o.Result = op.appendResult(nil)

@@ -46,6 +46,14 @@ func methodByCode(code string) *method {
 	return nil
 }
 
+// methodName is the name of a payment method, and empty for a code that is unknown or missing.
+func methodName(code string) string {
+	if m := methodByCode(code); m != nil {
+		return m.name
+	}
+	return ""
+}
+
 // mobileMethod is methodByCode for the codes a payout may name.
 func mobileMethod(code string) *method {
 	if m := methodByCode(code); m != nil && m.kind == mobileMoney {

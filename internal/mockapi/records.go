@@ -62,6 +62,51 @@ func (s *Server) Wallets(environment string) []Wallet {
 	return append(wallets, Wallet{PayinMethod, "Payin", l.balance(a.payin.wallet), 0, l.accounts[a.payin.wallet].name})
 }
 
+// TopUp puts an amount of whole units into a wallet of the first merchant, in an environment, and opens the wallet if the merchant has
+// none of this payment method. The code [PayinMethod] is the wallet of payins.
+func (s *Server) TopUp(environment, methodCode string, amount int64) error {
+	m := methodByCode(methodCode)
+	if m == nil && methodCode != PayinMethod {
+		return fmt.Errorf("mockapi: TopUp: unknown payment method %q", methodCode)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, b := s.own(environment)
+	if a == nil {
+		return fmt.Errorf("mockapi: TopUp: unknown environment %q, want sandbox or live", environment)
+	}
+	into := a.payin.wallet
+	if m != nil {
+		w := b.wallet(m.code)
+		if w == nil {
+			w = b.openWallet(&s.state.ledger, a, m)
+		}
+		into = w.available
+	}
+	if left := maxUnits - s.state.ledger.balance(into); amount < 1 || amount > left {
+		return fmt.Errorf("mockapi: TopUp: the amount must be 1 to %d: a wallet holds %d at most", left, int64(maxUnits))
+	}
+	s.state.ledger.post(posting{at: s.date(), memo: "top-up", moves: [2]move{{a.opening, into, amount}}})
+	s.notify()
+	return nil
+}
+
+// Method is a payment method of the fake.
+type Method struct {
+	Code, Name string
+	// Mobile is set on mobile money, which payouts go to.
+	Mobile bool
+}
+
+// Methods are the payment methods, in the order in which the balance lists their wallets.
+func Methods() []Method {
+	var all []Method
+	for _, m := range methods {
+		all = append(all, Method{m.code, m.name, m.kind == mobileMoney})
+	}
+	return all
+}
+
 // Operations are the first merchant's in an environment, newest first, n at most.
 func (s *Server) Operations(environment string, n int) []Operation {
 	s.mu.Lock()

@@ -47,6 +47,20 @@ func endpointOf(path string) (string, bool) {
 	return "", false
 }
 
+// Serves reports whether an escaped path is under one of the API's prefixes, or that of a page of a payment: what is called there is a call,
+// also when there is no such endpoint.
+func Serves(path string) bool {
+	if _, ok := endpointOf(path); ok {
+		return true
+	}
+	for _, prefix := range []string{gatewayPath, linkPath, elsewherePath + "/"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // findRoute finds the endpoint of a call in a protocol's table, and the id in its path. A path that exists for other methods only
 // reports those in allow.
 func findRoute(routes []route, method, endpoint string) (found *route, id, allow string) {

@@ -227,6 +227,16 @@ func TestTheDashboardIsDarkAndFrenchWhereThePersonIs(t *testing.T) {
 	}
 }
 
+// ownPayout is a payout with a reference of one's own.
+func ownPayout(t *testing.T, client *intram.Client, number string, amount int64, reference string) *intram.Operation {
+	t.Helper()
+	params := payout(number, amount)
+	params.Reference = reference
+	op, err := client.Payouts.Create(t.Context(), params)
+	require.NoError(t, err)
+	return op
+}
+
 type place struct{ name, path, shows string }
 
 // fillForPictures lets a little of everything happen.
@@ -235,10 +245,8 @@ func fillForPictures(t *testing.T, p *process, handler *receiver) []place {
 	ctx, client := t.Context(), p.client()
 	_, err := client.Balance.Get(ctx)
 	require.NoError(t, err)
-	first, err := client.Payouts.Create(ctx, payout("22961000000", 25000))
-	require.NoError(t, err)
-	_, err = client.Payouts.Create(ctx, payout("22961000003", 4000))
-	require.NoError(t, err)
+	first := ownPayout(t, client, "2290161000000", 25000, "SAL-0524")
+	ownPayout(t, client, "2290161000003", 4000, "SAL-0525")
 	bank, err := client.Payouts.Create(ctx, intram.PayoutParams{
 		Amount: intram.NewAmount(150000), Reference: "SAL-0526",
 		Destination: intram.BankAccount{SWIFT: "ECOCBJBJ", AccountNumber: "BJ0610100100144390000769", AccountName: "Ada", AccountSurname: "Lovelace"},
@@ -253,8 +261,7 @@ func fillForPictures(t *testing.T, p *process, handler *receiver) []place {
 	b.act("pay", "id", reference)
 	handler.acknowledged(t, "payment_request.paid", paid.ID)
 	handler.fail(true)
-	slow, err := client.Payouts.Create(ctx, payout("22961000000", 1800))
-	require.NoError(t, err)
+	slow := ownPayout(t, client, "2290161000000", 1800, "SAL-0527")
 	handler.refused(t, "payout.completed", slow.ID)
 	handler.fail(false)
 	b.act("add_fault", "kind", "proxy_error", "on", "GET /transactions", "times", "1")

@@ -79,7 +79,7 @@ func (s *inProcess) something(note string) []string {
 	require.Error(t, err)
 	require.NoError(t, s.core.Idle(ctx))
 	require.NotEmpty(t, sub.Secret)
-	pages := []string{"", "requests", "operations", "transactions", "payins", "wallets", "webhooks", "faults"}
+	pages := []string{"", "requests", "operations", "transactions", "payins", "wallets", "webhooks", "faults", "numbers", "search", "search?q=0000", "requests?polls=each"}
 	for _, r := range s.core.Requests() {
 		pages = append(pages, "requests/"+r.ID)
 	}

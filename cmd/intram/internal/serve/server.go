@@ -254,10 +254,20 @@ func (s *server) forwarded(environment string, payin bool) (mockapi.Subscription
 	return mockapi.Subscription{}, false
 }
 
-// handler sends the dashboard's paths to the dashboard, and everything else to the API.
+// handler sends the dashboard's paths to the dashboard, and everything else to the API. A browser that goes where nothing is, or asks for an
+// icon, gets a page or the icon, and is no call.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", s.core)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case mockapi.Serves(r.URL.EscapedPath()) || !dashboard.IsPage(r):
+			s.core.ServeHTTP(w, r)
+		case dashboard.IsIcon(r):
+			s.dashboard.Icon(w, r)
+		default:
+			s.dashboard.Lost(w, r)
+		}
+	})
 	mux.Handle(dashboard.Path, s.dashboard)
 	mux.Handle("GET /{$}", http.RedirectHandler(dashboard.Path, http.StatusSeeOther))
 	return mux

@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -46,11 +48,20 @@ func (d *Dashboard) actions() map[string]func(url.Values) error {
 		"trigger":      func(f url.Values) error { return c.Trigger(f.Get("event"), f.Get("id")) },
 		"subscribe":    d.subscribe,
 		"advance":      d.advance,
+		"stopwatch":    d.restartStopwatch,
+		"top_up":       d.topUp,
 		"presets":      func(f url.Values) error { return d.Presets.Set(f["preset"]...) },
 		"add_fault":    d.addFault,
 		"clear_faults": func(url.Values) error { d.Presets.Clear(); return nil },
 	}
 }
+
+// creations are the forms that make an operation, by name. Each returns the path of the operation's page.
+func (d *Dashboard) creations() map[string]func(context.Context, url.Values) (string, error) {
+	return map[string]func(context.Context, url.Values) (string, error){"payout": d.makePayout, "payment": d.askForPayment}
+}
+
+var errUnknownAction = errors.New("unknown action")
 
 // act does what a form says, and goes back to the form's page.
 func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
@@ -59,11 +70,16 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := languageOf(r)
 	name := r.PostForm.Get("do")
-	do, known := d.actions()[name]
 	n := notice{done: text(lang, "done_"+name)}
-	if !known {
+	err := errUnknownAction
+	if do, known := d.actions()[name]; known {
+		err = do(r.PostForm)
+	} else if make, known := d.creations()[name]; known {
+		n.link, err = make(r.Context(), r.PostForm)
+	}
+	if errors.Is(err, errUnknownAction) {
 		n = notice{problem: text(lang, "unknown_action")}
-	} else if err := do(r.PostForm); err != nil {
+	} else if err != nil {
 		n = notice{problem: strings.TrimPrefix(err.Error(), "mockapi: ")}
 	}
 	d.Committed()
@@ -88,6 +104,12 @@ func (d *Dashboard) advance(f url.Values) error {
 		return fmt.Errorf("the clock is advanced by a duration such as 90s, 10m or 24h, a year at most, and not by %q", f.Get("by"))
 	}
 	d.Core.Clock().Advance(by)
+	return nil
+}
+
+func (d *Dashboard) restartStopwatch(url.Values) error {
+	now := d.Core.Clock().Now()
+	d.stopwatch.Store(&now)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
@@ -44,6 +45,7 @@ type Dashboard struct {
 	templates map[language]*template.Template
 	sessions  sessions
 	origins   *http.CrossOriginProtection
+	stopwatch atomic.Pointer[time.Time] // since when, on the server's clock
 
 	ending context.Context //nolint:containedctx // ends with the dashboard: a browser that listens for changes must let go
 	end    context.CancelFunc
@@ -56,11 +58,13 @@ var files embed.FS
 func New(c Config) *Dashboard {
 	d := &Dashboard{Config: c, mux: http.NewServeMux(), templates: parse(), origins: http.NewCrossOriginProtection()}
 	d.sessions.open()
+	_ = d.restartStopwatch(nil) // it cannot fail
 	d.ending, d.end = context.WithCancel(context.Background())
 	d.mux.Handle("GET "+Path+"{$}", http.RedirectHandler(Path+"sandbox/", http.StatusSeeOther))
 	for pattern, view := range d.views() {
 		d.mux.HandleFunc("GET "+Path+"{env}/"+pattern, d.show(view))
 	}
+	d.mux.HandleFunc("GET "+Path, d.Lost)
 	d.mux.HandleFunc("POST "+Path+"act", d.act)
 	d.mux.HandleFunc("POST "+Path+"language", d.setLanguage)
 	d.mux.HandleFunc("GET "+Path+"changes", d.changes)
@@ -95,6 +99,7 @@ type page struct {
 	Here     string // the page's own address
 	Token    string // of its forms
 	Notice   string
+	Made     string // the path of what the form has made
 	Problem  string
 	Now      time.Time
 	Running  bool
@@ -111,6 +116,24 @@ func (p *page) Other() string {
 	return "live"
 }
 
+// Tab is the page in the navigation that this one belongs to.
+func (p *page) Tab() string {
+	switch p.View {
+	case "request", "operation", "transaction", "payin":
+		return p.View + "s"
+	case "delivery":
+		return "webhooks"
+	}
+	return p.View
+}
+
+// Query is what is looked for.
+func (p *page) Query() string { return p.request.URL.Query().Get("q") }
+
+// Stopwatch is since when the stopwatch runs, and Elapsed for how long.
+func (p *page) Stopwatch() time.Time   { return *p.stopwatch.Load() }
+func (p *page) Elapsed() time.Duration { return p.Now.Sub(p.Stopwatch()) }
+
 // ID is the one in the page's address.
 func (p *page) ID() string { return p.request.PathValue("id") }
 
@@ -118,7 +141,7 @@ func (d *Dashboard) show(v view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		env := r.PathValue("env")
 		if env != "sandbox" && env != "live" {
-			http.NotFound(w, r)
+			d.Lost(w, r)
 			return
 		}
 		p := &page{
@@ -128,7 +151,8 @@ func (d *Dashboard) show(v view) http.HandlerFunc {
 		session := d.sessions.of(w, r)
 		p.Token = d.sessions.token(session)
 		if r.Header.Get("X-Live") == "" { // what a script fetches is not what a person reads
-			p.Notice, p.Problem = d.sessions.takeNotice(session)
+			n := d.sessions.takeNotice(session)
+			p.Notice, p.Problem, p.Made = n.done, n.problem, n.link
 		}
 		status := http.StatusOK
 		var ok bool
@@ -218,7 +242,7 @@ func (d *Dashboard) setLanguage(w http.ResponseWriter, r *http.Request) {
 // statusClass is the colour of a status, beside its word.
 func statusClass(status string) string {
 	switch strings.ToLower(status) {
-	case "succeeded", "success", "delivered", "completed", "accepted", "processed", "paid", "on":
+	case "succeeded", "success", "delivered", "completed", "accepted", "processed", "paid", "on", "refunded":
 		return "good"
 	case "failed", "error", "expired", "exhausted", "dropped", "declined", "lost":
 		return "bad"

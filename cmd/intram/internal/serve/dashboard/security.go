@@ -41,7 +41,7 @@ type sessions struct {
 }
 
 // notice is what came of a form, for the next page that the browser shows.
-type notice struct{ done, problem string }
+type notice struct{ done, problem, link string }
 
 func (s *sessions) open() {
 	s.key = []byte(newSecret())
@@ -75,12 +75,12 @@ func (s *sessions) leaveNotice(session string, n notice) {
 	s.notices[session] = n
 }
 
-func (s *sessions) takeNotice(session string) (done, problem string) {
+func (s *sessions) takeNotice(session string) notice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.notices[session]
 	delete(s.notices, session)
-	return n.done, n.problem
+	return n
 }
 
 // fromHere reads a form and reports whether it was sent from a page of ours: by its origin as the browser tells it, and by its token. If

@@ -14,7 +14,7 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// listed is how many of a kind a page shows.
+// listed is how many events and deliveries the page of one object shows.
 const listed = 100
 
 // views are the pages of an environment, by the pattern of their address.
@@ -23,11 +23,13 @@ func (d *Dashboard) views() map[string]view {
 		"{$}":               {"overview", d.overview},
 		"requests":          {"requests", d.requests},
 		"requests/{id}":     {"request", d.request},
-		"operations":        {"operations", func(p *page) (any, bool) { return d.Core.Operations(p.Env, listed), true }},
+		"search":            {"search", d.search},
+		"numbers":           {"numbers", func(*page) (any, bool) { return nil, true }},
+		"operations":        {"operations", func(p *page) (any, bool) { return listOf(p, d.operationRows(p.Env), operationRow.item), true }},
 		"operations/{id}":   {"operation", d.operation},
-		"transactions":      {"transactions", func(p *page) (any, bool) { return d.Core.Transactions(p.Env, listed), true }},
+		"transactions":      {"transactions", func(p *page) (any, bool) { return listOf(p, d.transactionRows(p.Env), transactionRow.item), true }},
 		"transactions/{id}": {"transaction", d.transaction},
-		"payins":            {"payins", func(p *page) (any, bool) { return d.Core.Payins(p.Env, listed), true }},
+		"payins":            {"payins", func(p *page) (any, bool) { return listOf(p, d.payins(p.Env), payinItem), true }},
 		"payins/{id}":       {"payin", d.payin},
 		"wallets":           {"wallets", d.wallets},
 		"webhooks":          {"webhooks", d.webhooks},
@@ -36,61 +38,26 @@ func (d *Dashboard) views() map[string]view {
 	}
 }
 
-type overview struct {
-	Keys       mockapi.Keys
-	Payin      mockapi.PayinKeys
-	Wallets    []mockapi.Wallet
-	Requests   []mockapi.Request
-	Deliveries []mockapi.Delivery
+// requestsView is the list of calls, with repeated polls folded or not.
+type requestsView struct {
+	list[requestRow]
+	Polls bool // each of them is a row
 }
 
-func (d *Dashboard) overview(p *page) (any, bool) {
-	m := d.Core.Merchant()
-	o := overview{Keys: m.Sandbox, Payin: m.SandboxPayin, Wallets: d.Core.Wallets(p.Env)}
-	if p.Env == "live" {
-		o.Keys, o.Payin = m.Live, m.LivePayin
-	}
-	o.Requests = d.requestsOf(p.Env, 8)
-	o.Deliveries = d.deliveriesOf(p.Env, 5, func(mockapi.Delivery) bool { return true })
-	return o, true
+func (d *Dashboard) requests(p *page) (any, bool) {
+	polls := p.request.URL.Query().Get("polls") != ""
+	return requestsView{listOf(p, d.requestRows(p.Env, !polls), requestRow.item), polls}, true
 }
-
-// requestsOf are the last calls of an environment, newest first, with those whose key was not known.
-func (d *Dashboard) requestsOf(env string, n int) []mockapi.Request {
-	var shown []mockapi.Request
-	for _, r := range slices.Backward(d.Core.Requests()) {
-		if len(shown) == n {
-			break
-		}
-		if r.Environment == env || r.Environment == "" {
-			shown = append(shown, r)
-		}
-	}
-	return shown
-}
-
-func (d *Dashboard) deliveriesOf(env string, n int, matches func(mockapi.Delivery) bool) []mockapi.Delivery {
-	var shown []mockapi.Delivery
-	for _, one := range slices.Backward(d.Core.Deliveries()) {
-		if len(shown) == n {
-			break
-		}
-		if one.Environment == env && matches(one) {
-			shown = append(shown, one)
-		}
-	}
-	return shown
-}
-
-func (d *Dashboard) requests(p *page) (any, bool) { return d.requestsOf(p.Env, listed), true }
 
 type operationView struct {
-	mockapi.Operation
-	Transaction mockapi.Transaction
-	Open        bool // it can still be completed or failed
-	Events      []mockapi.Event
-	Deliveries  []mockapi.Delivery
-	EventTypes  []string
+	operationRow
+	Open       bool   // it can still be completed or failed
+	Why        string // it failed
+	Advice     advice // on a failure
+	PageURL    string // of the customer, while the payment is open
+	Events     []mockapi.Event
+	Deliveries []deliveryRow
+	EventTypes []string
 }
 
 func (d *Dashboard) operation(p *page) (any, bool) {
@@ -98,14 +65,20 @@ func (d *Dashboard) operation(p *page) (any, bool) {
 	if !ok || op.Environment != p.Env {
 		return nil, false
 	}
-	v := operationView{Operation: op, Open: op.Status == "queued" || op.Status == "processing", EventTypes: eventTypes(op.Type)}
-	v.Transaction, _ = d.Core.Transaction(op.Reference)
+	v := operationView{operationRow: d.operationRow(op), Advice: adviceOn(p.Lang, op.ErrorCode), EventTypes: eventTypes(op.Type)}
+	v.Open = !v.Ended()
+	if v.ErrorCode != "" {
+		v.Why = whyOf(p.Lang, v.ErrorCode, v.ErrorMessage)
+	}
+	if tx, ok := d.Core.Transaction(op.Reference); ok && tx.Open {
+		v.PageURL = "/gateway/" + tx.Reference
+	}
 	v.Events, v.Deliveries = d.about(p.Env, op.ID)
 	return v, true
 }
 
 // about are the events about an object, newest first, and their deliveries.
-func (d *Dashboard) about(env, id string) (events []mockapi.Event, deliveries []mockapi.Delivery) {
+func (d *Dashboard) about(env, id string) (events []mockapi.Event, deliveries []deliveryRow) {
 	var ids []string
 	for _, e := range slices.Backward(d.Core.Events()) {
 		if slices.Contains(e.About[:], id) && len(events) < listed {
@@ -113,7 +86,12 @@ func (d *Dashboard) about(env, id string) (events []mockapi.Event, deliveries []
 			ids = append(ids, e.Deliveries...)
 		}
 	}
-	return events, d.deliveriesOf(env, listed, func(one mockapi.Delivery) bool { return slices.Contains(ids, one.ID) })
+	for _, one := range slices.Backward(d.Core.Deliveries()) {
+		if one.Environment == env && slices.Contains(ids, one.ID) && len(deliveries) < listed {
+			deliveries = append(deliveries, d.deliveryRow(one))
+		}
+	}
+	return events, deliveries
 }
 
 // eventTypes are the events that may be about a kind of object, those of its own kind first.
@@ -132,11 +110,11 @@ func eventTypes(kind string) []string {
 }
 
 type transactionView struct {
-	mockapi.Transaction
+	transactionRow
 	PageURL    string
-	Ledger     []mockapi.Entry
+	Ledger     []entryRow
 	Events     []mockapi.Event
-	Deliveries []mockapi.Delivery
+	Deliveries []deliveryRow
 	EventTypes []string
 	Pending    bool
 }
@@ -145,7 +123,7 @@ type transactionView struct {
 type historyView struct {
 	ID         string
 	Events     []mockapi.Event
-	Deliveries []mockapi.Delivery
+	Deliveries []deliveryRow
 	EventTypes []string
 }
 
@@ -155,13 +133,13 @@ func (d *Dashboard) transaction(p *page) (any, bool) {
 		return nil, false
 	}
 	kind := map[string]string{"CREDIT": "payment_request", "DEBIT": "payout", "REFUND": "refund"}[tx.Type]
-	v := transactionView{Transaction: tx, EventTypes: eventTypes(kind), Pending: tx.Open || tx.Confirming}
+	v := transactionView{transactionRow: d.transactionRow(tx), EventTypes: eventTypes(kind), Pending: tx.Open || tx.Confirming}
 	if tx.Type == "CREDIT" {
 		v.PageURL = "/gateway/" + tx.Reference
 	}
 	for _, e := range d.Core.Ledger() {
 		if e.Reference == tx.Reference {
-			v.Ledger = append(v.Ledger, e)
+			v.Ledger = append(v.Ledger, d.entryRow(e))
 		}
 	}
 	v.Events, v.Deliveries = d.about(p.Env, tx.Reference)
@@ -170,9 +148,10 @@ func (d *Dashboard) transaction(p *page) (any, bool) {
 
 type payinView struct {
 	mockapi.Payin
+	Advice     advice // on a failure
 	Page       string
 	Events     []mockapi.Event
-	Deliveries []mockapi.Delivery
+	Deliveries []deliveryRow
 	EventTypes []string
 }
 
@@ -181,59 +160,75 @@ func (d *Dashboard) payin(p *page) (any, bool) {
 	if err != nil || one.Environment != p.Env {
 		return nil, false
 	}
-	v := payinView{Payin: one, Page: strings.TrimPrefix(one.PaymentURL, d.Core.BaseURL()), EventTypes: eventTypes("payin")}
+	v := payinView{Payin: one, Advice: adviceOn(p.Lang, one.Failure), Page: strings.TrimPrefix(one.PaymentURL, d.Core.BaseURL()), EventTypes: eventTypes("payin")}
 	v.Events, v.Deliveries = d.about(p.Env, one.ID)
 	return v, true
 }
 
 type walletsView struct {
+	list[entryRow]
 	Wallets []mockapi.Wallet
-	Ledger  []mockapi.Entry // newest first
 	Sum     int64
+}
+
+// entryRow is a side of a posting with the merchant's own reference of what it is about.
+type entryRow struct {
+	mockapi.Entry
+	Own string
 }
 
 func (d *Dashboard) wallets(p *page) (any, bool) {
 	v := walletsView{Wallets: d.Core.Wallets(p.Env)}
-	entries := d.Core.Ledger()
-	for _, e := range slices.Backward(entries) {
+	var rows []entryRow
+	for _, e := range slices.Backward(d.Core.Ledger()) {
 		v.Sum += e.Amount
-		if len(v.Ledger) < 2*listed && strings.Contains(e.Account+":", ":"+p.Env+":") {
-			v.Ledger = append(v.Ledger, e)
+		if strings.Contains(e.Account+":", ":"+p.Env+":") {
+			rows = append(rows, d.entryRow(e))
 		}
 	}
+	v.list = listOf(p, rows, func(r entryRow) item {
+		return item{at: r.Time, amount: r.Amount, words: []string{r.Own, r.Reference, r.OperationID, r.Memo}}
+	})
 	return v, true
 }
 
+func (d *Dashboard) entryRow(e mockapi.Entry) entryRow {
+	s, _ := d.subjectOf(e.OperationID)
+	return entryRow{e, s.Own}
+}
+
 type webhooksView struct {
+	list[deliveryRow]
 	Subscriptions []mockapi.Subscription
-	Deliveries    []mockapi.Delivery
 	EventTypes    []string
 }
 
 func (d *Dashboard) webhooks(p *page) (any, bool) {
 	return webhooksView{
-		Subscriptions: d.Core.Subscriptions(p.Env), EventTypes: append([]string{"*", "payout.*", "payment_request.*", "refund.*"}, mockapi.EventTypes()...),
-		Deliveries: d.deliveriesOf(p.Env, listed, func(mockapi.Delivery) bool { return true }),
+		list: listOf(p, d.deliveryRows(p.Env), deliveryRow.item), Subscriptions: d.Core.Subscriptions(p.Env),
+		EventTypes: append([]string{"*", "payout.*", "payment_request.*", "refund.*"}, mockapi.EventTypes()...),
 	}, true
 }
 
 type deliveryView struct {
-	mockapi.Delivery
+	deliveryRow
 	Subscription mockapi.Subscription
 }
 
 func (d *Dashboard) delivery(p *page) (any, bool) {
-	found := d.deliveriesOf(p.Env, 1, func(one mockapi.Delivery) bool { return one.ID == p.ID() })
-	if len(found) == 0 {
-		return nil, false
-	}
-	v := deliveryView{Delivery: found[0]}
-	for _, sub := range d.Core.Subscriptions(p.Env) {
-		if sub.ID == found[0].SubscriptionID {
-			v.Subscription = sub
+	for _, one := range d.Core.Deliveries() {
+		if one.ID != p.ID() || one.Environment != p.Env {
+			continue
 		}
+		v := deliveryView{deliveryRow: d.deliveryRow(one)}
+		for _, sub := range d.Core.Subscriptions(p.Env) {
+			if sub.ID == one.SubscriptionID {
+				v.Subscription = sub
+			}
+		}
+		return v, true
 	}
-	return v, true
+	return nil, false
 }
 
 type faultsView struct {
@@ -276,14 +271,27 @@ func (d *Dashboard) faults(p *page) (any, bool) {
 func functions(lang language) template.FuncMap {
 	return template.FuncMap{
 		"t":     func(key string) string { return text(lang, key) },
+		"count": func(key string, n int) string { return counted(lang, key, n) },
 		"money": money,
-		"class": func(status any) string { return statusClass(fmt.Sprint(status)) },
-		"date":  func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") },
-		"hour":  func(at time.Time) string { return at.UTC().Format("15:04:05") },
-		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) },
-		"ms":    func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "\u00a0ms" },
-		"json":  indented,
-		"code":  codeClass,
+		"cash":  func(units int64) string { return money(units) + "\u00a0" + text(lang, "xof") },
+		"quoted": func(s string) string {
+			if lang == french {
+				return "«\u00a0" + s + "\u00a0»"
+			}
+			return "“" + s + "”"
+		},
+		"masked": end,
+		"why":    func(r operationRow) string { return whyOf(lang, r.ErrorCode, r.ErrorMessage) },
+		"words":  func(account string) string { return inWords(lang, account) },
+		"memo":   func(s string) string { return memo(lang, s) },
+		"class":  func(status any) string { return statusClass(fmt.Sprint(status)) },
+		"when":   func(at time.Time) template.HTML { return when(lang, at, false) },
+		"date":   func(at time.Time) template.HTML { return when(lang, at, true) },
+		"span":   span,
+		"iso":    func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) },
+		"ms":     func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "\u00a0ms" },
+		"json":   indented,
+		"code":   codeClass,
 		// list hands several values to a template that is part of others.
 		"list": func(values ...any) []any { return values },
 		// about is a transaction by the id that events are triggered with.

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 	"strings"
+
+	xlanguage "golang.org/x/text/language"
 )
 
 // language is a language of the pages.
@@ -24,33 +26,37 @@ func languageOf(r *http.Request) language {
 			}
 		}
 	}
-	// The first of ours, as browsers list them with the best one first.
-	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
-		tag, _, _ = strings.Cut(strings.TrimSpace(tag), ";")
-		tag, _, _ = strings.Cut(strings.ToLower(tag), "-")
-		for _, lang := range languages {
-			if tag == string(lang) {
-				return lang
-			}
-		}
+	asked, _, err := xlanguage.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err != nil {
+		return english
 	}
-	return english
+	_, index, _ := ours.Match(asked...)
+	return languages[index]
 }
+
+// ours finds the best of the pages' languages. The first is what a browser gets that asks for none of them.
+var ours = xlanguage.NewMatcher([]xlanguage.Tag{xlanguage.English, xlanguage.French})
 
 // text is a text of the pages; an unknown key stands for itself.
 func text(lang language, key string) string {
 	w, ok := words[key]
-	switch {
-	case !ok:
+	if !ok {
 		return key
-	case lang == french:
-		return w.fr
 	}
-	return w.en
+	return w.in(lang)
+}
+
+// counted is a text with a number in it, %d, the one for one before the bar and the one for several behind it.
+func counted(lang language, key string, n int) string {
+	one, several, _ := strings.Cut(text(lang, key), "|")
+	if n == 1 {
+		return one
+	}
+	return strings.ReplaceAll(several, "%d", money(int64(n)))
 }
 
 // words are all texts of the pages, in both languages. The words of the API itself (statuses, events, codes) are not translated.
-var words = map[string]struct{ en, fr string }{
+var words = map[string]phrase{
 	"skip":         {"Skip to the content", "Aller au contenu"},
 	"navigation":   {"Pages", "Pages"},
 	"environment":  {"Environment", "Environnement"},
@@ -92,13 +98,11 @@ var words = map[string]struct{ en, fr string }{
 	"advance_by":   {"Advance by", "Avancer de"},
 	"advance_hint": {"Whatever comes due on the way happens: retries, late answers, expiries.", "Tout ce qui arrive à échéance a lieu : nouvelles tentatives, réponses tardives, expirations."},
 	"latest_calls": {"Latest requests", "Dernières requêtes"},
-	"latest_sent":  {"Latest deliveries", "Dernières livraisons"},
 	"all":          {"All of them", "Tout voir"},
 	"no_requests":  {"No request yet. Paste the call on the overview, and it shows here at once.", "Aucune requête pour l'instant. Collez l'appel de la vue d'ensemble : il apparaît ici aussitôt."},
 	"no_objects":   {"Nothing yet.", "Rien pour l'instant."},
 	"time":         {"Time", "Heure"},
 	"method":       {"Method", "Méthode"},
-	"path":         {"Path", "Chemin"},
 	"status":       {"Status", "Statut"},
 	"result":       {"Result", "Résultat"},
 	"code":         {"Code", "Code"},
@@ -218,6 +222,68 @@ var words = map[string]struct{ en, fr string }{
 	"left":             {"Left", "Restant"},
 	"hits":             {"Hits", "Fois"},
 
+	"search":            {"Search", "Chercher"},
+	"search_hint":       {"Reference, id, number, amount", "Référence, id, numéro, montant"},
+	"search_by":         {"Search by your own reference, an operation's id, a transaction's reference, the end of a number, an idempotency key or an amount.", "Cherchez par votre propre référence, l'id d'une opération, la référence d'une transaction, la fin d'un numéro, une clé d'idempotence ou un montant."},
+	"nothing_found":     {"Nothing was found.", "Rien n'a été trouvé."},
+	"all_n":             {"all of it|all %d", "tout voir|les %d"},
+	"times_n":           {"once|%d times", "une fois|%d fois"},
+	"filter":            {"Filter", "Filtrer"},
+	"filter_apply":      {"Filter", "Filtrer"},
+	"filter_clear":      {"Show all", "Tout afficher"},
+	"any":               {"any", "tous"},
+	"from_time":         {"From (UTC)", "De (UTC)"},
+	"to_time":           {"To (UTC)", "À (UTC)"},
+	"result_pages":      {"Pages of the list", "Pages de la liste"},
+	"newer":             {"newer", "plus récentes"},
+	"older":             {"older", "plus anciennes"},
+	"of":                {"of", "sur"},
+	"look_at_it":        {"Look at it", "Voir"},
+	"lost_page":         {"There is no such page", "Cette page n'existe pas"},
+	"lost_text":         {"Nothing is at", "Il n'y a rien à"},
+	"lost_search":       {"Search for", "Chercher"},
+	"lost_api":          {"The API is under", "L'API est sous"},
+	"missing_other":     {"Look in the other environment", "Chercher dans l'autre environnement"},
+	"own":               {"Your reference", "Votre référence"},
+	"other_side":        {"To or from", "Vers ou de"},
+	"why":               {"Why", "Pourquoi"},
+	"what_to_do":        {"What to do", "Que faire"},
+	"colon":             {":", "\u00a0:"},
+	"xof":               {"XOF", "FCFA"},
+	"payment":           {"Payment", "Paiement"},
+	"no_result":         {"None yet: the operation has not ended.", "Aucun : l'opération n'est pas terminée."},
+	"failed_result":     {"None: the operation did not succeed.", "Aucun : l'opération n'a pas réussi."},
+	"op_over_bare":      {"This operation has ended.", "Cette opération est terminée."},
+	"polls_each":        {"Show each of the repeated polls", "Afficher chaque interrogation répétée"},
+	"polls_fold":        {"Fold repeated polls", "Regrouper les interrogations répétées"},
+	"attention":         {"Needs attention", "À traiter"},
+	"latest_operations": {"Latest operations", "Dernières opérations"},
+	"begin":             {"Nothing has happened yet", "Rien ne s'est encore passé"},
+	"make_payout":       {"Make a payout now", "Faire un versement"},
+	"ask_payment":       {"Ask for a payment now", "Demander un paiement"},
+	"operator":          {"Operator", "Opérateur"},
+	"description":       {"Description", "Description"},
+	"number_optional":   {"Customer's number (optional)", "Numéro du client (facultatif)"},
+	"numbers":           {"Test numbers", "Numéros de test"},
+	"numbers_hint":      {"In the sandbox, the end of a number chooses what happens to a payout, a payment or a refund. Any number works that has 0000 before its last two digits.", "Dans le bac à sable, la fin d'un numéro choisit ce qui arrive à un versement, un paiement ou un remboursement. Tout numéro convient qui a 0000 devant ses deux derniers chiffres."},
+	"numbers_live":      {"Test numbers mean nothing in this environment: every operation succeeds.", "Les numéros de test n'ont pas de sens dans cet environnement : toute opération réussit."},
+	"meaning":           {"What happens", "Ce qui arrive"},
+	"top_up":            {"Top up", "Approvisionner"},
+	"stopwatch":         {"Stopwatch", "Chronomètre"},
+	"stopwatch_restart": {"Restart the stopwatch", "Remettre le chronomètre à zéro"},
+	"since":             {"since", "depuis"},
+
+	"failed_operations":  {"1 operation failed|%d operations failed", "1 opération échouée|%d opérations échouées"},
+	"expired_operations": {"1 operation expired|%d operations expired", "1 opération expirée|%d opérations expirées"},
+	"refused_calls":      {"1 request refused|%d requests refused", "1 requête refusée|%d requêtes refusées"},
+	"waiting_deliveries": {"1 delivery waits for its next attempt|%d deliveries wait for their next attempt", "1 livraison attend sa prochaine tentative|%d livraisons attendent leur prochaine tentative"},
+	"lost_deliveries":    {"1 delivery was given up|%d deliveries were given up", "1 livraison abandonnée|%d livraisons abandonnées"},
+	"settling_payouts":   {"1 bank payout waits for the back office|%d bank payouts wait for the back office", "1 virement attend le back-office|%d virements attendent le back-office"},
+
+	"done_payout":         {"The payout was asked for.", "Le versement est demandé."},
+	"done_payment":        {"The payment was asked for.", "Le paiement est demandé."},
+	"done_top_up":         {"The wallet was topped up.", "Le portefeuille est approvisionné."},
+	"done_stopwatch":      {"The stopwatch starts again.", "Le chronomètre repart."},
 	"done_process":        {"The operation is processing.", "L'opération est en traitement."},
 	"done_complete":       {"The operation is completed.", "L'opération a réussi."},
 	"done_fail":           {"The operation is rejected.", "L'opération est rejetée."},

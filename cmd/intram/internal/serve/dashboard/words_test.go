@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	usedInPages = regexp.MustCompile(`\bt "([a-z_]+)"`)
+	usedInPages = regexp.MustCompile(`\b(?:t|count) "([a-z_]+)"`)
 )
 
 func TestEveryTextExistsInBothLanguages(t *testing.T) {
@@ -34,15 +34,21 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 		// What is not in a t is in no language: a page has no words of its own.
 		bare := regexp.MustCompile(`(?s)\{\{.*?\}\}|<[^>]*>`).ReplaceAllString(string(content), " ")
 		for _, word := range regexp.MustCompile(`\pL{2,}`).FindAllString(bare, -1) {
-			assert.Contains(t, []string{"Intram", "XOF", "UTC", "EN", "FR", "id"}, word, "%s has a word that is not translated", page.Name())
+			assert.Contains(t, []string{"Intram", "XOF", "UTC", "EN", "FR", "id", "min"}, word, "%s has a word that is not translated", page.Name())
 		}
 	}
 	d := &Dashboard{}
 	for name := range d.actions() {
 		used["done_"+name] = true
 	}
+	for name := range d.creations() {
+		used["done_"+name] = true
+	}
 	for _, v := range d.views() {
 		used[v.template] = true
+	}
+	for _, concern := range []string{"failed_operations", "expired_operations", "refused_calls", "lost_deliveries", "waiting_deliveries", "settling_payouts"} {
+		used[concern] = true
 	}
 	for _, field := range []string{"timestamp", "method", "path", "query", "body"} {
 		used["field_"+field] = true
@@ -53,7 +59,8 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 		assert.True(t, ok, "%q has no text", key)
 		assert.NotEmpty(t, w.en, "%q in English", key)
 		assert.NotEmpty(t, w.fr, "%q in French", key)
-		assert.Equal(t, strings.Count(w.en, "%s"), strings.Count(w.fr, "%s"), key)
+		assert.Equal(t, strings.Count(w.en, "%d"), strings.Count(w.fr, "%d"), key)
+		assert.Equal(t, strings.Count(w.en, "|"), strings.Count(w.fr, "|"), key)
 	}
 	for key := range words {
 		assert.True(t, used[key], "%q is used nowhere", key)

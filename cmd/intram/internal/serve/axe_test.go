@@ -1,0 +1,167 @@
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
+)
+
+// axe is axe-core, which npm ci in testdata/axe brings.
+func axe(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join("testdata", "axe", "node_modules", "axe-core", "axe.min.js"))
+	if errors.Is(err, fs.ErrNotExist) {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("axe-core is missing, and CI must have it: make axe")
+		}
+		t.Skip("axe-core is missing: make axe") //nolint:forbidigo // a laptop may lack it; CI may not
+	}
+	require.NoError(t, err)
+	return string(script)
+}
+
+// runAxe looks for what keeps a person with a keyboard, a screen reader or weak eyes out, and returns it in words.
+const runAxe = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(
+  r => JSON.stringify(r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + v.help + ": " + n.html.slice(0, 160) + " " + (n.any[0]?.message ?? "")))))`
+
+// look is how a person looks at a page.
+type look struct {
+	lang, scheme  string
+	width, height int64
+}
+
+func (l look) name() string { return fmt.Sprintf("%s-%s-%d", l.lang, l.scheme, l.width) }
+
+// TestEveryPageIsForEverybody opens each page in a browser, with nothing on it and with 500 operations, at two sizes, light and dark, in both
+// languages, and lets axe-core look at names, contrast, focus and structure. With INTRAM_LOOK it leaves a picture of each.
+func TestEveryPageIsForEverybody(t *testing.T) { //nolint:tparallel // one browser at a time
+	t.Parallel()
+	script := axe(t)
+	for name, fill := range map[string]func(*testing.T, *inProcess) []string{
+		"empty": func(*testing.T, *inProcess) []string { return nil }, "full": fiveHundred,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startInProcess(t, func(o *options) { o.clock = clockFrozen })
+			pages := append([]string{
+				"", "requests", "operations", "transactions", "payins", "wallets", "webhooks", "faults", "numbers", "search?q=0003",
+			}, fill(t, s)...)
+			browser := chromium(t)
+			for _, l := range []look{{"en", "light", 1280, 900}, {"fr", "dark", 390, 844}, {"fr", "light", 1280, 900}, {"en", "dark", 390, 844}} {
+				_, err := chromedp.Call(browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
+				})
+				require.NoError(t, err)
+				_, err = chromedp.Call(browser, network.SetCookie, network.SetCookieParams{Name: "intram_language", Value: l.lang, URL: s.url + "/_intram/"})
+				require.NoError(t, err)
+				viewport := []chromedp.EmulateViewportOption{}
+				if l.width < 500 {
+					viewport = append(viewport, chromedp.EmulateMobile)
+				}
+				for i, page := range pages {
+					if l.lang == "fr" == (l.width > 500) && i > 2 {
+						continue // the other two looks have seen it
+					}
+					address := "/_intram/sandbox/" + page
+					if strings.HasPrefix(page, "/") {
+						address = page
+					}
+					require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(l.width, l.height, viewport...), chromedp.Navigate(s.url+address), until("document.readyState === 'complete'")))
+					found, err := chromedp.Run(browser, chromedp.Evaluate[string](script+";"+runAxe, chromedp.EvalAwaitPromise))
+					require.NoError(t, err)
+					var violations []string
+					require.NoError(t, json.Unmarshal([]byte(found), &violations))
+					assert.Empty(t, violations, "%s, %s", address, l.name())
+					overflow, err := chromedp.Run(browser, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
+					require.NoError(t, err)
+					assert.LessOrEqual(t, overflow, 0, "%s, %s is wider than the screen", address, l.name())
+					tab, err := chromedp.Run(browser, chromedp.Evaluate[bool](activeTabInView))
+					require.NoError(t, err)
+					assert.True(t, tab, "%s, %s: the active tab is out of view", address, l.name())
+					if into := os.Getenv("INTRAM_LOOK"); into != "" {
+						picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
+						require.NoError(t, err)
+						file := fmt.Sprintf("%s-%02d-%s-%s.png", name, i, strings.NewReplacer("/", "_", "?", "_").Replace(page), l.name())
+						require.NoError(t, os.WriteFile(filepath.Join(into, file), picture, 0o644))
+					}
+				}
+			}
+		})
+	}
+}
+
+const activeTabInView = `(() => {
+  const tab = document.querySelector('.pages a[aria-current]');
+  if (!tab) return true;
+  const box = tab.getBoundingClientRect();
+  return box.left >= 0 && box.right <= document.documentElement.clientWidth;
+})()`
+
+// fiveHundred makes operations of each kind and outcome, and returns the pages of some.
+func fiveHundred(t *testing.T, s *inProcess) []string {
+	t.Helper()
+	ctx, client := t.Context(), s.client(intram.WithClock(s.core.Clock()))
+	handler := newReceiver(t)
+	_, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: handler.url, Event: "payout.failed"})
+	require.NoError(t, err)
+	handler.fail(true)
+	var pages []string
+	for i := range 500 {
+		switch {
+		case i%10 == 7:
+			op, err := client.PaymentRequests.Create(ctx, paymentRequest(int64(500+i*37), "Commande "+strconv.Itoa(4000+i)))
+			require.NoError(t, err)
+			if i > 490 {
+				pages = append(pages, "operations/"+op.ID)
+			}
+		case i == 488:
+			op, err := client.Payouts.Create(ctx, intram.PayoutParams{Amount: intram.NewAmount(150000), Reference: "SAL-BANK-0526", Destination: intram.BankAccount{
+				SWIFT: "ECOCBJBJ", AccountNumber: "BJ0610100100144390000769", AccountName: "Ada", AccountSurname: "Lovelace"}})
+			require.NoError(t, err)
+			pages = append(pages, "operations/"+op.ID)
+		default:
+			number := "22961" + fmt.Sprintf("%06d", 234500+i)
+			if i > 495 || i%100 == 99 {
+				number = "2296100000" + strconv.Itoa(i%5)
+			}
+			params := payout(number, int64(500+i*4))
+			params.Reference = fmt.Sprintf("SAL-2026-%04d", i)
+			op, err := client.Payouts.Create(ctx, params)
+			require.NoError(t, err)
+			for range 3 {
+				_, err = client.Operations.Get(ctx, op.ID)
+				require.NoError(t, err)
+			}
+			if i == 498 {
+				pages = append(pages, "operations/"+op.ID)
+			}
+		}
+	}
+	require.NoError(t, s.core.Idle(ctx))
+	keys := s.core.Merchant()
+	pages = append(pages, "requests/"+signedBy(t, s.url, keys.Sandbox.Public, keys.Sandbox.Secret, "/v1/payouts", `{"amount":1000}`))
+	deliveries := s.core.Deliveries()
+	require.NotEmpty(t, deliveries)
+	pages = append(pages, "deliveries/"+deliveries[0].ID)
+	transactions := s.core.Transactions("sandbox", 40)
+	for _, tx := range transactions {
+		if tx.Open {
+			return append(pages, "transactions/"+tx.Reference, "/gateway/"+tx.Reference)
+		}
+	}
+	return pages
+}

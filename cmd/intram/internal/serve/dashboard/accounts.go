@@ -1,0 +1,61 @@
+package dashboard
+
+import (
+	"strings"
+
+	"github.com/intram/intram-go/internal/mockapi"
+)
+
+// accountWords are the accounts of the ledger in words, by the first part of their names. %s is the payment method's name.
+var accountWords = map[string]phrase{
+	"wallet":     {"Your %s wallet", "Votre portefeuille %s"},
+	"pending":    {"Your %s wallet, announced", "Votre portefeuille %s, annoncé"},
+	"clearing":   {"Under way", "En cours"},
+	"settlement": {"Bank transfers at the back office", "Virements au back-office"},
+	"fees":       {"Intram's fees", "Frais d'Intram"},
+	"opening":    {"Opening balances and top-ups", "Soldes d'ouverture et approvisionnements"},
+	"provider":   {"%s: customers and recipients", "%s : clients et bénéficiaires"},
+}
+
+// inWords is an account of the ledger as a person calls it; what has no words stays as it is.
+func inWords(lang language, account string) string {
+	parts := strings.Split(account, ":")
+	kind, last := parts[0], parts[len(parts)-1]
+	if last == "pending" {
+		kind, last = last, parts[len(parts)-2]
+	}
+	words, ok := accountWords[kind]
+	if !ok {
+		return account
+	}
+	return strings.ReplaceAll(words.in(lang), "%s", methodName(last))
+}
+
+func methodName(code string) string {
+	if code == mockapi.PayinMethod {
+		return "Payin"
+	}
+	for _, m := range mockapi.Methods() {
+		if m.Code == code {
+			return m.Name
+		}
+	}
+	return code
+}
+
+// memos are what the postings of the ledger are for, in French. They are in English in the fake.
+var memos = map[string]string{
+	"opening balance": "solde d'ouverture", "top-up": "approvisionnement",
+	"payout debited": "versement débité", "payout completed": "versement effectué", "payout failed": "versement échoué",
+	"settlement queued": "virement en attente", "settlement completed": "virement effectué", "settlement rejected": "virement rejeté",
+	"payment announced": "paiement annoncé", "payment received": "paiement reçu", "payment failed": "paiement échoué", "payment cancelled": "paiement annulé",
+	"refund debited": "remboursement débité", "refund completed": "remboursement effectué", "refund failed": "remboursement échoué",
+	"payin received": "payin reçu",
+}
+
+func memo(lang language, text string) string {
+	if fr, ok := memos[text]; ok && lang == french {
+		return fr
+	}
+	return text
+}
