@@ -143,7 +143,7 @@ func wordOfUnknownCode(c ErrorCode, status int) transport.Word {
 	case strings.HasPrefix(name, "provider_"), strings.HasPrefix(name, "operator_"), strings.HasPrefix(name, "stripe_"),
 		strings.Contains(name, "timeout"):
 		return transport.Unclear
-	case status != 0 && !refusalStatuses[status]:
+	case status != 0 && status < http.StatusInternalServerError && !refusalStatuses[status]:
 		return transport.NoWord
 	}
 	return transport.Refused
