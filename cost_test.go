@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"runtime"
 	"strconv"
 	"sync"
@@ -124,18 +125,17 @@ func TestACallIsOneRequest(t *testing.T) {
 	}
 }
 
-// The first call of every caller is held until all have come, so that there is a connection for each. From then on they are used again.
+// The callers go in rounds, so that the bound is exact: see TestOneFailingCallInAHundredLeavesThePoolAlone, which has
+// failures among them.
 func TestCallersShareConnections(t *testing.T) {
 	t.Parallel()
-	const callers, calls = 64, 30
+	const callers, rounds = 64, 30
 	accepted := compact(t, example(t, "payout.accepted.current.json"))
-	var arrived, opened atomic.Int64
-	all := make(chan struct{})
+	var arrived, opened, used, givenBack atomic.Int64
+	var current atomic.Pointer[barrier]
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if arrived.Add(1) == callers {
-			close(all)
-		}
-		<-all
+		arrived.Add(1)
+		current.Load().pass()
 		_, _ = w.Write(accepted)
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -146,19 +146,29 @@ func TestCallersShareConnections(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 	client := costClient(t, server.URL)
-	var wg sync.WaitGroup
-	for range callers {
-		wg.Go(func() {
-			for range calls {
-				if _, err := client.Operations.Get(t.Context(), "op_2f4a8b1c"); !assert.NoError(t, err) {
-					return
-				}
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { used.Add(1) },
+		PutIdleConn: func(err error) {
+			if err == nil {
+				givenBack.Add(1)
 			}
-		})
+		},
+	})
+	for range rounds {
+		current.Store(newBarrier(callers))
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				_, err := client.Operations.Get(ctx, "op_2f4a8b1c")
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
-	assert.Equal(t, int64(callers*calls), arrived.Load())
-	assert.LessOrEqual(t, opened.Load()*10, int64(callers*12))
+	assert.Equal(t, int64(callers*rounds), arrived.Load())
+	lost := used.Load() - givenBack.Load()
+	assert.LessOrEqual(t, opened.Load(), callers+lost)
+	assert.LessOrEqual(t, lost, int64(callers*rounds/3), "what net/http drops on a busy machine is the exception")
 }
 
 // cost is what one call takes.
