@@ -337,7 +337,7 @@ func (e *Error) state() string {
 		}
 	case OutcomeRejected:
 	}
-	if e.IdempotencyKey != "" {
+	if e.IdempotencyKey != "" && (e.Attempts > 0 || e.Outcome != OutcomeNotSent) { // one that no attempt carried is of no use
 		parts = append(parts, "idempotency key "+e.IdempotencyKey)
 	}
 	if len(parts) == 0 {
@@ -481,7 +481,11 @@ func (e *WaitError) Error() string {
 	case e.Payin != nil:
 		status = "last seen " + string(e.Payin.Outcome())
 	}
-	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; wait again with the same id)", scrubID(e.ID), status)
+	advice := "wait again with the same id"
+	if errors.Is(e.Err, CodeOperationNotFound) || errors.Is(e.Err, CodeTransactionNotFound) || errors.Is(e.Err, CodeTransactionDoesNotExist) {
+		advice = "check the id, and that the client's keys are of its merchant and environment"
+	}
+	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; %s)", scrubID(e.ID), status, advice)
 	if e.Err != nil {
 		text += ": " + causeText(e.Err)
 	}

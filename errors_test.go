@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/intram/intram-go"
+	"github.com/intram/intram-go/intramtest"
 )
 
 func TestOutcomeOf(t *testing.T) {
@@ -193,9 +194,9 @@ func TestErrorTexts(t *testing.T) {
 	client, _ = scripted(t, answer(401, `{"error":true,"code":"signature_invalid","message":"Signature verification failed: lovelace"}`))
 	_, err = client.Balance.Get(t.Context())
 	assert.Equal(t, "intram: GET /balance: signature_invalid (HTTP 401): the API's own words are in Message", err.Error())
-	client, _ = scripted(t, answer(418, `{"error":true,"code":"code_of_2027","message":"Madame May Long est absente"}`))
+	client, _ = scripted(t, answer(422, `{"error":true,"code":"code_of_2027","message":"Madame May Long est absente"}`))
 	_, err = client.Balance.Get(t.Context())
-	assert.Equal(t, "intram: GET /balance: code_of_2027 (HTTP 418): the API's own words are in Message", err.Error())
+	assert.Equal(t, "intram: GET /balance: code_of_2027 (HTTP 422): the API's own words are in Message", err.Error())
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, "Madame May Long est absente", e.Message, "whole")
 
@@ -390,4 +391,21 @@ func TestAnErrorNamesTheSDKOnce(t *testing.T) {
 	}
 	require.ErrorIs(t, errs["a reconciler"], intram.CodeInvalidAPIKey)
 	require.ErrorIs(t, errs["an expired intent"], intram.ErrIntentExpired)
+}
+
+// The advice of an error is one that helps.
+func TestErrorsAdviseWhatHelps(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	client := server.Client()
+	_, err := client.WaitForOperation(t.Context(), "op_of_nobody", intram.WithMaxWait(time.Minute))
+	require.ErrorIs(t, err, intram.CodeOperationNotFound)
+	assert.ErrorContains(t, err, "check the id, and that the client's keys are of its merchant and environment")
+	assert.NotContains(t, err.Error(), "wait again")
+
+	_, err = client.Payouts.Create(t.Context(), intram.PayoutParams{})
+	e := new(intram.Error)
+	require.ErrorAs(t, err, &e)
+	assert.NotEmpty(t, e.IdempotencyKey)
+	assert.NotContains(t, err.Error(), "idempotency key", "no attempt carried one")
 }
