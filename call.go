@@ -177,9 +177,10 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		}
 	}
 	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
-	cfg.invalid.check(cfg.intent == nil || r.method == http.MethodPost, "intent",
+	keyed := r.method != http.MethodGet && r.method != http.MethodDelete
+	cfg.invalid.check(cfg.intent == nil || keyed, "intent",
 		"intent is of a call that creates something: reads and deletions take none")
-	if r.method == http.MethodPost {
+	if keyed {
 		if err := p.chooseKey(cfg); err != nil {
 			return nil, refuse(nil, err)
 		}
@@ -197,7 +198,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {
 		return nil, refuse(fields, nil)
 	}
-	if r.method == http.MethodPost {
+	if keyed {
 		if err := cfg.intent.check(p.account, r, call); err != nil {
 			return nil, refuse(nil, err)
 		}

@@ -2,10 +2,12 @@ package intram_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	intram "github.com/intram/intram-go"
@@ -351,6 +353,56 @@ func ExampleOperationsService_All() {
 		}
 	}
 	// Output: succeeded 1000
+}
+
+// The payouts of the last day, each with what it was for. The sequence stops by itself.
+func ExamplePayoutsService_All() {
+	server, client := fake()
+	defer server.Close()
+	ctx := context.Background()
+	for _, reference := range []string{"SAL-1", "SAL-2"} {
+		_, err := client.Payouts.Create(ctx, intram.PayoutParams{
+			Amount:      intram.NewAmount(25000),
+			Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961000000"},
+			Reference:   reference,
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	yesterday := server.Clock().Now().Add(-24 * time.Hour)
+	for op, err := range client.Payouts.All(ctx, intram.OperationListParams{Since: yesterday}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(op.Reference(), op.Amount().Grouped(), op.Status)
+	}
+	// Unordered output:
+	// SAL-2 25 000 succeeded
+	// SAL-1 25 000 succeeded
+}
+
+// A call that the SDK has no method for yet.
+func ExampleClient_Do() {
+	server, client := fake()
+	defer server.Close()
+	body, err := client.Do(context.Background(), http.MethodGet, "/operations", url.Values{"type": {"payout"}, "limit": {"5"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var list struct {
+		Data   []json.RawMessage `json:"data"`
+		Paging json.RawMessage   `json:"paging"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(list.Data), string(list.Paging))
+	// Output: 0 {"limit":5,"next_before":null}
 }
 
 func ExampleClient_WaitForOperation() {

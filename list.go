@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,6 +32,7 @@ type Page[T any] struct {
 	// methods ask again for that millisecond and drop what was seen.
 	NextBefore time.Time
 
+	dropped   int  // items of the API's page that are not what was asked for
 	confirmed bool // the envelope says itself that nothing failed
 
 	asked int // the limit that the page was asked for with in the end, when that was less than what the caller wanted
@@ -83,7 +85,7 @@ func (p *Page[T]) full(limit int) bool {
 	if p.Limit > 0 {
 		limit = min(limit, p.Limit)
 	}
-	return len(p.Items)+len(p.Unreadable) >= limit
+	return len(p.Items)+len(p.Unreadable)+p.dropped >= limit
 }
 
 // ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because as many were
@@ -95,14 +97,18 @@ var ErrPageOverflow = redact.Sentinel("intram: the cursor stands still: one mill
 type listQuery struct {
 	limit       int
 	typ, status string
+	only        string // the type whose list it is, of those that have one of their own
 	before      time.Time
+	since       time.Time // applied here: the API has no such parameter
 }
 
 func (q listQuery) encode(v *validation) string {
 	v.pageLimit(q.limit)
 	v.filter("type", q.typ)
+	v.check(q.only == "" || q.typ == q.only, "type", "type must be empty or "+q.only+": this list has no others")
 	v.filter("status", q.status)
 	v.before(q.before)
+	v.check(q.since.IsZero() || q.before.IsZero() || q.since.Before(q.before), "since", "since must be earlier than before")
 	limit := ""
 	if q.limit > 0 {
 		limit = strconv.Itoa(q.limit)
@@ -174,6 +180,28 @@ type listItem[T any] interface {
 	*T
 	identity() string
 	created() time.Time
+}
+
+// cut leaves out what was created before a time, and ends the list where its cursor has passed that. An item without a date that
+// can be read stays.
+func cut[T any, P listItem[T]](page *Page[T], since time.Time) *Page[T] {
+	if since.IsZero() {
+		return page
+	}
+	earlier := func(created time.Time) bool { return !created.IsZero() && created.Before(since) }
+	page.drop(func(item *T) bool { return earlier(P(item).created()) }, func(item *ItemError) bool { return earlier(item.CreatedAt) })
+	if page.NextBefore.Before(since) {
+		page.NextBefore = time.Time{}
+	}
+	return page
+}
+
+// drop leaves items out, and keeps their number: the page was as full as it came.
+func (p *Page[T]) drop(item func(*T) bool, unreadable func(*ItemError) bool) {
+	came := len(p.Items) + len(p.Unreadable)
+	p.Items = slices.DeleteFunc(p.Items, func(i T) bool { return item(&i) })
+	p.Unreadable = slices.DeleteFunc(p.Unreadable, unreadable)
+	p.dropped += came - len(p.Items) - len(p.Unreadable)
 }
 
 // allItems goes through all pages and yields each item once.

@@ -585,3 +585,132 @@ func TestAWaitLooksUpWhatItsListCannotShow(t *testing.T) {
 	}
 	assert.Len(t, got, len(ids))
 }
+
+// Since is no parameter of the API: the SDK leaves out what is older, and asks for no page behind it.
+func TestSinceEndsAList(t *testing.T) {
+	t.Parallel()
+	server := &listServer{t: t, items: itemsAt(9, 8, 7, 6, 5, 5, 5, 4, 3, 2, 1, 0)}
+	since := func(ms int) time.Time { return at1030.Add(time.Duration(ms) * time.Millisecond) }
+
+	got, err := allTransactions(t, server, intram.TransactionListParams{Limit: 2, Since: since(5)})
+	require.NoError(t, err)
+	assert.Equal(t, ids(server.items[:7]), got, "what was created at that very time is in the list")
+	for _, q := range server.queries {
+		assert.False(t, q.Has("since"))
+	}
+	last := server.queries[len(server.queries)-1].Get("before")
+	assert.Greater(t, last, since(4).Format("2006-01-02T15:04:05.000Z"), "nothing is asked for that is older")
+
+	client := newClient(t, server)
+	page, err := client.Transactions.List(t.Context(), intram.TransactionListParams{Limit: 10, Since: since(6)})
+	require.NoError(t, err)
+	assert.Len(t, page.Items, 4)
+	assert.False(t, page.HasMore())
+
+	page, err = client.Transactions.List(t.Context(), intram.TransactionListParams{Limit: 4, Since: since(6)})
+	require.NoError(t, err)
+	assert.Len(t, page.Items, 4)
+	assert.True(t, page.HasMore(), "more may have been created in the millisecond at which the page ends")
+
+	_, err = client.Transactions.List(t.Context(), intram.TransactionListParams{Since: since(6), Before: since(6)})
+	assert.ErrorContains(t, err, "since must be earlier than before")
+}
+
+// What has no date may be what was looked for.
+func TestSinceKeepsWhatHasNoDate(t *testing.T) {
+	t.Parallel()
+	client, _ := scripted(t, answer(200, `{"error":false,"data":[{"operation_id":"op_1","status":"queued"},`+
+		`{"operation_id":"op_2","status":7,"date":"2020-01-01T00:00:00Z"},{"operation_id":"op_3","status":7}]}`))
+	page, err := client.Operations.List(t.Context(), intram.OperationListParams{Since: at1030})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	require.Len(t, page.Unreadable, 1)
+	assert.Equal(t, "op_3", page.Unreadable[0].ID)
+}
+
+// The lists and look-ups of payouts, refunds and payment requests hold nothing of another type, also with a server that
+// does not know the filter.
+func TestListsOfOneType(t *testing.T) {
+	t.Parallel()
+	const list = `{"error":false,"data":[{"operation_id":"op_1","type":"payout","status":"queued"},` +
+		`{"operation_id":"op_2","type":"refund","status":"queued"},{"operation_id":"op_3","type":"payment_request","status":"queued"},` +
+		`{"operation_id":"op_4","status":"queued"}]}`
+	type service interface {
+		Get(ctx context.Context, id string, opts ...intram.CallOption) (*intram.Operation, error)
+		List(ctx context.Context, p intram.OperationListParams, opts ...intram.CallOption) (*intram.Page[intram.Operation], error)
+		All(ctx context.Context, p intram.OperationListParams, opts ...intram.CallOption) iter.Seq2[*intram.Operation, error]
+	}
+	for typ, c := range map[intram.OperationType]struct {
+		of func(*intram.Client) service
+		id string
+	}{
+		intram.OperationPayout:         {func(c *intram.Client) service { return c.Payouts }, "op_1"},
+		intram.OperationRefund:         {func(c *intram.Client) service { return c.Refunds }, "op_2"},
+		intram.OperationPaymentRequest: {func(c *intram.Client) service { return c.PaymentRequests }, "op_3"},
+	} {
+		t.Run(string(typ), func(t *testing.T) {
+			t.Parallel()
+			client, s := scripted(t, answer(200, list), answer(200, list))
+			page, err := c.of(client).List(t.Context(), intram.OperationListParams{Limit: 3})
+			require.NoError(t, err)
+			got := []string{}
+			for _, op := range page.Items {
+				got = append(got, op.ID)
+			}
+			assert.Equal(t, []string{c.id, "op_4"}, got)
+			got, err = collect(c.of(client).All(t.Context(), intram.OperationListParams{}), func(op *intram.Operation) string { return op.ID })
+			require.NoError(t, err)
+			assert.Equal(t, []string{c.id, "op_4"}, got)
+			assert.Equal(t, "limit=3&type="+string(typ), s.sent[0].Query)
+
+			_, err = c.of(client).List(t.Context(), intram.OperationListParams{Type: intram.OperationTransfer})
+			assert.ErrorContains(t, err, "type must be empty or "+string(typ))
+
+			s.steps = []step{answer(200, `{"error":false,"data":{"operation_id":"op_1","status":"queued","type":"transfer"}}`)}
+			_, err = c.of(client).Get(t.Context(), "op_1")
+			require.ErrorIs(t, err, intram.ErrResponseMismatch)
+			assert.ErrorContains(t, err, "is a transfer, not a "+string(typ))
+			s.steps = []step{answer(200, `{"error":false,"data":{"operation_id":"op_1","status":"queued","type":"`+strings.ToUpper(string(typ))+`"}}`)}
+			_, err = c.of(client).Get(t.Context(), "op_1")
+			require.NoError(t, err)
+		})
+	}
+}
+
+// A page of which some is left out is as full as it came: the millisecond that fills it may have more.
+func TestPageOverflowCountsWhatIsOfAnotherType(t *testing.T) {
+	t.Parallel()
+	same := make([]int, 150)
+	server := &listServer{t: t, items: itemsAt(same...), filterLate: true}
+	for i := range server.items {
+		server.items[i].kind = []string{"payout", "refund"}[i%2]
+	}
+	deaf := &listServer{t: t, items: server.items}
+	client := newClient(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		q := req.URL.Query()
+		q.Del("type") // a server that does not know the filter
+		req.URL.RawQuery = q.Encode()
+		return deaf.RoundTrip(req)
+	}))
+	_, err := collect(client.Payouts.All(t.Context(), intram.OperationListParams{Limit: 100}), func(op *intram.Operation) string { return op.ID })
+	require.ErrorIs(t, err, intram.ErrPageOverflow)
+}
+
+func TestOperationsSayTheirAmount(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"type":"payout","payload":{"amount":25000}}`:                                                           "25000",
+		`{"type":"payout","payload":{"amount":"25000"},"result":{"amount":25250}}`:                               "25000",
+		`{"type":"payment_request","payload":{"amount":7,"invoice":{"amount":1000.5}}}`:                          "1000.5",
+		`{"type":"refund","payload":{"transaction_reference":"X"},"result":{"status":"completed","amount":300}}`: "300",
+		`{"type":"refund","payload":{"transaction_reference":"X"}}`:                                              "",
+		`{"type":"payout","payload":"none"}`:                                                                     "",
+	} {
+		var op intram.Operation
+		require.NoError(t, json.Unmarshal([]byte(`{"operation_id":"op_1","status":"succeeded",`+body[1:]), &op))
+		assert.Equal(t, want != "", op.Amount().IsSet(), body)
+		if want != "" {
+			assert.Equal(t, want, op.Amount().String(), body)
+		}
+	}
+}

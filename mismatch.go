@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // ErrResponseMismatch is behind the [*Error] of a response that is about something else than what was asked for, or was asked to be
@@ -16,6 +18,7 @@ var ErrResponseMismatch = errors.New("intram: the response is about something el
 // askedFor is what a response must be about. The zero value says nothing.
 type askedFor struct {
 	lookup  string        // the id that was looked up
+	only    OperationType // the type that it must have, when it was looked up as one of these
 	creates OperationType // the type of what was to be created
 	// field of the payload holds the reference that was sent.
 	field, reference string
@@ -44,6 +47,9 @@ func (o *Operation) about(s askedFor, environment Environment) error {
 	case s.lookup != "":
 		if !isNamed(o.ID, s.lookup) {
 			return mismatch("it has another operation_id")
+		}
+		if s.only != "" && o.Type != "" && !foldedEqual(o.Type, s.only) {
+			return mismatch("the operation is a " + redact.Word(string(o.Type)) + ", not a " + string(s.only))
 		}
 	case s.creates == "":
 	case o.Type != "" && !foldedEqual(o.Type, s.creates):

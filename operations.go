@@ -98,10 +98,7 @@ func (r *UnknownResult) MarshalJSON() ([]byte, error) { return r.Raw.MarshalJSON
 // Endpoint: GET /operations/{id}. Errors: [*Error] with [CodeOperationNotFound] for an id that is unknown, another merchant's or the
 // other environment's, and around [ErrResponseMismatch] when the response is about another operation. Docs: Merchant API, Operations.
 func (s *OperationsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
-	r := request{method: http.MethodGet, template: "/operations/{id}", path: "/operations/" + url.PathEscape(operationID)}
-	r.asked.lookup = operationID
-	r.invalid.pathID("operation_id", operationID)
-	return doModel[Operation, operationWire](ctx, s.client, r, opts)
+	return s.client.operation(ctx, "", operationID, opts)
 }
 
 // OperationListParams selects operations. The zero value selects all of them.
@@ -110,6 +107,8 @@ type OperationListParams struct {
 	Limit  int
 	Type   OperationType
 	Status OperationStatus
+	// Since leaves out what was created before that time, and ends the list there. The SDK applies it: the API has no such parameter.
+	Since time.Time
 	// Before leaves out what was created at that time or later.
 	Before time.Time
 }
@@ -121,7 +120,7 @@ type OperationListParams struct {
 // Endpoint: GET /operations. Errors: [*Error] with [CodeValidationError] and the authentication codes.
 // Docs: Merchant API, Operations.
 func (s *OperationsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
-	return listPage[Operation, operationWire](ctx, s.client, "/operations", params.query(), opts)
+	return s.client.operations(ctx, params.query(""), opts)
 }
 
 // All reads all operations, newest first, page by page as you range over it. An error is yielded once, with a nil
@@ -132,13 +131,74 @@ func (s *OperationsService) List(ctx context.Context, params OperationListParams
 // [ErrEndlessList].
 // Docs: Merchant API, Operations.
 func (s *OperationsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
-	return allItems(params.query(), func(q listQuery) (*Page[Operation], error) {
-		return listPage[Operation, operationWire](ctx, s.client, "/operations", q, opts)
-	})
+	return s.client.allOperations(ctx, params.query(""), opts)
 }
 
-func (p OperationListParams) query() listQuery {
-	return listQuery{limit: p.Limit, typ: string(p.Type), status: string(p.Status), before: p.Before}
+// query selects operations of one type, or of the parameters' own when it is empty.
+func (p OperationListParams) query(only OperationType) listQuery {
+	return listQuery{
+		limit: p.Limit, only: string(only), typ: firstWord(string(p.Type), string(only)), status: string(p.Status),
+		since: p.Since, before: p.Before,
+	}
+}
+
+// operation looks an operation up, of one type unless that is empty.
+func (c *Client) operation(ctx context.Context, only OperationType, id string, opts []CallOption) (*Operation, error) {
+	r := request{method: http.MethodGet, template: "/operations/{id}", path: "/operations/" + url.PathEscape(id)}
+	r.asked.lookup, r.asked.only = id, only
+	r.invalid.pathID("operation_id", id)
+	return doModel[Operation, operationWire](ctx, c, r, opts)
+}
+
+func (c *Client) operations(ctx context.Context, q listQuery, opts []CallOption) (*Page[Operation], error) {
+	page, err := listPage[Operation, operationWire](ctx, c, "/operations", q, opts)
+	if err != nil {
+		return nil, err
+	}
+	if q.only != "" { // a server may not know the filter
+		page.drop(func(o *Operation) bool { return o.Type != "" && !foldedEqual(o.Type, OperationType(q.only)) },
+			func(*ItemError) bool { return false })
+	}
+	return cut(page, q.since), nil
+}
+
+func (c *Client) allOperations(ctx context.Context, q listQuery, opts []CallOption) iter.Seq2[*Operation, error] {
+	return allItems(q, func(q listQuery) (*Page[Operation], error) { return c.operations(ctx, q, opts) })
+}
+
+// Reference returns the caller's own reference, as the operation's payload says it: that of
+// [PayoutParams]. It is empty when the operation has none, or was listed without its payload.
+func (o *Operation) Reference() string {
+	return textOf(readObject(o.Payload)["reference"])
+}
+
+// Amount returns what the operation is about, as its payload says it, and where that is silent, its result: the amount of a payout
+// or a refund, that of the invoice of a payment request. It is not set ([Amount.IsSet]) when neither says it, as in a
+// refund of all.
+func (o *Operation) Amount() Amount {
+	result := map[string]any(nil)
+	if r, ok := o.Result.(interface{ raw() RawMessage }); ok {
+		result = readObject(r.raw())
+	}
+	payload := readObject(o.Payload)
+	for _, told := range []any{at(payload, "invoice.amount"), at(payload, "amount"), at(result, "amount")} {
+		if amount, err := parseAmount(textOf(told)); err == nil {
+			return amount
+		}
+	}
+	return Amount{}
+}
+
+// Metadata returns the caller's own data, as the operation's payload says it: the Metadata of [PayoutParams]
+// and [RefundParams], the WebhookData of [PaymentRequestParams]. Numbers are [json.Number], to the last
+// digit. It is nil when the operation has none, or was listed without its payload.
+func (o *Operation) Metadata() map[string]any {
+	name := "metadata"
+	if o.Type == OperationPaymentRequest {
+		name = "webhook_data"
+	}
+	own, _ := readObject(o.Payload)[name].(map[string]any)
+	return own
 }
 
 // identity and created are what pagination knows an item by.

@@ -45,6 +45,9 @@ type PayinSessionParams struct {
 	// SuccessURL and FailureURL are where the customer is sent back to. They must be https. The newer revision of the docs
 	// requires both, the first one has neither: give both or none.
 	SuccessURL, FailureURL string
+	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
+	// and checked like the Metadata of [PayoutParams].
+	Extra map[string]any `json:",omitzero"`
 }
 
 // PayinStatus is how far a session has come. It says nothing of the money: see [Payin.Outcome].
@@ -257,6 +260,7 @@ func (s *PayinService) request(params PayinSessionParams) request {
 		body.Amount = written
 	}
 	r.params = body
+	r.extend(params.Extra)
 	return r
 }
 

@@ -3,6 +3,7 @@ package intram
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/mail"
@@ -24,6 +25,9 @@ type PaymentRequestParams struct {
 	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON, in at most 64 levels
 	// and valid UTF-8. It is sent with its keys in order, whatever it is made of.
 	WebhookData map[string]any
+	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
+	// and checked like WebhookData.
+	Extra map[string]any
 }
 
 // Invoice is what a customer is asked to pay.
@@ -120,6 +124,29 @@ func (s *PaymentRequestsService) Prepare(params PaymentRequestParams, opts ...Ca
 	return s.client.merchant.intend(params.request(), opts)
 }
 
+// Get looks a payment request up by its operation's id. The Result of one that succeeded is a [*PaymentRequestResult].
+//
+// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get]; [ErrResponseMismatch] is also behind that of an operation
+// of another type. Docs: Merchant API, Operations.
+func (s *PaymentRequestsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
+	return s.client.operation(ctx, OperationPaymentRequest, operationID, opts)
+}
+
+// List reads one page of payment requests, newest first: [OperationsService.List] without operations of other types. Leave Type empty.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant API, Operations.
+func (s *PaymentRequestsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
+	return s.client.operations(ctx, params.query(OperationPaymentRequest), opts)
+}
+
+// All reads all payment requests, newest first: [OperationsService.All] without operations of other types. Leave Type empty. With
+// Since it stops by itself.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant API, Operations.
+func (s *PaymentRequestsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
+	return s.client.allOperations(ctx, params.query(OperationPaymentRequest), opts)
+}
+
 // Wait waits until the checkout page is there, not until it is paid.
 //
 // Errors: [*OperationError] when the request failed, with [CodeResultFailed] when its operation succeeded and its result says that
@@ -157,6 +184,7 @@ func (p PaymentRequestParams) request() request {
 		body.Invoice.Amount, body.WebhookData = written, own
 	}
 	r.params = body
+	r.extend(p.Extra)
 	return r
 }
 
@@ -289,7 +317,7 @@ func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
 			Amount: p.Invoice.Amount.orNothing(), Currency: p.Invoice.Currency,
 			Description: p.Invoice.Description, Customer: p.Invoice.Customer,
 		},
-		PaymentMethod: p.PaymentMethod, ReturnURLs: p.ReturnURLs, WebhookData: p.WebhookData,
+		PaymentMethod: p.PaymentMethod, ReturnURLs: p.ReturnURLs, WebhookData: p.WebhookData, Extra: p.Extra,
 	}
 	return lossless(wire)
 }
@@ -313,7 +341,7 @@ func (p *PaymentRequestParams) UnmarshalJSON(data []byte) error {
 			Amount: amountOf(wire.Invoice.Amount), Currency: wire.Invoice.Currency,
 			Description: wire.Invoice.Description, Customer: wire.Invoice.Customer,
 		},
-		PaymentMethod: wire.PaymentMethod, ReturnURLs: wire.ReturnURLs, WebhookData: wire.WebhookData,
+		PaymentMethod: wire.PaymentMethod, ReturnURLs: wire.ReturnURLs, WebhookData: wire.WebhookData, Extra: wire.Extra,
 	}
 	if p.PaymentMethod == (PaymentMethod{}) {
 		p.PaymentMethod = wire.OldMethod
@@ -332,6 +360,7 @@ type paymentRequestParamsJSON struct {
 	PaymentMethod PaymentMethod     `json:"payment_method,omitzero"`
 	ReturnURLs    ReturnURLs        `json:"return_urls,omitzero"`
 	WebhookData   map[string]any    `json:"webhook_data,omitzero"`
+	Extra         map[string]any    `json:"extra,omitzero"`
 }
 
 type invoiceParamsJSON struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -38,6 +39,9 @@ type PayoutParams struct {
 	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels and valid
 	// UTF-8. It is sent with its keys in order, whatever it is made of, and read back as maps, slices and [json.Number].
 	Metadata map[string]any
+	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
+	// and checked like Metadata.
+	Extra map[string]any
 }
 
 // Destination is where a payout goes: a [MobileMoney] or a [BankAccount], and on the way back, a destination of a kind
@@ -177,6 +181,29 @@ func (s *PayoutsService) Prepare(params PayoutParams, opts ...CallOption) (*Inte
 	return s.client.merchant.intend(params.request(), opts)
 }
 
+// Get looks a payout up by its operation's id. The Result of one that succeeded is a [*PayoutResult].
+//
+// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get]; [ErrResponseMismatch] is also behind that of an operation
+// of another type. Docs: Merchant API, Operations.
+func (s *PayoutsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
+	return s.client.operation(ctx, OperationPayout, operationID, opts)
+}
+
+// List reads one page of payouts, newest first: [OperationsService.List] without operations of other types. Leave Type empty.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant API, Operations.
+func (s *PayoutsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
+	return s.client.operations(ctx, params.query(OperationPayout), opts)
+}
+
+// All reads all payouts, newest first: [OperationsService.All] without operations of other types. Leave Type empty. With
+// Since it stops by itself.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant API, Operations.
+func (s *PayoutsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
+	return s.client.allOperations(ctx, params.query(OperationPayout), opts)
+}
+
 // Wait waits until the payout's operation has ended, and returns its result. A bank payout's operation ends
 // as [PayoutQueuedForSettlement], before the money has moved: only [PayoutResult.Paid] says that it has.
 //
@@ -226,6 +253,7 @@ func (p PayoutParams) request() request {
 		body.Amount, body.Metadata = written, own
 	}
 	r.params = body
+	r.extend(p.Extra)
 	return r
 }
 
@@ -418,7 +446,7 @@ func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(
 // set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
 func (p PayoutParams) MarshalJSON() ([]byte, error) {
 	wire := payoutParamsJSON{
-		Amount: p.Amount.orNothing(), Currency: p.Currency, Reference: p.Reference, Note: p.Note, Metadata: p.Metadata,
+		Amount: p.Amount.orNothing(), Currency: p.Currency, Reference: p.Reference, Note: p.Note, Metadata: p.Metadata, Extra: p.Extra,
 	}
 	var err error
 	if wire.Destination, err = encodeDestination(p.Destination); err != nil {
@@ -439,7 +467,7 @@ func (p *PayoutParams) UnmarshalJSON(data []byte) error {
 	}
 	*p = PayoutParams{
 		Amount: amountOf(wire.Amount), Currency: wire.Currency, Destination: destination,
-		Reference: wire.Reference, Note: wire.Note, Metadata: wire.Metadata,
+		Reference: wire.Reference, Note: wire.Note, Metadata: wire.Metadata, Extra: wire.Extra,
 	}
 	return nil
 }
@@ -451,6 +479,7 @@ type payoutParamsJSON struct {
 	Reference   string          `json:"reference,omitempty"`
 	Note        string          `json:"note,omitempty"`
 	Metadata    map[string]any  `json:"metadata,omitzero"`
+	Extra       map[string]any  `json:"extra,omitzero"`
 }
 
 // encodeDestination writes what decodeDestination reads.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -26,6 +27,9 @@ type RefundParams struct {
 	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels and valid
 	// UTF-8. It is sent with its keys in order, whatever it is made of.
 	Metadata map[string]any
+	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
+	// and checked like Metadata.
+	Extra map[string]any
 }
 
 // RefundStatus is how far a refund has come.
@@ -85,6 +89,29 @@ func (s *RefundsService) Prepare(params RefundParams, opts ...CallOption) (*Inte
 	return s.client.merchant.intend(params.request(), opts)
 }
 
+// Get looks a refund up by its operation's id. The Result of one that succeeded is a [*RefundResult].
+//
+// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get]; [ErrResponseMismatch] is also behind that of an operation
+// of another type. Docs: Merchant API, Operations.
+func (s *RefundsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
+	return s.client.operation(ctx, OperationRefund, operationID, opts)
+}
+
+// List reads one page of refunds, newest first: [OperationsService.List] without operations of other types. Leave Type empty.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant API, Operations.
+func (s *RefundsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
+	return s.client.operations(ctx, params.query(OperationRefund), opts)
+}
+
+// All reads all refunds, newest first: [OperationsService.All] without operations of other types. Leave Type empty. With
+// Since it stops by itself.
+//
+// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant API, Operations.
+func (s *RefundsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
+	return s.client.allOperations(ctx, params.query(OperationRefund), opts)
+}
+
 // Wait waits until the refund's operation has ended, and returns its result. A mobile-money refund's operation ends as
 // [RefundPending], before the money has moved: only [RefundResult.Refunded] says that it has.
 //
@@ -119,6 +146,7 @@ func (p RefundParams) request() request {
 		body.Metadata = own
 	}
 	r.params = body
+	r.extend(p.Extra)
 	return r
 }
 
@@ -187,8 +215,14 @@ func (r RefundResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out: an amount that is not there refunds all, and one of 0 is refused.
 func (p RefundParams) MarshalJSON() ([]byte, error) {
-	return lossless(refundBody{
-		TransactionReference: p.TransactionReference, Amount: p.Amount.orNothing(), Reason: p.Reason, Metadata: p.Metadata,
+	return lossless(struct {
+		refundBody
+
+		Extra map[string]any `json:"extra,omitzero"`
+	}{
+		refundBody{
+			TransactionReference: p.TransactionReference, Amount: p.Amount.orNothing(), Reason: p.Reason, Metadata: p.Metadata,
+		}, p.Extra,
 	})
 }
 
@@ -202,6 +236,7 @@ func (p *RefundParams) UnmarshalJSON(data []byte) error {
 		Amount               json.RawMessage `json:"amount"`
 		Reason               string          `json:"reason"`
 		Metadata             map[string]any  `json:"metadata"`
+		Extra                map[string]any  `json:"extra"`
 	}
 	if err := decodeParams(data, &wire); err != nil {
 		return err
@@ -218,7 +253,7 @@ func (p *RefundParams) UnmarshalJSON(data []byte) error {
 	}
 	*p = RefundParams{
 		TransactionReference: firstWord(wire.TransactionReference, wire.FieldName),
-		Amount:               amount, Reason: wire.Reason, Metadata: wire.Metadata,
+		Amount:               amount, Reason: wire.Reason, Metadata: wire.Metadata, Extra: wire.Extra,
 	}
 	return nil
 }

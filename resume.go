@@ -676,21 +676,3 @@ func (r *PayoutResult) raw() RawMessage         { return r.Raw }
 func (r *PaymentRequestResult) raw() RawMessage { return r.Raw }
 func (r *RefundResult) raw() RawMessage         { return r.Raw }
 func (r *UnknownResult) raw() RawMessage        { return r.Raw }
-
-// Reference returns the caller's own reference, as the operation's payload says it: that of
-// [PayoutParams]. It is empty when the operation has none, or was listed without its payload.
-func (o *Operation) Reference() string {
-	return textOf(readObject(o.Payload)["reference"])
-}
-
-// Metadata returns the caller's own data, as the operation's payload says it: the Metadata of [PayoutParams]
-// and [RefundParams], the WebhookData of [PaymentRequestParams]. Numbers are [json.Number], to the last
-// digit. It is nil when the operation has none, or was listed without its payload.
-func (o *Operation) Metadata() map[string]any {
-	name := "metadata"
-	if o.Type == OperationPaymentRequest {
-		name = "webhook_data"
-	}
-	own, _ := readObject(o.Payload)[name].(map[string]any)
-	return own
-}

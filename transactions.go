@@ -148,6 +148,8 @@ type TransactionListParams struct {
 	Limit  int
 	Status TransactionStatus
 	Type   TransactionType
+	// Since leaves out what was created before that time, and ends the list there. The SDK applies it: the API has no such parameter.
+	Since time.Time
 	// Before leaves out what was created at that time or later.
 	Before time.Time
 }
@@ -159,7 +161,7 @@ type TransactionListParams struct {
 // Endpoint: GET /transactions. Errors: [*Error] with [CodeValidationError] and the authentication codes.
 // Docs: Merchant API, Transactions.
 func (s *TransactionsService) List(ctx context.Context, params TransactionListParams, opts ...CallOption) (*Page[Transaction], error) {
-	return listPage[Transaction, transactionWire](ctx, s.client, "/transactions", params.query(), opts)
+	return s.page(ctx, params.query(), opts)
 }
 
 // All reads all transactions, newest first, page by page as you range over it. An error is yielded once, with a nil
@@ -171,12 +173,20 @@ func (s *TransactionsService) List(ctx context.Context, params TransactionListPa
 // Docs: Merchant API, Transactions.
 func (s *TransactionsService) All(ctx context.Context, params TransactionListParams, opts ...CallOption) iter.Seq2[*Transaction, error] {
 	return allItems(params.query(), func(q listQuery) (*Page[Transaction], error) {
-		return listPage[Transaction, transactionWire](ctx, s.client, "/transactions", q, opts)
+		return s.page(ctx, q, opts)
 	})
 }
 
+func (s *TransactionsService) page(ctx context.Context, q listQuery, opts []CallOption) (*Page[Transaction], error) {
+	page, err := listPage[Transaction, transactionWire](ctx, s.client, "/transactions", q, opts)
+	if err != nil {
+		return nil, err
+	}
+	return cut(page, q.since), nil
+}
+
 func (p TransactionListParams) query() listQuery {
-	return listQuery{limit: p.Limit, typ: string(p.Type), status: string(p.Status), before: p.Before}
+	return listQuery{limit: p.Limit, typ: string(p.Type), status: string(p.Status), since: p.Since, before: p.Before}
 }
 
 // identity and created are what pagination knows an item by.

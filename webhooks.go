@@ -22,6 +22,9 @@ type WebhookParams struct {
 	URL string
 	// Event is one event type ("payout.completed"), a family of them ("payout.*"), or all ("*"). Required.
 	Event EventType
+	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
+	// and checked like the Metadata of [PayoutParams].
+	Extra map[string]any `json:",omitzero"`
 }
 
 // Format implements [fmt.Formatter]: the event, and only the host of the URL, whose path may hold a token.
@@ -64,6 +67,7 @@ func (s *WebhooksService) Create(ctx context.Context, params WebhookParams, opts
 		URL   string    `json:"url"`
 		Event EventType `json:"event"`
 	}{params.URL, params.Event}
+	r.extend(params.Extra)
 	env, err := do[WebhookSubscription](ctx, s.client, r, opts)
 	if err != nil {
 		return nil, err
