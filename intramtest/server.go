@@ -3,6 +3,7 @@ package intramtest
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,7 @@ func start(running bool, opts []Option) (*Server, error) {
 		}
 	}
 	set.core.Merchant.IPAllowlist = set.allowlist
+	set.core.ReadNumber = readNumber
 	core, err := mockapi.New(set.core)
 	if err != nil {
 		return nil, err
@@ -84,6 +86,15 @@ func start(running bool, opts []Option) (*Server, error) {
 	s.PayinAPIKey, s.PayinAPIClient, s.PayinAccountID = keys.SandboxPayin.APIKey, keys.SandboxPayin.APIClient, keys.SandboxPayin.AccountID
 	s.LivePayinAPIKey, s.LivePayinAPIClient, s.LivePayinAccountID = keys.LivePayin.APIKey, keys.LivePayin.APIClient, keys.LivePayin.AccountID
 	return s, nil
+}
+
+// readNumber reads what a customer types on the checkout page. The operators of the fake are Benin's.
+func readNumber(text, _ string) (string, error) {
+	number, err := intram.ParseMSISDN(text, "BJ")
+	if err == nil && intram.SameWallet(number, text) {
+		return strings.TrimPrefix(text, "+"), nil // as the test wrote it, which may compare it
+	}
+	return number, err
 }
 
 // Close ends the server. A server made by [NewServer] closes by itself. It must not be called by a webhook receiver of the

@@ -35,11 +35,13 @@ func (p *pages) get(french bool) (*template.Template, error) {
 		p.english = parse(template.FuncMap{
 			"lang": func() string { return "en" },
 			"t":    func(s string) string { return s },
+			"cash": func(s string) string { return s },
 			"date": func(at time.Time) string { return at.UTC().Format("2 January 2006 15:04 MST") },
 		})
 		p.french = parse(template.FuncMap{
 			"lang": func() string { return "fr" },
 			"t":    inFrench,
+			"cash": inFrancs,
 			"date": func(at time.Time) string { return at.UTC().Format("02/01/2006 15:04 MST") },
 		})
 	})
@@ -100,7 +102,12 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	if err := s.takeForm(r, reference, action); err != nil {
 		details, _ = s.paymentDetails(reference)
-		s.writePage(w, r, http.StatusConflict, "checkout", s.checkoutPage(details, "The payment could not be changed: it may be over already."))
+		page, status := s.checkoutPage(details, "The payment could not be changed: it may be over already."), http.StatusConflict
+		if errors.Is(err, errNumber) {
+			page, status = s.checkoutPage(details, "This is no mobile money number of the operator. Write it as you know it, or with the country code."), http.StatusBadRequest
+			page.typed(r.PostForm.Get("method"), r.PostForm.Get("msisdn"))
+		}
+		s.writePage(w, r, status, "checkout", page)
 		return
 	}
 	s.committed()
@@ -115,7 +122,30 @@ func (s *Server) takeForm(r *http.Request, reference, action string) error {
 	if action == "decline" {
 		return s.Decline(reference)
 	}
-	return s.PayWith(reference, r.PostForm.Get("method"), strings.TrimSpace(r.PostForm.Get("msisdn")))
+	method, number := r.PostForm.Get("method"), strings.TrimSpace(r.PostForm.Get("msisdn"))
+	if mobileMethod(method) == nil || number == "" {
+		return s.PayWith(reference, method, "")
+	}
+	number, err := s.readNumber(number, method)
+	if err != nil {
+		return errNumber
+	}
+	var m mistakes
+	if m.msisdn("msisdn", number, method); len(m) > 0 {
+		return errNumber
+	}
+	return s.PayWith(reference, method, number)
+}
+
+// errNumber is what a customer typed that is no number of the operator's.
+var errNumber = errors.New("no number of the operator")
+
+// typed shows again what the customer has typed.
+func (p *checkoutPage) typed(method, number string) {
+	p.Number = number
+	for i := range p.Methods {
+		p.Methods[i].Selected = p.Methods[i].Code == method
+	}
 }
 
 func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
@@ -174,6 +204,14 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, n
 	}
 }
 
+// inFrancs is an amount as people in the countries of the CFA franc write it.
+func inFrancs(amount string) string {
+	if units, ok := strings.CutSuffix(amount, " XOF"); ok {
+		return units + "\u00a0FCFA"
+	}
+	return amount
+}
+
 // spaced groups the digits of an amount by three, with no-break spaces.
 func spaced(n int64) string {
 	s := strconv.FormatInt(n, 10)
@@ -220,6 +258,7 @@ section[role] p { margin: 0; } section[role] p + p { margin-top: .75rem; }
 .paid { background: var(--good); color: var(--go); border-color: transparent; font-weight: 600; }
 .code { text-align: center; } .code p { margin: 0 0 .75rem; color: var(--quiet); font-size: .875rem; }
 img { display: block; margin: 0 auto; width: 11rem; max-width: 100%; height: auto; background: #fff; padding: .5rem; border-radius: .5rem; image-rendering: pixelated; }
+@media (max-width: 30rem), (pointer: coarse) { .code { display: none; } }
 a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem; padding: .6rem 0; }
 </style>
 </head>
@@ -237,11 +276,11 @@ a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem
 {{if .Problem}}<section class="problem" role="alert"><p>{{t .Problem}}</p></section>{{end}}
 <section aria-label="{{t "Payment"}}">
 <dl>
-<dt class="total">{{t "Amount"}}</dt><dd class="amount">{{.Amount}}</dd>
+<dt class="total">{{t "Amount"}}</dt><dd class="amount">{{cash .Amount}}</dd>
 <dt>{{t "To"}}</dt><dd>{{.Merchant}}</dd>
 {{if .Description}}<dt>{{t "For"}}</dt><dd>{{.Description}}</dd>{{end}}
 <dt>{{t "Reference"}}</dt><dd>{{.Reference}}</dd>
-{{if .Fees}}<dt>{{t "Of which fees"}}</dt><dd>{{.Fees}}</dd>{{end}}
+{{if .Fees}}<dt>{{t "Of which fees"}}</dt><dd>{{cash .Fees}}</dd>{{end}}
 <dt>{{t "Date"}}</dt><dd>{{date .Date}}</dd>
 </dl>
 </section>
@@ -253,9 +292,9 @@ a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem
 <option value="{{.Code}}"{{if .Selected}} selected{{end}}>{{.Name}}</option>{{end}}
 </select>
 <label for="msisdn">{{t "Mobile money number"}}</label>
-<input id="msisdn" name="msisdn" type="tel" inputmode="tel" autocomplete="tel" maxlength="16" value="{{.Number}}" aria-describedby="msisdn-hint">
-<p class="hint" id="msisdn-hint">{{t "With country code, digits only. Not needed for card and bank payments."}}</p>
-<button type="submit">{{t "Pay"}} {{.Amount}}</button>
+<input id="msisdn" name="msisdn" type="tel" inputmode="tel" autocomplete="tel" maxlength="32" value="{{.Number}}" aria-describedby="msisdn-hint">
+<p class="hint" id="msisdn-hint">{{t "As you know it, or with the country code. Not needed for card and bank payments."}}</p>
+<button type="submit">{{t "Pay"}} {{cash .Amount}}</button>
 </form>
 <form method="post" action="{{.Decline}}">
 <button type="submit" class="stop">{{t "Decline"}}</button>

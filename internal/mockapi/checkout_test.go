@@ -90,6 +90,30 @@ func TestPayingOnTheCheckoutPage(t *testing.T) {
 	assert.Contains(t, string(f.browse("GET", "/gateway/"+reference, nil, nil).body), "Payment refunded")
 }
 
+func TestTheCheckoutPageRefusesWhatIsNoNumberOfTheOperator(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	reference := f.checkout(shop)
+	for _, number := range []string{"12", "0161234567", "33612345678", "<b>"} {
+		a := f.browse("POST", "/gateway/"+reference+"/pay", url.Values{"method": {moovBenin}, "msisdn": {number}}, nil)
+		assert.Equal(t, 400, a.status, number)
+		assert.Contains(t, string(a.body), "This is no mobile money number of the operator.")
+		assert.NotContains(t, string(a.body), "<b>")
+	}
+	f.browse("POST", "/gateway/"+reference+"/pay", url.Values{"method": {moovBenin}, "msisdn": {"+229 61 23 45 67"}}, nil).ok(200)
+	assert.Equal(t, "22961234567", f.transaction(reference).text("data.source.number"))
+}
+
+func TestTheCustomersPagesAreInFrenchWithFrancs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	page := string(f.browse("GET", "/gateway/"+f.checkout(shop), nil, func(r *http.Request) { r.Header.Set("Accept-Language", "fr") }).ok(200).body)
+	assert.Contains(t, page, "12\u00a0500\u00a0FCFA")
+	assert.Contains(t, page, ">Annuler</button>")
+	assert.NotContains(t, page, "XOF")
+	assert.Contains(t, page, "(pointer: coarse) { .code { display: none; } }", "a phone is not told to take a phone")
+}
+
 func TestDecliningOnTheCheckoutPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

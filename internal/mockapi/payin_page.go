@@ -117,10 +117,10 @@ const payinTemplates = `
 {{if .Problem}}<section class="problem" role="alert"><p>{{t .Problem}}</p></section>{{end}}
 <section aria-label="{{t "Payment"}}">
 <dl>
-<dt class="total">{{t "You pay"}}</dt><dd class="amount">{{.Charged}}</dd>
+<dt class="total">{{t "You pay"}}</dt><dd class="amount">{{cash .Charged}}</dd>
 <dt>{{t "To"}}</dt><dd>{{.Merchant}}</dd>
-{{if .Fee}}<dt>{{t "Amount"}}</dt><dd>{{.Amount}}</dd>
-<dt>{{t "Fee"}}</dt><dd>{{.Fee}}</dd>{{end}}
+{{if .Fee}}<dt>{{t "Amount"}}</dt><dd>{{cash .Amount}}</dd>
+<dt>{{t "Fee"}}</dt><dd>{{cash .Fee}}</dd>{{end}}
 <dt>{{t "From"}}</dt><dd>{{.Number}}</dd>
 <dt>{{t "Reference"}}</dt><dd>{{.Reference}}</dd>
 {{if .Open}}<dt>{{t "Until"}}</dt><dd>{{.Expires}}</dd>{{end}}
@@ -129,7 +129,7 @@ const payinTemplates = `
 {{if .Open}}
 <section>
 <form method="post" action="{{.Confirm}}">
-<button type="submit">{{t "Confirm"}} {{.Charged}}</button>
+<button type="submit">{{t "Confirm"}} {{cash .Charged}}</button>
 </form>
 <form method="post" action="{{.Decline}}">
 <button type="submit" class="stop">{{t "Decline"}}</button>

@@ -60,6 +60,9 @@ type Config struct {
 	// BeforeAnswer is called before each call is answered, and the answer waits for it: whoever saves the state (Save) when
 	// Version has moved can promise that what was answered is saved.
 	BeforeAnswer func()
+	// ReadNumber reads the number that a customer types on the checkout page, for a payment method's code, and returns it with the country's
+	// calling code, digits only. Default: spaces and a plus in front are left out.
+	ReadNumber func(text, methodCode string) (string, error)
 	// PayinExpiry is how long a payin session waits for its confirmation. Default 6 minutes.
 	PayinExpiry time.Duration
 }
@@ -87,6 +90,7 @@ type Server struct {
 	// tasks says how each kind of scheduled task is run. A second protocol adds its own kinds.
 	tasks map[string]func(id string)
 
+	readNumber   func(text, methodCode string) (string, error)
 	beforeAnswer func()        // nil for none
 	version      atomic.Uint64 // counts changes
 	watched      atomic.Bool   // somebody wants to know of calls too
@@ -133,6 +137,7 @@ func New(c Config) (*Server, error) {
 		peerAddress:    c.PeerAddress,
 		strictURLs:     c.StrictWebhookURLs,
 		journalSize:    c.JournalSize,
+		readNumber:     c.ReadNumber,
 		beforeAnswer:   c.BeforeAnswer,
 		state:          newState(),
 		worker:         c.Worker,
@@ -185,6 +190,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.JournalSize == 0 {
 		c.JournalSize = 4096
+	}
+	if c.ReadNumber == nil {
+		c.ReadNumber = func(text, _ string) (string, error) {
+			return strings.TrimPrefix(strings.Join(strings.Fields(text), ""), "+"), nil
+		}
 	}
 	switch {
 	case !isUpper(c.Currency, 3):
