@@ -427,11 +427,14 @@ func TestTheNamesThatTheServerAnswersTo(t *testing.T) {
 func TestAWrongFlagIsNamed(t *testing.T) {
 	t.Parallel()
 	for flag, change := range map[string]func(*options){
-		"--addr":       func(o *options) { o.addr = "4010" },
-		"--clock":      func(o *options) { o.clock = "broken" },
-		"--work":       func(o *options) { o.work = "-5s" },
-		"--seed":       func(o *options) { o.seed = 0 },
-		"--forward-to": func(o *options) { o.forwardTo = "localhost:3000" },
+		"--addr":                         func(o *options) { o.addr = "4010" },
+		"--clock":                        func(o *options) { o.clock = "broken" },
+		"--work":                         func(o *options) { o.work = "-5s" },
+		"--seed":                         func(o *options) { o.seed = 0 },
+		"--forward-to":                   func(o *options) { o.forwardTo = "localhost:3000" },
+		"--balance: 25.000: 25 or 25000": func(o *options) { o.balances = []string{"25.000"} },
+		"--balance: unknown operator":    func(o *options) { o.balances = []string{"MOON=1"} },
+		"--balance: \"2.5\", want whole": func(o *options) { o.balances = []string{"MTN=2.5"} },
 	} {
 		o := options{addr: "127.0.0.1:0", clock: clockRunning, work: "at-once", seed: 1}
 		change(&o)

@@ -221,6 +221,52 @@ func TestAFailureSaysWhyAndWhatToDo(t *testing.T) {
 	assert.Contains(t, s.page("operations/"+s.pay("22961000007", 1000, "").ID), "None yet: the operation has not ended.")
 }
 
+func TestTheOpeningBalancesAreTheFlags(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t, func(o *options) { o.balances = []string{"20 000", "mtn=0", "CARD=7"} })
+	for _, environment := range []string{"sandbox", "live"} {
+		held := map[string]int64{}
+		for _, w := range s.core.Wallets(environment) {
+			held[w.Method] = w.Available
+		}
+		assert.Equal(t, map[string]int64{"MTN_BENIN_229": 0, "MOOV_AFRICA_BENIN_229": 20_000, "SBIN_BENIN_229": 20_000, "CARD": 7, "PAYIN": 0}, held)
+	}
+}
+
+// A number is typed in the form that its customer knows; what is stored is what the API would have been sent.
+func TestTheCheckoutTakesANumberAsTheCustomerKnowsIt(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t)
+	for typed, stored := range map[string]string{
+		"01 61 23 45 67": "2290161234567", "61 23 45 67": "2290161234567", "+229 01-61-23-45-67": "2290161234567", "0022961234567": "2290161234567",
+		"22961000000": "22961000000", "0161234567": "2290161234567",
+	} {
+		op, err := s.client().PaymentRequests.Create(t.Context(), paymentRequest(500, "Commande"))
+		require.NoError(t, err)
+		reference := referenceOf(t, s.client(), op)
+		send := func(number string) (int, string) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/gateway/"+reference+"/pay",
+				strings.NewReader(url.Values{"method": {"MOOV_AFRICA_BENIN_229"}, "msisdn": {number}}.Encode()))
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Accept-Language", "fr")
+			return newFormBrowser(t, s.url).send(r)
+		}
+		for _, wrong := range []string{"12", "+33 6 12 34 56 78", "not a number"} {
+			status, page := send(wrong)
+			assert.Equal(t, http.StatusBadRequest, status, wrong)
+			assert.Contains(t, html.UnescapeString(page), "Ce n'est pas un numéro mobile money de cet opérateur")
+			assert.Contains(t, html.UnescapeString(page), `value="`+wrong+`"`, "what was typed is still there")
+			assert.Contains(t, page, `<option value="MOOV_AFRICA_BENIN_229" selected>`)
+		}
+		status, page := send(typed)
+		require.Equal(t, http.StatusOK, status)
+		assert.Contains(t, page, "500\u00a0FCFA")
+		tx, _ := s.core.Transaction(reference)
+		assert.Equal(t, stored, tx.Number, typed)
+	}
+}
+
 func TestTheStopwatchShowsWhatTheClockWasMovedBy(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)

@@ -30,12 +30,13 @@ type options struct {
 	tls         bool
 	forwardTo   string
 	faults      []string
+	balances    []string
 	out         io.Writer
 }
 
 // check refuses what cannot work, naming the flag.
 func (o options) check() error {
-	return errors.Join(o.checkAddr(), o.checkClock(), o.checkForward())
+	return errors.Join(o.checkAddr(), o.checkClock(), o.checkForward(), o.checkBalances())
 }
 
 func (o options) checkAddr() error {
@@ -70,6 +71,11 @@ func (o options) checkForward() error {
 		return fmt.Errorf("--forward-to: %q is not a URL, as in http://localhost:3000/webhooks", o.forwardTo)
 	}
 	return nil
+}
+
+func (o options) checkBalances() error {
+	_, err := o.openingBalances()
+	return err
 }
 
 // worker is --work.

@@ -14,9 +14,11 @@ import (
 	"slices"
 	"strings"
 
+	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/local"
 	"github.com/intram/intram-go/cmd/intram/internal/serve/dashboard"
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
+	"github.com/intram/intram-go/cmd/intram/internal/typed"
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
@@ -179,9 +181,14 @@ func (s *server) makeCore(data []byte) error {
 	if err != nil {
 		return err
 	}
+	balances, err := s.openingBalances()
+	if err != nil {
+		return err
+	}
 	config := mockapi.Config{
 		Seed: s.seed, Running: s.clock == clockRunning, BaseURL: s.url, Worker: worker,
-		Merchant: mockapi.MerchantConfig{Name: "Boutique Démo", IPAllowlist: []string{"127.0.0.0/8", "::1"}},
+		ReadNumber: func(text, method string) (string, error) { return typed.MSISDN(text, "", intram.ProviderCode(method)) },
+		Merchant:   mockapi.MerchantConfig{Name: "Boutique Démo", Balances: balances, IPAllowlist: []string{"127.0.0.0/8", "::1"}},
 	}
 	if s.allowRemote {
 		config.Merchant.IPAllowlist = []string{"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"} // every address, which one entry may not be
