@@ -242,38 +242,25 @@ func ExampleServer_Ledger() {
 }
 
 // A receiver in the same process needs no address. The first attempt fails, and the fake tries again, as Intram does.
-func ExampleServer_Receive() {
+func ExampleServer_Subscribe() {
 	server, client := start()
 	defer server.Close()
-	ctx := context.Background()
 
 	failures := 1
-	var verifier *intram.WebhookVerifier
-	receiver := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failures > 0 {
-			failures--
-			http.Error(w, "the database is down", http.StatusInternalServerError)
-			return
-		}
-		intram.NewWebhookHandler(verifier, new(intram.MemoryInbox), func(_ context.Context, event *intram.Event) error {
+	server.Subscribe("/intram/webhook", func(verifier *intram.WebhookVerifier) http.Handler {
+		handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox), func(_ context.Context, event *intram.Event) error {
 			fmt.Println("took effect:", event.Type)
 			return nil
-		}).ServeHTTP(w, r)
+		})
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if failures > 0 {
+				failures--
+				http.Error(w, "the database is down", http.StatusInternalServerError)
+				return
+			}
+			handler.ServeHTTP(w, r)
+		})
 	})
-	subscription, err := client.Webhooks.Create(ctx, intram.WebhookParams{
-		URL: server.Receive(receiver), Event: intram.EventPayoutCompleted,
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	verifier, err = intram.NewWebhookVerifier(subscription.Secret)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	verifier = verifier.WithClock(server.Clock())
-
 	if _, err := payOut(client, "22961234567"); err != nil {
 		fmt.Println(err)
 		return
@@ -282,13 +269,13 @@ func ExampleServer_Receive() {
 	for _, delivery := range server.Deliveries() {
 		fmt.Println(delivery.Event, delivery.Status)
 		for _, attempt := range delivery.Attempts {
-			fmt.Println(attempt.Number, attempt.Status)
+			fmt.Println(attempt.Number, attempt.Status, attempt.Response)
 		}
 	}
 	// Output:
 	// took effect: payout.completed
 	// payout.completed delivered
-	// 1 500
+	// 1 500 the database is down
 	// 2 200
 }
 

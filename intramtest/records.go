@@ -153,6 +153,7 @@ type Attempt struct {
 	Timestamp string // X-Intram-Timestamp
 	Signature string // X-Intram-Signature
 	Status    int    // the receiver's answer; 0 when there was none
+	Response  string // the beginning of its body, when the answer was not 2xx
 	Error     string // why there was none, such as "timeout"
 	Latency   time.Duration
 	Fault     FaultKind // the fault that hit it
@@ -199,7 +200,7 @@ func newDelivery(d mockapi.Delivery) Delivery {
 	}
 	for _, a := range d.Attempts {
 		out.Attempts = append(out.Attempts, Attempt{
-			Number: a.Number, Time: a.Time, Timestamp: a.Timestamp, Signature: a.Signature, Status: a.Status, Error: a.Error,
+			Number: a.Number, Time: a.Time, Timestamp: a.Timestamp, Signature: a.Signature, Status: a.Status, Response: a.Response, Error: a.Error,
 			Latency: a.Latency, Fault: FaultKind(a.Fault),
 		})
 	}

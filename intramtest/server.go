@@ -43,6 +43,7 @@ func NewServer(tb testing.TB, opts ...Option) *Server {
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Logf("intramtest: this server's seed was %d: intramtest.WithSeed(%d) brings its keys and ids back", s.Seed(), s.Seed())
+			s.logRefusedDeliveries()
 		}
 		s.Close()
 	})
@@ -137,12 +138,20 @@ func (s *Server) must(client *intram.Client, err error) *intram.Client {
 	if err == nil {
 		return client
 	}
+	if s.tb != nil {
+		s.tb.Helper()
+	}
+	s.fail("Client: " + err.Error())
+	return nil
+}
+
+// fail ends the test, or the program.
+func (s *Server) fail(message string) {
 	if s.tb == nil {
-		panic("intramtest: Client: " + err.Error()) //nolint:forbidigo // documented: a program that wants the error calls NewClient
+		panic("intramtest: " + message) //nolint:forbidigo // documented where it is called
 	}
 	s.tb.Helper()
-	s.tb.Fatalf("intramtest: Client: %v", err)
-	return nil
+	s.tb.Fatalf("intramtest: %s", message)
 }
 
 // HTTPClient reaches the server as its clients do: over the network, or directly when it has no listener. It follows
@@ -168,7 +177,8 @@ func (s *Server) Now() time.Time { return s.core.Clock().Now() }
 // way. It must not be called by a webhook receiver.
 func (s *Server) Advance(d time.Duration) { s.core.Clock().Advance(d) }
 
-// Receive makes a handler a webhook receiver in this process and returns the URL to subscribe with.
+// Receive makes a handler a webhook receiver in this process and returns the URL to subscribe with, without a path: append the
+// path that a mux knows, as with httptest's URL. See [Server.Subscribe] for a handler that needs the secret.
 func (s *Server) Receive(h http.Handler) string { return s.core.Receive(h) }
 
 // Merchant is another merchant of the server's.

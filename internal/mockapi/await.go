@@ -151,7 +151,7 @@ func (s *Server) await(ctx context.Context, done func() (bool, string)) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("mockapi: %s%s: %w", missing, s.nextHint(), ctx.Err())
+			return fmt.Errorf("intramtest: %s%s: %w", missing, s.nextHint(), ctx.Err())
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrClosed is what waiting ends with when the server is closed meanwhile.
-var ErrClosed = errors.New("mockapi: the server is closed")
+var ErrClosed = errors.New("intramtest: the server is closed")
 
 // sleeperPatience is how much real time a sleep on a frozen clock gives deliveries under way to end
 // before it moves the clock. It cannot wait for good: the sleeper may be the receiver itself.

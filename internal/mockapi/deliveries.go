@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +20,8 @@ const (
 	deliveryTimeout = 15 * time.Second
 	// maxReceiverAnswer is how much of a receiver's answer is read.
 	maxReceiverAnswer = 64 << 10
+	// keptReceiverAnswer is how much of one that is not 2xx is kept for the log.
+	keptReceiverAnswer = 512
 )
 
 // retryDelays are the waits after a failed attempt. The docs list four, the changelog adds the fifth.
@@ -42,6 +45,7 @@ type Attempt struct {
 	Timestamp string // X-Intram-Timestamp
 	Signature string // X-Intram-Signature
 	Status    int    // the receiver's answer; 0 when there was none
+	Response  string `json:",omitempty"` // the beginning of its body, when the answer was not 2xx
 	Error     string // why there was none
 	Latency   time.Duration
 	Fault     string // the fault that hit it
@@ -165,7 +169,7 @@ func (s *Server) attempt(d *delivery) {
 	body := d.event.body()
 	d.signAttempt(&a, body, fault)
 	s.mu.Unlock()
-	a.Status, a.Error = s.send(d, a, body)
+	a.Status, a.Response, a.Error = s.send(d, a, body)
 	a.Latency = s.clock.Now().Sub(now)
 	s.mu.Lock()
 	if s.closed {
@@ -207,8 +211,8 @@ func (s *Server) taskDeliver(id string) {
 	}
 }
 
-// send posts a delivery and returns the receiver's status, or why there was none.
-func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, failure string) {
+// send posts a delivery and returns the receiver's status and words, or why there was none.
+func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, response, failure string) {
 	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, deliveringKey{}, s))
 	defer cancel()
 	var timedOut atomic.Bool
@@ -219,16 +223,21 @@ func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, failure 
 
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.subscription.url, bytes.NewReader(body))
 	if err != nil {
-		return 0, "invalid url"
+		return 0, "", "invalid url"
 	}
 	d.setHeaders(r.Header, a)
 	resp, err := s.roundTripper(r.URL.Host).RoundTrip(r) // not a client: a redirect is an answer, and not a 2xx
 	if err != nil {
-		return 0, deliveryError(err, timedOut.Load())
+		return 0, "", deliveryError(err, timedOut.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxReceiverAnswer)) // the status is the answer
-	return resp.StatusCode, ""
+	limited := io.LimitReader(resp.Body, maxReceiverAnswer) // the status is the answer, whatever becomes of its body
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		words, _ := io.ReadAll(io.LimitReader(limited, keptReceiverAnswer))
+		response = strings.ToValidUTF8(strings.TrimSpace(string(words)), "")
+	}
+	_, _ = io.Copy(io.Discard, limited)
+	return resp.StatusCode, response, ""
 }
 
 func (d *delivery) setHeaders(h http.Header, a Attempt) {
@@ -268,7 +277,7 @@ func (s *Server) Resend(deliveryID string) error {
 	d := s.state.deliveries[deliveryID]
 	switch {
 	case d == nil:
-		return fmt.Errorf("mockapi: there is no delivery %q", deliveryID)
+		return fmt.Errorf("intramtest: there is no delivery %q", deliveryID)
 	case s.closed:
 		return ErrClosed
 	}

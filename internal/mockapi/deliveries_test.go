@@ -281,7 +281,7 @@ func TestUnreachableURLIsAnAttemptThatFailed(t *testing.T) {
 	f.s.mu.Lock()
 	d := &delivery{subscription: &subscription{url: "://", key: newSigningKey("x")}, event: &event{}}
 	f.s.mu.Unlock()
-	_, failure := f.s.send(d, Attempt{}, nil)
+	_, _, failure := f.s.send(d, Attempt{}, nil)
 	assert.Equal(t, "invalid url", failure)
 }
 

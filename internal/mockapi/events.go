@@ -140,7 +140,7 @@ func (e *event) public() Event {
 // no payload for carries the object as GET shows it.
 func (s *Server) Trigger(kind, id string) error {
 	if !isEventName(kind) {
-		return fmt.Errorf("mockapi: Trigger: %q is not the name of an event", kind)
+		return fmt.Errorf("intramtest: Trigger: %q is not the name of an event", kind)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +154,7 @@ func (s *Server) Trigger(kind, id string) error {
 		op = s.state.operations[tx.operation]
 	}
 	if op == nil {
-		return fmt.Errorf("mockapi: Trigger: there is no operation or transaction %q", id)
+		return fmt.Errorf("intramtest: Trigger: there is no operation or transaction %q", id)
 	}
 	data := s.triggeredData(op, kind)
 	s.publish(s.newEvent(op, kind, data), script{}) // by hand: the test number has no say
@@ -169,9 +169,9 @@ func (s *Server) TriggerRaw(publicKey, kind, operationID string, data []byte) er
 	case a == nil:
 		return errUnknownKey
 	case !isEventName(kind):
-		return fmt.Errorf("mockapi: TriggerRaw: %q is not the name of an event", kind)
+		return fmt.Errorf("intramtest: TriggerRaw: %q is not the name of an event", kind)
 	case !json.Valid(data):
-		return errors.New("mockapi: TriggerRaw: the data is not JSON")
+		return errors.New("intramtest: TriggerRaw: the data is not JSON")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -351,10 +351,10 @@ func (s *Server) FiredFaults() map[FaultKind]int {
 func prepareFault(f Fault) (activeFault, error) {
 	rule := ruleOf(f.Kind)
 	if rule == nil {
-		return activeFault{}, fmt.Errorf("mockapi: Fault.Kind: unknown kind %q", f.Kind)
+		return activeFault{}, fmt.Errorf("intramtest: Fault.Kind: unknown kind %q", f.Kind)
 	}
 	if f.Times < 0 || f.For < 0 || f.Delay < 0 {
-		return activeFault{}, errors.New("mockapi: Fault: Times, For and Delay must not be negative")
+		return activeFault{}, errors.New("intramtest: Fault: Times, For and Delay must not be negative")
 	}
 	for _, field := range []struct {
 		name       string
@@ -369,7 +369,7 @@ func prepareFault(f Fault) (activeFault, error) {
 		{"Size", f.Size != 0, f.Kind == FaultOversized},
 	} {
 		if field.set && !field.takes {
-			return activeFault{}, fmt.Errorf("mockapi: Fault.%s: a fault of kind %s has no use for it", field.name, f.Kind)
+			return activeFault{}, fmt.Errorf("intramtest: Fault.%s: a fault of kind %s has no use for it", field.name, f.Kind)
 		}
 	}
 	if err := f.complete(rule); err != nil {
@@ -389,9 +389,9 @@ func (f *Fault) complete(rule *faultRule) error {
 	}
 	switch {
 	case f.Delay == mustDelay:
-		return fmt.Errorf("mockapi: Fault.Delay: a fault of kind %s needs one", f.Kind)
+		return fmt.Errorf("intramtest: Fault.Delay: a fault of kind %s needs one", f.Kind)
 	case f.Delay <= rule.shortest && rule.shortest > 0:
-		return fmt.Errorf("mockapi: Fault.Delay: %v is within the window of %v, want more", f.Delay, rule.shortest)
+		return fmt.Errorf("intramtest: Fault.Delay: %v is within the window of %v, want more", f.Delay, rule.shortest)
 	}
 	if rule.statuses != nil {
 		if f.Status == 0 {
@@ -399,9 +399,9 @@ func (f *Fault) complete(rule *faultRule) error {
 		}
 		switch {
 		case f.Kind == FaultServerError && (f.Status < 500 || f.Status > 599):
-			return fmt.Errorf("mockapi: Fault.Status: %d is not a server error, want 500 to 599", f.Status)
+			return fmt.Errorf("intramtest: Fault.Status: %d is not a server error, want 500 to 599", f.Status)
 		case f.Kind != FaultServerError && !slices.Contains(rule.statuses, f.Status):
-			return fmt.Errorf("mockapi: Fault.Status: %d, want one of %v", f.Status, rule.statuses)
+			return fmt.Errorf("intramtest: Fault.Status: %d, want one of %v", f.Status, rule.statuses)
 		}
 	}
 	if f.Code == "" {
@@ -419,7 +419,7 @@ func (f *Fault) complete(rule *faultRule) error {
 			f.Skew = defaultSkew
 		}
 		if f.Skew <= signatureWindow && f.Skew >= -signatureWindow {
-			return fmt.Errorf("mockapi: Fault.Skew: %v is within the window of %v, either way, want more", f.Skew, signatureWindow)
+			return fmt.Errorf("intramtest: Fault.Skew: %v is within the window of %v, either way, want more", f.Skew, signatureWindow)
 		}
 	}
 	if f.Kind == FaultOversized {
@@ -427,7 +427,7 @@ func (f *Fault) complete(rule *faultRule) error {
 			f.Size = defaultOversize
 		}
 		if f.Size < 1 || f.Size > maxOversize {
-			return fmt.Errorf("mockapi: Fault.Size: %d, want 1 to %d bytes", f.Size, maxOversize)
+			return fmt.Errorf("intramtest: Fault.Size: %d, want 1 to %d bytes", f.Size, maxOversize)
 		}
 	}
 	return nil
@@ -436,7 +436,7 @@ func (f *Fault) complete(rule *faultRule) error {
 func (a *activeFault) parseOn() error {
 	if a.rule.stage == atDelivery {
 		if a.On != "" && !isEventPattern(a.On) && !isEventName(a.On) {
-			return fmt.Errorf("mockapi: Fault.On: %q, want an event or a family of events, as in \"payout.*\"", a.On)
+			return fmt.Errorf("intramtest: Fault.On: %q, want an event or a family of events, as in \"payout.*\"", a.On)
 		}
 		return nil
 	}
@@ -447,7 +447,7 @@ func (a *activeFault) parseOn() error {
 		case word == strings.ToUpper(word) && !strings.HasPrefix(word, "/") && a.method == "":
 			a.method = word
 		default:
-			return fmt.Errorf("mockapi: Fault.On: %q, want a method, a path or both, as in \"POST /payouts\"", a.On)
+			return fmt.Errorf("intramtest: Fault.On: %q, want a method, a path or both, as in \"POST /payouts\"", a.On)
 		}
 	}
 	return nil

@@ -40,13 +40,13 @@ func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 		}
 		switch {
 		case r.PerThousand < 1 || r.PerThousand > 1000:
-			return fmt.Errorf("rate %d: mockapi: FaultRate.PerThousand: %d, want 1 to 1000", i, r.PerThousand)
+			return fmt.Errorf("rate %d: intramtest: FaultRate.PerThousand: %d, want 1 to 1000", i, r.PerThousand)
 		case r.Times == 0 && r.For == 0:
-			return fmt.Errorf("rate %d: mockapi: Fault: a drawn fault needs Times or For, so that it ends", i)
+			return fmt.Errorf("rate %d: intramtest: Fault: a drawn fault needs Times or For, so that it ends", i)
 		}
 		draw := drawOf(active.rule)
 		if sums[draw] += r.PerThousand; sums[draw] > 1000 {
-			return errors.New("mockapi: SeededFaults: the rates sum to more than 1000 per thousand")
+			return errors.New("intramtest: SeededFaults: the rates sum to more than 1000 per thousand")
 		}
 		active.start(now)
 		drawn.rates = append(drawn.rates, seededFault{active, draw, uint64(r.PerThousand)})

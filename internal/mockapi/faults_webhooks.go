@@ -103,7 +103,7 @@ func (s *Server) RotateWebhookSecret(subscriptionID string) (string, error) {
 			return rotated.key.secret, nil
 		}
 	}
-	return "", fmt.Errorf("mockapi: RotateWebhookSecret: there is no subscription %q", subscriptionID)
+	return "", fmt.Errorf("intramtest: RotateWebhookSecret: there is no subscription %q", subscriptionID)
 }
 
 // PreviousWebhookSecret is the secret that a subscription had before its last rotation, which FaultWebhookPreviousSecret signs
@@ -116,5 +116,5 @@ func (s *Server) PreviousWebhookSecret(subscriptionID string) (string, error) {
 			return b.subscriptions[i].previousKey().secret, nil
 		}
 	}
-	return "", fmt.Errorf("mockapi: PreviousWebhookSecret: there is no subscription %q", subscriptionID)
+	return "", fmt.Errorf("intramtest: PreviousWebhookSecret: there is no subscription %q", subscriptionID)
 }

@@ -10,10 +10,10 @@ import (
 func SavedSeed(data []byte) (uint64, error) {
 	var kept saved
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return 0, errors.New("mockapi: the saved state is damaged: it is not JSON of ours")
+		return 0, errors.New("intramtest: the saved state is damaged: it is not JSON of ours")
 	}
 	if kept.Format != savedFormat {
-		return 0, fmt.Errorf("mockapi: the saved state has format %d, and this program reads %d", kept.Format, savedFormat)
+		return 0, fmt.Errorf("intramtest: the saved state has format %d, and this program reads %d", kept.Format, savedFormat)
 	}
 	return kept.Seed, nil
 }
@@ -27,10 +27,10 @@ func (s *Server) Load(data []byte) error {
 		return err
 	}
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return errors.New("mockapi: the saved state is damaged")
+		return errors.New("intramtest: the saved state is damaged")
 	}
 	if kept.Seed != s.entropy.seed || kept.PublicKey != s.merchant.Sandbox.Public {
-		return errors.New("mockapi: Load: the saved state is another merchant's: it was made with another seed, or by another version")
+		return errors.New("intramtest: Load: the saved state is another merchant's: it was made with another seed, or by another version")
 	}
 	accounts := map[string]*account{}
 	for _, a := range *s.accounts.Load() {
@@ -63,7 +63,7 @@ func (s *Server) Load(data []byte) error {
 	tasks := make([]task, len(kept.Tasks))
 	for i, t := range kept.Tasks {
 		if s.tasks[t.Kind] == nil {
-			return fmt.Errorf("mockapi: the saved state has a task of an unknown kind, %q", t.Kind)
+			return fmt.Errorf("intramtest: the saved state has a task of an unknown kind, %q", t.Kind)
 		}
 		tasks[i] = task{at: t.At, seq: uint64(i), kind: t.Kind, id: t.ID}
 	}
@@ -91,7 +91,7 @@ type loader struct {
 // broken notes that the state does not hold together.
 func (l *loader) broken(what string) {
 	if l.err == nil {
-		l.err = fmt.Errorf("mockapi: the saved state is damaged: %s", what)
+		l.err = fmt.Errorf("intramtest: the saved state is damaged: %s", what)
 	}
 }
 
@@ -295,7 +295,7 @@ func (l *loader) keys() ([]*execution, error) {
 	for _, k := range l.Keys {
 		e := &execution{id: idempotencyKey{k.Scope, k.Key}, expires: k.Expires, ended: true}
 		if copy(e.of[:], k.Of) != len(e.of) {
-			return nil, errors.New("mockapi: the saved state is damaged: an idempotency key has no fingerprint")
+			return nil, errors.New("intramtest: the saved state is damaged: an idempotency key has no fingerprint")
 		}
 		a := k.Answer
 		e.answer = &reply{status: a.Status, body: a.Body, code: a.Code, reason: a.Reason, html: a.HTML, allow: a.Allow, lost: a.Lost}

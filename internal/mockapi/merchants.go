@@ -127,14 +127,14 @@ func (a *account) openAccounts(l *ledger) {
 func (s *Server) open(accounts []*account, balances map[string]map[string]int64) error {
 	for environment, wallets := range balances {
 		if environment != sandbox && environment != live {
-			return fmt.Errorf("mockapi: Balances: unknown environment %q, want sandbox or live", environment)
+			return fmt.Errorf("intramtest: Balances: unknown environment %q, want sandbox or live", environment)
 		}
 		for code, balance := range wallets {
 			if methodByCode(code) == nil {
-				return fmt.Errorf("mockapi: Balances: unknown payment method %q", code)
+				return fmt.Errorf("intramtest: Balances: unknown payment method %q", code)
 			}
 			if balance < 0 || balance > maxUnits {
-				return fmt.Errorf("mockapi: Balances: %s: a balance is between 0 and %d", code, int64(maxUnits))
+				return fmt.Errorf("intramtest: Balances: %s: a balance is between 0 and %d", code, int64(maxUnits))
 			}
 		}
 	}
@@ -195,23 +195,23 @@ func (s *Server) SetIPAllowlist(publicKey string, entries ...string) error {
 	return nil
 }
 
-var errUnknownKey = errors.New("mockapi: no merchant has this public key")
+var errUnknownKey = errors.New("intramtest: no merchant has this public key")
 
 func (s *Server) accountOf(publicKey string) *account { return (*s.accounts.Load())[publicKey] }
 
 // parseAllowlist reads exact addresses and CIDR ranges. A range of everything is refused, as the API does.
 func parseAllowlist(entries []string) ([]netip.Prefix, error) {
 	if len(entries) > maxAllowlist {
-		return nil, fmt.Errorf("mockapi: IPAllowlist: %d entries, at most %d are allowed", len(entries), maxAllowlist)
+		return nil, fmt.Errorf("intramtest: IPAllowlist: %d entries, at most %d are allowed", len(entries), maxAllowlist)
 	}
 	prefixes := make([]netip.Prefix, 0, len(entries))
 	for _, e := range entries {
 		p, err := parsePrefix(e)
 		if err != nil {
-			return nil, fmt.Errorf("mockapi: IPAllowlist: %q is neither an IP address nor a CIDR range", e)
+			return nil, fmt.Errorf("intramtest: IPAllowlist: %q is neither an IP address nor a CIDR range", e)
 		}
 		if p.Bits() == 0 {
-			return nil, fmt.Errorf("mockapi: IPAllowlist: %q allows every address, which the API refuses", e)
+			return nil, fmt.Errorf("intramtest: IPAllowlist: %q allows every address, which the API refuses", e)
 		}
 		prefixes = append(prefixes, p)
 	}

@@ -45,9 +45,9 @@ type payinProtocol struct {
 func (c Config) checkPayin() error {
 	switch {
 	case c.PayinRevision != PayinNewer && c.PayinRevision != PayinFirst:
-		return fmt.Errorf("mockapi: Config.PayinRevision: %d, want PayinNewer or PayinFirst", c.PayinRevision)
+		return fmt.Errorf("intramtest: Config.PayinRevision: %d, want PayinNewer or PayinFirst", c.PayinRevision)
 	case c.PayinExpiry < 0:
-		return fmt.Errorf("mockapi: Config.PayinExpiry: %v is negative", c.PayinExpiry)
+		return fmt.Errorf("intramtest: Config.PayinExpiry: %v is negative", c.PayinExpiry)
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (s *Server) payinAccountOf(apiKey string) *account { return (*s.payin.accou
 func (s *Server) payinKeys(environment string, configured map[string]PayinKeys) (PayinKeys, error) {
 	for name := range configured {
 		if name != sandbox && name != live {
-			return PayinKeys{}, fmt.Errorf("mockapi: Payin: unknown environment %q, want sandbox or live", name)
+			return PayinKeys{}, fmt.Errorf("intramtest: Payin: unknown environment %q, want sandbox or live", name)
 		}
 	}
 	k := configured[environment]
@@ -99,7 +99,7 @@ func (s *Server) payinKeys(environment string, configured map[string]PayinKeys) 
 		return true
 	}
 	if !visible(k.APIKey) || strings.Contains(k.APIKey, ":") || !visible(k.APIClient) {
-		return k, errors.New("mockapi: Payin: an APIKey has no colon, and neither it nor an APIClient has spaces or control characters")
+		return k, errors.New("intramtest: Payin: an APIKey has no colon, and neither it nor an APIClient has spaces or control characters")
 	}
 	return k, nil
 }
@@ -110,7 +110,7 @@ func (s *Server) openPayin(accounts []*account) error {
 	keys := maps.Clone(known)
 	for _, a := range accounts {
 		if keys[a.payin.keys.APIKey] != nil {
-			return errors.New("mockapi: Payin: an APIKey belongs to one merchant in one environment only")
+			return errors.New("intramtest: Payin: an APIKey belongs to one merchant in one environment only")
 		}
 		keys[a.payin.keys.APIKey] = a
 	}

@@ -20,11 +20,11 @@ func (s *Server) SetPayinWebhook(apiKey, url, secret string) error {
 	a := s.payinAccountOf(apiKey)
 	switch {
 	case a == nil:
-		return errors.New("mockapi: SetPayinWebhook: no merchant has this payin API key")
+		return errors.New("intramtest: SetPayinWebhook: no merchant has this payin API key")
 	case url != "" && !isWebhookURL(url, s.strictURLs):
-		return errors.New("mockapi: SetPayinWebhook: the URL must be https, or http on the loopback")
+		return errors.New("intramtest: SetPayinWebhook: the URL must be https, or http on the loopback")
 	case url != "" && strings.TrimSpace(secret) == "":
-		return errors.New("mockapi: SetPayinWebhook: the secret is empty")
+		return errors.New("intramtest: SetPayinWebhook: the secret is empty")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

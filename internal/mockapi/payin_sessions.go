@@ -213,14 +213,14 @@ func (s *Server) anyPayin(reference string) (*payin, error) {
 	for _, a := range *s.payin.accounts.Load() {
 		p := s.state.payins.byReference[payinReference{a, reference}]
 		if p != nil && found != nil {
-			return nil, fmt.Errorf("mockapi: several merchants have a payin %q: use the system's reference", reference)
+			return nil, fmt.Errorf("intramtest: several merchants have a payin %q: use the system's reference", reference)
 		}
 		if p != nil {
 			found = p
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("mockapi: there is no payin %q", reference)
+		return nil, fmt.Errorf("intramtest: there is no payin %q", reference)
 	}
 	return found, nil
 }
@@ -229,7 +229,7 @@ func (s *Server) anyPayin(reference string) (*payin, error) {
 func (s *Server) openSession(reference string) (*payin, error) {
 	p, err := s.anyPayin(reference)
 	if err == nil && p.answered {
-		err = fmt.Errorf("mockapi: payin %s is not open: it is %s, confirmation %s", p.reference, p.status, p.confirmation)
+		err = fmt.Errorf("intramtest: payin %s is not open: it is %s, confirmation %s", p.reference, p.status, p.confirmation)
 	}
 	return p, err
 }
@@ -256,7 +256,7 @@ func (s *Server) ExpirePayin(reference string) error {
 		return err
 	}
 	if p.confirmation != payinNone || p.transaction.reference != "" || p.ended() {
-		return fmt.Errorf("mockapi: payin %s cannot expire: it is %s, confirmation %s", p.reference, p.status, p.confirmation)
+		return fmt.Errorf("intramtest: payin %s cannot expire: it is %s, confirmation %s", p.reference, p.status, p.confirmation)
 	}
 	s.expirePayin(p)
 	return nil
@@ -282,7 +282,7 @@ func (s *Server) SettlePayin(reference string) error {
 		return err
 	}
 	if p.transaction.status != payinPending {
-		return fmt.Errorf("mockapi: payin %s has no pending transaction", p.reference)
+		return fmt.Errorf("intramtest: payin %s has no pending transaction", p.reference)
 	}
 	s.clock.cancelTasks(taskPayinEnd, p.id)
 	s.completeTransaction(p)
@@ -293,7 +293,7 @@ func (s *Server) SettlePayin(reference string) error {
 // pending, which then fails.
 func (s *Server) FailPayin(reference, code string) error {
 	if code == "" {
-		return errors.New("mockapi: FailPayin: the code is empty")
+		return errors.New("intramtest: FailPayin: the code is empty")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -302,7 +302,7 @@ func (s *Server) FailPayin(reference, code string) error {
 		return err
 	}
 	if p.ended() {
-		return fmt.Errorf("mockapi: payin %s has ended already", p.reference)
+		return fmt.Errorf("intramtest: payin %s has ended already", p.reference)
 	}
 	s.clock.cancelTasks(taskPayinExpire, p.id)
 	s.clock.cancelTasks(taskPayinEnd, p.id)

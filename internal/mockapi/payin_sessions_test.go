@@ -309,7 +309,7 @@ func TestPayinIsSettledByHand(t *testing.T) {
 			"confirm": f.s.ConfirmPayin, "decline": f.s.DeclinePayin, "expire": f.s.ExpirePayin, "settle": f.s.SettlePayin,
 			"fail": func(r string) error { return f.s.FailPayin(r, "transaction_error") },
 		} {
-			assert.ErrorContains(t, do(reference), "mockapi: payin "+reference, "%s %s: it is over", name, reference)
+			assert.ErrorContains(t, do(reference), "intramtest: payin "+reference, "%s %s: it is over", name, reference)
 		}
 	}
 	for name, do := range map[string]func(string) error{

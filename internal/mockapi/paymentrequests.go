@@ -164,7 +164,7 @@ func (s *Server) PayWith(reference, methodCode, number string) error {
 	}
 	m := methodByCode(methodCode)
 	if m == nil {
-		return fmt.Errorf("mockapi: unknown payment method %q", methodCode)
+		return fmt.Errorf("intramtest: unknown payment method %q", methodCode)
 	}
 	if number == "" {
 		number = p.suggestedNumber()
@@ -210,7 +210,7 @@ func (s *Server) endByHand(reference string, f *operationFailure) error {
 		return err
 	}
 	if tx.stage == paymentEnded || f == nil && tx.stage != paymentConfirming {
-		return fmt.Errorf("mockapi: transaction %s is %s and not waiting for its provider", tx.reference, tx.status)
+		return fmt.Errorf("intramtest: transaction %s is %s and not waiting for its provider", tx.reference, tx.status)
 	}
 	s.clock.cancelTasks(taskPayment, tx.reference)
 	if f != nil {
@@ -224,10 +224,10 @@ func (s *Server) endByHand(reference string, f *operationFailure) error {
 func (s *Server) payment(reference string) (*transaction, error) {
 	tx := s.transaction(reference)
 	if tx == nil || tx.kind != typeCredit {
-		return nil, fmt.Errorf("mockapi: there is no payment %q", reference)
+		return nil, fmt.Errorf("intramtest: there is no payment %q", reference)
 	}
 	if tx.status == txPending && tx.refunded > 0 {
-		return nil, fmt.Errorf("mockapi: transaction %s is being cancelled", tx.reference)
+		return nil, fmt.Errorf("intramtest: transaction %s is being cancelled", tx.reference)
 	}
 	return tx, nil
 }
@@ -235,7 +235,7 @@ func (s *Server) payment(reference string) (*transaction, error) {
 func (s *Server) openPayment(reference string) (*transaction, error) {
 	tx, err := s.payment(reference)
 	if err == nil && tx.stage != paymentOpen {
-		err = fmt.Errorf("mockapi: transaction %s is not open: it is %s", tx.reference, tx.status)
+		err = fmt.Errorf("intramtest: transaction %s is not open: it is %s", tx.reference, tx.status)
 	}
 	return tx, err
 }

@@ -16,14 +16,14 @@ type receivers struct {
 
 func newReceivers() receivers { return receivers{byHost: map[string]http.Handler{}} }
 
-// Receive registers a receiver and returns its URL.
+// Receive registers a receiver and returns its URL, without a path.
 func (s *Server) Receive(h http.Handler) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.receivers.next++
 	host := "receiver-" + strconv.Itoa(s.receivers.next) + ".intram.test"
 	s.receivers.byHost[host] = h
-	return "https://" + host + "/"
+	return "https://" + host
 }
 
 // roundTripper is the way to a receiver: in this process when the host is registered, else over the network.

@@ -67,13 +67,13 @@ func (s *Server) Wallets(environment string) []Wallet {
 func (s *Server) TopUp(environment, methodCode string, amount int64) error {
 	m := methodByCode(methodCode)
 	if m == nil && methodCode != PayinMethod {
-		return fmt.Errorf("mockapi: TopUp: unknown payment method %q", methodCode)
+		return fmt.Errorf("intramtest: TopUp: unknown payment method %q", methodCode)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, b := s.own(environment)
 	if a == nil {
-		return fmt.Errorf("mockapi: TopUp: unknown environment %q, want sandbox or live", environment)
+		return fmt.Errorf("intramtest: TopUp: unknown environment %q, want sandbox or live", environment)
 	}
 	into := a.payin.wallet
 	if m != nil {
@@ -84,7 +84,7 @@ func (s *Server) TopUp(environment, methodCode string, amount int64) error {
 		into = w.available
 	}
 	if left := maxUnits - s.state.ledger.balance(into); amount < 1 || amount > left {
-		return fmt.Errorf("mockapi: TopUp: the amount must be 1 to %d: a wallet holds %d at most", left, int64(maxUnits))
+		return fmt.Errorf("intramtest: TopUp: the amount must be 1 to %d: a wallet holds %d at most", left, int64(maxUnits))
 	}
 	s.state.ledger.post(posting{at: s.date(), memo: "top-up", moves: [2]move{{a.opening, into, amount}}})
 	s.notify()
@@ -168,9 +168,9 @@ func (s *Server) Subscribe(publicKey, url, event string) (Subscription, error) {
 	case a == nil:
 		return Subscription{}, errUnknownKey
 	case !isWebhookURL(url, s.strictURLs):
-		return Subscription{}, errors.New("mockapi: Subscribe: the URL must be https, or http on the loopback")
+		return Subscription{}, errors.New("intramtest: Subscribe: the URL must be https, or http on the loopback")
 	case !isEventPattern(event):
-		return Subscription{}, fmt.Errorf("mockapi: Subscribe: %q is no event, no family such as payout.*, and not *", event)
+		return Subscription{}, fmt.Errorf("intramtest: Subscribe: %q is no event, no family such as payout.*, and not *", event)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +200,7 @@ func (s *Server) Unsubscribe(subscriptionID string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("mockapi: Unsubscribe: there is no subscription %q", subscriptionID)
+	return fmt.Errorf("intramtest: Unsubscribe: there is no subscription %q", subscriptionID)
 }
 
 // Ping sends test.ping to a subscription of any account, as POST /webhooks/:subscription_id/test does.
@@ -213,7 +213,7 @@ func (s *Server) Ping(subscriptionID string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("mockapi: Ping: there is no subscription %q", subscriptionID)
+	return fmt.Errorf("intramtest: Ping: there is no subscription %q", subscriptionID)
 }
 
 // EventTypes are the documented events of the Merchant API, and those of payins.

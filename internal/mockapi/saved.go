@@ -343,7 +343,7 @@ func (s *Server) keepAll() (*saved, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.state.books) != 2 {
-		return nil, 0, errors.New("mockapi: Save: a server with several merchants cannot be saved")
+		return nil, 0, errors.New("intramtest: Save: a server with several merchants cannot be saved")
 	}
 	version := s.version.Load() // what comes later may be in it too
 	k := &saver{subscriptions: map[*subscription]int{}, events: map[*event]int{}, saved: saved{

@@ -23,7 +23,7 @@ func newEntropy(seed uint64) (*entropy, error) {
 	for seed == 0 {
 		var b [8]byte
 		if _, err := cryptorand.Read(b[:]); err != nil {
-			return nil, fmt.Errorf("mockapi: drawing a seed: %w", err)
+			return nil, fmt.Errorf("intramtest: drawing a seed: %w", err)
 		}
 		seed = binary.LittleEndian.Uint64(b[:])
 	}
@@ -36,7 +36,7 @@ func newEntropy(seed uint64) (*entropy, error) {
 func (e *entropy) refresh() error {
 	var b [16]byte
 	if _, err := cryptorand.Read(b[:]); err != nil {
-		return fmt.Errorf("mockapi: drawing fresh ids: %w", err)
+		return fmt.Errorf("intramtest: drawing fresh ids: %w", err)
 	}
 	e.state.Store(binary.LittleEndian.Uint64(b[:8]))
 	e.calls.Store(binary.LittleEndian.Uint64(b[8:]))

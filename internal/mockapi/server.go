@@ -149,7 +149,7 @@ func New(c Config) (*Server, error) {
 	for _, p := range c.TrustedProxies {
 		prefix, err := parsePrefix(p)
 		if err != nil {
-			return nil, fmt.Errorf("mockapi: TrustedProxies: %q is neither an IP address nor a CIDR range", p)
+			return nil, fmt.Errorf("intramtest: TrustedProxies: %q is neither an IP address nor a CIDR range", p)
 		}
 		s.trustedProxies = append(s.trustedProxies, prefix)
 	}
@@ -198,13 +198,13 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch {
 	case !isUpper(c.Currency, 3):
-		return c, fmt.Errorf("mockapi: Config.Currency: %q is not an ISO 4217 code", c.Currency)
+		return c, fmt.Errorf("intramtest: Config.Currency: %q is not an ISO 4217 code", c.Currency)
 	case c.FeeBasisPoints < -1 || c.FeeBasisPoints > 10_000:
-		return c, fmt.Errorf("mockapi: Config.FeeBasisPoints: %d, want 0 to 10000, or -1 for no fee", c.FeeBasisPoints)
+		return c, fmt.Errorf("intramtest: Config.FeeBasisPoints: %d, want 0 to 10000, or -1 for no fee", c.FeeBasisPoints)
 	case c.MinAmount < 1 || c.MaxAmount < c.MinAmount || c.MaxAmount > maxUnits:
-		return c, fmt.Errorf("mockapi: Config.MinAmount and MaxAmount: %d and %d, want 1 ≤ MinAmount ≤ MaxAmount ≤ %d", c.MinAmount, c.MaxAmount, int64(maxUnits))
+		return c, fmt.Errorf("intramtest: Config.MinAmount and MaxAmount: %d and %d, want 1 ≤ MinAmount ≤ MaxAmount ≤ %d", c.MinAmount, c.MaxAmount, int64(maxUnits))
 	case c.JournalSize < 1:
-		return c, fmt.Errorf("mockapi: Config.JournalSize: %d, want at least 1", c.JournalSize)
+		return c, fmt.Errorf("intramtest: Config.JournalSize: %d, want at least 1", c.JournalSize)
 	}
 	c.FeeBasisPoints = max(c.FeeBasisPoints, 0)
 	return c, errors.Join(c.Worker.validate(), c.checkPayin())
@@ -234,11 +234,11 @@ func (s *Server) Listen(address string) error {
 	case s.closed:
 		return ErrClosed
 	case s.web != nil:
-		return errors.New("mockapi: the server listens already")
+		return errors.New("intramtest: the server listens already")
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("mockapi: listening: %w", err)
+		return fmt.Errorf("intramtest: listening: %w", err)
 	}
 	s.baseURL = "http://" + listener.Addr().String()
 	// Without time-outs: they cost two system calls' worth of deadlines a request, and whoever is slow here is a test.

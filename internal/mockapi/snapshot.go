@@ -34,7 +34,7 @@ func (s *Server) Snapshot() *Snapshot {
 // does not, and what the snapshot had scheduled for a time that has passed runs at once.
 func (s *Server) Restore(snap *Snapshot) error {
 	if snap == nil || snap.server != s {
-		return errors.New("mockapi: Restore: the snapshot is not one of this server")
+		return errors.New("intramtest: Restore: the snapshot is not one of this server")
 	}
 	s.waitIdle(nil)
 	s.mu.Lock()

@@ -38,9 +38,9 @@ func WorkByHand() WorkerMode { return WorkerMode{kind: workByHand} }
 func (m WorkerMode) validate() error {
 	switch {
 	case m.kind == workAfterDelay && m.delay <= 0:
-		return fmt.Errorf("mockapi: WorkAfter: the delay is %v, want more than zero", m.delay)
+		return fmt.Errorf("intramtest: WorkAfter: the delay is %v, want more than zero", m.delay)
 	case m.kind == workAfterPolls && m.polls < 1:
-		return fmt.Errorf("mockapi: WorkAfterPolls: %d polls, want at least 1", m.polls)
+		return fmt.Errorf("intramtest: WorkAfterPolls: %d polls, want at least 1", m.polls)
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (s *Server) Process(operationID string) error {
 		return err
 	}
 	if op.status != statusQueued {
-		return fmt.Errorf("mockapi: operation %s is already %s", op.id, op.status)
+		return fmt.Errorf("intramtest: operation %s is already %s", op.id, op.status)
 	}
 	op.mode = WorkByHand()
 	s.startOperation(op)
@@ -224,16 +224,16 @@ func (s *Server) Complete(operationID string) error {
 		return nil
 	}
 	if op.failure != nil {
-		return fmt.Errorf("mockapi: operation %s could not succeed: it is %s (%s)", op.id, op.status, op.failure.code)
+		return fmt.Errorf("intramtest: operation %s could not succeed: it is %s (%s)", op.id, op.status, op.failure.code)
 	}
-	return fmt.Errorf("mockapi: operation %s is already %s", op.id, op.status)
+	return fmt.Errorf("intramtest: operation %s is already %s", op.id, op.status)
 }
 
 // Fail ends an operation with an error code by hand; what was debited is credited back. A bank payout that waits for
 // its settlement is rejected.
 func (s *Server) Fail(operationID, code string) error {
 	if code == "" {
-		return errors.New("mockapi: Fail: the error code is empty")
+		return errors.New("intramtest: Fail: the error code is empty")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,7 +248,7 @@ func (s *Server) Fail(operationID, code string) error {
 		op.attempts = 1
 		s.failOperation(op, failureOf(code))
 	default:
-		return fmt.Errorf("mockapi: operation %s is already %s", op.id, op.status)
+		return fmt.Errorf("intramtest: operation %s is already %s", op.id, op.status)
 	}
 	return nil
 }
@@ -256,7 +256,7 @@ func (s *Server) Fail(operationID, code string) error {
 func (s *Server) byHand(id string) (*operation, error) {
 	op := s.state.operations[id]
 	if op == nil {
-		return nil, fmt.Errorf("mockapi: there is no operation %q", id)
+		return nil, fmt.Errorf("intramtest: there is no operation %q", id)
 	}
 	return op, nil
 }
@@ -265,7 +265,7 @@ func (s *Server) byHand(id string) (*operation, error) {
 // with provider_unavailable, card refunds with stripe_unavailable.
 func (s *Server) SetProviderDown(code string, down bool) error {
 	if methodByCode(code) == nil {
-		return fmt.Errorf("mockapi: unknown payment method %q", code)
+		return fmt.Errorf("intramtest: unknown payment method %q", code)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

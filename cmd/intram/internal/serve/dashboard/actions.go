@@ -80,7 +80,7 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, errUnknownAction) {
 		n = notice{problem: text(lang, "unknown_action")}
 	} else if err != nil {
-		n = notice{problem: strings.TrimPrefix(err.Error(), "mockapi: ")}
+		n = notice{problem: strings.TrimPrefix(err.Error(), "intramtest: ")}
 	}
 	d.Committed()
 	if c, err := r.Cookie(sessionCookie); err == nil {
