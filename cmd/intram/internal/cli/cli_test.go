@@ -91,7 +91,7 @@ func (b *bench) runWith(t *testing.T, ctx context.Context, args ...string) resul
 	a := &app{
 		in: strings.NewReader(b.stdin), out: &out, err: &errs, clock: b.clock, clientOptions: b.opts,
 		lookupEnv:  func(name string) (string, bool) { value, ok := b.env[name]; return value, ok },
-		configFile: filepath.Join(b.home, "intram", "config.toml"), localFile: filepath.Join(b.home, "local.json"),
+		configFile: filepath.Join(b.home, "intram", "config.toml"), localDir: filepath.Join(b.home, "servers"),
 		isTerminal: func(stream any) bool { _, input := stream.(*strings.Reader); return b.person && input },
 	}
 	if b.stdout != nil {
@@ -606,6 +606,12 @@ func TestAPayinIsTakenAndLookedUp(t *testing.T) {
 	assert.Contains(t, r.err, "INTRAM_PAYIN_API_KEY")
 }
 
+func writeServer(t *testing.T, dir string, s local.Server) {
+	t.Helper()
+	_, err := local.Write(dir, s)
+	require.NoError(t, err)
+}
+
 func TestTheLocalServerIsFound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -614,11 +620,11 @@ func TestTheLocalServerIsFound(t *testing.T) {
 	r := b.run(t, "balance", "--local")
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "intram serve")
-	require.NoError(t, local.Write(filepath.Join(b.home, "local.json"), local.Server{
+	writeServer(t, filepath.Join(b.home, "servers"), local.Server{
 		URL:     s.URL,
 		Sandbox: local.Keys{PublicKey: s.PublicKey, SecretKey: s.SecretKey, PayinAPIKey: s.PayinAPIKey, PayinAPIClient: s.PayinAPIClient},
 		Live:    local.Keys{PublicKey: s.LivePublicKey, SecretKey: s.LiveSecretKey, PayinAPIKey: s.LivePayinAPIKey, PayinAPIClient: s.LivePayinAPIClient},
-	}))
+	})
 	assert.Contains(t, b.ok(t, "balance", "--local"), "1 000 000")
 	assert.Contains(t, b.ok(t, "balance", "--local", "--profile", "live"), "1 000 000")
 	assert.Equal(t, intram.Live, s.Requests()[1].Environment)

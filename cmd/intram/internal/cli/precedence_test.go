@@ -31,7 +31,7 @@ func settingsApp(t *testing.T, env map[string]string, config string) *app {
 	home := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(home, "config.toml"), []byte(config), 0o600))
 	return &app{
-		out: io.Discard, err: io.Discard, configFile: filepath.Join(home, "config.toml"), localFile: filepath.Join(home, "local.json"),
+		out: io.Discard, err: io.Discard, configFile: filepath.Join(home, "config.toml"), localDir: filepath.Join(home, "servers"),
 		lookupEnv: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
 	}
 }

@@ -27,9 +27,9 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	// lookupEnv reads the environment, and the two files are where the configuration and the address of a local server are.
-	lookupEnv             func(string) (string, bool)
-	configFile, localFile string
-	clock                 intram.Clock
+	lookupEnv            func(string) (string, bool)
+	configFile, localDir string
+	clock                intram.Clock
 	// clientOptions come after the command's own, for tests.
 	clientOptions []intram.ClientOption
 	// isTerminal reports whether a stream is read or written by a person.
@@ -63,7 +63,7 @@ func Main() int {
 		a.configFile = filepath.Join(dir, "intram", "config.toml")
 	}
 	if path, err := local.Path(); err == nil {
-		a.localFile = path
+		a.localDir = path
 	}
 	return a.run(ctx, os.Args[1:])
 }

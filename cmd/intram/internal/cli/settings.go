@@ -351,7 +351,7 @@ func (a *app) localSettings() (*settings, error) {
 	if f.baseURL != "" || f.publicKey != "" || f.payinBaseURL != "" {
 		return nil, usagef("--local has the address and the keys of the local server: leave out --base-url, --payin-base-url and --public-key")
 	}
-	server, err := local.Read(a.localFile)
+	server, err := local.Read(a.localDir)
 	if err != nil {
 		return nil, usagef("--local: %w", err)
 	}
@@ -371,7 +371,7 @@ func (a *app) localSettings() (*settings, error) {
 		if value == "" {
 			return setting{name: name, secret: secret}
 		}
-		return setting{name: name, value: value, source: "--local (" + a.localFile + ")", secret: secret}
+		return setting{name: name, value: value, source: "--local (" + a.localDir + ")", secret: secret}
 	}
 	s := &settings{
 		profile: profile, publicKey: of("public_key", keys.PublicKey, false), secretKey: of("secret_key", keys.SecretKey, true),

@@ -217,7 +217,7 @@ func TestALocalServerIsCalledWithItsOwnKeysAlone(t *testing.T) {
 		for _, flagged := range []bool{true, false} {
 			env := map[string]string{}
 			a := settingsApp(t, env, "this is no TOML: it is not read")
-			require.NoError(t, local.Write(a.localFile, server))
+			writeServer(t, a.localDir, server)
 			for _, s := range all {
 				env[s.variable()] = s.value(inEnv, "live")
 			}
@@ -257,7 +257,7 @@ func TestALocalServerIsCalledWithItsOwnKeysAlone(t *testing.T) {
 			continue
 		}
 		a := settingsApp(t, nil, "")
-		require.NoError(t, local.Write(a.localFile, server))
+		writeServer(t, a.localDir, server)
 		command, _, err := a.newRoot().Find([]string{"config"})
 		require.NoError(t, err)
 		require.NoError(t, command.ParseFlags([]string{"--local", s.flag(), s.value(inFlag, "sandbox")}))

@@ -1,4 +1,4 @@
-// Package local is the file in which a running "intram serve" says where it is and with which keys, so that
+// Package local is the folder in which each running "intram serve" says where it is and with which keys, so that
 // every other command finds it with --local.
 package local
 
@@ -7,8 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 )
 
 // DefaultAddress is where "intram serve" listens unless told otherwise.
@@ -44,64 +48,135 @@ type Server struct {
 // Format implements [fmt.Formatter]: the address, never a key.
 func (s Server) Format(f fmt.State, _ rune) { fmt.Fprint(f, "local server "+s.URL) }
 
-// Path is where the state file is: intram/local.json under the user's cache directory.
+// Path is the folder in which each running server has a file: intram/servers under the user's cache directory.
 func Path() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("the user's cache directory is unknown: %w", err)
 	}
-	return filepath.Join(dir, "intram", "local.json"), nil
+	return filepath.Join(dir, "intram", "servers"), nil
 }
 
-// Write replaces the state file in one step. Only its owner can read it.
-func Write(path string, s Server) error {
+// Write says in the folder that a server runs, and returns the file to [Remove] at its end. Only the file's owner can read it. A file
+// is one process's own, so that no server that starts or ends touches what another one has said; those of servers that were killed
+// are removed.
+func Write(dir string, s Server) (file string, err error) {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return err
+		return "", err
 	}
-	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return "", err
 	}
-	f, err := os.CreateTemp(dir, ".local-*") // made with mode 0600
+	known, err := all(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
+	for _, other := range known {
+		if !other.listens() {
+			_ = Remove(other.file) // the next server tries again
+		}
+	}
+	f, err := os.CreateTemp(dir, ".server-*") // made with mode 0600
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(dir, fmt.Sprintf("%s-%d.json", port(s.URL), s.PID))
 	_, err = f.Write(append(data, '\n'))
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return "", errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	return file, nil
 }
 
-// Read reads the state file. Without one the error is [ErrNotRunning].
-func Read(path string) (Server, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the path is the user's own cache directory
-	if errors.Is(err, fs.ErrNotExist) {
-		return Server{}, ErrNotRunning
-	}
+// Read finds the server that started last, of those that still listen. Without one the error is [ErrNotRunning].
+func Read(dir string) (Server, error) {
+	known, err := all(dir)
 	if err != nil {
 		return Server{}, err
 	}
-	var s Server
-	if err := json.Unmarshal(data, &s); err != nil || s.URL == "" {
-		return Server{}, fmt.Errorf("%s is not what intram serve writes: start intram serve again", path)
+	if len(known) == 0 {
+		return Server{}, ErrNotRunning
 	}
-	return s, nil
+	if len(known) > 1 { // the only one is called anyway, which tells how it is
+		for _, s := range known {
+			if s.listens() {
+				return s.Server, nil
+			}
+		}
+	}
+	return known[0].Server, nil
 }
 
-// Remove removes the state file if it still is that of the server at url. A server that has gone, or was followed by another
-// one, is no error.
-func Remove(path, url string) error {
-	s, err := Read(path)
-	if err != nil || s.URL != url {
-		return nil //nolint:nilerr // there is nothing of ours to remove
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// Remove forgets a server that has ended. A file that has gone is no error.
+func Remove(file string) error {
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// announced is a server as its file has it.
+type announced struct {
+	Server
+
+	file    string
+	written time.Time
+}
+
+// listens reports whether something takes connections at the server's address.
+func (s Server) listens() bool {
+	address, err := url.Parse(s.URL)
+	if err != nil {
+		return false
+	}
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", address.Host)
+	return err == nil && conn.Close() == nil
+}
+
+// dialTimeout is long for the loopback, which takes or refuses a connection at once.
+const dialTimeout = time.Second
+
+func port(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
+}
+
+// all lists the servers of a folder, the last one that started first.
+func all(dir string) ([]announced, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var known []announced
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".json" {
+			continue
+		}
+		file := filepath.Join(dir, entry.Name())
+		info, err := entry.Info()
+		var data []byte
+		if err == nil {
+			data, err = os.ReadFile(file) //nolint:gosec // the folder is the user's own
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		one := announced{file: file, written: info.ModTime()}
+		if err := json.Unmarshal(data, &one.Server); err != nil || one.URL == "" {
+			return nil, fmt.Errorf("%s is not what intram serve writes: remove it", file)
+		}
+		known = append(known, one)
+	}
+	slices.SortStableFunc(known, func(a, b announced) int { return b.written.Compare(a.written) })
+	return known, nil
 }

@@ -101,7 +101,7 @@ func (p *process) kill() {
 
 func (p *process) local() local.Server {
 	p.t.Helper()
-	s, err := local.Read(filepath.Join(p.cache, "intram", "local.json"))
+	s, err := local.Read(filepath.Join(p.cache, "intram", "servers"))
 	require.NoError(p.t, err)
 	return s
 }
@@ -136,7 +136,7 @@ func TestCtrlCEndsTheServerCleanly(t *testing.T) {
 	require.NoError(t, err, "who listened was told that it is over, and not cut off")
 	assert.Equal(t, 0, p.command.ProcessState.ExitCode())
 	assert.Empty(t, p.stderr.String())
-	_, err = local.Read(filepath.Join(p.cache, "intram", "local.json"))
+	_, err = local.Read(filepath.Join(p.cache, "intram", "servers"))
 	assert.ErrorIs(t, err, local.ErrNotRunning, "nothing says any more that it runs")
 }
 

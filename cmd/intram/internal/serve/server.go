@@ -170,7 +170,7 @@ func (s *server) listen(ctx context.Context) error {
 	return nil
 }
 
-// certificateDir is beside the file that says where the server is.
+// certificateDir is beside the folder that says where servers are.
 func certificateDir() (string, error) {
 	path, err := local.Path()
 	return filepath.Join(filepath.Dir(path), "tls"), err
@@ -307,7 +307,7 @@ func (s *server) stateFile() string {
 
 // announce tells other commands and the person where the server is.
 func (s *server) announce() error {
-	path, err := local.Path()
+	dir, err := local.Path()
 	if err != nil {
 		return err
 	}
@@ -317,10 +317,9 @@ func (s *server) announce() error {
 		Sandbox: local.Keys{PublicKey: m.Sandbox.Public, SecretKey: m.Sandbox.Secret, PayinAPIKey: m.SandboxPayin.APIKey, PayinAPIClient: m.SandboxPayin.APIClient},
 		Live:    local.Keys{PublicKey: m.Live.Public, SecretKey: m.Live.Secret, PayinAPIKey: m.LivePayin.APIKey, PayinAPIClient: m.LivePayin.APIClient},
 	}
-	if err := local.Write(path, state); err != nil {
+	if s.localFile, err = local.Write(dir, state); err != nil {
 		return fmt.Errorf("saying where the server is, for --local: %w", err)
 	}
-	s.localFile = path
 	_, err = fmt.Fprint(s.out, s.banner())
 	return err
 }
@@ -339,7 +338,7 @@ func (s *server) shutdown() error {
 		s.store.release()
 	}
 	if s.localFile != "" {
-		err = errors.Join(err, local.Remove(s.localFile, s.url))
+		err = errors.Join(err, local.Remove(s.localFile))
 	}
 	return err
 }

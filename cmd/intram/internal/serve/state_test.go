@@ -30,8 +30,11 @@ func TestWhatServeWritesIsItsOwnersAlone(t *testing.T) {
 	p := startProcess(t, t.TempDir(), "--state", state, "--tls")
 	assert.Equal(t, os.FileMode(0o700), mode(t, folder))
 	cache := filepath.Join(p.cache, "intram")
+	servers, err := filepath.Glob(filepath.Join(cache, "servers", "*.json"))
+	require.NoError(t, err)
+	require.Len(t, servers, 1)
 	for _, path := range []string{
-		state, state + ".lock", filepath.Join(cache, "local.json"), filepath.Join(cache, "tls", "localhost-key.pem"),
+		state, state + ".lock", servers[0], filepath.Join(cache, "tls", "localhost-key.pem"),
 	} {
 		assert.Equal(t, os.FileMode(0o600), mode(t, path), path)
 	}
