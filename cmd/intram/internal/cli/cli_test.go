@@ -36,6 +36,7 @@ type bench struct {
 	person bool
 	opts   []intram.ClientOption
 	clock  intram.Clock
+	zone   *time.Location // nil is UTC
 	// stdout is where the output goes instead of to the test.
 	stdout io.Writer
 	// shows lists the secrets that a command may show: those that it is there to show.
@@ -96,6 +97,9 @@ func (b *bench) runWith(t *testing.T, ctx context.Context, args ...string) resul
 	}
 	if b.stdout != nil {
 		a.out = b.stdout
+	}
+	if a.location = b.zone; a.location == nil {
+		a.location = time.UTC
 	}
 	code := a.run(ctx, args)
 	r := result{code, out.String(), errs.String()}
@@ -257,11 +261,14 @@ func TestExitStatusesSayWhatHappened(t *testing.T) {
 		{"no operator", nil, []string{"payouts", "create", "--amount", "5", "--msisdn", msisdn}, exitUsage, "--provider is missing"},
 		{"bad metadata", nil, payoutArgs("--metadata", "[1]"), exitUsage, "--metadata must be a JSON object"},
 		{"bad key", nil, payoutArgs("--idempotency-key", "short"), exitUsage, "idempotency_key must be 8 to 128"},
+		{"type of a list of one type", nil, []string{"payouts", "list", "--type", "refund"}, exitUsage, "unknown flag: --type"},
 		{"unknown flag", nil, []string{"balance", "--secret-key", "x"}, exitUsage, "unknown flag: --secret-key"},
 		{"unknown command", nil, []string{"payout"}, exitUsage, `no command "payout"; did you mean payouts`},
 		{"unknown subcommand", nil, []string{"payouts", "make"}, exitUsage, `no command "make"`},
 		{"missing argument", nil, []string{"payouts", "wait"}, exitUsage, "takes OPERATION"},
-		{"bad cursor", nil, []string{"operations", "list", "--before", "yesterday"}, exitUsage, "--before must be a time"},
+		{"bad cursor", nil, []string{"operations", "list", "--before", "last May"}, exitUsage, "--before must be a day"},
+		{"bad start", nil, []string{"payouts", "list", "--since", "20/05/2026"}, exitUsage, "--since must be a day"},
+		{"start after the end", nil, []string{"transactions", "list", "--since", "1h", "--before", "2h"}, exitUsage, "since must be earlier than before"},
 		{"bad limit", nil, []string{"operations", "list", "--limit", "1000"}, exitUsage, "limit must be between 1 and 100"},
 		{"bad wait", nil, []string{"operations", "wait", "op_1", "--max-wait", "-1s"}, exitUsage, "--max-wait must not be negative"},
 		{"bad refund amount", nil, []string{"refunds", "create", "--transaction", "AB12CD34EF", "--amount", "0"}, exitUsage, "leave it out to refund all"},
@@ -503,6 +510,69 @@ func TestListsShowEverythingThatIsAskedFor(t *testing.T) {
 	b.golden(t, "transactions", b.ok(t, "transactions", "list", "--limit", "3"))
 	assert.Equal(t, 2, strings.Count(b.ok(t, "operations", "list", "--status", "failed"), "\n"))
 	assert.Equal(t, 2, strings.Count(b.ok(t, "transactions", "list", "--status", "ERROR", "--all"), "\n"))
+}
+
+// Each list holds what its name says, and shows what people look for: their own reference, the transaction, the amount.
+func TestEachKindOfOperationHasAListOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	assert.Contains(t, b.ok(t, "payment-requests", "list"), "There are no payment requests.")
+	b.ok(t, payoutArgs("--amount", "150000", "--reference", "SALARY-2026-05-OF-ADA-LOVELACE", "--wait")...)
+	b.run(t, payoutArgs("--amount", "12500", "--msisdn", "22961000002", "--wait")...)
+	var request struct {
+		ID     string `json:"operation_id"`
+		Result struct {
+			Reference string `json:"transaction_reference"`
+		}
+	}
+	b.json(t, &request, "payment-requests", "create", "--amount", "12000", "--wait")
+	require.NoError(t, b.server.Pay(request.Result.Reference))
+	b.ok(t, "refunds", "create", "--transaction", request.Result.Reference, "--wait")
+	b.ok(t, "refunds", "create", "--transaction", request.Result.Reference)
+	require.NoError(t, b.server.Idle(t.Context()))
+
+	payouts := b.ok(t, "payouts", "list")
+	b.golden(t, "payouts", payouts)
+	requests := b.ok(t, "payment-requests", "list")
+	b.golden(t, "payment-requests", requests)
+	refunds := b.ok(t, "refunds", "list", "--all")
+	b.golden(t, "refunds", refunds)
+	b.golden(t, "operations-mixed", b.ok(t, "operations", "list"))
+	assert.Equal(t, 2, strings.Count(b.ok(t, "payouts", "list", "--status", "failed"), "\n"))
+
+	assert.Equal(t, b.ok(t, "operations", "get", request.ID), b.ok(t, "payment-requests", "get", request.ID))
+	payout := regexp.MustCompile(`op_\w+`).FindString(payouts)
+	assert.Contains(t, b.ok(t, "payouts", "get", payout), "12 500")
+	r := b.run(t, "refunds", "get", payout)
+	assert.NotZero(t, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the operation is a payout, not a refund")
+}
+
+// A list whose Since has passed ends, and does not say that there is more.
+func TestAListBeginsWhereItIsToldTo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.zone = time.FixedZone("WAT", 60*60)
+	for _, step := range []time.Duration{0, 13 * time.Hour, 10 * time.Hour, time.Hour} { // 11:30, 0:30, 10:30 and 11:30 in Porto-Novo
+		b.server.Advance(step)
+		b.ok(t, payoutArgs()...)
+	}
+	for since, want := range map[string]int{
+		"yesterday": 4, "today": 3, "Today": 3, "90m": 2, "2h": 2, "2h ago": 2, "12h": 3, "1d": 4, "1w": 4, "2026-05-21": 3, "2026-05-20": 4, "2026-05-21T00:00": 3,
+		"2026-05-21 10:30": 2, "2026-05-21 10:30:01": 1, "2026-05-21T09:30:00Z": 2, "2026-05-21 09:30:01Z": 1, "2026-05-21T10:30:00+01:00": 2, "now": 1,
+	} {
+		for _, list := range []string{"operations", "payouts", "transactions"} {
+			r := b.run(t, list, "list", "--since", since, "--limit", "4")
+			require.Zero(t, r.code, r.err)
+			assert.Equal(t, want, strings.Count(r.out, "\n")-1, "%s since %s", list, since)
+			assert.Equal(t, want, strings.Count(b.ok(t, list, "list", "--since", since, "--all"), "\n")-1, "%s since %s", list, since)
+		}
+	}
+	assert.Equal(t, 2, strings.Count(b.ok(t, "operations", "list", "--before", "today"), "\n"), "the day before has one")
+	r := b.run(t, "payouts", "list", "--since", "today", "--limit", "2")
+	assert.Contains(t, r.err, "There are more")
+	r = b.run(t, "payouts", "list", "--since", "2h", "--limit", "3")
+	assert.Empty(t, r.err)
 }
 
 // odd makes the first item of each list unreadable.

@@ -189,18 +189,5 @@ func (a *app) readMSISDN(value, country string, operator intram.ProviderCode) (s
 	return number, nil
 }
 
-// parseBefore reads the cursor of a list.
-func parseBefore(value string) (time.Time, error) {
-	if value == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateTime, time.DateOnly} {
-		if t, err := time.Parse(layout, value); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usagef("--before must be a time such as 2026-05-20T10:30:00Z or a day such as 2026-05-20")
-}
-
 // operationWait is how long operations are waited for, as the help shows it.
 const operationWait = "60s"

@@ -5,12 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	intram "github.com/intram/intram-go"
 )
+
+// listing are the flags of a list.
+type listing struct {
+	limit         int
+	since, before string
+	all           bool
+	typ, status   string
+}
+
+// flags gives a list its flags; without types, its items are of one.
+func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {
+	flags := cmd.Flags()
+	flags.IntVar(&l.limit, "limit", 0, "how many, 1 to 100 (default 20)")
+	flags.StringVar(&l.since, "since", "", "only what was created at this `time` or later: "+timesHelp)
+	flags.StringVar(&l.before, "before", "", "only what was created before this `time`, written likewise")
+	flags.BoolVar(&l.all, "all", false, "everything, page by page; nothing is lost between pages")
+	if len(types) > 0 {
+		flags.StringVar(&l.typ, "type", "", "only this type: "+join(types))
+		complete(cmd, "type", types...)
+	}
+	flags.StringVar(&l.status, "status", "", "only this status: "+join(statuses))
+	complete(cmd, "since", "today", "yesterday", "2h", "3d")
+	complete(cmd, "status", statuses...)
+}
+
+// check reads --since and --before. A --limit of 0 would be the default and is hardly meant: it is refused.
+func (l *listing) check(a *app, cmd *cobra.Command) (since, before time.Time, err error) {
+	if l.limit == 0 && cmd.Flags().Changed("limit") {
+		return since, before, usagef("--limit must be between 1 and 100")
+	}
+	if since, err = a.readTime("--since", l.since); err != nil {
+		return since, before, err
+	}
+	before, err = a.readTime("--before", l.before)
+	return since, before, err
+}
 
 // sayMore says how to read on after a page.
 func (a *app) sayMore(next time.Time) {
@@ -70,31 +109,59 @@ func words[W ~string](list ...W) []string {
 // join is a list of words for the help.
 func join(words []string) string { return strings.Join(words, ", ") }
 
-// fit empties columns, in the order given, until the rows are no wider than a screen.
-func fit(rows [][]string, dispensable ...int) [][]string {
-	for _, column := range dispensable {
-		if width(rows) <= columns {
-			break
-		}
-		for _, row := range rows {
-			if column == len(row)-1 && len(row[column]) > 10 && strings.HasSuffix(row[column], "Z") {
-				row[column] = row[column][:10] // a day is better than no date
-				continue
-			}
-			row[column] = clip(row[column], 8)
-		}
-	}
-	return rows
+// narrowing is a column, and how wide it may be at most; with 0 it is left out.
+type narrowing struct {
+	column string
+	width  int
 }
 
-// width is how wide a table of these rows is, with two spaces between columns.
-func width(rows [][]string) int {
+// day is the width of a time of which only the day is left.
+const day = len(time.DateOnly)
+
+// fit leaves out what is empty, and narrows columns in the order given, until the table is no wider than a screen.
+func fit(header []string, rows [][]string, steps ...narrowing) (narrow []string, _ [][]string) {
+	header = slices.Clone(header)
+	for i := len(header) - 1; i >= 0 && width(header, rows) > columns; i-- {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return row[i] != "" }) {
+			header, rows = without(header, rows, i)
+		}
+	}
+	for _, step := range steps {
+		i := slices.Index(header, step.column)
+		if i < 0 || width(header, rows) <= columns {
+			continue
+		}
+		if step.width == 0 {
+			header, rows = without(header, rows, i)
+			continue
+		}
+		for _, row := range rows {
+			if step.width == day && strings.HasSuffix(row[i], "Z") {
+				row[i] = row[i][:day] // a day is better than no date
+				continue
+			}
+			row[i] = clip(row[i], step.width)
+		}
+	}
+	return header, rows
+}
+
+// without leaves a column out.
+func without(header []string, rows [][]string, column int) (narrow []string, _ [][]string) {
+	for i, row := range rows {
+		rows[i] = slices.Delete(row, column, column+1)
+	}
+	return slices.Delete(header, column, column+1), rows
+}
+
+// width is how wide a table is, with two spaces between columns.
+func width(header []string, rows [][]string) int {
 	if len(rows) == 0 {
 		return 0
 	}
-	total := 2 * (len(rows[0]) - 1)
-	for column := range rows[0] {
-		widest := 0
+	total := 2 * (len(header) - 1)
+	for column, name := range header {
+		widest := utf8.RuneCountInString(name)
 		for _, row := range rows {
 			widest = max(widest, utf8.RuneCountInString(row[column]))
 		}

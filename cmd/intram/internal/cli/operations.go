@@ -1,10 +1,11 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,44 +19,85 @@ money is an operation: queued, then processing, then succeeded or failed.`,
 		a.operationsListCommand(), a.operationsGetCommand(), a.operationsWaitCommand()))
 }
 
-// listing are the flags of a list.
-type listing struct {
-	limit       int
-	before      string
-	all         bool
-	typ, status string
-}
-
-func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {
-	flags := cmd.Flags()
-	flags.IntVar(&l.limit, "limit", 0, "how many, 1 to 100 (default 20)")
-	flags.StringVar(&l.before, "before", "", "only what was created before this `time`")
-	flags.BoolVar(&l.all, "all", false, "everything, page by page; nothing is lost between pages")
-	flags.StringVar(&l.typ, "type", "", "only this type: "+join(types))
-	flags.StringVar(&l.status, "status", "", "only this status: "+join(statuses))
-	complete(cmd, "type", types...)
-	complete(cmd, "status", statuses...)
-}
-
-// check reads --before. A --limit of 0 would be the default and is hardly meant: it is refused.
-func (l *listing) check(cmd *cobra.Command) (before time.Time, err error) {
-	if l.limit == 0 && cmd.Flags().Changed("limit") {
-		return before, usagef("--limit must be between 1 and 100")
-	}
-	return parseBefore(l.before)
-}
-
 func (a *app) operationsListCommand() *cobra.Command {
+	types := words(intram.OperationPayout, intram.OperationPaymentRequest, intram.OperationRefund)
+	return a.operationList(operationList{
+		things: "operations", types: types,
+		columns: []string{"OPERATION", "TYPE", "STATUS", "AMOUNT", "REFERENCE", "ERROR", "CREATED"},
+		example: `  intram operations list --status failed --since yesterday
+  intram operations list --type payout --all --json | jq -r '.[].operation_id'`,
+		all:  func(c *intram.Client) listAll { return c.Operations.All },
+		page: func(c *intram.Client) listPage { return c.Operations.List },
+	})
+}
+
+// operationList is a list of operations, of all types or of one.
+type operationList struct {
+	things  string
+	types   []string // empty for a list of one type
+	columns []string
+	example string
+	all     func(*intram.Client) listAll
+	page    func(*intram.Client) listPage
+}
+
+// The two ways in which the SDK lists operations.
+type (
+	listAll  = func(context.Context, intram.OperationListParams, ...intram.CallOption) iter.Seq2[*intram.Operation, error]
+	listPage = func(context.Context, intram.OperationListParams, ...intram.CallOption) (*intram.Page[intram.Operation], error)
+)
+
+// operationColumns are what a list can show of an operation.
+var operationColumns = map[string]func(*intram.Operation) string{
+	"OPERATION":   func(op *intram.Operation) string { return op.ID },
+	"TYPE":        func(op *intram.Operation) string { return string(op.Type) },
+	"STATUS":      func(op *intram.Operation) string { return clip(string(op.Status), 10) },
+	"AMOUNT":      func(op *intram.Operation) string { return grouped(op.Amount()) },
+	"REFERENCE":   func(op *intram.Operation) string { return clip(op.Reference(), 24) },
+	"TRANSACTION": transactionOf,
+	"CREATED":     func(op *intram.Operation) string { return when(op.CreatedAt) },
+	"ERROR": func(op *intram.Operation) string {
+		if op.Error == nil {
+			return ""
+		}
+		return clip(string(op.Error.Code), 22)
+	},
+}
+
+// transactionOf is the transaction that an operation made, or is about.
+func transactionOf(op *intram.Operation) string {
+	switch r := op.Result.(type) {
+	case *intram.PaymentRequestResult:
+		return r.TransactionReference
+	case *intram.RefundResult:
+		return r.TransactionReference
+	}
+	var asked struct {
+		TransactionReference string `json:"transaction_reference"`
+	}
+	if json.Unmarshal(op.Payload, &asked) != nil {
+		return ""
+	}
+	return clip(asked.TransactionReference, 12)
+}
+
+// grouped is an amount, if there is one.
+func grouped(amount intram.Amount) string {
+	if !amount.IsSet() {
+		return ""
+	}
+	return amount.Grouped()
+}
+
+func (a *app) operationList(list operationList) *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
-		Use: "list", Short: "List operations, newest first", Args: exactly(),
-		Example: `  intram operations list --status failed
-  intram operations list --type payout --all --json | jq -r '.[].operation_id'`,
+		Use: "list", Short: "List " + list.things + ", newest first", Args: exactly(), Example: list.example,
 	}
-	l.flags(cmd, words(intram.OperationPayout, intram.OperationPaymentRequest, intram.OperationRefund),
+	l.flags(cmd, list.types,
 		words(intram.OperationQueued, intram.OperationProcessing, intram.OperationSucceeded, intram.OperationFailed, intram.OperationExpired))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		before, err := l.check(cmd)
+		since, before, err := l.check(a, cmd)
 		if err != nil {
 			return err
 		}
@@ -64,9 +106,9 @@ func (a *app) operationsListCommand() *cobra.Command {
 			return err
 		}
 		params := intram.OperationListParams{
-			Limit: l.limit, Type: intram.OperationType(l.typ), Status: intram.OperationStatus(l.status), Before: before,
+			Limit: l.limit, Type: intram.OperationType(l.typ), Status: intram.OperationStatus(l.status), Since: since, Before: before,
 		}
-		items, odd, next, err := readList(cmd.Context(), l.all, params, client.Operations.All, client.Operations.List)
+		items, odd, next, err := readList(cmd.Context(), l.all, params, list.all(client), list.page(client))
 		if err != nil {
 			return err
 		}
@@ -76,30 +118,38 @@ func (a *app) operationsListCommand() *cobra.Command {
 		}
 		var rows [][]string
 		for _, op := range items {
-			code := ""
-			if op.Error != nil {
-				code = string(op.Error.Code)
+			row := make([]string, len(list.columns))
+			for i, column := range list.columns {
+				row[i] = operationColumns[column](op)
 			}
-			rows = append(rows, []string{op.ID, string(op.Type), clip(string(op.Status), 10), clip(code, 22), when(op.CreatedAt)})
+			rows = append(rows, row)
 		}
 		// Ids are as long as the API makes them, so the columns that one can do without give way.
-		a.printList([]string{"OPERATION", "TYPE", "STATUS", "ERROR", "CREATED"}, fit(rows, 4, 3), "There are no operations.")
+		header, rows := fit(list.columns, rows, narrowing{"CREATED", day}, narrowing{"REFERENCE", 16}, narrowing{"ERROR", 14}, narrowing{"REFERENCE", 12},
+			narrowing{"ERROR", 12}, narrowing{"TYPE", 8}, narrowing{"ERROR", 8}, narrowing{"ERROR", 0}, narrowing{"REFERENCE", 8})
+		a.printList(header, rows, "There are no "+list.things+".")
 		return odd.err()
 	}
 	return cmd
 }
 
 func (a *app) operationsGetCommand() *cobra.Command {
+	return a.operationGet("operation", `  intram operations get op_2f4a8b1c`, func(c *intram.Client) lookup { return c.Operations.Get })
+}
+
+// lookup is how the SDK looks an operation up, of any type or of one.
+type lookup = func(context.Context, string, ...intram.CallOption) (*intram.Operation, error)
+
+func (a *app) operationGet(thing, example string, get func(*intram.Client) lookup) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "get OPERATION", Short: "Show one operation", Args: exactly("OPERATION"),
-		Example: `  intram operations get op_2f4a8b1c`,
+		Use: "get OPERATION", Short: "Show one " + thing, Args: exactly("OPERATION"), Example: example,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := a.client()
 		if err != nil {
 			return err
 		}
-		op, err := client.Operations.Get(cmd.Context(), args[0])
+		op, err := get(client)(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
@@ -178,6 +228,8 @@ func (a *app) printOperation(op *intram.Operation) error {
 	case *intram.RefundResult:
 		fields = append(fields, field{"transaction", r.TransactionReference}, field{"refund", r.RefundReference},
 			field{"amount", r.Amount.Grouped()}, field{"state", string(r.Status)})
+	default:
+		fields = append(fields, field{"reference", op.Reference()}, field{"transaction", transactionOf(op)}, field{"amount", grouped(op.Amount())})
 	}
 	if op.Error != nil {
 		fields = append(fields, field{"error", string(op.Error.Code)}, field{"operator", op.Error.Details.ResponseCode})

@@ -11,6 +11,13 @@ func (a *app) paymentRequestsCommand() *cobra.Command {
 		`Ask a customer for money. The operation ends with a checkout page; the customer pays
 later: "intram transactions wait" tells when.`,
 		a.paymentRequestsCreateCommand(),
+		a.operationList(operationList{
+			things: "payment requests", columns: []string{"OPERATION", "STATUS", "AMOUNT", "TRANSACTION", "ERROR", "CREATED"},
+			example: `  intram payment-requests list --since 3d --all`,
+			all:     func(c *intram.Client) listAll { return c.PaymentRequests.All },
+			page:    func(c *intram.Client) listPage { return c.PaymentRequests.List },
+		}),
+		a.operationGet("payment request", `  intram payment-requests get op_6f7c`, func(c *intram.Client) lookup { return c.PaymentRequests.Get }),
 		a.waitCommand(intram.OperationPaymentRequest, "Wait until the checkout page is there", `  intram payment-requests wait op_6f7c`)))
 }
 

@@ -11,6 +11,13 @@ func (a *app) payoutsCommand() *cobra.Command {
 		`Send money from the wallet to mobile-money accounts and bank accounts, one at a time or
 a whole file of them.`,
 		a.payoutsCreateCommand(),
+		a.operationList(operationList{
+			things: "payouts", columns: []string{"OPERATION", "STATUS", "AMOUNT", "REFERENCE", "ERROR", "CREATED"},
+			example: `  intram payouts list --status failed --since yesterday`,
+			all:     func(c *intram.Client) listAll { return c.Payouts.All },
+			page:    func(c *intram.Client) listPage { return c.Payouts.List },
+		}),
+		a.operationGet("payout", `  intram payouts get op_2f4a8b1c`, func(c *intram.Client) lookup { return c.Payouts.Get }),
 		a.waitCommand(intram.OperationPayout, "Wait until a payout has ended", `  intram payouts wait op_2f4a8b1c --max-wait 5m`),
 		a.batchCommand()))
 }

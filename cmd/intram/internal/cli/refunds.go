@@ -10,6 +10,13 @@ func (a *app) refundsCommand() *cobra.Command {
 	return a.calls(group("refunds", "Give customers their money back",
 		`Give a customer the money of a payment back, all of it or a part.`,
 		a.refundsCreateCommand(),
+		a.operationList(operationList{
+			things: "refunds", columns: []string{"OPERATION", "STATUS", "AMOUNT", "TRANSACTION", "ERROR", "CREATED"},
+			example: `  intram refunds list --status failed --since yesterday`,
+			all:     func(c *intram.Client) listAll { return c.Refunds.All },
+			page:    func(c *intram.Client) listPage { return c.Refunds.List },
+		}),
+		a.operationGet("refund", `  intram refunds get op_4d2a`, func(c *intram.Client) lookup { return c.Refunds.Get }),
 		a.waitCommand(intram.OperationRefund, "Wait until a refund has ended", `  intram refunds wait op_4d2a`)))
 }
 

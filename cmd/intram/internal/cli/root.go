@@ -30,6 +30,7 @@ type app struct {
 	lookupEnv            func(string) (string, bool)
 	configFile, localDir string
 	clock                intram.Clock
+	location             *time.Location // nil is the machine's
 	// clientOptions come after the command's own, for tests.
 	clientOptions []intram.ClientOption
 	// isTerminal reports whether a stream is read or written by a person.

@@ -21,12 +21,12 @@ func (a *app) transactionsListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List transactions, newest first", Args: exactly(),
 		Example: `  intram transactions list --status PENDING
-  intram transactions list --type CREDIT --before 2026-05-20 --json`,
+  intram transactions list --type CREDIT --since yesterday --all --json`,
 	}
 	l.flags(cmd, words(intram.TransactionCredit, intram.TransactionDebit, intram.TransactionRefund),
 		words(intram.TransactionPending, intram.TransactionSuccess, intram.TransactionError, intram.TransactionRefunded))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		before, err := l.check(cmd)
+		since, before, err := l.check(a, cmd)
 		if err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (a *app) transactionsListCommand() *cobra.Command {
 			return err
 		}
 		params := intram.TransactionListParams{
-			Limit: l.limit, Type: intram.TransactionType(l.typ), Status: intram.TransactionStatus(l.status), Before: before,
+			Limit: l.limit, Type: intram.TransactionType(l.typ), Status: intram.TransactionStatus(l.status), Since: since, Before: before,
 		}
 		items, odd, next, err := readList(cmd.Context(), l.all, params, client.Transactions.All, client.Transactions.List)
 		if err != nil {
@@ -51,7 +51,8 @@ func (a *app) transactionsListCommand() *cobra.Command {
 				t.Reference, string(t.Type), clip(string(t.Status), 10), money(t.Amount, t.Currency), t.Fees.Grouped(), when(t.CreatedAt),
 			})
 		}
-		a.printList([]string{"TRANSACTION", "TYPE", "STATUS", "AMOUNT", "FEES", "CREATED"}, fit(rows, 5), "There are no transactions.")
+		header, rows := fit([]string{"TRANSACTION", "TYPE", "STATUS", "AMOUNT", "FEES", "CREATED"}, rows, narrowing{"CREATED", day})
+		a.printList(header, rows, "There are no transactions.")
 		return odd.err()
 	}
 	return cmd
