@@ -3,8 +3,11 @@ package intram
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // ErrAmbiguousAmount is behind the error of [ParseTypedAmount] for an amount that can be read in two ways, such as "25.000":
@@ -18,7 +21,8 @@ var ErrAmbiguousAmount = errors.New("intram: amount: it can be read in two ways"
 // Thousands may be grouped by spaces of any kind or by apostrophes: "25 000 FCFA". Of a point or a comma it must be sure what they
 // mean: "25000,00", "1.250.000" and "25 000,50" have one reading. "25.000" and "1,250" have two, and are refused with
 // [ErrAmbiguousAmount] and both readings, since taking the wrong one pays a thousandth or a thousand times the amount. "2.5E+04",
-// as spreadsheets write large numbers, is read too. Show the person what was read, with [Amount.Grouped], before you send it.
+// as programs write large numbers, is read too; with a comma it is what a spreadsheet has shown of a number, in three digits, and is
+// refused. Show the person what was read, with [Amount.Grouped], before you send it.
 //
 // The amount that comes with an error is refused by every call that would send it. The error repeats the text only when it is digits and
 // separators.
@@ -45,14 +49,18 @@ func parseTypedAmount(text string, currency Currency) (Amount, error) {
 		return invalidAmount(), errNotTyped
 	}
 	mantissa, exponent := number, ""
-	if i := strings.IndexAny(number, "eE"); i >= 0 {
+	if i := strings.IndexAny(number, "eE"); i >= 0 && allOf(strings.TrimLeft(number[i+1:], "+-"), isDigit) {
 		mantissa, exponent = number[:i], number[i:]
 	}
 	if strings.Trim(mantissa, "0123456789.,' ") != "" {
-		return invalidAmount(), errNotTyped
+		return invalidAmount(), notTyped(number, currency)
 	}
-	if exponent != "" { // as a program wrote it, so that a comma is its point
-		return parseAmount(strings.Replace(mantissa, ",", ".", 1) + exponent)
+	if exponent != "" {
+		a, err := parseAmount(strings.Replace(mantissa, ",", ".", 1) + exponent)
+		if err == nil && strings.Contains(mantissa, ",") {
+			return invalidAmount(), errRounded
+		}
+		return a, err
 	}
 	plain, err := plainNumber(mantissa)
 	if err != nil {
@@ -64,7 +72,38 @@ func parseTypedAmount(text string, currency Currency) (Amount, error) {
 var (
 	errNotTyped = errors.New(`not an amount: write digits, such as "25000" or "25 000"`)
 	errGroups   = errors.New(`the digits are not in groups of three: write it without spaces and separators`)
+	errNegative = errors.New("negative: an amount is above zero")
+	errRounded  = errors.New("rounded by a spreadsheet, and its last digits may be lost: format the column as a number without decimals and enter it again")
 )
+
+// otherCurrencies are what people write beside an amount in another currency.
+var otherCurrencies = []string{
+	"€", "$", "£", "₦", "₵", "EUR", "EURO", "EUROS", "USD", "GBP", "CHF", "CAD", "CNY", "NGN", "GHS", "GNF", "XAF", "XOF", "FCFA", "F CFA", "CFA", "MAD", "ZAR", "KES",
+}
+
+// notTyped says why a text with more than digits and separators is no amount, without repeating it.
+func notTyped(text string, currency Currency) error {
+	number := func(s string) bool { return s != "" && isDigit(s[0]) && strings.Trim(s, "0123456789.,' ") == "" }
+	negative := strings.Replace(text, "\u2212", "-", 1)
+	inside, bracketed := strings.CutPrefix(strings.TrimSuffix(negative, ")"), "(")
+	if rest, minus := strings.CutPrefix(negative, "-"); minus && number(strings.TrimSpace(rest)) || bracketed && number(inside) {
+		return errNegative
+	}
+	if currency == "" {
+		currency = XOF
+	}
+	for _, word := range otherCurrencies {
+		if slices.Contains(typedNames(currency), word) {
+			continue // in front of the amount
+		}
+		front, back := len(text)-len(word), min(len(word), len(text))
+		if front > 0 && (strings.EqualFold(text[front:], word) && number(strings.TrimSpace(text[:front])) ||
+			strings.EqualFold(text[:back], word) && number(strings.TrimSpace(text[back:]))) {
+			return fmt.Errorf("in another currency: write the amount in %s, without a currency", redact.Word(string(currency)))
+		}
+	}
+	return errNotTyped
+}
 
 // plainNumber turns a grouped number into one that a program would write.
 func plainNumber(s string) (string, error) {
@@ -169,13 +208,17 @@ func visible(text string) string {
 	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(b.String()), "'"))
 }
 
+// typedNames are what people call a currency.
+func typedNames(currency Currency) []string {
+	if currency == "" || currency == XOF {
+		return []string{"XOF", "FCFA", "F CFA", "F.CFA", "CFA", "F"}
+	}
+	return []string{string(currency)}
+}
+
 // cutTypedCurrency takes the currency off the end of an amount.
 func cutTypedCurrency(text string, currency Currency) string {
-	words := []string{string(currency)}
-	if currency == "" || currency == XOF {
-		words = []string{"XOF", "FCFA", "F CFA", "F.CFA", "CFA", "F"}
-	}
-	for _, word := range words {
+	for _, word := range typedNames(currency) {
 		if n := len(text) - len(word); word != "" && n > 0 && strings.EqualFold(text[n:], word) {
 			return strings.TrimSpace(text[:n])
 		}

@@ -35,7 +35,7 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"fields", header + "A,100\n", []string{"2:2 fields"}},
 		{"quotes", header + "A,100,MTN_BENIN_229,22961000000,,\n\"B,100\n", []string{"3:no CSV"}},
 		{"amounts", header + "A,ten,MTN_BENIN_229,22961000000,,\nB,0,MTN_BENIN_229,22961000001,,\nC,-5,MTN_BENIN_229,22961000002,,\nD,1.5,MTN_BENIN_229,22961000003,,\nE,10 00,MTN_BENIN_229,22961000004,,\nF,,MTN_BENIN_229,22961000005,,\n", []string{
-			"2:amount: not an amount", "3:amount: it must be greater", "4:amount: not an amount", "5:amount: it must be whole", "6:amount: the digits are not in groups", "7:amount: it is missing",
+			"2:amount: not an amount", "3:amount: it must be greater", "4:amount: negative: an amount is above zero", "5:amount: it must be whole", "6:amount: the digits are not in groups", "7:amount: it is missing",
 		}},
 		{"numbers", header + "A,100,MTN_BENIN_229,+2250700000000,,\nB,100,MTN_BENIN_229,6100000,,\nC,100,,,,\nD,100,MTN_BENIN_229,22961000000,BJ0610,\n", []string{
 			"2:msisdn: it does not begin with 229", "3:msisdn: a number of Benin has 10 digits", "4:neither a phone number nor an account number", "5:msisdn: there is an account number too",
