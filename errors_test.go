@@ -409,3 +409,10 @@ func TestErrorsAdviseWhatHelps(t *testing.T) {
 	assert.NotEmpty(t, e.IdempotencyKey)
 	assert.NotContains(t, err.Error(), "idempotency key", "no attempt carried one")
 }
+
+// A report shows the SDK's words, which name nobody.
+func TestACodeExplainsItself(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "the merchant's wallet has too little", intram.CodeInsufficientBalance.Explanation())
+	assert.Empty(t, intram.ErrorCode("code_of_next_year").Explanation())
+}

@@ -33,7 +33,13 @@ var explanations = map[ErrorCode]string{
 	CodeTransactionNotSettled:    "the transaction is not settled yet",
 	CodeStripeUnavailable:        "card payments could not be reached",
 	CodeUnsupportedPaymentMethod: "the payment method is not supported",
+	CodeResultFailed:             "the bank returned the payment, or the operator refused it",
+	CodeOperationExpired:         "the operator never said how it ended",
 }
+
+// Explanation says what the code means, in the SDK's own words: without a customer's data, for a report. It is "" for codes
+// that the SDK does not explain.
+func (c ErrorCode) Explanation() string { return explanations[c] }
 
 // explain says what a code means. A code without an explanation has the API's sentence alone, which is where it was.
 func explain(code ErrorCode, message string) string {

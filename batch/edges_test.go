@@ -261,3 +261,28 @@ func TestWhatHasEnded(t *testing.T) {
 		assert.Equal(t, ended, state.Ended(), state)
 	}
 }
+
+// A person reads why a line is not paid, and what to do.
+func TestEachStatusHasAReason(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status batch.State
+		code   intram.ErrorCode
+		want   string
+	}{
+		{batch.Paid, "", ""},
+		{batch.Queued, "", "a bank has it, and has not paid yet"},
+		{batch.Failed, intram.CodeInsufficientBalance, "no money moved; the merchant's wallet has too little"},
+		{batch.Failed, "new_code", "no money moved"},
+		{batch.Refused, intram.CodeUnknownCurrency, "no money moved; the API does not know the currency"},
+		{batch.FailedUnclear, intram.CodeProviderError, "it may have been paid: ask the operator before you pay again; the operator failed"},
+		{batch.InDoubt, "", "it may have been sent: pay again to find out"},
+		{batch.InDoubt, "cannot_tell", "it may have been paid: compare it with the list of operations before you pay again"},
+		{batch.InDoubt, intram.CodeIdempotencyConflict, "another request has its idempotency key, and may have paid it"},
+		{batch.Unfinished, "", "the operation has not ended"},
+		{batch.Unfinished, "unknown_result", "it ended with a status that this version does not know"},
+		{batch.NotSent, "", "it was not sent"},
+	} {
+		assert.Equal(t, c.want, batch.Reason(c.status, c.code), "%s %s", c.status, c.code)
+	}
+}

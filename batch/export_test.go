@@ -27,3 +27,6 @@ func KeyOf(b Binding, reference string, generation int) (string, error) {
 
 // Unclear reports whether a failed operation with a code may have been paid.
 func Unclear(code intram.ErrorCode) bool { return unclear(code) }
+
+// Reason says in words what a status and a code mean.
+func Reason(status State, code intram.ErrorCode) string { return reason(status, code) }

@@ -15,7 +15,9 @@ type Result struct {
 	ProviderReference    string           `json:"provider_reference,omitempty"`
 	Status               State            `json:"status"`
 	Code                 intram.ErrorCode `json:"error_code,omitempty"`
-	Fees                 string           `json:"fees,omitempty"`
+	// Reason says in words why the line is not paid, without personal data; "" for a line that is.
+	Reason string `json:"reason,omitempty"`
+	Fees   string `json:"fees,omitempty"`
 	// AcceptedAt and EndedAt are the times of the operation by the API, or by this machine when the API gave none.
 	AcceptedAt time.Time `json:"accepted_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at,omitzero"`
@@ -48,8 +50,42 @@ func (r *Run) Results() []Result {
 		results[i] = Result{
 			Line: line.Number, Reference: line.Params.Reference, OperationID: record.OperationID,
 			TransactionReference: record.TransactionReference, ProviderReference: record.ProviderReference,
-			Status: status, Code: record.Code, Fees: record.Fees, AcceptedAt: record.AcceptedAt, EndedAt: record.EndedAt,
+			Status: status, Code: record.Code, Reason: reason(status, record.Code), Fees: record.Fees, AcceptedAt: record.AcceptedAt, EndedAt: record.EndedAt,
 		}
 	}
 	return results
+}
+
+// reason says in words what a status and a code mean.
+func reason(status State, code intram.ErrorCode) string {
+	explanation := code.Explanation()
+	switch {
+	case status == Paid:
+		return ""
+	case status == Queued:
+		return "a bank has it, and has not paid yet"
+	case status == FailedUnclear:
+		return join("it may have been paid: ask the operator before you pay again", explanation)
+	case status == InDoubt && code == codeCannotTell:
+		return "it may have been paid: compare it with the list of operations before you pay again"
+	case status == InDoubt && code != "":
+		return "another request has its idempotency key, and may have paid it"
+	case status == InDoubt:
+		return "it may have been sent: pay again to find out"
+	case status == Unfinished && code == codeUnknownResult:
+		return "it ended with a status that this version does not know"
+	case status == Unfinished:
+		return "the operation has not ended"
+	case status == NotSent:
+		return "it was not sent"
+	default: // failed or refused
+		return join("no money moved", explanation)
+	}
+}
+
+func join(words, explanation string) string {
+	if explanation == "" {
+		return words
+	}
+	return words + "; " + explanation
 }

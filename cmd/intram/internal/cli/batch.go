@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,7 @@ type batchFlags struct {
 	confirmation
 
 	journal, results string
+	retry, template  string
 	concurrency      int
 	maxWait          time.Duration
 	dryRun           bool
@@ -39,7 +41,13 @@ type batchFlags struct {
 func (a *app) batchCommand() *cobra.Command {
 	var f batchFlags
 	cmd := &cobra.Command{
-		Use: "batch FILE.csv", Short: "Pay out a whole file, each line exactly once", Args: exactly("FILE.csv"),
+		Use: "batch FILE.csv", Short: "Pay out a whole file, each line exactly once",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.template != "" {
+				return exactly()(cmd, args)
+			}
+			return exactly("FILE.csv")(cmd, args)
+		},
 		Long: `Pay out every line of a CSV file or an .xlsx workbook, each exactly once: through lost
 answers, through Ctrl-C, through a crash at any moment. Run the same command again, and
 it goes on from where it was.
@@ -65,19 +73,23 @@ it, and do not change the file until the batch has ended. Lines whose answer was
 more than 23 hours ago are looked up in the list of operations; what it leaves open
 stays in doubt, and the message says why.
 
-FILE.results.csv says what became of each line: paid, queued_for_settlement (a bank has
-it), failed or refused, failed_unclear (the operator was away, made an error or never
-answered, and may have paid: ask it first), unfinished, in_doubt or not_sent. Lines that
-failed are not paid again: put them into a new file, with new references.
+FILE.results.csv (.xlsx of a workbook) repeats the file, with what became of each line
+behind it: paid, queued_for_settlement (a bank has it), failed or refused, failed_unclear
+(the operator was away, made an error or never answered, and may have paid: ask it
+first), unfinished, in_doubt or not_sent. Lines that failed are not paid again:
+--retry-file writes them into a new file, with new references, to be corrected and paid.
 
 ` + batchExitHelp,
-		Example: `  intram payouts batch salaries.csv --dry-run
+		Example: `  intram payouts batch --template salaries.xlsx
+  intram payouts batch salaries.csv --dry-run
   intram payouts batch salaries.csv
   intram payouts batch salaries.csv --local --concurrency 8 --json | jq .summary`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.journal, "journal", "", "the journal's `file` (default FILE.csv.journal)")
-	flags.StringVar(&f.results, "results", "", "the `file` for the results (default FILE.results.csv)")
+	flags.StringVar(&f.results, "results", "", "the `file` for the results (default FILE.results.csv, or .xlsx of a workbook)")
+	flags.StringVar(&f.retry, "retry-file", "", "write the lines that failed into this `file`, with new references")
+	flags.StringVar(&f.template, "template", "", "write an empty `file` to be filled in, .csv or .xlsx, and do nothing else")
 	flags.IntVar(&f.concurrency, "concurrency", batch.DefaultConcurrency, "how many payouts are asked for at once, 1 to 32")
 	flags.DurationVar(&f.maxWait, "max-wait", batch.DefaultMaxWait, "how long to wait for the last operations to end; 0 does not wait")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "check the file and the balance, and send nothing")
@@ -94,7 +106,12 @@ failed are not paid again: put them into a new file, with new references.
 		}
 		return []string{"csv"}, cobra.ShellCompDirectiveFilterFileExt
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.payBatch(cmd.Context(), args[0], &f) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.template != "" {
+			return a.writeTemplate(f.template)
+		}
+		return a.payBatch(cmd.Context(), args[0], &f)
+	}
 	return cmd
 }
 
@@ -102,7 +119,7 @@ const batchExitHelp = `Exit status of a batch:
     0    every line was paid, or is in a bank's hands
     1    this run sent nothing: the file, the journal or the command line
     2    it stopped before anything was accepted: the API refuses these keys or
-         this machine; mend it
+         this machine; fix it
     3    some lines are in doubt, or it was interrupted: run it again
     4    every line has ended, and some failed or were refused
     5    some operations have not ended, or were not sent, or what became of the
@@ -132,14 +149,17 @@ func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err err
 	if f.journal == "" {
 		f.journal = name + ".journal"
 	}
+	file := sheet.Read(data)
 	if f.results == "" {
-		f.results = strings.TrimSuffix(name, filepath.Ext(name)) + ".results.csv"
+		f.results = strings.TrimSuffix(name, filepath.Ext(name)) + ".results" + file.Extension()
+	}
+	if err := f.apart(name); err != nil {
+		return err
 	}
 	client, err := a.client()
 	if err != nil {
 		return err
 	}
-	file := sheet.Read(data)
 	a.noteReading(name, file.Notes, f.normalize)
 	if problems := file.Check(client, f.rules()); len(problems) > 0 {
 		return a.refuseBatch(name, problems)
@@ -167,10 +187,73 @@ func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err err
 		if done, err := a.beforeBatch(ctx, client, name, file, run, f); done || err != nil {
 			return err
 		}
-		return a.runBatch(ctx, run, show, f)
+		return a.runBatch(ctx, file, run, show, f)
 	}
 	_, err = a.beforeBatch(ctx, client, name, file, nil, f)
 	return err
+}
+
+// apart refuses to write over one file with another.
+func (f *batchFlags) apart(name string) error {
+	files := []struct{ what, path string }{{"FILE", name}, {"--journal", f.journal}, {"--results", f.results}, {"--retry-file", f.retry}}
+	for i, one := range files {
+		for _, other := range files[:i] {
+			if one.path != "" && samePath(one.path, other.path) {
+				return usagef("%s: it is the file of %s: name another", one.what, other.what)
+			}
+		}
+	}
+	return nil
+}
+
+// samePath reports whether two names are one file, whichever links lead to it.
+func samePath(a, b string) bool {
+	first, err := os.Stat(a)
+	second, otherErr := os.Stat(b)
+	return filepath.Clean(a) == filepath.Clean(b) || err == nil && otherErr == nil && os.SameFile(first, second)
+}
+
+// writeTemplate writes an empty file to be filled in.
+func (a *app) writeTemplate(name string) error {
+	data, err := sheet.Template(name)
+	if err != nil {
+		return usagef("--template: %w", err)
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return usagef("--template: %s is there already: name another", name)
+	}
+	if err := sheet.Replace(name, data); err != nil {
+		return usagef("--template: %w", err)
+	}
+	a.say("%s is to be filled in, a line for each payout.", name)
+	return nil
+}
+
+// writeRetry writes the lines that failed into a file of their own. A file that a person has changed, or that is being paid, is left as it is.
+func (a *app) writeRetry(file *sheet.File, results []batch.Result, name string) error {
+	data, lines, err := file.Retry(name, results)
+	if err != nil {
+		return err
+	}
+	if lines == 0 {
+		a.note("No line failed for certain, so %s was not written.", name)
+		return nil
+	}
+	if _, err := os.Stat(name + ".journal"); err == nil {
+		return fmt.Errorf("%s was begun, and is left as it is", name)
+	}
+	older, err := os.ReadFile(name) //nolint:gosec // the user's own choice
+	switch {
+	case err == nil && !sheet.Holds(data, older):
+		return fmt.Errorf("%s has other lines than those that failed, and is left as it is: name another", name)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := sheet.Replace(name, data); err != nil {
+		return err
+	}
+	a.note("%s failed and can be paid with %s: look at the reasons, correct the lines, and pay the file.", sheet.Count(lines, "line", "lines"), name)
+	return nil
 }
 
 // beforeBatch compares with the balance, and asks. It reports whether that was all.
@@ -244,14 +327,17 @@ func (a *app) begunBatch(run *batch.Run) {
 }
 
 // runBatch pays, shows the progress, and writes the results whatever happened.
-func (a *app) runBatch(ctx context.Context, run *batch.Run, show *progressShow, f *batchFlags) error {
+func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, show *progressShow, f *batchFlags) error {
 	a.creating.stage = sending // if this program fails now, lines may have been sent
 	runErr := run.Pay(ctx)
 	show.finish()
 	results := run.Results()
 	a.creating.stage = nothingSent
 	a.begunBatch(run)
-	writeErr := sheet.WriteResults(f.results, results)
+	data, writeErr := file.Results(f.results, results, inShellWords)
+	if writeErr == nil {
+		writeErr = sheet.Replace(f.results, data)
+	}
 	if writeErr != nil {
 		runErr = errors.Join(runErr, fmt.Errorf("the results cannot be written: %w", writeErr))
 	}
@@ -265,6 +351,11 @@ func (a *app) runBatch(ctx context.Context, run *batch.Run, show *progressShow, 
 		}
 	} else {
 		a.sayBatch(counts, f, writeErr == nil)
+	}
+	if f.retry != "" {
+		if err := a.writeRetry(file, results, f.retry); err != nil {
+			runErr = errors.Join(runErr, fmt.Errorf("--retry-file: %w", err))
+		}
 	}
 	for _, p := range run.Doubts() {
 		a.note("Line %d is in doubt: %s", p.Line, trimPrefix(inShellWords(p.Message)))

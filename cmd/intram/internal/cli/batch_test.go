@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/batch"
@@ -48,11 +49,17 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	rows, err := csv.NewReader(data).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 4)
-	assert.Equal(t, sheet.ResultColumns, rows[0])
-	for i, want := range [][]string{{"2", "PAY-1", "paid", ""}, {"3", "PAY-2", "failed", "provider_rejected"}, {"4", "PAY-3", "queued_for_settlement", ""}} {
+	assert.Equal(t, sheet.ResultColumns, rows[0][6:])
+	for i, want := range [][]string{
+		{"PAY-1", "2", "paid", "", ""},
+		{"PAY-2", "3", "failed", "provider_rejected", "no money moved; the operator refused: see intram operations get"},
+		{"PAY-3", "4", "queued_for_settlement", "", "a bank has it, and has not paid yet"},
+	} {
 		row := rows[i+1]
-		assert.Equal(t, want, []string{row[0], row[1], row[4], row[5]})
-		assert.True(t, strings.HasPrefix(row[2], "op_"))
+		assert.Equal(t, want, []string{row[0], row[6], row[7], row[8], row[9]})
+		assert.True(t, strings.HasPrefix(row[10], "op_"))
+		assert.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$`, row[14])
+		assert.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$`, row[15])
 	}
 
 	var again struct {
@@ -73,6 +80,93 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	r = b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the lines have changed since it was begun")
+}
+
+// What failed is corrected in a file of its own, and paid once.
+func TestWhatFailedIsWrittenForAnotherAttempt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file, retry := b.file(t, "salaries.csv", salaries), filepath.Join(b.home, "retry.csv")
+	r := b.run(t, "payouts", "batch", file, "--retry-file", retry)
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "1 line failed and can be paid with "+retry)
+	written, err := os.ReadFile(retry)
+	require.NoError(t, err)
+	assert.Equal(t, "reference,amount,provider,msisdn,account_number,swift\nPAY-2-R2,2000,MTN_BENIN_229,22961000003,,\n", string(written))
+
+	// It is written again while it is as it was, and never once a person has corrected it.
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", file, "--retry-file", retry).code)
+	corrected := strings.ReplaceAll(string(written), "22961000003", "22961000033")
+	require.NoError(t, os.WriteFile(retry, []byte(corrected), 0o600))
+	r = b.run(t, "payouts", "batch", file, "--retry-file", retry)
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "has other lines than those that failed, and is left as it is")
+	kept, err := os.ReadFile(retry)
+	require.NoError(t, err)
+	assert.Equal(t, corrected, string(kept))
+
+	assert.Zero(t, b.run(t, "payouts", "batch", retry).code)
+	require.NoError(t, os.WriteFile(retry, written, 0o600))
+	r = b.run(t, "payouts", "batch", file, "--retry-file", retry)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "was begun, and is left as it is")
+
+	good := b.file(t, "good.csv", "reference,amount,provider,msisdn\nA,5,MTN_BENIN_229,22961000000\n")
+	none := filepath.Join(b.home, "none.csv")
+	r = b.run(t, "payouts", "batch", good, "--retry-file", none)
+	assert.Zero(t, r.code)
+	assert.Contains(t, r.err, "No line failed for certain")
+	assert.NoFileExists(t, none)
+}
+
+func TestNoFileOfABatchIsWrittenOverAnother(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	link := filepath.Join(b.home, "link.csv")
+	require.NoError(t, os.Symlink(file, link))
+	other := filepath.Join(b.home, "other.csv")
+	for _, args := range [][]string{
+		{"--results", file}, {"--results", link}, {"--journal", file}, {"--retry-file", file}, {"--retry-file", link},
+		{"--results", other, "--retry-file", filepath.Join(b.home, ".", "other.csv")}, {"--journal", other, "--results", other},
+	} {
+		r := b.run(t, append([]string{"payouts", "batch", file}, args...)...)
+		assert.Equal(t, exitUsage, r.code, "%v", args)
+		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "name another", "%v", args)
+	}
+	kept, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, salaries, string(kept))
+	assert.Empty(t, b.server.Requests())
+}
+
+func TestATemplateIsWrittenAndPaid(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, name := range []string{"new.csv", "new.xlsx"} {
+		path := filepath.Join(b.home, name)
+		assert.Contains(t, strings.Join(strings.Fields(b.ok(t, "payouts", "batch", "--template", path)), " "), name+" is to be filled in")
+		r := b.run(t, "payouts", "batch", "--template", path)
+		assert.Equal(t, exitUsage, r.code)
+		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "is there already: name another")
+	}
+	for _, args := range [][]string{
+		{"--template", filepath.Join(b.home, "new.ods")}, {"--template", filepath.Join(b.home, "none", "new.csv")},
+		{"--template", filepath.Join(b.home, "x.csv"), "salaries.csv"}, {},
+	} {
+		assert.Equal(t, exitUsage, b.run(t, append([]string{"payouts", "batch"}, args...)...).code, "%v", args)
+	}
+	book, err := excelize.OpenFile(filepath.Join(b.home, "new.xlsx"))
+	require.NoError(t, err)
+	require.NoError(t, book.SetSheetRow("Sheet1", "A2", &[]any{"007", 25000, "MTN_BENIN_229", "0161000000"}))
+	require.NoError(t, book.Save())
+	require.NoError(t, book.Close())
+	require.Zero(t, b.run(t, "payouts", "batch", filepath.Join(b.home, "new.xlsx")).code)
+	results, err := excelize.OpenFile(filepath.Join(b.home, "new.results.xlsx"))
+	require.NoError(t, err)
+	rows, err := results.GetRows("Sheet1")
+	require.NoError(t, err)
+	require.NoError(t, results.Close())
+	assert.Equal(t, []string{"007", "25000", "MTN_BENIN_229", "0161000000", "", "", "", "2", "paid"}, rows[1][:9])
 }
 
 func TestABatchIsRefusedAsAWhole(t *testing.T) {

@@ -41,6 +41,9 @@ type File struct {
 	// Notes are what was read otherwise than it was written: to be shown before anything is sent.
 	Notes []Problem
 
+	form    form
+	head    row
+	rows    map[int]row             // of the lines, by their numbers
 	columns map[string]column       // for what the file calls them
 	spoiled map[int]map[string]bool // the columns of a line in which something has been found already
 }
@@ -106,7 +109,7 @@ func columnOf(field string) string {
 // Read reads the lines of a CSV file or of an .xlsx workbook whose first row names the columns.
 func Read(data []byte) *File {
 	t := readTable(data)
-	file := &File{Notes: t.notes, spoiled: map[int]map[string]bool{}}
+	file := &File{Notes: t.notes, form: t.form, rows: map[int]row{}, spoiled: map[int]map[string]bool{}}
 	var blank int
 	rows := t.rows[:0:0]
 	for _, r := range t.rows {
@@ -127,7 +130,7 @@ func Read(data []byte) *File {
 		file.Problems = problems
 		return file
 	}
-	file.columns = columns
+	file.head, file.columns = rows[0], columns
 	width := len(rows[0].cells)
 	for _, r := range rows[1:] {
 		if len(file.Lines) == maxLines {
@@ -146,7 +149,7 @@ func Read(data []byte) *File {
 				file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("something stands in column %d, which has no name", i+1)})
 			}
 		}
-		file.readLine(r, t.comma)
+		file.readLine(r)
 	}
 	if blank > 0 {
 		file.Notes = append(file.Notes, Problem{Message: Count(blank, "blank row was", "blank rows were") + " left out"})
@@ -159,7 +162,7 @@ func Read(data []byte) *File {
 }
 
 // readLine makes a payout of a row. What the parameters must be is for [File.Check] to say.
-func (f *File) readLine(r row, comma rune) {
+func (f *File) readLine(r row) {
 	line, columns, spoiled := batch.Line{Number: r.number}, f.columns, map[string]bool{}
 	f.spoiled[r.number] = spoiled
 	value := func(name string) string {
@@ -189,7 +192,7 @@ func (f *File) readLine(r row, comma rune) {
 			fail(name, "the cell shows something else than it holds: enter it again in a column formatted as text")
 		}
 	}
-	if next := r.cells[min(columns["amount"].at+1, len(r.cells)-1)]; comma == ',' && cutInTwo(columns, value("amount"), next) {
+	if next := r.cells[min(columns["amount"].at+1, len(r.cells)-1)]; f.form.comma == ',' && cutInTwo(columns, value("amount"), next) {
 		fail("amount", fmt.Sprintf("%s,%s may be one number: put it between quotes, or write it without separators", value("amount"), next))
 	}
 	line.Params = intram.PayoutParams{Currency: intram.Currency(value("currency")), Reference: value("reference"), Note: value("note")}
@@ -232,7 +235,7 @@ func (f *File) readLine(r row, comma rune) {
 		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "there is neither a phone number nor an account number"})
 	}
 	spoiled["destination"] = line.Params.Destination == nil
-	f.Lines = append(f.Lines, line)
+	f.Lines, f.rows[r.number] = append(f.Lines, line), r
 }
 
 // cutInTwo reports whether an amount and a text behind it may be one amount, whose comma was taken for the end of a cell.

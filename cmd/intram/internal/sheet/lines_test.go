@@ -2,8 +2,6 @@ package sheet_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,29 +71,6 @@ func TestWhatWasAllowedIsNoProblem(t *testing.T) {
 	require.Empty(t, file.Problems)
 	assert.Empty(t, file.Check(client, batch.Rules{AllowProviders: []intram.ProviderCode{"ORANGE_CI"}, AllowDuplicates: true}))
 	assert.Len(t, file.Check(client, batch.Rules{}), 3)
-}
-
-func TestResultsReplaceTheFileInOneStep(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "r.csv")
-	require.NoError(t, sheet.WriteResults(path, []batch.Result{{Line: 2, Reference: `a,"b"`, Status: batch.Paid}}))
-	require.NoError(t, sheet.WriteResults(path, []batch.Result{{Line: 2, Reference: "a", Status: batch.Failed, Code: "x"}}))
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*"))
-	require.NoError(t, err)
-	assert.Empty(t, left)
-	require.Error(t, sheet.WriteResults(filepath.Join(path, "x"), nil))
-}
-
-// Who was paid what is its owner's alone to read.
-func TestResultsAreTheirOwnersAlone(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "results.csv")
-	require.NoError(t, os.WriteFile(path, nil, 0o644)) // an earlier version wrote it
-	require.NoError(t, os.Chmod(path, 0o644))
-	require.NoError(t, sheet.WriteResults(path, []batch.Result{{Line: 2, Reference: "A", Status: batch.Paid}}))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
 func FuzzRead(f *testing.F) {

@@ -176,14 +176,62 @@ func TestAWorkbookIsReadAsItIsStored(t *testing.T) {
 	}, told(file.Check(client, batch.Rules{})))
 	assert.Equal(t, []string{"A-1 25000 2290161234501 ", "A-2 25000.5 2290161234502 ", "A-3 invalid 2290161234503 ", "A-4 1000000 2290161234504 "}, payments(file.Lines))
 	assert.Equal(t, []string{
-		"0: only the first sheet was read, and the workbook has more", "3: Téléphone: it was read as 229••••••••02", "0: 1 blank row was left out",
+		`0: only the sheet "Sheet1" was read, and the workbook has more`, "3: Téléphone: it was read as 229••••••••02", "0: 1 blank row was left out",
 	}, told(file.Notes))
+}
+
+// What a person cannot see is not paid.
+func TestAHiddenSheetIsPassedOver(t *testing.T) {
+	t.Parallel()
+	header := []any{"reference", "amount", "provider", "msisdn"}
+	book := func(hidden ...string) []byte {
+		data := workbook(t, [][]any{header, {"OLD-1", 1, "MTN_BENIN_229", 2290161234501}}, [][]any{header, {"NEW-1", 2, "MTN_BENIN_229", 2290161234502}})
+		file, err := excelize.OpenReader(bytes.NewReader(data))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, file.Close()) }()
+		file.SetActiveSheet(1)
+		for _, name := range hidden {
+			require.NoError(t, file.SetSheetVisible(name, false, name == "Sheet1"))
+		}
+		var out bytes.Buffer
+		require.NoError(t, file.Write(&out))
+		return out.Bytes()
+	}
+	file := sheet.Read(book("Sheet1"))
+	assert.Empty(t, file.Problems)
+	assert.Equal(t, []string{"NEW-1 2 2290161234502 "}, payments(file.Lines))
+	assert.Equal(t, []string{`0: the sheet "Sheet1" is hidden, and was not read`}, told(file.Notes))
+	file = sheet.Read(book("Sheet2"))
+	file2 := sheet.Read(book())
+	assert.Equal(t, payments(file2.Lines), payments(file.Lines))
+}
+
+// Some programs call a text .xls.
+func TestATextIsReadWhateverItsNameIs(t *testing.T) {
+	t.Parallel()
+	file := sheet.Read([]byte("reference\tamount\tprovider\tmsisdn\nA\t5000\tMTN_BENIN_229\t2290161234501\n"))
+	assert.Empty(t, file.Problems)
+	assert.Len(t, file.Lines, 1)
+}
+
+// What a spreadsheet has shown of 25 432.
+func TestAnAmountThatASpreadsheetHasRoundedIsRefused(t *testing.T) {
+	t.Parallel()
+	for cell, want := range map[string][]string{
+		"2,54E+04": {"2: amount: rounded by a spreadsheet, and its last digits may be lost: format the column as a number without decimals and enter it again"},
+		"2,5e4":    {"2: amount: rounded by a spreadsheet, and its last digits may be lost: format the column as a number without decimals and enter it again"},
+		"2.5E+04":  nil,
+	} {
+		assert.Equal(t, want, told(sheet.Read([]byte("reference;amount;provider;msisdn\nA;"+cell+";MTN_BENIN_229;2290161234501\n")).Problems), cell)
+	}
 }
 
 func TestWhatIsNoTableIsToldInWords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, want string }{
 		"an old workbook":   {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and more", "save it as .xlsx or as CSV"},
+		"a web page":        {"\ufeff \n<HTML><table><tr><td>reference</td></tr></table>", "it is a web page or XML, whatever its name says"},
+		"XML of 2003":       {"<?xml version=\"1.0\"?><Workbook/>", "it is a web page or XML"},
 		"another archive":   {"PK\x03\x04 and more", "no .xlsx workbook"},
 		"a picture":         {"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", "no text and no .xlsx workbook"},
 		"half of UTF-16":    {"\xff\xfea\x00b\x00\x00\xd8c\x00", "is damaged"},

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +20,7 @@ import (
 // table is the cells of a file, whichever program wrote it.
 type table struct {
 	rows  []row
-	comma rune      // what separates the cells, 0 in a workbook
+	form  form
 	notes []Problem // what the reader should know of how it was read
 	rest  []Problem // what cannot be read at all
 }
@@ -48,45 +50,57 @@ func readTable(data []byte) table {
 	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0")):
 		return unreadable("it is an Excel workbook of the old kind (.xls), or protected by a password: save it as .xlsx or as CSV")
 	}
-	text, note, err := decode(data)
+	text, form, note, err := decode(data)
 	if err != nil {
 		return unreadable(err.Error())
 	}
-	t := readCSV(text)
+	if markup.MatchString(text) {
+		return unreadable("it is a web page or XML, whatever its name says: open it in a spreadsheet and save it as .xlsx or as CSV")
+	}
+	t := readCSV(text, form)
 	if note != "" {
 		t.notes = append([]Problem{{Message: note}}, t.notes...)
 	}
 	return t
 }
 
+// markup is how HTML and XML begin, which some programs call .xls.
+var markup = regexp.MustCompile(`(?i)^\s*<(!doctype|html|head|body|table|meta|style|\?xml|!--)`)
+
 func unreadable(message string) table { return table{rest: []Problem{{Message: message}}} }
 
 // decode makes UTF-8 of what spreadsheets write.
-func decode(data []byte) (text, note string, err error) {
+func decode(data []byte) (text string, f form, note string, err error) {
 	if rest, ok := bytes.CutPrefix(data, []byte("\ufeff")); ok {
-		data = rest
+		data, f.mark = rest, true
 	}
-	order := unicode.LittleEndian
+	order, mark := unicode.LittleEndian, unicode.UseBOM
 	switch {
-	case bytes.HasPrefix(data, []byte("\xff\xfe")), utf16Without(data, 1):
-	case bytes.HasPrefix(data, []byte("\xfe\xff")), utf16Without(data, 0):
+	case bytes.HasPrefix(data, []byte("\xff\xfe")):
+	case bytes.HasPrefix(data, []byte("\xfe\xff")):
 		order = unicode.BigEndian
+	case utf16Without(data, 1):
+		mark = unicode.IgnoreBOM
+	case utf16Without(data, 0):
+		order, mark = unicode.BigEndian, unicode.IgnoreBOM
 	case bytes.IndexByte(data, 0) >= 0:
-		return "", "", errors.New("it is no text and no .xlsx workbook: save it as CSV or as .xlsx")
+		return "", f, "", errors.New("it is no text and no .xlsx workbook: save it as CSV or as .xlsx")
 	case utf8.Valid(data):
-		return string(data), "", nil
+		return string(data), f, "", nil
 	default:
 		decoded, err := charmap.Windows1252.NewDecoder().Bytes(data)
 		if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
-			return "", "", errors.New("its characters are neither UTF-8 nor Windows-1252: save it as CSV UTF-8")
+			return "", f, "", errors.New("its characters are neither UTF-8 nor Windows-1252: save it as CSV UTF-8")
 		}
-		return string(decoded), "the file is not UTF-8, and was read as Windows-1252: look at the accents", nil
+		f.encoding = charmap.Windows1252
+		return string(decoded), f, "the file is not UTF-8, and was read as Windows-1252: look at the accents", nil
 	}
+	f.encoding = unicode.UTF16(order, mark)
 	decoded, err := unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(data)
 	if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
-		return "", "", errors.New("it begins like UTF-16 and is damaged: save it as CSV UTF-8")
+		return "", f, "", errors.New("it begins like UTF-16 and is damaged: save it as CSV UTF-8")
 	}
-	return string(decoded), "the file was read as UTF-16", nil
+	return string(decoded), f, "the file was read as UTF-16", nil
 }
 
 // utf16Without reports whether the text is UTF-16 without a mark: each second byte of its beginning is zero.
@@ -103,22 +117,22 @@ func utf16Without(data []byte, zero int) bool {
 }
 
 // readCSV reads text. The delimiter is what the first line has most of, or what a line sep= says.
-func readCSV(text string) table {
+func readCSV(text string, f form) table {
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n") // as Excel on the Mac once wrote it
 	}
 	skipped := 0
 	first, rest, _ := strings.Cut(text, "\n")
-	comma, given := delimiterLine(first)
-	if given {
+	f.crlf = strings.HasSuffix(first, "\r")
+	if f.comma, f.sep = delimiterLine(first); f.sep {
 		text, skipped = rest, 1
 	} else {
-		comma = mostOf(first)
+		f.comma = mostOf(first)
 	}
 	reader := csv.NewReader(strings.NewReader(text))
-	reader.Comma = comma
+	reader.Comma = f.comma
 	reader.FieldsPerRecord = -1 // counted later, to name the line
-	t := table{comma: comma}
+	t := table{form: f}
 	for {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -163,7 +177,7 @@ func mostOf(line string) rune {
 // maxWorkbook is how many bytes the parts of a workbook may come to, unpacked.
 const maxWorkbook = 256 << 20
 
-// readWorkbook reads the first sheet of an .xlsx file that has anything in it. The cells are as they are stored, with what their
+// readWorkbook reads the first sheet of an .xlsx file that is shown and has anything in it. The cells are as they are stored, with what their
 // format shows beside them where that is something else.
 func readWorkbook(data []byte) table {
 	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{RawCellValue: true, UnzipSizeLimit: maxWorkbook})
@@ -171,7 +185,7 @@ func readWorkbook(data []byte) table {
 		return unreadable("it is no .xlsx workbook that can be read (an .ods file?): save it as .xlsx or as CSV")
 	}
 	defer book.Close() //nolint:errcheck // it was read from memory
-	var t table
+	t, read := table{form: form{workbook: true}}, ""
 	for _, sheet := range book.GetSheetList() {
 		cells, err := book.GetRows(sheet)
 		if err != nil {
@@ -180,10 +194,15 @@ func readWorkbook(data []byte) table {
 		if len(cells) == 0 {
 			continue
 		}
+		if visible, err := book.GetSheetVisible(sheet); err != nil || !visible {
+			t.notes = append(t.notes, Problem{Message: fmt.Sprintf("the sheet %q is hidden, and was not read", sheet)})
+			continue
+		}
 		if len(t.rows) > 0 {
-			t.notes = append(t.notes, Problem{Message: "only the first sheet was read, and the workbook has more"})
+			t.notes = append(t.notes, Problem{Message: fmt.Sprintf("only the sheet %q was read, and the workbook has more", read)})
 			break
 		}
+		read = sheet
 		shown, err := book.GetRows(sheet, excelize.Options{UnzipSizeLimit: maxWorkbook})
 		if err != nil {
 			return unreadable("its sheet cannot be read: save it as CSV")

@@ -1,0 +1,18 @@
+package sheet
+
+import (
+	"maps"
+	"slices"
+)
+
+// ReplaceFile is Replace with another way to make a folder durable.
+var ReplaceFile = replaceFile
+
+// NamesOfColumns are the names that are read besides a column's own, in the order of the alphabet.
+func NamesOfColumns() map[string][]string {
+	names := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(otherNames)) {
+		names[otherNames[name]] = append(names[otherNames[name]], name)
+	}
+	return names
+}
