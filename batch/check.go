@@ -23,6 +23,9 @@ type Rules struct {
 	AllowProviders []intram.ProviderCode
 	// AllowDuplicates allows two lines of the same amount to the same account.
 	AllowDuplicates bool
+	// AllowKnownReferences allows references that earlier payouts have. [Run.Pay] then does not look whether a run with another
+	// journal has paid a line.
+	AllowKnownReferences bool
 }
 
 // Check looks at all lines together, and sends nothing. It finds what the SDK would refuse to send, numbers and references that are

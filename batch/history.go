@@ -18,8 +18,8 @@ const clockSlack = 25 * time.Hour
 const olderItems = 100
 
 // CheckHistory looks for payouts that the API has made, or is making, with the references of lines that were never sent. A batch that
-// was corrected after most of its lines were paid would pay those again. Call it before a batch is begun ([Run.Begun]): a batch that
-// goes on knows its own payouts.
+// was corrected after most of its lines were paid would pay those again. Call it before a batch is begun ([Run.Begun]): [Run.Pay] itself
+// looks for payouts that others have made with them since.
 //
 // It reads the list of operations back to since, and 25 hours more for a clock that is wrong. An operation that failed, and whose code
 // says that no money moved, is no use of its reference. A payout in the list that does not say its reference proves nothing, and is an
@@ -27,11 +27,37 @@ const olderItems = 100
 //
 // Endpoint: GET /operations.
 func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, since time.Time) ([]Problem, error) {
+	known, err := usesOf(ctx, client, lines, since)
+	if err != nil {
+		return nil, err
+	}
+	var problems []Problem
+	for _, line := range lines {
+		if op, ok := known[line.Number]; ok {
+			problems = append(problems, usedBefore(line, op))
+		}
+	}
+	return problems, nil
+}
+
+// usedBefore says which payout has a line's reference.
+func usedBefore(line Line, op *intram.Operation) Problem {
+	what := "used before, by operation %s of %s"
+	if op.Status == intram.OperationFailed || op.Status == intram.OperationExpired {
+		what += ", which failed and may have been paid all the same"
+	}
+	return Problem{
+		Line: line.Number, Field: "reference", Kind: KnownReference, Message: fmt.Sprintf(what, op.ID, op.CreatedAt.UTC().Format(time.DateOnly)),
+	}
+}
+
+// usesOf reads the list of operations for payouts with the references of lines, and returns them by the numbers of the lines.
+func usesOf(ctx context.Context, client *intram.Client, lines []Line, since time.Time) (map[int]*intram.Operation, error) {
 	byReference := map[string]Line{}
 	for _, line := range lines {
 		byReference[sameReference(line.Params.Reference)] = line
 	}
-	known, older := map[int]Problem{}, 0
+	known, older := map[int]*intram.Operation{}, 0
 	var page intram.Response
 	params := intram.OperationListParams{Type: intram.OperationPayout, Limit: 100}
 	for op, err := range client.Operations.All(ctx, params, intram.WithResponseInto(&page)) {
@@ -56,21 +82,9 @@ func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, sinc
 		if !ok || reference == "" || failedClearly(op) {
 			continue
 		}
-		what := "used before, by operation %s of %s"
-		if op.Status == intram.OperationFailed || op.Status == intram.OperationExpired {
-			what += ", which failed and may have been paid all the same"
-		}
-		known[line.Number] = Problem{
-			Line: line.Number, Field: "reference", Kind: KnownReference, Message: fmt.Sprintf(what, op.ID, op.CreatedAt.UTC().Format(time.DateOnly)),
-		}
+		known[line.Number] = op
 	}
-	var problems []Problem
-	for _, line := range lines {
-		if p, ok := known[line.Number]; ok {
-			problems = append(problems, p)
-		}
-	}
-	return problems, nil
+	return known, nil
 }
 
 // HistoryError is the error of [CheckHistory] for a payout in the list that does not say its reference. Whether lines were paid before

@@ -112,6 +112,14 @@ type Record struct {
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 }
 
+// begun is when the line was begun, zero if the record does not say.
+func (r Record) begun() time.Time {
+	if r.Intent != nil {
+		return r.Intent.FirstSentAt
+	}
+	return r.AcceptedAt
+}
+
 // usable reports whether a run can go on from the record: it would otherwise send a line without its key, or wait for no operation.
 func (r Record) usable() bool {
 	return r.State.stored() && (r.State != Intended || r.Intent != nil) && (r.State != Accepted || r.OperationID != "")

@@ -86,6 +86,9 @@ type Run struct {
 
 	// lookBack is what was read of the list of operations, for all lines that are resumed.
 	lookBack intram.LookBack
+	// began is when the first line was begun, by this run or an earlier one.
+	began     time.Time
+	elsewhere elsewhere
 }
 
 // Progress is how far a batch is.
@@ -166,7 +169,12 @@ func (r *Run) read(ctx context.Context) error {
 			return fmt.Errorf("%w: the record of line %d does not say what a run needs", ErrDamaged, number)
 		}
 	}
-	r.records = records
+	r.records, r.began = records, r.wallTime()
+	for _, record := range records {
+		if begun := record.begun(); begun.Before(r.began) {
+			r.began = begun
+		}
+	}
 	return nil
 }
 
@@ -254,6 +262,10 @@ func (r *Run) tell() {
 
 // Pay resumes what may have been sent, sends what was not, and waits for the operations to end. What became of the lines is in
 // [Run.Results], whatever Pay returns: lines that failed or are in doubt are no error.
+//
+// Lines that are sent more than 11 hours after the batch was begun are looked up first by their references, since a run on another machine,
+// with a journal of its own, may have paid them, and the API forgets their keys. A payout of the same amount to the same account is
+// taken for the line's; one that differs keeps the line from being sent, and [Run.Doubts] says so. If the list cannot be read, Pay stops.
 //
 // The error says why it stopped early: the context ended, the API refuses the client's keys or this machine, too many lines in a row had
 // no response, or the journal cannot be written. Open the batch and call Pay again when the reason is gone.

@@ -19,6 +19,9 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 	}
 	record, begun := r.record(line)
 	if !begun {
+		if has, free := r.isFree(ctx, line, Record{}); !free {
+			return has
+		}
 		intent, err := r.prepare(line, 0)
 		if err != nil {
 			r.halt(fmt.Errorf("batch: %v: %w", line, err))
@@ -33,7 +36,10 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 	}
 	op, err := r.create(ctx, line, record.Intent, begun)
 	if errors.Is(err, intram.ErrNeverSent) {
-		// No operation came of the intent, and none can: its key has expired. A new one is safe.
+		// No operation came of the intent, and none can: its key has expired. A new one is safe, unless the line was paid since.
+		if has, free := r.isFree(ctx, line, record); !free {
+			return has
+		}
 		generation := record.Generation + 1
 		intent, err := r.prepare(line, generation)
 		if err == nil {
@@ -48,6 +54,24 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 		return r.settle(ctx, line, record, op, err)
 	}
 	return r.settle(ctx, line, record, op, err)
+}
+
+// isFree reports whether no payout that this journal does not know of has the line's reference. If one has, the API may have the line.
+func (r *Run) isFree(ctx context.Context, line Line, record Record) (has, free bool) {
+	op, err := r.paidElsewhere(ctx, line)
+	switch {
+	case err != nil:
+		r.halt(fmt.Errorf("batch: stopped: whether another run has paid %v is not known: %w", line, err))
+		return false, false
+	case op == nil:
+		return false, true
+	case isPaymentOf(op, line):
+		return r.settle(ctx, line, record, op, nil), false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubts = append(r.doubts, usedBefore(line, op))
+	return false, false
 }
 
 // settle writes down what a call came to, and reports whether the API has the line.
@@ -108,7 +132,9 @@ func (r *Run) inDoubt(ctx context.Context, line Line, record Record, why error) 
 	}
 }
 
-// Doubts returns why lines are in doubt that another run does not settle by itself, in the order of the lines: a person has to look.
+// Doubts returns why lines are in doubt, or are not sent, that another run does not settle by itself, in the order of the lines: a person has
+// to look. A problem of the kind [KnownReference] names a payout since the batch was begun that has the line's reference, and pays something
+// else.
 func (r *Run) Doubts() []Problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()

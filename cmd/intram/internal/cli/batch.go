@@ -127,7 +127,7 @@ const batchExitHelp = `Exit status of a batch:
 
 // rules are what the lines are checked by.
 func (f *batchFlags) rules() batch.Rules {
-	rules := batch.Rules{AllowDuplicates: f.allowDuplicates}
+	rules := batch.Rules{AllowDuplicates: f.allowDuplicates, AllowKnownReferences: f.allowKnown}
 	for _, code := range f.allowProviders {
 		rules.AllowProviders = append(rules.AllowProviders, intram.ProviderCode(code))
 	}
@@ -358,6 +358,10 @@ func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, sh
 		}
 	}
 	for _, p := range run.Doubts() {
+		if p.Kind == batch.KnownReference {
+			a.note("Line %d is not sent: its reference was %s; if that is another payout, give --allow-known-references", p.Line, p.Message)
+			continue
+		}
 		a.note("Line %d is in doubt: %s", p.Line, trimPrefix(inShellWords(p.Message)))
 	}
 	code := batchExit(counts)
