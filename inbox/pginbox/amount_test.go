@@ -18,7 +18,7 @@ import (
 // their own to be tested with.
 func TestAmountsGoThroughPostgreSQLAndBack(t *testing.T) {
 	t.Parallel()
-	url := sharedURL(t)
+	url := shared.URL(t)
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
@@ -77,7 +77,7 @@ func TestAmountsGoThroughPostgreSQLAndBack(t *testing.T) {
 
 func TestIntentsAndParametersGoThroughPostgreSQLAndBack(t *testing.T) {
 	t.Parallel()
-	conn, err := pgx.Connect(t.Context(), sharedURL(t))
+	conn, err := pgx.Connect(t.Context(), shared.URL(t))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
 	client, err := intram.NewClient("pk_sandbox_a1b2c3", "sk_sandbox_d4e5f6")

@@ -16,7 +16,7 @@ import (
 
 func TestALostReplyIsNoDuplicate(t *testing.T) {
 	t.Parallel()
-	address := newSchema(t, sharedURL(t))
+	address := newSchema(t, shared.URL(t))
 	require.NoError(t, pginbox.Migrate(t.Context(), newPool(t, address)))
 	config, err := pgxpool.ParseConfig(address)
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/intram/intram-go/inbox/pginbox"
 	"github.com/intram/intram-go/internal/inboxtest"
+	"github.com/intram/intram-go/internal/pgtest"
 )
 
 // A pool of four that the inbox shares with the function, and forty deliveries at once: completions queue behind
@@ -30,14 +31,14 @@ func TestABurstOnASharedPoolTakesEffectOnce(t *testing.T) {
 
 func TestAnEffectIsNotForgottenDuringAFailover(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
-	pool := newPool(t, newSchema(t, server.url()))
+	server := pgtest.New(t)
+	pool := newPool(t, newSchema(t, server.URL()))
 	require.NoError(t, pginbox.Migrate(t.Context(), pool))
 	var once sync.Once
 	receiver := inboxtest.Receiver{
 		Inbox:  newInbox(t, pool),
-		During: func(context.Context) error { once.Do(server.crash); return nil },
+		During: func(context.Context) error { once.Do(server.Crash); return nil },
 		Pass:   func(d time.Duration) error { pass(t, pool, d); return nil },
 	}
-	receiver.Failover(t, server.start)
+	receiver.Failover(t, server.Start)
 }

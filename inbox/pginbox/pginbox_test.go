@@ -19,6 +19,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/inbox/pginbox"
+	"github.com/intram/intram-go/internal/pgtest"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -42,10 +43,10 @@ func pass(t *testing.T, pool *pgxpool.Pool, d time.Duration) {
 func TestPostgresPassesTheSuite(t *testing.T) {
 	t.Parallel()
 	intramtest.TestInbox(t, func(t *testing.T) intramtest.InboxStore {
-		server, restart := sharedURL(t), (func(*testing.T))(nil)
+		server, restart := shared.URL(t), (func(*testing.T))(nil)
 		if strings.HasSuffix(t.Name(), "restart_of_the_store") { // not under the feet of the others
-			own := ownServer(t)
-			server, restart = own.url(), func(t *testing.T) { require.NoError(t, own.restart()) }
+			own := pgtest.New(t)
+			server, restart = own.URL(), func(t *testing.T) { require.NoError(t, own.Restart()) }
 		}
 		address := newSchema(t, server)
 		pool := newPool(t, address)
@@ -60,8 +61,8 @@ func TestPostgresPassesTheSuite(t *testing.T) {
 
 func TestWhatPostgresHasCommittedSurvivesItsCrash(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
-	address := newSchema(t, server.url())
+	server := pgtest.New(t)
+	address := newSchema(t, server.URL())
 	pool := newPool(t, address)
 	require.NoError(t, pginbox.Migrate(t.Context(), pool))
 	inbox := newInbox(t, pool)
@@ -72,7 +73,7 @@ func TestWhatPostgresHasCommittedSurvivesItsCrash(t *testing.T) {
 	held, err := inbox.Claim(t.Context(), "held", time.Minute)
 	require.NoError(t, err)
 
-	require.NoError(t, server.restart())
+	require.NoError(t, server.Restart())
 
 	// The pool does not know yet that its connections are dead.
 	again, err := inbox.Claim(t.Context(), "done", time.Minute)
@@ -83,18 +84,18 @@ func TestWhatPostgresHasCommittedSurvivesItsCrash(t *testing.T) {
 	assert.Equal(t, intram.ClaimBusy, again.State)
 	require.NoError(t, inbox.Complete(t.Context(), held))
 
-	server.crash()
+	server.Crash()
 	_, err = inbox.Claim(t.Context(), "new", time.Minute)
 	require.Error(t, err)
 	require.NotErrorIs(t, inbox.Complete(t.Context(), held), intram.ErrLeaseLost, "a server that is down has lost no lease")
-	require.NoError(t, server.start())
+	require.NoError(t, server.Start())
 	_, err = inbox.Claim(t.Context(), "new", time.Minute)
 	require.NoError(t, err)
 }
 
 func TestMigratingTwiceAndAtOnceMigratesOnce(t *testing.T) {
 	t.Parallel()
-	address := newSchema(t, sharedURL(t))
+	address := newSchema(t, shared.URL(t))
 	var work sync.WaitGroup
 	for range 6 {
 		pool := newPool(t, address)
@@ -120,7 +121,7 @@ func TestWithoutAPoolThereIsNoInbox(t *testing.T) {
 
 func TestBeforeMigrationTheErrorNamesTheTable(t *testing.T) {
 	t.Parallel()
-	inbox := newInbox(t, newPool(t, newSchema(t, sharedURL(t))))
+	inbox := newInbox(t, newPool(t, newSchema(t, shared.URL(t))))
 	_, err := inbox.Claim(t.Context(), "key", time.Minute)
 	require.ErrorContains(t, err, "intram_inbox")
 }

@@ -15,6 +15,7 @@ import (
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/inbox/pginbox"
 	"github.com/intram/intram-go/internal/inboxtest"
+	"github.com/intram/intram-go/internal/pgtest"
 )
 
 // replicaDatabase, when set, makes this test binary a replica on that database.
@@ -45,8 +46,8 @@ func TestEachOfFiveThousandEventsTakesEffectOnce(t *testing.T) {
 	if raceDetector {
 		events = 600
 	}
-	server := ownServer(t)
-	address := newSchema(t, server.url())
+	server := pgtest.New(t)
+	address := newSchema(t, server.URL())
 	pool := newPool(t, address)
 	require.NoError(t, pginbox.Migrate(t.Context(), pool))
 	// No unique constraint: whatever took effect twice is there twice.
@@ -59,7 +60,7 @@ func TestEachOfFiveThousandEventsTakesEffectOnce(t *testing.T) {
 			cmd.Env = []string{replicaDatabase + "=" + address}
 			return cmd
 		},
-		Restart: server.restart,
+		Restart: server.Restart,
 		Pass: func(d time.Duration) error {
 			_, err := pool.Exec(t.Context(), "UPDATE intram_inbox SET leased_until = leased_until - $1::interval", d)
 			return err

@@ -1,0 +1,214 @@
+// Package pgtest starts a PostgreSQL of its own for a test, from the programs of the machine. It needs no driver: modules with
+// different ones share it. Where PostgreSQL is missing a test is skipped, saying so, and fails with CI=true.
+package pgtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ServerURL is the variable that names a PostgreSQL for [Shared]. Without it that starts one.
+const ServerURL = "INTRAM_TEST_POSTGRES_URL"
+
+var errMissing = errors.New("there is no postgres on this machine: install postgresql, or name a server with " + ServerURL)
+
+// Shared is a server that many tests use, each in a schema of its own. It is up for the whole run.
+type Shared struct {
+	once   sync.Once
+	server *Server
+	err    error
+}
+
+// URL returns the address of the server, which is started at the first call.
+func (s *Shared) URL(tb testing.TB) string {
+	tb.Helper()
+	if named := os.Getenv(ServerURL); named != "" {
+		return named
+	}
+	s.once.Do(func() { s.server, s.err = start() })
+	check(tb, s.err)
+	return s.server.URL()
+}
+
+// Stop ends the server, if it was started. TestMain calls it.
+func (s *Shared) Stop() {
+	if s.server != nil {
+		s.server.remove()
+	}
+}
+
+// New starts a server that the test may crash. It is removed when the test ends.
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	server, err := start()
+	check(tb, err)
+	tb.Cleanup(server.remove)
+	return server
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, errMissing) && os.Getenv("CI") != "true":
+		tb.Skip(err) //nolint:forbidigo // a laptop may lack PostgreSQL; with CI=true this fails below
+	default:
+		tb.Fatal(err)
+	}
+}
+
+// Server is a private server: its own data directory, reached over a socket in there.
+type Server struct {
+	dir, bin   string
+	credential *syscall.Credential // whom it runs as: PostgreSQL refuses to be root
+	process    *exec.Cmd
+}
+
+func start() (*Server, error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "pg") // a socket's path must be short
+	if err != nil {
+		return nil, err
+	}
+	p := &Server{dir: dir, bin: bin}
+	if err := p.init(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := p.Start(); err != nil {
+		p.remove()
+		return nil, err
+	}
+	return p, nil
+}
+
+// programs finds the server's programs: in the PATH, or where Debian keeps them.
+func programs() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errMissing
+	}
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+func (p *Server) init() error {
+	if os.Geteuid() == 0 {
+		owner, err := user.Lookup("postgres")
+		if err != nil {
+			return err
+		}
+		uid, err := strconv.ParseUint(owner.Uid, 10, 32)
+		if err != nil {
+			return err
+		}
+		gid, err := strconv.ParseUint(owner.Gid, 10, 32)
+		if err != nil {
+			return err
+		}
+		p.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if err := os.Chown(p.dir, int(uid), int(gid)); err != nil {
+			return err
+		}
+	}
+	initdb := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if output, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, output)
+	}
+	return nil
+}
+
+func (p *Server) data() string { return filepath.Join(p.dir, "data") }
+
+func (p *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(p.bin, name), args...) //nolint:noctx // it is stopped by signals, not by a context
+	cmd.Dir = p.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.credential}
+	return cmd
+}
+
+// Start starts a server that was crashed, and waits until it answers. Without fsync it loses what the operating system loses, not what a killed
+// process does.
+func (p *Server) Start() error {
+	log := &readyLog{ready: make(chan struct{})}
+	p.process = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off",
+		"-c", "max_connections=200", "-c", "shared_buffers=32MB")
+	p.process.Stderr = log
+	if err := p.process.Start(); err != nil {
+		return err
+	}
+	select {
+	case <-log.ready:
+		return nil
+	case <-time.After(time.Minute):
+		return fmt.Errorf("postgres did not come up: %s", log)
+	}
+}
+
+// readyLog is the server's log, which says when it takes connections. With the locale of init it says so in English.
+type readyLog struct {
+	mu    sync.Mutex
+	text  []byte
+	ready chan struct{}
+	said  bool
+}
+
+func (l *readyLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	if !l.said && bytes.Contains(l.text, []byte("ready to accept connections")) {
+		l.said = true
+		close(l.ready)
+	}
+	return len(p), nil
+}
+
+func (l *readyLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
+
+// Crash kills the server, and with it every connection: nothing is flushed and nobody is told.
+func (p *Server) Crash() { p.end(syscall.SIGQUIT) }
+
+func (p *Server) end(signal syscall.Signal) {
+	if p.process != nil {
+		_ = p.process.Process.Signal(signal)
+		_ = p.process.Wait()
+		p.process = nil
+	}
+}
+
+// Restart is a crash and a recovery.
+func (p *Server) Restart() error {
+	p.Crash()
+	return p.Start()
+}
+
+func (p *Server) remove() {
+	p.Crash()
+	_ = os.RemoveAll(p.dir)
+}
+
+// URL is the server's address.
+func (p *Server) URL() string {
+	return "postgres://postgres@/postgres?sslmode=disable&host=" + url.QueryEscape(p.dir)
+}
