@@ -1,0 +1,28 @@
+module github.com/intram/intram-go/examples/shop
+
+go 1.26.0
+
+replace github.com/intram/intram-go => ../..
+
+replace github.com/intram/intram-go/inbox/pginbox => ../../inbox/pginbox
+
+require (
+	github.com/intram/intram-go v0.0.0
+	github.com/intram/intram-go/inbox/pginbox v0.0.0
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/cockroachdb/apd/v3 v3.2.3 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+	rsc.io/qr v0.2.0 // indirect
+)
