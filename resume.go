@@ -70,7 +70,11 @@ func (e *CannotTellError) Error() string {
 		if n > shown {
 			ids = append(ids, "…")
 		}
-		why = append(why, fmt.Sprintf("%d operations may have come of it (%s): compare them with your records", n, strings.Join(ids, ", ")))
+		what := fmt.Sprintf("%d operations", n)
+		if n == 1 {
+			what = "1 operation"
+		}
+		why = append(why, fmt.Sprintf("%s may have come of it (%s): compare with your records", what, strings.Join(ids, ", ")))
 	}
 	if !e.RetryAt.IsZero() {
 		why = append(why, "the list shows none yet: resume again at "+e.RetryAt.UTC().Format(time.RFC3339))

@@ -867,3 +867,11 @@ func TestResumeReadsPastAPageThatContradictsItsCursor(t *testing.T) {
 		})
 	}
 }
+
+func TestOneCandidateIsOneOperation(t *testing.T) {
+	t.Parallel()
+	one := &intram.CannotTellError{IdempotencyKey: "idem_1", Candidates: []*intram.Operation{{ID: "op_1"}}}
+	assert.ErrorContains(t, one, "1 operation may have come of it (op_1)")
+	two := &intram.CannotTellError{IdempotencyKey: "idem_1", Candidates: []*intram.Operation{{ID: "op_1"}, {ID: "op_2"}}}
+	assert.ErrorContains(t, two, "2 operations may have come of it (op_1, op_2)")
+}

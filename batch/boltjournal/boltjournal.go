@@ -194,7 +194,7 @@ func (h *held) Records(context.Context) (_ map[int]batch.Record, err error) {
 			return nil
 		})
 		if n := count(tx.Bucket(metaBucket)); err == nil && h.checked() && n != len(records) {
-			return damaged(h.db.Path(), fmt.Errorf("it has %d records, and %d were written", len(records), n))
+			return damaged(h.db.Path(), fmt.Errorf("records are missing: it has %d of %d", len(records), n))
 		}
 		return err
 	})

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	intram "github.com/intram/intram-go"
@@ -473,61 +472,5 @@ func (a *app) noteNeeds(needs []batch.Need) {
 			available = ", " + n.Available.Grouped() + " available"
 		}
 		a.note("  %s: %s, %s%s", n.Operator, sheet.Count(n.Lines, "line", "lines"), n.Total.Grouped(), available)
-	}
-}
-
-// progressShow shows how far a batch is: a bar for a person, a line now and then for a file.
-type progressShow struct {
-	app   *app
-	bar   *progressbar.ProgressBar
-	begun time.Time
-	first int // lines that an earlier run had done
-	last  int // what the last line of text said
-	quick bool
-}
-
-func (a *app) showProgress(p batch.Progress, quick bool) *progressShow {
-	s := &progressShow{app: a, begun: a.clock.Now(), quick: quick}
-	s.first = s.done(p)
-	s.last = s.first
-	if a.isTerminal(a.err) && !a.asJSON {
-		s.bar = progressbar.NewOptions(p.Lines-s.first, // what an earlier run did is not this one's speed
-
-			progressbar.OptionSetWriter(a.err), progressbar.OptionSetWidth(8), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("line"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(a.throttle),
-			progressbar.OptionSetDescription("0 failed"), progressbar.OptionOnCompletion(func() { fmt.Fprintln(a.err) }))
-	}
-	return s
-}
-
-func (s *progressShow) done(p batch.Progress) int {
-	if s.quick {
-		return p.Ended + p.Accepted
-	}
-	return p.Ended
-}
-
-// update shows a change.
-func (s *progressShow) update(p batch.Progress) {
-	done := s.done(p)
-	if s.bar != nil {
-		s.bar.Describe(fmt.Sprintf("%d failed, %d left", p.Failed+p.Refused, p.Lines-done))
-		_ = s.bar.Set(done - s.first) // a bar that cannot be drawn is not worth stopping for
-		return
-	}
-	if s.app.asJSON || done-s.last < max(1, p.Lines/10) && done < p.Lines || done == s.last {
-		return
-	}
-	s.last = done
-	rate := ""
-	if elapsed := s.app.clock.Now().Sub(s.begun); elapsed >= time.Second {
-		rate = fmt.Sprintf(", %d a minute", int64(done-s.first)*int64(time.Minute)/int64(elapsed))
-	}
-	s.app.sayError("%d of %d done, %d failed, %d remaining%s", done, p.Lines, p.Failed+p.Refused, p.Lines-done, rate)
-}
-
-func (s *progressShow) finish() {
-	if s.bar != nil {
-		_ = s.bar.Exit() // as above
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unicode/utf8"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
@@ -331,15 +331,31 @@ func (f refusing) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestTheProgressBarFitsATerminal(t *testing.T) {
 	t.Parallel()
+	for _, failed := range []int{0, 1234, 40_000} {
+		var errs bytes.Buffer
+		a := &app{err: &errs, clock: systemClock{}, isTerminal: func(any) bool { return true }}
+		show := a.showProgress(batch.Progress{Lines: 100_000, Ended: 40_000}, false)
+		show.update(batch.Progress{Lines: 100_000, Ended: 54_321, Failed: failed})
+		show.finish()
+		lines := strings.Split(strings.TrimSpace(errs.String()), "\n")
+		for _, line := range lines {
+			assert.LessOrEqual(t, text.StringWidthWithoutEscSequences(line), columns, line)
+		}
+		last := lines[len(lines)-1]
+		assert.Contains(t, last, fmt.Sprintf("%d failed, 45679 left", failed))
+		assert.Contains(t, last, "[14321 of 60000 lines in ")
+	}
+}
+
+// Nothing is left to do: there is no bar, and nothing waits for one.
+func TestAFinishedBatchHasNoBar(t *testing.T) {
+	t.Parallel()
 	var errs bytes.Buffer
 	a := &app{err: &errs, clock: systemClock{}, isTerminal: func(any) bool { return true }}
-	show := a.showProgress(batch.Progress{Lines: 100_000, Ended: 40_000}, false)
-	show.update(batch.Progress{Lines: 100_000, Ended: 54_321, Failed: 1_234})
-	bar := show.bar.String()
-	assert.Contains(t, bar, "1234 failed, 45679 left")
-	assert.Contains(t, bar, "14321/60000")
-	assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(bar)), columns, bar)
+	show := a.showProgress(batch.Progress{Lines: 3, Ended: 3}, false)
+	show.update(batch.Progress{Lines: 3, Ended: 3})
 	show.finish()
+	assert.Empty(t, errs.String())
 }
 
 func TestProgressWithoutATerminalIsALineNowAndThen(t *testing.T) {

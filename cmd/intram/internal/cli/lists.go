@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	intram "github.com/intram/intram-go"
@@ -161,9 +161,9 @@ func width(header []string, rows [][]string) int {
 	}
 	total := 2 * (len(header) - 1)
 	for column, name := range header {
-		widest := utf8.RuneCountInString(name)
+		widest := text.StringWidthWithoutEscSequences(name)
 		for _, row := range rows {
-			widest = max(widest, utf8.RuneCountInString(row[column]))
+			widest = max(widest, text.StringWidthWithoutEscSequences(row[column]))
 		}
 		total += widest
 	}

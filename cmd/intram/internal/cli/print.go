@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -74,7 +73,7 @@ func (a *app) printFields(fields ...field) {
 	t := a.newTable(a.out)
 	widest := 0
 	for _, f := range fields {
-		widest = max(widest, utf8.RuneCountInString(f.name))
+		widest = max(widest, text.StringWidthWithoutEscSequences(f.name))
 	}
 	for _, f := range fields {
 		if f.value != "" {
@@ -151,7 +150,7 @@ func wrap(words string, width int, indent string) string {
 		}
 		length := 0
 		for j, word := range strings.Split(paragraph, " ") {
-			n := utf8.RuneCountInString(word)
+			n := text.StringWidthWithoutEscSequences(word)
 			switch {
 			case j == 0:
 			case length+1+n > width:
@@ -171,10 +170,7 @@ func wrap(words string, width int, indent string) string {
 // clip shortens free text for a table.
 func clip(words string, width int) string {
 	words = strings.Join(strings.Fields(words), " ")
-	if utf8.RuneCountInString(words) <= width {
-		return words
-	}
-	return string([]rune(words)[:width-1]) + "…"
+	return text.Snip(words, width, "…")
 }
 
 // money is an amount with its currency.

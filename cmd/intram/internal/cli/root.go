@@ -20,6 +20,7 @@ import (
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/local"
 	"github.com/intram/intram-go/cmd/intram/internal/serve"
+	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
 // app is what every command is given of the process it runs in. Tests give their own.
@@ -198,7 +199,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if want == "" {
 			want = "no arguments"
 		}
-		return usagef("%s takes %s, and was given %d arguments; see: %s --help", cmd.CommandPath(), want, len(args), cmd.CommandPath())
+		return usagef("%s takes %s, and was given %s; see: %s --help", cmd.CommandPath(), want, sheet.Count(len(args), "argument", "arguments"), cmd.CommandPath())
 	}
 }
 

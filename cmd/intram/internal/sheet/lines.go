@@ -141,7 +141,7 @@ func Read(data []byte) *File {
 			r.cells = r.cells[:len(r.cells)-1]
 		}
 		if len(r.cells) != width {
-			file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("the line has %d fields, and the header has %d", len(r.cells), width)})
+			file.Problems = append(file.Problems, Problem{Line: r.number, Message: fmt.Sprintf("the line has %s, and the header has %d", Count(len(r.cells), "field", "fields"), width)})
 			continue
 		}
 		for _, i := range unnamed {
