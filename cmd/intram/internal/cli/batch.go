@@ -325,8 +325,13 @@ func (a *app) begunBatch(run *batch.Run) {
 	}
 }
 
-// runBatch pays, shows the progress, and writes the results whatever happened.
+// runBatch pays, shows the progress, and writes the results whatever happened. If this process is killed, there are none: those of an
+// earlier run would call lines not sent that were.
 func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, show *progressShow, f *batchFlags) error {
+	if err := os.Remove(f.results); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		show.finish()
+		return fmt.Errorf("nothing was sent: the results of an earlier run cannot be removed: %w", err)
+	}
 	a.creating.stage = sending // if this program fails now, lines may have been sent
 	runErr := run.Pay(ctx)
 	show.finish()

@@ -291,6 +291,50 @@ func TestABatchThatIsInterruptedGoesOn(t *testing.T) {
 	assert.Equal(t, 40, operations)
 }
 
+// A run that is killed writes no results. Those of the run before would call lines not sent that it has paid.
+func TestNoResultsOfAnEarlierRunAreLeftWhileLinesAreSent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	results := filepath.Join(b.home, "salaries.results.csv")
+	plain := b.opts
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport(), b.server}}))
+	assert.Equal(t, exitInDoubt, b.run(t, "payouts", "batch", file).code)
+	assert.FileExists(t, results)
+	require.NoError(t, b.server.SetMerchantActive(b.server.PublicKey, true))
+
+	var sent atomic.Int32
+	b.opts = append(plain, intram.WithHTTPClient(&http.Client{Transport: beforePost{b.server.Transport(), func() {
+		sent.Add(1)
+		assert.NoFileExists(t, results)
+	}}}))
+	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", file).code)
+	assert.Positive(t, sent.Load())
+	assert.FileExists(t, results)
+
+	// Of a folder nothing can be removed by that name: nothing is sent.
+	other := b.file(t, "more.csv", strings.ReplaceAll(salaries, "PAY", "MORE"))
+	require.NoError(t, os.MkdirAll(filepath.Join(b.home, "more.results.csv", "inside"), 0o700))
+	sent.Store(0)
+	r := b.run(t, "payouts", "batch", other)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "nothing was sent: the results of an earlier run cannot be removed")
+	assert.Zero(t, sent.Load())
+}
+
+// beforePost calls a function before each POST.
+type beforePost struct {
+	next http.RoundTripper
+	call func()
+}
+
+func (o beforePost) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		o.call()
+	}
+	return o.next.RoundTrip(r)
+}
+
 func TestABatchThatDoesNotWaitSaysSo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
