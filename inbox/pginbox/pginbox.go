@@ -62,7 +62,9 @@ type Inbox struct {
 type Option func(*Inbox)
 
 // WithRetention sets how long what took effect is remembered, intram.InboxRetention (72 h) unless set, and never less: [Inbox.Prune] keeps
-// it as long at least, and intram.Reconciler may look as far back.
+// it as long at least, and intram.Reconciler may look as far back. Set it alike wherever the database is used. What was pruned before it was
+// raised is not known any more, and would take effect again: let [intram.Reconciler.Run] look no further back than before until the inbox has
+// remembered for as long.
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
 // Horizon implements intram.InboxHorizon.

@@ -57,6 +57,8 @@ type Option func(*Inbox)
 func WithPrefix(prefix string) Option { return func(in *Inbox) { in.prefix = prefix } }
 
 // WithRetention sets how long what took effect is remembered, intram.InboxRetention (72 h) unless set, and never less.
+// Set it alike wherever the store is used. What took effect before it was raised is forgotten when it would have been, and would take effect
+// again: let [intram.Reconciler.Run] look no further back than before until the inbox has remembered for as long.
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
 // New makes an inbox of a *redis.Client, or of any other client of go-redis. It sends nothing. The error names what is wrong.
