@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,6 +232,22 @@ func TestRecoverPaysOnceThroughAKillAtTheWorstMoment(t *testing.T) {
 	}
 	wallet := server.WalletAccount(intram.Sandbox, intram.MTNBenin)
 	assert.Equal(t, int64(975000), server.Ledger().Balance(wallet), "paid once")
+}
+
+func TestRecoverStartedSeveralTimesAtOncePaysOnce(t *testing.T) {
+	t.Parallel()
+	server := runningServer(t)
+	journal := t.TempDir()
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			out, err := program(t, server, "recover", "-journal", journal, "-reference", "PO-1", "-msisdn", "22961234567", "-amount", "25000").CombinedOutput()
+			assert.NoError(t, err, "%s", out)
+			assert.Contains(t, string(out), "Paid out 25000 XOF")
+		})
+	}
+	group.Wait()
+	assert.Equal(t, int64(975000), server.Ledger().Balance(server.WalletAccount(intram.Sandbox, intram.MTNBenin)))
 }
 
 func TestRecoverLooksUpWhatIsTooOldToSendAgain(t *testing.T) {

@@ -1,4 +1,4 @@
-// Command recover pays out once, however often it is killed on the way.
+// Command recover pays out once, however often it is killed on the way, or started at the same time.
 //
 //	INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… go run ./examples/recover -journal payouts -reference PO-2026-0001 -msisdn 22961000000 -amount 25000
 //
@@ -59,7 +59,11 @@ func payOut(ctx context.Context, journal, reference, msisdn string, amount int64
 			return err
 		}
 		p = &payout{MSISDN: msisdn, Amount: amount, Intent: intent}
-		if err := write(file, p); err != nil {
+		err = write(file, p, linkNew)
+		if errors.Is(err, fs.ErrExist) {
+			p, err = read(file) // of two that are started at once, the second goes on with the intent of the first
+		}
+		if err != nil {
 			return err
 		}
 	case err != nil:
@@ -83,7 +87,7 @@ func payOut(ctx context.Context, journal, reference, msisdn string, amount int64
 			return fmt.Errorf("no payout was made: correct it, and use a new reference: %w", err)
 		}
 		p.OperationID = op.ID
-		if err := write(file, p); err != nil {
+		if err := write(file, p, os.Rename); err != nil {
 			return err
 		}
 	}
@@ -113,8 +117,8 @@ func read(file string) (*payout, error) {
 	return p, json.Unmarshal(data, p)
 }
 
-// write replaces the file in one step, and only when the new one is on the disk.
-func write(file string, p *payout) error {
+// write puts the file in its place in one step, and only when it is on the disk.
+func write(file string, p *payout, put func(from, to string) error) error {
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
@@ -130,5 +134,8 @@ func write(file string, p *payout) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return os.Rename(f.Name(), file)
+	return put(f.Name(), file)
 }
+
+// linkNew renames a file, unless there is one of the new name.
+func linkNew(from, to string) error { return errors.Join(os.Link(from, to), os.Remove(from)) }
