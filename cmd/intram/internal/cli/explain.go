@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,15 +12,16 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	var (
-		headers, body, request, at string
-		also                       []string
+		headers, body, request, at, language string
+		also                                 []string
 	)
 	cmd := &cobra.Command{
 		Use: "explain-signature [METHOD PATH]", Short: "Find the mistake in a signature that was refused",
 		Long: `Find out why the API answered signature_invalid, by trying the mistakes that can be made,
-alone and two at once: the wrong path, query, body, method, time, key, separators, hash
-or encoding. It needs the secret key that should have signed, from the configuration,
-and the request as it was sent; it sends nothing, and prints no key.
+alone and up to three at once: the wrong path, query, body, method, time, key,
+separators, hash or encoding. It shows the lines that are right in PHP, Node, Python and
+Go. It needs the secret key that should have signed, from the configuration, and the
+request as it was sent; it sends nothing, and prints no key.
 
 Give the method, the path as it was called, and the headers and the body as they were
 sent; or a whole request as it went over the wire, with --request or on the standard
@@ -37,6 +40,12 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 	flags.StringVar(&request, "request", "", "the whole request: `@FILE` or @-")
 	flags.StringVar(&at, "at", "", "when the request arrived, if not now: a `time`")
 	flags.StringArrayVar(&also, "also", nil, "another key that may have signed: `@FILE` or env:NAME")
+	languages := make([]string, len(signature.Languages))
+	for i, l := range signature.Languages {
+		languages[i] = l.ID
+	}
+	flags.StringVar(&language, "language", "", "show the right lines in this language alone: "+join(languages))
+	complete(cmd, "language", languages...)
 	completeRequest(cmd)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -45,6 +54,9 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 		return exactly("METHOD", "PATH")(cmd, args)
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if language != "" && !slices.Contains(languages, language) {
+			return usagef("--language must be one of %s", join(languages))
+		}
 		s, err := a.settings()
 		if err != nil {
 			return err
@@ -72,6 +84,7 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 			return usagef("%w", err)
 		}
 		if !a.asJSON && !verdict.Good {
+			defer a.sayCode(verdict, language)
 			defer a.sayCanonical(verdict)
 		}
 		return a.printVerdict(verdict, "request")
@@ -130,6 +143,24 @@ func (a *app) sayCanonical(v *signature.Verdict) {
 	a.say("  (body of %d bytes)", v.BodyBytes)
 	a.say("which is:")
 	fmt.Fprintln(a.out, "  "+v.Signature)
+}
+
+// sayCode shows the lines of a program that are right: those of the mistakes that were found, or all of them.
+func (a *app) sayCode(v *signature.Verdict, language string) {
+	if len(v.Findings) == 0 && language == "" {
+		a.say("\nAll the lines of a client that signs as it should: add --language php, for one.")
+		return
+	}
+	a.say("\nThe lines that are right:")
+	for _, l := range signature.Languages {
+		if language != "" && language != l.ID {
+			continue
+		}
+		fmt.Fprintln(a.out, "  "+l.Name)
+		for _, line := range v.Code(l) {
+			fmt.Fprintln(a.out, strings.TrimRight("    "+line, " "))
+		}
+	}
 }
 
 func canonicalLines(canonical string) []string {

@@ -122,6 +122,10 @@ func TestARefusedRequestIsExplained(t *testing.T) {
 
 	b.stdin = strings.Replace(wire, "X-Timestamp: 2026-05-20T10:30:00.000Z", "X-Timestamp: 2026-05-20T10:29:00.000Z", 1)
 	b.golden(t, "unexplained", b.run(t, "explain-signature").out)
+	python := b.run(t, "explain-signature", "--language", "python").out
+	assert.Contains(t, python, "    secret_key = os.environ", "nothing is known of the mistake, so all of it is shown")
+	assert.Contains(t, python, "    signature = ")
+	assert.NotContains(t, python, "hash_hmac")
 	r = b.run(t, "explain-signature", "--at", "2026-05-20T12:30:00Z")
 	assert.Contains(t, strings.Join(strings.Fields(r.out), " "), "local time was sent as UTC")
 }
@@ -161,6 +165,7 @@ func TestTheKeysThatMayHaveSignedAreTried(t *testing.T) {
 		{"explain-signature", "GET", "/balance", "--headers", "@-", "--body", "@-"}, {"explain-signature", "GET", "/balance", "--request", "@-"},
 		{"explain-signature", "GET", "/balance", "--headers", "@" + headers, "--also", "sk_live_feedface"},
 		{"explain-signature", "GET", "/balance", "--headers", "@" + headers, "--at", "noon"}, {"explain-signature"},
+		{"explain-signature", "GET", "/balance", "--headers", "@" + headers, "--language", "cobol"},
 	} {
 		r := b.run(t, wrong...)
 		assert.Equal(t, exitUsage, r.code, "%v", wrong)

@@ -162,7 +162,7 @@ func (a *app) sayVerdict(v *signature.Verdict, what string) {
 		a.sayMoreOfItem(f.Fix)
 	}
 	if !v.Explained {
-		a.say("None of the known mistakes, alone or two at once, gives the signature that was sent.")
+		a.say("None of the known mistakes, alone or together, gives the signature that was sent.")
 		a.sayItem("Is it the right key? Keys that may have been used instead can be tried with --also @FILE.")
 		a.sayItem("Is the body the very bytes that were sent? Save it from the client, not from a log.")
 	}

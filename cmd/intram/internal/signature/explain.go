@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"hash"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,111 +59,6 @@ type Verdict struct {
 // add notes a finding.
 func (v *Verdict) add(id, fix, format string, args ...any) {
 	v.Findings = append(v.Findings, Finding{ID: id, What: fmt.Sprintf(format, args...), Fix: fix})
-}
-
-// option is one way in which a part of the signed string may have been written. The first of a part's options is the right one.
-type option struct {
-	id, what, fix string
-	value         string
-}
-
-// The parts that a signature is made from.
-const (
-	partKey = iota
-	partTimestamp
-	partMethod
-	partPath
-	partQuery
-	partBody
-	partLayout
-	partAlgorithm
-	parts
-)
-
-// choice is one option of each part, by its index.
-type choice [parts]int
-
-// puzzle is the options of all parts.
-type puzzle struct {
-	options    [parts][]option
-	layouts    []func(fields []string) string
-	algorithms []func(key, text []byte) []byte
-}
-
-// add offers another option of a part, unless it comes to the same as one that is there.
-func (p *puzzle) add(part int, options ...option) {
-	for _, o := range options {
-		same := func(other option) bool { return other.value == o.value }
-		if !slices.ContainsFunc(p.options[part], same) {
-			p.options[part] = append(p.options[part], o)
-		}
-	}
-}
-
-// sum is the signature of one choice.
-func (p *puzzle) sum(c choice) []byte {
-	text := p.layouts[c[partLayout]](p.fields(c))
-	return p.algorithms[c[partAlgorithm]]([]byte(p.options[partKey][c[partKey]].value), []byte(text))
-}
-
-// fields are the five fields that a choice signs.
-func (p *puzzle) fields(c choice) []string {
-	fields := make([]string, 0, 5)
-	for _, part := range []int{partTimestamp, partMethod, partPath, partQuery, partBody} {
-		fields = append(fields, p.options[part][c[part]].value)
-	}
-	return fields
-}
-
-// largeBody is from which on pairs of mistakes are not tried: the thousands of hashes would take too long.
-const largeBody = 1 << 19
-
-// solve looks for the fewest mistakes that give one of the sums: none, one, then two.
-func (p *puzzle) solve(sums [][]byte) (choice, bool) {
-	fits := func(c choice) bool {
-		sum := p.sum(c)
-		return slices.ContainsFunc(sums, func(s []byte) bool { return hmac.Equal(s, sum) })
-	}
-	var c choice
-	if fits(c) {
-		return c, true
-	}
-	for part := range parts {
-		for i := 1; i < len(p.options[part]); i++ {
-			c = choice{}
-			if c[part] = i; fits(c) {
-				return c, true
-			}
-		}
-	}
-	if len(p.options[partBody][0].value) > largeBody {
-		return choice{}, false
-	}
-	for first := range parts {
-		for second := first + 1; second < parts; second++ {
-			for i := 1; i < len(p.options[first]); i++ {
-				for j := 1; j < len(p.options[second]); j++ {
-					c = choice{}
-					if c[first], c[second] = i, j; fits(c) {
-						return c, true
-					}
-				}
-			}
-		}
-	}
-	return choice{}, false
-}
-
-// findings are the mistakes of a choice.
-func (p *puzzle) findings(c choice) []Finding {
-	var found []Finding
-	for part := range parts {
-		if c[part] > 0 {
-			o := p.options[part][c[part]]
-			found = append(found, Finding{ID: o.id, What: o.what, Fix: o.fix})
-		}
-	}
-	return found
 }
 
 // Explain finds out why the API refuses a request's signature. The first key is the one that should have signed; the others
@@ -212,16 +108,9 @@ func Explain(r *Request, keys []Key, at time.Time) (*Verdict, error) {
 		return v, nil
 	}
 	p := merchantPuzzle(r, endpoint, path, query, timestamp, publicKey, keys)
-	solution, ok := p.solve(sums)
+	solution, ok := p.solve(sums, timesNear(timestamp))
 	if ok {
 		v.Signed = p.fields(solution)
-	}
-	if !ok && timestamp != "" {
-		if off, found := p.otherTime(timestamp, sums); found {
-			v.add("other-timestamp", "Take the time once, and use it for the header and for the signature.",
-				"another time was signed than was sent: %s", off)
-			ok = true
-		}
 	}
 	if form != nil {
 		v.Findings = append(v.Findings, *form)
@@ -279,25 +168,6 @@ func (v *Verdict) checkTimestamp(timestamp string, at time.Time) {
 	}
 	v.add("timestamp-window", "Set the machine's clock (NTP), and sign each attempt anew: a signature lasts five minutes.",
 		"X-Timestamp is %s %s, and may be off by 5 minutes (unless the request is that old: give --at)", distance, direction)
-}
-
-func looseTime(text string) (time.Time, bool) {
-	for _, layout := range []string{
-		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.RFC1123, time.RFC1123Z,
-	} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
-		}
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	switch {
-	case err != nil:
-		return time.Time{}, false
-	case n > 1e12:
-		return time.UnixMilli(n), true
-	default:
-		return time.Unix(n, 0), true
-	}
 }
 
 // decodeSignature reads a signature in every form that it may have been sent in. The finding is what is wrong with the form.
@@ -366,6 +236,7 @@ func merchantPuzzle(r *Request, endpoint, path, query, timestamp, publicKey stri
 	p.add(partBody, bodies(r.Body)...)
 	p.addLayouts()
 	p.addAlgorithms()
+	p.compose()
 	return p
 }
 
@@ -380,10 +251,10 @@ func (p *puzzle) addKeys(keys []Key, publicKey, fix string) {
 	right := keys[0].Value
 	p.add(partKey,
 		option{id: "key-empty", what: "it was signed with an empty key", fix: "The variable that should hold the secret key is not set where the program runs.", value: ""},
-		option{id: "key-white-space", what: "it was signed with the key and a line break after it", fix: "Take off the line break that reading a file leaves.", value: right + "\n"},
-		option{id: "key-white-space", what: "it was signed with the key and CRLF after it", fix: "Take off the line break that reading a file leaves.", value: right + "\r\n"},
-		option{id: "key-white-space", what: "it was signed with the key and a space after it", fix: "Take off the space.", value: right + " "},
-		option{id: "key-white-space", what: "it was signed with the key in quotes", fix: "Take off the quotes: they are the configuration file's.", value: `"` + right + `"`},
+		option{id: "key-white-space", what: "it was signed with the key and a line break after it", fix: "Take off the line break that reading a file leaves.", value: right + "\n", again: ending("\n")},
+		option{id: "key-white-space", what: "it was signed with the key and CRLF after it", fix: "Take off the line break that reading a file leaves.", value: right + "\r\n", again: ending("\r\n")},
+		option{id: "key-white-space", what: "it was signed with the key and a space after it", fix: "Take off the space.", value: right + " ", again: ending(" ")},
+		option{id: "key-white-space", what: "it was signed with the key in quotes", fix: "Take off the quotes: they are the configuration file's.", value: `"` + right + `"`, again: func(key string) string { return `"` + key + `"` }},
 		option{id: "key-white-space", what: "it was signed with a key that has white space around it", fix: "Take off the white space.", value: strings.TrimSpace(right)})
 	for _, prefix := range []string{"sk_sandbox_", "sk_live_", "sk_", "whsec_"} {
 		rest, ok := strings.CutPrefix(right, prefix)
@@ -402,55 +273,6 @@ func (p *puzzle) addKeys(keys []Key, publicKey, fix string) {
 	p.add(partKey, option{id: "key-decoded", what: "it was signed with the base64 of the key", fix: "Use the key as it is shown.", value: base64.StdEncoding.EncodeToString([]byte(right))})
 }
 
-func (p *puzzle) addTimestamps(timestamp string) {
-	p.add(partTimestamp, option{value: timestamp},
-		option{id: "timestamp-missing", what: "the timestamp was left out of the signature", fix: "Put the timestamp on the first line.", value: ""})
-	at, ok := looseTime(timestamp)
-	if !ok {
-		return
-	}
-	const same = "Write the time to a string once, and use it for the header and for the signature."
-	at = at.UTC()
-	for _, form := range []struct{ layout, what string }{
-		{"2006-01-02T15:04:05Z", "with seconds and no milliseconds"},
-		{"2006-01-02T15:04:05.000Z", "with milliseconds"},
-		{"2006-01-02T15:04:05.000000Z", "with microseconds"},
-		{"2006-01-02T15:04:05+00:00", "with +00:00 and no milliseconds"},
-		{"2006-01-02T15:04:05.000+00:00", "with +00:00"},
-		{"2006-01-02T15:04:05", "without Z"},
-		{"2006-01-02T15:04:05.000", "with milliseconds and without Z"},
-		{"2006-01-02 15:04:05", "as a database writes it"},
-	} {
-		p.add(partTimestamp, option{
-			id: "timestamp-other-form", what: "the time was signed in another form than it was sent: " + form.what, fix: same, value: at.Format(form.layout),
-		})
-	}
-	p.add(partTimestamp,
-		option{id: "timestamp-other-form", what: "the time was signed as seconds since 1970", fix: same, value: strconv.FormatInt(at.Unix(), 10)},
-		option{id: "timestamp-other-form", what: "the time was signed as milliseconds since 1970", fix: same, value: strconv.FormatInt(at.UnixMilli(), 10)})
-}
-
-// otherTime looks for a time near the one that was sent which gives the signature: the clock was read twice.
-func (p *puzzle) otherTime(timestamp string, sums [][]byte) (string, bool) {
-	at, ok := looseTime(timestamp)
-	if !ok || len(p.options[partBody][0].value) > largeBody {
-		return "", false
-	}
-	right := p.options[partTimestamp][0]
-	defer func() { p.options[partTimestamp][0] = right }()
-	const near = 3 * time.Second
-	for off := time.Millisecond; off <= near; off += time.Millisecond {
-		for _, d := range []time.Duration{off, -off} {
-			p.options[partTimestamp][0].value = at.Add(d).UTC().Format("2006-01-02T15:04:05.000Z")
-			sum := p.sum(choice{})
-			if slices.ContainsFunc(sums, func(s []byte) bool { return hmac.Equal(s, sum) }) {
-				return fmt.Sprintf("%v %s", d.Abs(), map[bool]string{true: "later", false: "earlier"}[d > 0]), true
-			}
-		}
-	}
-	return "", false
-}
-
 func (p *puzzle) addPaths(r *Request, endpoint, path, query string) {
 	right := SignedPrefix + endpoint
 	const fix = "Sign " + SignedPrefix + " and the endpoint, whatever URL is called."
@@ -464,7 +286,7 @@ func (p *puzzle) addPaths(r *Request, endpoint, path, query string) {
 		option{id: "endpoint-path", what: "the endpoint alone, " + endpoint + ", was signed as the path", fix: fix, value: endpoint},
 		option{id: "partial-path", what: "the path /api/v1" + endpoint + " was signed", fix: fix, value: "/api/v1" + endpoint},
 		option{id: "partial-path", what: "the path /merchant" + endpoint + " was signed", fix: fix, value: "/merchant" + endpoint},
-		option{id: "path-slash", what: "the path was signed with a slash at its end", fix: fix, value: right + "/"},
+		option{id: "path-slash", what: "the path was signed with a slash at its end", fix: fix, value: right + "/", again: ending("/")},
 		option{id: "path-slash", what: "the path was signed without the slash at its beginning", fix: fix, value: right[1:]},
 		option{id: "path-missing", what: "the path was left out of the signature", fix: fix, value: ""})
 	hosts := []string{"https://api.intram.org"}
@@ -498,24 +320,29 @@ func (p *puzzle) addQueries(query string) {
 		return
 	}
 	const fix = "Sign the pairs key=value sorted by key and joined with &, without the question mark."
+	mark := func(query string) string { return "?" + query }
 	p.add(partQuery,
 		option{id: "query-unsorted", what: "the query was signed as it was sent, unsorted", fix: fix, value: query},
 		option{id: "query-missing", what: "the query was left out of the signature", fix: fix, value: ""},
-		option{id: "query-mark", what: "the query was signed with its question mark", fix: fix, value: "?" + sorted},
-		option{id: "query-mark", what: "the query was signed with its question mark, unsorted", fix: fix, value: "?" + query})
+		option{id: "query-mark", what: "the query was signed with its question mark", fix: fix, value: mark(sorted), again: mark},
+		option{id: "query-mark", what: "the query was signed with its question mark, unsorted", fix: fix, value: mark(query)})
 	const plain = "Send values that need no encoding (a time's colons need none), so that both readings are the same."
-	if decoded, ok := decodeQuery(sorted); ok {
-		p.add(partQuery, option{id: "query-decoded", what: "the query was signed decoded, and sent with percent signs", fix: plain, value: decoded})
-	}
-	if encoded, ok := encodeQuery(sorted); ok {
-		p.add(partQuery, option{id: "query-encoded", what: "the query was signed with percent signs that were not sent", fix: plain, value: encoded})
+	p.add(partQuery, option{
+		id: "query-decoded", what: "the query was signed decoded, and sent with percent signs", fix: plain, value: decodeQuery(sorted), again: decodeQuery,
+	})
+	for _, encode := range []func(string) string{url.QueryEscape, percentTwenty, lowerHex} {
+		again := func(query string) string { return eachPair(query, encode) }
+		p.add(partQuery, option{
+			id: "query-encoded", what: "the query was signed with percent signs that were not sent", fix: plain, value: again(sorted), again: again,
+		})
 	}
 	pairs := strings.Split(query, "&")
 	slices.Sort(pairs)
 	slices.Reverse(pairs)
+	unjoined := func(query string) string { return strings.ReplaceAll(query, "&", "") }
 	p.add(partQuery,
 		option{id: "query-unsorted", what: "the query was signed in another order", fix: fix, value: strings.Join(pairs, "&")},
-		option{id: "query-unsorted", what: "the query was signed without &", fix: fix, value: strings.ReplaceAll(sorted, "&", "")})
+		option{id: "query-unjoined", what: "the query was signed without &", fix: fix, value: unjoined(sorted), again: unjoined})
 }
 
 // sortQuery sorts the pairs of a query by key, and leaves them as they are written.
@@ -529,34 +356,38 @@ func sortQuery(query string) string {
 	return strings.Join(pairs, "&")
 }
 
-func decodeQuery(query string) (string, bool) {
-	return eachPair(query, url.QueryUnescape)
+// decodeQuery reads the percent signs of a query. One that cannot be read stays.
+func decodeQuery(query string) string {
+	return eachPair(query, func(s string) string { return s })
 }
 
-func encodeQuery(query string) (string, bool) {
-	return eachPair(query, func(s string) (string, error) {
-		plain, err := url.QueryUnescape(s)
-		return url.QueryEscape(plain), err
-	})
+func percentTwenty(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// percents are what encoders write for a byte.
+var percents = regexp.MustCompile("%[0-9A-F]{2}")
+
+func lowerHex(s string) string {
+	return percents.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower)
 }
 
-func eachPair(query string, change func(string) (string, error)) (string, bool) {
+// eachPair writes the decoded keys and values of a query in another way.
+func eachPair(query string, write func(string) string) string {
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
 		key, value, assigned := strings.Cut(pair, "=")
-		newKey, err := change(key)
+		plainKey, err := url.QueryUnescape(key)
 		if err != nil {
-			return "", false
+			return query
 		}
-		newValue, err := change(value)
+		plainValue, err := url.QueryUnescape(value)
 		if err != nil {
-			return "", false
+			return query
 		}
-		if pairs[i] = newKey; assigned {
-			pairs[i] += "=" + newValue
+		if pairs[i] = write(plainKey); assigned {
+			pairs[i] += "=" + write(plainValue)
 		}
 	}
-	return strings.Join(pairs, "&"), true
+	return strings.Join(pairs, "&")
 }
 
 // addLayouts offers the ways in which the five fields may have been put together.

@@ -30,24 +30,25 @@ func bodies(body []byte) []option {
 			id: "body-line-break-sent", what: "the body was sent with a line break at its end that was not signed",
 			fix: "Sign the bytes that are sent, the last line break included, or send none.", value: strings.TrimRight(text, "\r\n"),
 		},
-		{id: "body-line-break-signed", what: "a line break was signed at the end of the body that was not sent", fix: "Sign the bytes that are sent: echo adds a line break, printf does not.", value: text + "\n"},
-		{id: "body-line-break-signed", what: "a line break (CRLF) was signed at the end of the body that was not sent", fix: "Sign the bytes that are sent.", value: text + "\r\n"},
+		{id: "body-line-break-signed", what: "a line break was signed at the end of the body that was not sent", fix: "Sign the bytes that are sent: echo adds a line break, printf does not.", value: text + "\n", again: ending("\n")},
+		{id: "body-line-break-signed", what: "a line break (CRLF) was signed at the end of the body that was not sent", fix: "Sign the bytes that are sent.", value: text + "\r\n", again: ending("\r\n")},
 		{
 			id: "body-crlf-sent", what: "the body was sent with CRLF line breaks and signed with LF",
 			fix: "Something on the way rewrites line breaks: sign the bytes that are sent.", value: strings.ReplaceAll(text, "\r\n", "\n"),
 		},
 		{
 			id: "body-crlf-signed", what: "the body was signed with CRLF line breaks and sent with LF",
-			fix: "Something on the way rewrites line breaks: sign the bytes that are sent.", value: strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n"),
+			fix: "Something on the way rewrites line breaks: sign the bytes that are sent.", value: withCRLF(text), again: withCRLF,
 		},
 		{id: "body-trimmed", what: "the body was signed without the white space around it", fix: exact, value: strings.TrimSpace(text)},
 		{id: "body-bom", what: "a byte order mark was sent in front of the body and not signed", fix: "Write the file without a byte order mark.", value: strings.TrimPrefix(text, "\ufeff")},
 		{id: "body-bom", what: "a byte order mark was signed in front of the body and not sent", fix: "Write the file without a byte order mark.", value: "\ufeff" + text},
-		{id: "body-hash", what: "the SHA-256 of the body was signed instead of the body", fix: "Put the raw body into the string that is signed, not its hash.", value: hex.EncodeToString(sum[:])},
+		{id: "body-hash", what: "the SHA-256 of the body was signed instead of the body", fix: "Put the raw body into the string that is signed, not its hash.", value: hexHash(text), again: hexHash},
 		{id: "body-hash", what: "the SHA-256 of the body, in base64, was signed instead of the body", fix: "Put the raw body into the string that is signed, not its hash.", value: base64.StdEncoding.EncodeToString(sum[:])},
-		{id: "body-base64", what: "the body was signed in base64", fix: "Put the raw body into the string that is signed.", value: base64.StdEncoding.EncodeToString(body)},
-		{id: "body-quoted", what: "the body was signed as a JSON string in quotes", fix: exact, value: quoted(text)},
+		{id: "body-base64", what: "the body was signed in base64", fix: "Put the raw body into the string that is signed.", value: inBase64(text), again: inBase64},
+		{id: "body-quoted", what: "the body was signed as a JSON string in quotes", fix: exact, value: quoted(text), again: quoted},
 	}
+	options = append(options, encodings(text)...)
 	tree, err := parseJSON(body)
 	if err != nil {
 		return options
@@ -82,6 +83,17 @@ func bodies(body []byte) []option {
 	}
 	return options
 }
+
+func withCRLF(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+}
+
+func hexHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func quoted(text string) string {
 	data, err := json.Marshal(text)

@@ -43,7 +43,7 @@ func ExplainWebhook(header http.Header, body []byte, keys []Key, at time.Time) *
 		v.Findings = append(v.Findings, *form)
 	}
 	p := webhookPuzzle(timestamp, body, keys, "<timestamp>.<body>", func(f []string) string { return f[0] + "." + f[4] })
-	solution, ok := p.solve(sums)
+	solution, ok := p.solve(sums, never)
 	v.Findings = append(v.Findings, p.findings(solution)...)
 	if !ok {
 		v.add("signature-mismatch", "Check the secret first: each subscription has its own. Then check that the body is the raw bytes of the request.",
@@ -88,7 +88,7 @@ func explainNotification(header http.Header, body []byte, keys []Key) *Verdict {
 		return v
 	}
 	p := webhookPuzzle("", body, keys, "<body>", func(f []string) string { return f[4] })
-	solution, ok := p.solve([][]byte{sum})
+	solution, ok := p.solve([][]byte{sum}, never)
 	v.Findings = append(v.Findings, p.findings(solution)...)
 	if !ok {
 		v.add("signature-mismatch", "Check the secret (the portal's, not the API's), and that the body is the raw bytes of the request.",
@@ -136,8 +136,12 @@ func webhookPuzzle(timestamp string, body []byte, keys []Key, form string, layou
 	p.options[partLayout] = []option{{value: form}}
 	p.algorithms = []func(key, text []byte) []byte{hmacSHA256}
 	p.options[partAlgorithm] = []option{{value: "hmac-sha256"}}
+	p.compose()
 	return p
 }
+
+// never is no time: a delivery has the one that was signed, or none.
+func never(func(guess) bool) {}
 
 const raw = "Verify the raw bytes of the request, read before any JSON decoder."
 
@@ -147,6 +151,8 @@ var receivers = map[string]struct{ what, fix string }{
 	"body-line-break-signed": {"the body lacks the line break at its end", raw},
 	"body-crlf-sent":         {"the body has CRLF line breaks that were sent as LF", "Something rewrites line breaks: save it as binary."},
 	"body-crlf-signed":       {"the body has LF line breaks that were sent as CRLF", "Something rewrites line breaks: save it as binary."},
+	"body-latin1-sent":       {"the body was saved in Latin-1, and sent in UTF-8", "Save it as it is, in UTF-8."},
+	"body-encoded-twice":     {"the body was encoded in UTF-8 once more than it was sent", raw},
 	"body-trimmed":           {"the body has white space around it that was not sent", raw},
 	"body-bom":               {"the byte order mark of the body is not as it was sent", "Save it without a byte order mark."},
 	"body-reserialised":      {"the body was decoded and written again", raw},
