@@ -156,8 +156,11 @@ func scanOrder(row pgx.Row) (*order, error) {
 // Price is what the order costs, as people read it.
 func (o *order) Price() string { return intram.NewAmount(o.Amount).Grouped() + " F CFA" }
 
-// Payable reports whether the customer may still go to the checkout page.
-func (o *order) Payable() bool { return o.State == "open" || o.State == "failed" }
+// Payable reports whether the customer may go to the checkout page. A declined payment is over: its page takes no other.
+func (o *order) Payable() bool { return o.State == "open" }
+
+// Again is the id of the order that a customer makes after this one.
+func (o *order) Again() string { return rand.Text() }
 
 // payment asks for what the order costs. It must say the same each time it is called: the intent is for these parameters.
 func (s *shop) payment(o *order) intram.PaymentRequestParams {
@@ -300,11 +303,11 @@ func (s *shop) paymentMoved(ctx context.Context, tx pgx.Tx, o *order, event *int
 	}
 	switch {
 	case event.Type == intram.EventPaymentRequestFailed && o.State == "open":
-		o.State = "failed" // the customer may try again
+		o.State = "failed"
 	case event.Type != intram.EventPaymentRequestPaid:
 	case !data.Amount.Equal(intram.NewAmount(o.Amount)):
 		o.State = "for_a_person"
-	case o.Payable():
+	case o.Payable() || o.State == "failed":
 		o.State = "paid" // send the goods: in this transaction, for example as a row for the warehouse
 	case o.State == "abandoned":
 		intent, err := s.client.Refunds.Prepare(refund(o)) // sends nothing; keepHouse does

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -184,6 +185,7 @@ func TestAnEventTakesEffectOnceThroughAFailure(t *testing.T) {
 	assert.Equal(t, "paid", c.order().State)
 }
 
+// Declined is declined: the customer tries again with another order.
 func TestADeclinedPaymentMayBeTriedAgain(t *testing.T) {
 	t.Parallel()
 	c := newTown(t)
@@ -191,8 +193,13 @@ func TestADeclinedPaymentMayBeTriedAgain(t *testing.T) {
 	require.NoError(t, c.intram.Decline(c.order().Transaction))
 	c.intram.Advance(time.Minute)
 	assert.Equal(t, "failed", c.order().State)
-	assert.Contains(t, c.do("GET", "/orders/"+orderID, nil).Body.String(), "The payment was declined.")
-	assert.Equal(t, c.order().CheckoutURL, c.do("POST", "/orders/"+orderID+"/pay", nil).Header().Get("Location"))
+	page := c.do("GET", "/orders/"+orderID, nil).Body.String()
+	assert.Contains(t, page, "The payment was declined")
+	again := regexp.MustCompile(`name="order" value="([A-Z2-7]{26})"`).FindStringSubmatch(page)
+	require.NotNil(t, again)
+	w := c.do("POST", "/orders", url.Values{"order": {again[1]}, "item": {"Bogolan cloth"}})
+	assert.NotEqual(t, c.order().CheckoutURL, w.Header().Get("Location"))
+	assert.Equal(t, "/orders/"+orderID, c.do("POST", "/orders/"+orderID+"/pay", nil).Header().Get("Location"))
 }
 
 // Nobody pays in time, the goods go back on the shelf, and then the money comes.
