@@ -71,6 +71,8 @@ type PayoutEventData struct {
 	PayoutResult
 	// Error is why a payout failed, when the event says so.
 	Error *OperationError
+	// Metadata is what the payout carried: the Metadata of [PayoutParams].
+	Metadata RawMessage
 }
 
 // PaymentRequestEventData comes with payment_request.* events.
@@ -80,6 +82,11 @@ type PaymentRequestEventData struct {
 	Error *OperationError
 	// WebhookData is what the payment request carried.
 	WebhookData RawMessage
+	// Fees and NetAmount are not set when the event does not say them, as before the customer has paid. The customer is charged Amount and
+	// Fees, the merchant is credited NetAmount.
+	Fees, NetAmount Amount
+	// PaymentMethod is how the customer paid, when the event says so.
+	PaymentMethod TransactionPaymentMethod
 }
 
 // RefundEventData comes with refund.* events.
@@ -195,12 +202,13 @@ func decodeEventData(typ EventType, data json.RawMessage) EventData {
 func (d *PayoutEventData) UnmarshalJSON(data []byte) error {
 	var wire struct {
 		payoutResultWire
-		Error *OperationError `json:"error"`
+		Error    *OperationError `json:"error"`
+		Metadata RawMessage      `json:"metadata"`
 	}
 	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
-	d.Error = wire.Error.orNil()
+	d.Error, d.Metadata = wire.Error.orNil(), wire.Metadata
 	return d.read(&wire.payoutResultWire, data)
 }
 
@@ -208,13 +216,17 @@ func (d *PayoutEventData) UnmarshalJSON(data []byte) error {
 func (d *PaymentRequestEventData) UnmarshalJSON(data []byte) error {
 	var wire struct {
 		paymentRequestResultWire
-		Error       *OperationError `json:"error"`
-		WebhookData RawMessage      `json:"webhook_data"`
+		Error         *OperationError   `json:"error"`
+		WebhookData   RawMessage        `json:"webhook_data"`
+		Fees          Amount            `json:"fees"`
+		NetAmount     Amount            `json:"net_amount"`
+		PaymentMethod paymentMethodWire `json:"payment_method"`
 	}
 	if err := unmarshalObject(data, &wire); err != nil {
 		return err
 	}
 	d.Error, d.WebhookData = wire.Error.orNil(), wire.WebhookData
+	d.Fees, d.NetAmount, d.PaymentMethod = wire.Fees, wire.NetAmount, TransactionPaymentMethod(wire.PaymentMethod)
 	return d.read(&wire.paymentRequestResultWire, data)
 }
 

@@ -26,7 +26,7 @@ func TestEventsOfEachFamily(t *testing.T) {
 	of := func(typ, data string) *intram.Event {
 		return received(t, fmt.Sprintf(frame, typ, data))
 	}
-	payout := `{"reference":"PO-2026-0001","amount":25000,"currency":"XOF","status":"completed","destination":{"type":"mobile_money","msisdn":"22961234567"},
+	payout := `{"reference":"PO-2026-0001","metadata":{"batch_id":"B-42"},"amount":25000,"currency":"XOF","status":"completed","destination":{"type":"mobile_money","msisdn":"22961234567"},
 		"provider_response":{"responsecode":"00","responsemsg":"Success","serviceref":"MTN1"}}`
 	for _, typ := range []intram.EventType{intram.EventPayoutCompleted, intram.EventPayoutQueued, intram.EventPayoutFailed, "payout.reversed_in_2027"} {
 		event := of(string(typ), payout)
@@ -41,6 +41,7 @@ func TestEventsOfEachFamily(t *testing.T) {
 		assert.Equal(t, intram.PayoutCompleted, data.Status)
 		assert.Equal(t, intram.MobileMoney{MSISDN: "22961234567"}, data.Destination)
 		assert.Equal(t, "MTN1", data.ProviderResponse.ServiceReference)
+		assert.JSONEq(t, `{"batch_id":"B-42"}`, string(data.Metadata))
 		assert.Nil(t, data.Error)
 		assert.JSONEq(t, payout, string(data.Raw))
 		out, err := json.Marshal(event)

@@ -46,7 +46,7 @@ type Customer struct {
 	Email     string `json:"email,omitempty"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
-	// Phone is in international form; see [ParseMSISDN].
+	// Phone is any text: the API documents a plain string. [ParseMSISDN] makes a number of what people write.
 	Phone string `json:"phone,omitempty"`
 }
 
@@ -58,7 +58,7 @@ type PaymentMethod struct {
 	MSISDN string `json:"msisdn,omitempty"`
 }
 
-// ReturnURLs are where the checkout page sends the customer afterwards.
+// ReturnURLs are where the checkout page sends the customer afterwards: absolute URLs of any scheme, an app's (myapp://paid) included.
 type ReturnURLs struct {
 	Success string `json:"success,omitempty"`
 	Cancel  string `json:"cancel,omitempty"`
@@ -212,10 +212,10 @@ func (p PaymentRequestParams) wire(v *validation) paymentRequestBody {
 	if u := p.ReturnURLs; u != (ReturnURLs{}) {
 		body.ReturnURLs = &u
 		if u.Success != "" {
-			v.httpsURL("return_urls.success", u.Success)
+			v.absoluteURL("return_urls.success", u.Success)
 		}
 		if u.Cancel != "" {
-			v.httpsURL("return_urls.cancel", u.Cancel)
+			v.absoluteURL("return_urls.cancel", u.Cancel)
 		}
 	}
 	return body
@@ -229,7 +229,7 @@ func (c Customer) check(v *validation) {
 	}
 	v.text("invoice.customer.first_name", c.FirstName, 0)
 	v.text("invoice.customer.last_name", c.LastName, 0)
-	v.msisdn("invoice.customer.phone", c.Phone, "")
+	v.text("invoice.customer.phone", c.Phone, 0)
 }
 
 // paymentRequestResultWire is a payment request's result as the docs write it. An event has its fields too.

@@ -64,7 +64,7 @@ type MobileMoney struct {
 
 // BankAccount is a bank account. It prints without its number and names.
 type BankAccount struct {
-	// AccountNumber is local or an IBAN. Required.
+	// AccountNumber is local, as it is printed, or an IBAN. Required.
 	AccountNumber string
 	// SWIFT is the bank's BIC, 8 or 11 letters and digits.
 	SWIFT string
@@ -311,9 +311,8 @@ func (m MobileMoney) body() destinationBody {
 }
 
 func (b BankAccount) wire(v *validation) destinationBody {
-	if v.required("destination.account_number", b.AccountNumber, "a local number or an IBAN, without spaces") {
-		v.check(len(b.AccountNumber) <= 34 && allOf(b.AccountNumber, isAlphanumeric), "destination.account_number",
-			"destination.account_number must be at most 34 letters and digits, without spaces")
+	if v.required("destination.account_number", b.AccountNumber, "a local number or an IBAN") {
+		v.text("destination.account_number", b.AccountNumber, maxReference)
 	}
 	v.check(b.SWIFT == "" || (len(b.SWIFT) == 8 || len(b.SWIFT) == 11) &&
 		allOf(b.SWIFT, func(c byte) bool { return isCapital(c) || isDigit(c) }), "destination.swift",

@@ -428,6 +428,19 @@ func (o *Operation) event(typ EventType, data EventData) *Event {
 	return &Event{Type: typ, OperationID: o.ID, OccurredAt: occurred, Data: data}
 }
 
+// own is the caller's own data as the operation's payload has it, word for word.
+func (o *Operation) own() RawMessage {
+	var payload struct {
+		Metadata    RawMessage `json:"metadata"`
+		WebhookData RawMessage `json:"webhook_data"`
+	}
+	_ = json.Unmarshal(o.Payload, &payload) // what cannot be read has none
+	if o.Type == OperationPaymentRequest {
+		return payload.WebhookData
+	}
+	return payload.Metadata
+}
+
 // unsuccessful reports whether the operation ended without a result.
 func (o *Operation) unsuccessful() bool {
 	return o.Status == OperationFailed || o.Status == OperationExpired
@@ -438,7 +451,7 @@ func payoutEvents(op *Operation) (events []*Event, open bool, err error) {
 		data := &PayoutEventData{Error: op.eventError()}
 		// A payout's request has the fields of its result. One that cannot be read leaves them empty: the failure is the news.
 		_ = json.Unmarshal(op.Payload, &data.PayoutResult)
-		data.Status, data.Raw = PayoutFailed, nil
+		data.Status, data.Raw, data.Metadata = PayoutFailed, nil, op.own()
 		return []*Event{op.event(EventPayoutFailed, data)}, false, nil
 	}
 	result, ok := op.Result.(*PayoutResult)
@@ -446,7 +459,7 @@ func payoutEvents(op *Operation) (events []*Event, open bool, err error) {
 		return nil, false, fmt.Errorf("%w: the result of the payout", ErrCannotReconcile)
 	}
 	at := func(typ EventType, status PayoutStatus) *Event {
-		data := &PayoutEventData{PayoutResult: *result, Error: op.eventError()}
+		data := &PayoutEventData{PayoutResult: *result, Error: op.eventError(), Metadata: op.own()}
 		data.Status = status
 		return op.event(typ, data)
 	}
@@ -477,33 +490,30 @@ func (o *Operation) settled(event *Event) *Event {
 func paymentEvents(op *Operation, payments map[string]*Transaction) (events []*Event, open bool, err error) {
 	if op.unsuccessful() {
 		var payload struct {
-			Invoice     json.RawMessage `json:"invoice"`
-			WebhookData RawMessage      `json:"webhook_data"`
+			Invoice json.RawMessage `json:"invoice"`
 		}
 		data := &PaymentRequestEventData{Error: op.eventError()}
 		_ = json.Unmarshal(op.Payload, &payload) // as above
 		_ = json.Unmarshal(payload.Invoice, &data.PaymentRequestResult)
-		data.Status, data.Raw, data.WebhookData = "failed", nil, payload.WebhookData
+		data.Status, data.Raw, data.WebhookData = "failed", nil, op.own()
 		return []*Event{op.event(EventPaymentRequestFailed, data)}, false, nil
 	}
 	result, ok := op.Result.(*PaymentRequestResult)
 	if !ok || result.TransactionReference == "" {
 		return nil, false, fmt.Errorf("%w: the result of the payment request", ErrCannotReconcile)
 	}
-	var payload struct {
-		WebhookData RawMessage `json:"webhook_data"`
-	}
-	_ = json.Unmarshal(op.Payload, &payload) // as above
-	events = []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result, WebhookData: payload.WebhookData})}
+	events = []*Event{op.event(EventPaymentRequestCreated, &PaymentRequestEventData{PaymentRequestResult: *result, WebhookData: op.own()})}
 	t := payments[result.TransactionReference]
 	if t == nil {
 		return events, true, nil
 	}
 	ended := func(typ EventType, status string) *Event {
-		data := &PaymentRequestEventData{PaymentRequestResult: *result, WebhookData: t.WebhookData}
+		data := &PaymentRequestEventData{
+			PaymentRequestResult: *result, WebhookData: t.WebhookData, Fees: t.Fees, NetAmount: t.NetAmount, PaymentMethod: t.PaymentMethod,
+		}
 		data.Status, data.Amount, data.Raw = status, t.Amount, t.Raw
 		if len(data.WebhookData) == 0 {
-			data.WebhookData = payload.WebhookData
+			data.WebhookData = op.own()
 		}
 		if t.DeclinedReason != "" {
 			data.Error = &OperationError{OperationID: op.ID, Message: t.DeclinedReason}

@@ -114,8 +114,10 @@ type RefundEntry struct {
 	Reference        string
 	ServiceReference string
 	Status           TransactionStatus
-	Reason           string
-	CreatedAt        time.Time
+	// Amount is what was given back, not set when the API does not say.
+	Amount    Amount
+	Reason    string
+	CreatedAt time.Time
 }
 
 // Get looks a transaction up, by its public reference (10 letters and digits) or its internal id (24 hexadecimal digits).
@@ -333,6 +335,7 @@ type refundEntryWire struct {
 	Reference        text      `json:"reference"`
 	ServiceReference text      `json:"service_reference"`
 	Status           text      `json:"status"`
+	Amount           Amount    `json:"amount"`
 	Reason           text      `json:"reason"`
 	Date             timestamp `json:"date"`
 	CreatedAt        timestamp `json:"created_at"`
@@ -341,7 +344,7 @@ type refundEntryWire struct {
 func (w refundEntryWire) model() RefundEntry {
 	return RefundEntry{
 		Reference: string(w.Reference), ServiceReference: string(w.ServiceReference), Status: transactionStatus(word(w.Status)),
-		Reason: string(w.Reason), CreatedAt: firstTime(w.Date, w.CreatedAt),
+		Amount: w.Amount, Reason: string(w.Reason), CreatedAt: firstTime(w.Date, w.CreatedAt),
 	}
 }
 

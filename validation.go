@@ -120,6 +120,14 @@ func (v *validation) httpsURL(path, raw string) {
 	}
 }
 
+// absoluteURL checks a URL with a scheme, of the web or an app's. Without a user: the customer sees it.
+func (v *validation) absoluteURL(path, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || !utf8.ValidString(raw) || slices.Contains([]string{"", "javascript", "data", "vbscript"}, u.Scheme) || u.User != nil || u.Host == "" && u.Path == "" && u.Opaque == "" {
+		v.fail(path, "%s must be an absolute URL, such as https://shop.example/paid or myapp://paid", path)
+	}
+}
+
 // own checks an object of the caller's own, and returns it in the one form in which it is sent: what was read back from JSON
 // makes the same bytes as what it was written from, a struct or a raw message included. changed says that version 0.1.0
 // may have sent other bytes.

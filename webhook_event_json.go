@@ -123,13 +123,22 @@ func marshalEventData(data EventData) (json.RawMessage, error) {
 	case *PayoutEventData:
 		raw, failure = d.Raw, d.Error
 		members["reference"], members["amount"], members["currency"], members["status"] = d.Reference, d.Amount, d.Currency, d.Status
-		members["destination"] = eventDestination(d.Destination)
+		members["destination"], members["metadata"] = eventDestination(d.Destination), d.Metadata
 		members["provider_response"] = d.ProviderResponse.queued()
 	case *PaymentRequestEventData:
 		raw, failure = d.Raw, d.Error
 		members["transaction_reference"], members["status"], members["amount"], members["currency"] = d.TransactionReference, d.Status, d.Amount, d.Currency
 		members["gateway_url"], members["receipt_url"], members["qr_code"] = d.GatewayURL, d.ReceiptURL, d.QRCode
 		members["webhook_data"] = d.WebhookData
+		if d.Fees.IsSet() {
+			members["fees"] = d.Fees
+		}
+		if d.NetAmount.IsSet() {
+			members["net_amount"] = d.NetAmount
+		}
+		if m := d.PaymentMethod; m != (TransactionPaymentMethod{}) {
+			members["payment_method"] = map[string]any{"name": m.Name, "code": m.Code, "type": m.Type}
+		}
 	case *RefundEventData:
 		raw, failure = d.Raw, d.Error
 		members["status"], members["refund_reference"], members["amount"] = d.Status, d.RefundReference, d.Amount

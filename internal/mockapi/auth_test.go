@@ -109,9 +109,11 @@ func TestAPIKeyErrors(t *testing.T) {
 	f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) { r.Header.Del("X-Api-Key") }}).refused(401, "missing_api_key")
 	f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) { r.Header.Set("X-Api-Key", "pk_sandbox_nobody") }}).refused(401, "invalid_api_key")
 	require.NoError(t, f.s.SetMerchantActive(f.keys.Public, false))
+	f.get("/balance").ok(200) // the sandbox is open to accounts that are not validated yet
+	f.keys = f.s.Merchant().Live
 	f.get("/balance").refused(403, "merchant_inactive")
 	require.NoError(t, f.s.SetMerchantActive(f.keys.Public, true))
-	f.get("/balance").ok(200)
+	f.get("/balance").refused(403, "ip_allowlist_empty")
 	require.Error(t, f.s.SetMerchantActive("pk_nobody", true))
 	require.Error(t, f.s.SetIPAllowlist("pk_nobody"))
 }

@@ -61,8 +61,8 @@ type checkoutPage struct {
 	Methods                          []checkoutMethod
 	QRCode                           template.URL
 	Open, Confirming                 bool
-	Outcome                          string // paid, failed or cancelled, when it has ended
-	ReturnURL                        string
+	Outcome                          string       // paid, failed or cancelled, when it has ended
+	ReturnURL                        template.URL // checked when it was given: an app's scheme is no danger, a script's is refused
 	Problem                          string
 	Pay, Decline                     string // where the forms go
 }
@@ -164,11 +164,11 @@ func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
 	}
 	switch {
 	case d.status == txSuccess:
-		p.Outcome, p.Title, p.ReturnURL = "paid", "Payment received", d.successURL
+		p.Outcome, p.Title, p.ReturnURL = "paid", "Payment received", template.URL(d.successURL)
 	case d.status == txError:
-		p.Outcome, p.Title, p.ReturnURL = "failed", "Payment not made", d.cancelURL
+		p.Outcome, p.Title, p.ReturnURL = "failed", "Payment not made", template.URL(d.cancelURL)
 	case d.status == txRefunded:
-		p.Outcome, p.Title, p.ReturnURL = "refunded", "Payment refunded", d.cancelURL
+		p.Outcome, p.Title, p.ReturnURL = "refunded", "Payment refunded", template.URL(d.cancelURL)
 	case d.stage == paymentConfirming:
 		p.Confirming, p.Title = true, "Waiting for confirmation"
 	default:

@@ -152,10 +152,16 @@ func eventFields(t *testing.T, event *intram.Event) fields {
 	case *intram.PayoutEventData:
 		payoutFields(t, f, "data.", &data.PayoutResult)
 		operationErrorFields(f, "data.error.", data.Error)
+		f.raw(t, "data.metadata", data.Metadata)
 	case *intram.PaymentRequestEventData:
 		paymentRequestFields(f, "data.", &data.PaymentRequestResult)
 		operationErrorFields(f, "data.error.", data.Error)
 		f.raw(t, "data.webhook_data", data.WebhookData)
+		if data.Fees.IsSet() {
+			f.set("data.fees", data.Fees.String())
+			f.set("data.net_amount", data.NetAmount.String())
+		}
+		f.set("data.payment_method", data.PaymentMethod.Name)
 	case *intram.RefundEventData:
 		refundFields(f, "data.", &data.RefundResult)
 		f.set("data.reason", data.Reason)

@@ -229,8 +229,7 @@ func decode[T any](t *testing.T, data []byte) (value T) {
 
 // untyped are the fields that the API sends and the SDK gives no name of their own; they are in Raw.
 var untyped = regexp.MustCompile(`(^|\.)(_links\.self|payment_url)$` +
-	`|^message$` + // of a success
-	`|^data\.(fees|net_amount|payment_method)$`) // of a payment's events: the transaction has them
+	`|^message$`) // of a success
 
 func (f fields) dropUntyped() {
 	maps.DeleteFunc(f, func(path, _ string) bool { return untyped.MatchString(path) })

@@ -5,6 +5,7 @@ package mockapi
 type method struct {
 	code       string
 	name       string // the wallet's name on the balance, and the transaction's payment_method
+	country    string // where it handles mobile money, ISO 3166 alpha-2
 	kind       methodKind
 	refundable bool // once settled
 	index      int  // in the catalogue
@@ -30,9 +31,9 @@ const (
 
 // methods is the catalogue, in the order the balance lists wallets.
 var methods = [...]*method{
-	{index: 0, code: mtnBenin, name: "MTN Bénin", kind: mobileMoney, refundable: true},
-	{index: 1, code: moovBenin, name: "Moov Bénin", kind: mobileMoney, refundable: true},
-	{index: 2, code: sbinBenin, name: "SBIN Bénin", kind: mobileMoney, refundable: true},
+	{index: 0, code: mtnBenin, name: "MTN Bénin", country: "BJ", kind: mobileMoney, refundable: true},
+	{index: 1, code: moovBenin, name: "Moov Bénin", country: "BJ", kind: mobileMoney, refundable: true},
+	{index: 2, code: sbinBenin, name: "SBIN Bénin", country: "BJ", kind: mobileMoney, refundable: true},
 	{index: 3, code: cardCode, name: "Card", kind: card, refundable: true},
 	{index: 4, code: bankCode, name: "Bank", kind: bankTransfer},
 }
@@ -60,14 +61,4 @@ func mobileMethod(code string) *method {
 		return m
 	}
 	return nil
-}
-
-func mobileCodes() []string {
-	var codes []string
-	for _, m := range methods {
-		if m.kind == mobileMoney {
-			codes = append(codes, m.code)
-		}
-	}
-	return codes
 }

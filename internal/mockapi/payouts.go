@@ -21,6 +21,9 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 	if !p.bank && p.providerCode == "" {
 		return failureOf("missing_provider_code")
 	}
+	if !p.bank && !op.isHandled() {
+		return failureOf("provider_unavailable")
+	}
 	wallets := s.state.books[op.account].wallets
 	var w *wallet
 	for _, candidate := range wallets {
@@ -47,6 +50,16 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 	op.wallet, op.held = w.method.code, p.amount
 	s.post(op, "payout debited", move{w.available, op.account.clearing, p.amount})
 	return nil
+}
+
+// isHandled reports whether there is a provider for the operator in the destination's country, which is Benin unless it is named.
+func (op *operation) isHandled() bool {
+	m := mobileMethod(op.payout.providerCode)
+	if m == nil {
+		return false
+	}
+	country := document(op.payload).members(nil).field("destination").members(nil).field("country_code")
+	return !country.given() || country.text() == m.country
 }
 
 // completePayout: mobile money has arrived; a bank payout waits for the back office.
@@ -147,6 +160,9 @@ func (op *operation) payoutData(status string, f *operationFailure) []byte {
 	b := op.appendPayout([]byte{'{'})
 	b = appendStringField(b, "status", status)
 	b = op.appendDestination(b)
+	if metadata := document(op.payload).members(nil).field("metadata"); metadata.given() {
+		b = appendRawField(b, "metadata", metadata)
+	}
 	if f != nil {
 		b = f.appendJSON(appendName(b, "error"))
 	}

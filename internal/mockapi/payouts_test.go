@@ -74,6 +74,47 @@ func TestPayoutWithoutProviderCodeFailsInTheWorker(t *testing.T) {
 	assert.Equal(t, []string{"payout.failed"}, f.events(id))
 }
 
+// The operators are examples, not a closed list: one that nobody handles in the country is accepted, and fails in the worker.
+func TestAnOperatorThatNobodyHandlesFailsInTheWorker(t *testing.T) {
+	t.Parallel()
+	for _, destination := range []string{
+		`"provider_code":"ORANGE_CI_225","msisdn":"2250700000000"`,
+		`"provider_code":"CARD","msisdn":"22961000000"`,
+		`"provider_code":"MTN_BENIN_229","country_code":"FR","msisdn":"22961000000"`,
+	} {
+		f := newFixture(t, Config{})
+		id := f.post("/payouts", `{"amount":5,"destination":{"type":"mobile_money",`+destination+`}}`).ok(202).text("data.operation_id")
+		f.failedWith(id, "provider_unavailable")
+		assert.EqualValues(t, 1_000_000, f.wallet(mtnBenin))
+		assert.Equal(t, []string{"payout.failed"}, f.events(id))
+	}
+	f := newFixture(t, Config{})
+	id := f.post("/payouts", `{"amount":5,"destination":{"type":"mobile_money","provider_code":"MTN_BENIN_229","country_code":"BJ","msisdn":"22961000000"}}`).
+		ok(202).text("data.operation_id")
+	assert.Equal(t, "succeeded", f.operation(id).text("data.status"))
+}
+
+// A payout's metadata is sent on in each of its events, word for word.
+func TestMetadataIsInTheEventsOfAPayout(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	for _, destination := range []string{
+		`"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"22961000000"`,
+		`"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"22961000004"`,
+		`"type":"bank_account","account_number":"1"`,
+	} {
+		id := f.post("/payouts", `{"amount":5,"metadata":{"n":12345678901234567890,"é":[]},"destination":{`+destination+`}}`).ok(202).text("data.operation_id")
+		f.operation(id)
+		events := f.s.Events()
+		event := events[len(events)-1]
+		assert.Equal(t, id, event.OperationID)
+		assert.Contains(t, string(event.Body), `"metadata":{"n":12345678901234567890,"é":[]}`)
+	}
+	f.payout(5, "22961000000")
+	events := f.s.Events()
+	assert.NotContains(t, string(events[len(events)-1].Body), "metadata")
+}
+
 func TestRefusedPayoutIsCreditedBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

@@ -232,6 +232,7 @@ func TestConfigIsChecked(t *testing.T) {
 		require.ErrorContains(t, err, wrong)
 	}
 	f := newFixture(t, Config{Merchant: MerchantConfig{Inactive: true}})
+	f.keys = f.s.Merchant().Live
 	f.get("/balance").refused(403, "merchant_inactive")
 	_, err := f.s.AddMerchant(MerchantConfig{IPAllowlist: []string{"nonsense"}})
 	require.Error(t, err)
