@@ -127,6 +127,7 @@ func (s *Server) enqueue(d *delivery) {
 	if s.closed {
 		return
 	}
+	s.touchDelivery(d)
 	d.queued++
 	d.next = time.Time{}
 	s.inFlight++
@@ -151,6 +152,7 @@ func (s *Server) drain(name string, l *lane) {
 		d := l.queue[0]
 		l.queue = l.queue[1:]
 		s.attempt(d)
+		s.touchDelivery(d)
 		d.queued--
 		s.inFlight--
 		s.notify()
@@ -160,6 +162,7 @@ func (s *Server) drain(name string, l *lane) {
 
 // attempt makes one try. It is called with the lock held and gives it up while the receiver has the floor.
 func (s *Server) attempt(d *delivery) {
+	s.touchDelivery(d)
 	now := s.clock.Now()
 	fault := s.webhookFault(d, now)
 	if s.withhold(d, fault, now) {

@@ -111,6 +111,7 @@ func (s *Server) publish(e *event, script script) {
 }
 
 func (s *Server) logEvent(e *event) {
+	s.touchEvent(e)
 	s.state.events = append(s.state.events, e)
 	if excess := len(s.state.events) - s.journalSize; excess > 0 {
 		s.state.events = slices.Delete(s.state.events, 0, max(excess, s.journalSize/8)) // in blocks, not one by one

@@ -77,6 +77,15 @@ func (l *ledger) post(p posting) {
 	l.postings[last] = append(l.postings[last], p)
 }
 
+// size is how many postings there are.
+func (l *ledger) size() int {
+	if len(l.postings) == 0 {
+		return 0
+	}
+	last := len(l.postings) - 1
+	return last*postingBlock + len(l.postings[last])
+}
+
 func (l *ledger) balance(n accountNumber) int64 { return l.accounts[n].balance }
 
 // entries is the whole history, oldest first.

@@ -1,16 +1,18 @@
 package mockapi
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 )
 
 // SavedSeed is the seed of a saved state, which the server that loads it must have.
 func SavedSeed(data []byte) (uint64, error) {
-	var kept saved
-	if err := json.Unmarshal(data, &kept); err != nil {
-		return 0, errors.New("intramtest: the saved state is damaged: it is not JSON of ours")
+	var kept struct {
+		Format int    `json:"format"`
+		Seed   uint64 `json:"seed"`
+	}
+	if _, err := decodeWhole(data, &kept); err != nil {
+		return 0, err
 	}
 	if kept.Format != savedFormat {
 		return 0, fmt.Errorf("intramtest: the saved state has format %d, and this program reads %d", kept.Format, savedFormat)
@@ -18,16 +20,17 @@ func SavedSeed(data []byte) (uint64, error) {
 	return kept.Seed, nil
 }
 
-// Load goes back to a saved state. The server is new: it has the seed of the saved one (see SavedSeed) and has answered nothing.
+// Load goes back to a saved state: what Save or [Recorder.Whole] has returned, and behind it, each on a line of its own, what
+// [Recorder.Changes] has. A last line that is torn is left out. The server is new: it has the seed of the saved one (see SavedSeed) and has answered nothing.
 // A frozen clock stands where the saved one stood; a running one goes on from the present, no earlier, and what has come due
 // meanwhile runs at once. Attempts of deliveries that were under way are made again.
 func (s *Server) Load(data []byte) error {
-	var kept saved
 	if _, err := SavedSeed(data); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, &kept); err != nil {
-		return errors.New("intramtest: the saved state is damaged")
+	kept, err := readSaved(data)
+	if err != nil {
+		return err
 	}
 	if kept.Seed != s.entropy.seed || kept.PublicKey != s.merchant.Sandbox.Public {
 		return errors.New("intramtest: Load: the saved state is another merchant's: it was made with another seed, or by another version")
@@ -36,7 +39,7 @@ func (s *Server) Load(data []byte) error {
 	for _, a := range *s.accounts.Load() {
 		accounts[a.environment] = a
 	}
-	l := &loader{saved: &kept, accounts: accounts}
+	l := &loader{saved: kept, accounts: accounts}
 	st, err := l.state()
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ func (s *Server) newPayin(a *account, request payinRequest) *payin {
 	}
 	p.expires = p.created.Add(s.payin.expiry)
 	s.state.payins.add(p)
+	s.touchPayin(p)
 	return p
 }
 
@@ -69,6 +70,7 @@ func (x *exchange) getPayin() reply {
 // confirmPayin is the customer's yes, or the system's own where none is required. What comes of it is the number's outcome.
 // The functions below hold the server's lock.
 func (s *Server) confirmPayin(p *payin) {
+	s.touchPayin(p)
 	p.answered = true
 	switch script := p.script; {
 	case script.unanswered: // the operator asks once more, and nobody answers: the session still expires
@@ -113,6 +115,7 @@ func (s *Server) confirmPayin(p *payin) {
 
 // declinePayin is the customer's no.
 func (s *Server) declinePayin(p *payin) {
+	s.touchPayin(p)
 	s.clock.cancelTasks(taskPayinExpire, p.id)
 	p.answered, p.confirmation = true, payinDeclined
 	s.publishPayin(s.newPayinEvent(p, eventPayinDeclined), p.script)
@@ -120,6 +123,7 @@ func (s *Server) declinePayin(p *payin) {
 
 // expirePayin ends a session that was not confirmed in time. No event is documented for it.
 func (s *Server) expirePayin(p *payin) {
+	s.touchPayin(p)
 	s.clock.cancelTasks(taskPayinExpire, p.id)
 	p.answered, p.status, p.confirmation = true, payinExpired, payinExpired
 	s.notify()
@@ -138,6 +142,7 @@ func (s *Server) endPayin(p *payin) {
 // where fees go.
 func (s *Server) completeTransaction(p *payin) {
 	a := p.account
+	s.touchPayin(p)
 	p.status = payinProcessed
 	p.transaction.status, p.transaction.processed = payinCompleted, s.date()
 	s.state.ledger.post(posting{
@@ -148,6 +153,7 @@ func (s *Server) completeTransaction(p *payin) {
 }
 
 func (s *Server) refuseTransaction(p *payin, code string) {
+	s.touchPayin(p)
 	p.status, p.failure = payinProcessed, code
 	p.transaction.status, p.transaction.processed = payinFailed, s.date()
 	s.notify()
@@ -306,6 +312,7 @@ func (s *Server) FailPayin(reference, code string) error {
 	}
 	s.clock.cancelTasks(taskPayinExpire, p.id)
 	s.clock.cancelTasks(taskPayinEnd, p.id)
+	s.touchPayin(p)
 	p.answered = true
 	if p.transaction.reference != "" {
 		s.refuseTransaction(p, code)

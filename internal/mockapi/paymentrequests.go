@@ -242,6 +242,7 @@ func (s *Server) openPayment(reference string) (*transaction, error) {
 
 // confirmPayment does what the customer's number says.
 func (s *Server) confirmPayment(tx *transaction) {
+	s.touchTransaction(tx)
 	switch script := tx.script; {
 	case script.stuck:
 		tx.stage = paymentConfirming
@@ -279,6 +280,7 @@ func (s *Server) taskEndPayment(reference string) {
 
 // settlePayment credits the wallet with the net amount, and the fees to where fees go.
 func (s *Server) settlePayment(tx *transaction) {
+	s.touchTransaction(tx)
 	tx.stage, tx.status = paymentEnded, txSuccess
 	w := s.walletFor(tx)
 	provider := tx.account.provider(tx.method)
@@ -296,6 +298,7 @@ func (s *Server) settlePayment(tx *transaction) {
 }
 
 func (s *Server) failPayment(tx *transaction, f *operationFailure) {
+	s.touchTransaction(tx)
 	tx.stage, tx.status = paymentEnded, txError
 	s.withdrawPending(tx, "payment failed")
 	s.emitPayment(tx, "payment_request.failed", "failed", f)

@@ -71,7 +71,7 @@ func (s *Server) completePayout(op *operation) {
 		s.emitPayout(op, "payout.queued", "queued_for_settlement", nil)
 		return
 	}
-	s.state.transactions[op.reference].status = txSuccess
+	s.changing(op.reference).status = txSuccess
 	op.resultStatus = "completed"
 	s.post(op, "payout completed", move{op.account.clearing, op.account.provider(methodByCode(op.wallet)), op.held})
 	op.held = 0
@@ -94,7 +94,7 @@ func (s *Server) failPayout(op *operation, f *operationFailure) {
 func (s *Server) settlePayout(op *operation) {
 	op.settlement, op.updated = settlementEnded, s.date()
 	op.resultStatus = "completed"
-	s.state.transactions[op.reference].status = txSuccess
+	s.changing(op.reference).status = txSuccess
 	s.post(op, "settlement completed", move{op.account.settlement, op.account.provider(methodByCode(bankCode)), op.held})
 	op.held = 0
 	s.emitPayout(op, "payout.completed", "completed", nil)
@@ -113,7 +113,7 @@ func (s *Server) rejectPayout(op *operation, f *operationFailure) {
 // creditBack returns what an operation holds to the wallet it came from.
 func (s *Server) creditBack(op *operation, from accountNumber, memo string) {
 	if op.reference != "" {
-		s.state.transactions[op.reference].status = txError
+		s.changing(op.reference).status = txError
 	}
 	if op.held == 0 {
 		return

@@ -25,7 +25,7 @@ func (x *exchange) createRefund() reply {
 // beginRefund checks the transaction and debits the wallet. The amount counts as refunded from here on, so that two
 // refunds under way cannot exceed the transaction together.
 func (s *Server) beginRefund(op *operation) *operationFailure {
-	tx := s.state.transactions[op.refund.reference]
+	tx := s.changing(op.refund.reference)
 	left := tx.amount - tx.refunded
 	if op.refund.amount == 0 {
 		op.refund = &refundRequest{reference: op.refund.reference, amount: left, reason: op.refund.reason}
@@ -77,8 +77,8 @@ func (s *Server) refundObstacle(op *operation, tx *transaction, left int64) *ope
 }
 
 func (s *Server) completeRefund(op *operation) {
-	tx := s.state.transactions[op.refund.reference]
-	s.state.transactions[op.reference].status = txSuccess
+	tx := s.changing(op.refund.reference)
+	s.changing(op.reference).status = txSuccess
 	s.endRefund(tx, op.reference, txSuccess)
 	if tx.refunded == tx.amount && !tx.refundPending() {
 		tx.status = txRefunded
@@ -102,7 +102,7 @@ func (s *Server) completeRefund(op *operation) {
 
 func (s *Server) failRefund(op *operation, f *operationFailure) {
 	if op.reference != "" {
-		tx := s.state.transactions[op.refund.reference]
+		tx := s.changing(op.refund.reference)
 		s.endRefund(tx, op.reference, txError)
 		tx.refunded -= op.refund.amount
 		if op.cancels && tx.stage == paymentConfirming && tx.script.delay > 0 {

@@ -325,7 +325,7 @@ func (s *Server) committed() {
 //
 // The version is the one of the state that was saved. A server with a second merchant cannot be saved.
 func (s *Server) Save() (data []byte, version uint64, err error) {
-	kept, version, err := s.keepAll()
+	kept, version, err := s.keepAll(nil)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -333,18 +333,49 @@ func (s *Server) Save() (data []byte, version uint64, err error) {
 	return data, version, err
 }
 
-// keepAll copies the state into what can be encoded without a lock.
-func (s *Server) keepAll() (*saved, uint64, error) {
-	// No call between its effect and its idempotency key, no task between the clock's heap and its effect.
+// lockSaved locks whatever a saved state is made of: no call is between its effect and its idempotency key, and no task between the clock's
+// heap and its effect.
+func (s *Server) lockSaved() (unlock func(), err error) {
 	s.executing.Lock()
-	defer s.executing.Unlock()
 	s.clock.runMu.Lock()
-	defer s.clock.runMu.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.state.books) != 2 {
-		return nil, 0, errors.New("intramtest: Save: a server with several merchants cannot be saved")
+	unlock = func() {
+		s.mu.Unlock()
+		s.clock.runMu.Unlock()
+		s.executing.Unlock()
 	}
+	if len(s.state.books) != 2 {
+		unlock()
+		return nil, errors.New("intramtest: Save: a server with several merchants cannot be saved")
+	}
+	return unlock, nil
+}
+
+// keptTasks are the tasks that a saved state has, in the order in which they were scheduled, and the time they count from.
+func (s *Server) keptTasks() (time.Time, []task) {
+	now, tasks := s.clock.keep()
+	slices.SortFunc(tasks, func(a, b task) int { return int(a.seq) - int(b.seq) }) //nolint:gosec // a count of tasks
+	return now, tasks
+}
+
+func (s *Server) keptDown() []string {
+	var codes []string
+	for code, down := range s.state.down {
+		if down {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// keepAll copies the state into what can be encoded without a lock. A recorder goes on from there.
+func (s *Server) keepAll(recorder *Recorder) (*saved, uint64, error) {
+	unlock, err := s.lockSaved()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unlock()
 	version := s.version.Load() // what comes later may be in it too
 	k := &saver{subscriptions: map[*subscription]int{}, events: map[*event]int{}, saved: saved{
 		Format: savedFormat, Seed: s.entropy.seed, PublicKey: s.merchant.Sandbox.Public,
@@ -354,18 +385,14 @@ func (s *Server) keepAll() (*saved, uint64, error) {
 		Operations: map[string]*savedOperation{}, Transactions: map[string]*savedTransaction{},
 	}}
 	var tasks []task
-	k.Now, tasks = s.clock.keep()
-	slices.SortFunc(tasks, func(a, b task) int { return int(a.seq) - int(b.seq) }) //nolint:gosec // a count of tasks
+	k.Now, tasks = s.keptTasks()
 	for _, t := range tasks {
 		k.Tasks = append(k.Tasks, savedTask{t.at, t.kind, t.id})
 	}
-	for code, down := range s.state.down {
-		if down {
-			k.Down = append(k.Down, code)
-		}
+	k.Down = s.keptDown()
+	for _, e := range s.keys.keep() {
+		k.Keys = append(k.Keys, keepKey(e))
 	}
-	slices.Sort(k.Down)
-	k.keepKeys(s.keys.keep())
 	k.keepFaults(&s.faults)
 	k.keepLedger(&s.state.ledger)
 	for a, b := range s.state.books {
@@ -384,12 +411,14 @@ func (s *Server) keepAll() (*saved, uint64, error) {
 		k.EventLog = append(k.EventLog, k.event(e))
 	}
 	for _, d := range s.state.deliveryLog {
-		k.Deliveries = append(k.Deliveries, savedDelivery{
-			ID: d.id, Subscription: k.subscription(d.subscription), Event: k.event(d.event), Status: d.status,
-			Attempts: slices.Clone(d.attempts), Failures: d.failures, Next: d.next, Queued: d.queued, Repeat: d.repeat, Held: d.held, Fault: d.fault,
-		})
+		k.Deliveries = append(k.Deliveries, k.delivery(d))
 	}
-	return &k.saved, version, nil
+	whole := k.saved
+	if recorder != nil {
+		s.recorder = recorder // after a Restore there is none
+		recorder.begin(k)
+	}
+	return &whole, version, nil
 }
 
 // saver is a state on its way into its tables.
@@ -399,13 +428,18 @@ type saver struct {
 	events        map[*event]int
 }
 
-func (k *saver) keepKeys(executions []*execution) {
-	for _, e := range executions {
-		a := e.answer
-		k.Keys = append(k.Keys, savedKey{
-			Scope: e.id.scope, Key: e.id.key, Of: slices.Clone(e.of[:]), Expires: e.expires,
-			Answer: savedAnswer{a.status, a.body, a.code, a.reason, a.html, a.allow, a.lost},
-		})
+func keepKey(e *execution) savedKey {
+	a := e.answer
+	return savedKey{
+		Scope: e.id.scope, Key: e.id.key, Of: slices.Clone(e.of[:]), Expires: e.expires,
+		Answer: savedAnswer{a.status, a.body, a.code, a.reason, a.html, a.allow, a.lost},
+	}
+}
+
+func (k *saver) delivery(d *delivery) savedDelivery {
+	return savedDelivery{
+		ID: d.id, Subscription: k.subscription(d.subscription), Event: k.event(d.event), Status: d.status,
+		Attempts: slices.Clone(d.attempts), Failures: d.failures, Next: d.next, Queued: d.queued, Repeat: d.repeat, Held: d.held, Fault: d.fault,
 	}
 }
 
@@ -431,20 +465,21 @@ func (k *saver) keepLedger(l *ledger) {
 	}
 	for _, block := range l.postings {
 		for _, p := range block {
-			kept := savedPosting{At: p.at, OperationID: p.operationID, Reference: p.reference, Memo: p.memo}
-			for i, m := range p.moves {
-				kept.Moves[i] = savedMove{m.from, m.to, m.amount}
-			}
-			k.Postings = append(k.Postings, kept)
+			k.Postings = append(k.Postings, keepPosting(p))
 		}
 	}
 }
 
-func (k *saver) book(b *book) savedBook {
-	kept := savedBook{PayinWebhook: -1}
-	for _, w := range b.wallets {
-		kept.Wallets = append(kept.Wallets, w.method.code)
+func keepPosting(p posting) savedPosting {
+	kept := savedPosting{At: p.at, OperationID: p.operationID, Reference: p.reference, Memo: p.memo}
+	for i, m := range p.moves {
+		kept.Moves[i] = savedMove{m.from, m.to, m.amount}
 	}
+	return kept
+}
+
+func (k *saver) book(b *book) savedBook {
+	kept := savedBook{Wallets: b.walletCodes(), PayinWebhook: k.payinWebhook(b)}
 	for _, op := range b.operations {
 		kept.Operations = append(kept.Operations, op.id)
 	}
@@ -454,10 +489,15 @@ func (k *saver) book(b *book) savedBook {
 	for _, sub := range b.subscriptions {
 		kept.Subscriptions = append(kept.Subscriptions, k.subscription(sub))
 	}
-	if b.payinWebhook != nil {
-		kept.PayinWebhook = k.subscription(b.payinWebhook)
-	}
 	return kept
+}
+
+// payinWebhook is the place of the webhook of payins, -1 without one.
+func (k *saver) payinWebhook(b *book) int {
+	if b.payinWebhook == nil {
+		return -1
+	}
+	return k.subscription(b.payinWebhook)
 }
 
 func (k *saver) subscription(sub *subscription) int {
@@ -468,7 +508,7 @@ func (k *saver) subscription(sub *subscription) int {
 	if sub.previous != nil {
 		kept.PreviousSecret = sub.previous.secret
 	}
-	k.subscriptions[sub] = len(k.Subscriptions)
+	k.subscriptions[sub] = len(k.subscriptions)
 	k.Subscriptions = append(k.Subscriptions, kept)
 	return k.subscriptions[sub]
 }
@@ -477,12 +517,16 @@ func (k *saver) event(e *event) int {
 	if i, ok := k.events[e]; ok {
 		return i
 	}
-	k.events[e] = len(k.Events)
-	k.Events = append(k.Events, savedEvent{
+	k.events[e] = len(k.events)
+	k.Events = append(k.Events, keepEvent(e))
+	return k.events[e]
+}
+
+func keepEvent(e *event) savedEvent {
+	return savedEvent{
 		Environment: e.account.environment, Kind: e.kind, Operation: e.operation, About: e.about, Occurred: e.occurred,
 		Body: e.body(), Suppressed: e.suppressed, Deliveries: slices.Clone(e.deliveries),
-	})
-	return k.events[e]
+	}
 }
 
 func keepOperation(op *operation) *savedOperation {

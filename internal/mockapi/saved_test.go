@@ -402,7 +402,7 @@ func TestAStateIsNotSavedBetweenAnEffectAndItsKey(t *testing.T) {
 	}
 	kept := make(chan *saved, 1)
 	go func() {
-		k, _, err := f.s.keepAll()
+		k, _, err := f.s.keepAll(nil)
 		assert.NoError(t, err)
 		kept <- k
 	}()
@@ -438,7 +438,7 @@ func TestNoPayoutIsSavedWithoutItsIdempotencyKey(t *testing.T) {
 			running = false
 		default:
 		}
-		kept, _, err := f.s.keepAll()
+		kept, _, err := f.s.keepAll(nil)
 		require.NoError(t, err)
 		keys := map[string]bool{}
 		for _, k := range kept.Keys {

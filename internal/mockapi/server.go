@@ -99,6 +99,7 @@ type Server struct {
 	executing sync.RWMutex
 
 	mu        sync.Mutex
+	recorder  *Recorder // nil when no changes are noted
 	state     state
 	worker    WorkerMode
 	baseURL   string

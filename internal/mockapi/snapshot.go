@@ -54,6 +54,7 @@ func (s *Server) Restore(snap *Snapshot) error {
 	s.entropy.state.Store(snap.random)
 	s.clock.restore(snap.now, snap.tasks)
 	s.faults.restore(snap.faults)
+	s.recorder = nil // it knows of other objects
 	s.notify()
 	return nil
 }

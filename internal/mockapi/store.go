@@ -55,6 +55,14 @@ func WalletAccount(merchantID, environment, methodCode string) string {
 	return "wallet:" + merchantID + ":" + environment + ":" + methodCode
 }
 
+func (b *book) walletCodes() []string {
+	var codes []string
+	for _, w := range b.wallets {
+		codes = append(codes, w.method.code)
+	}
+	return codes
+}
+
 func (b *book) wallet(code string) *wallet {
 	for _, w := range b.wallets {
 		if w.method.code == code {
@@ -112,12 +120,14 @@ func (s *Server) transaction(name string) *transaction {
 
 func (s *Server) addOperation(op *operation) {
 	s.state.operations[op.id] = op
+	s.touchOperation(op)
 	b := s.state.books[op.account]
 	b.operations = append(b.operations, op)
 }
 
 func (s *Server) addTransaction(tx *transaction) {
 	s.state.transactions[tx.reference] = tx
+	s.touchTransaction(tx)
 	b := s.state.books[tx.account]
 	b.transactions = append(b.transactions, tx)
 }

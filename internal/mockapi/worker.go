@@ -81,6 +81,7 @@ func (s *Server) startOperation(op *operation) {
 	if op.status != statusQueued {
 		return
 	}
+	s.touchOperation(op)
 	op.status, op.attempts, op.updated = statusProcessing, 1, s.date()
 	if f := s.begin(op); f != nil {
 		s.failOperation(op, f)
@@ -125,6 +126,7 @@ func (s *Server) begin(op *operation) *operationFailure {
 }
 
 func (s *Server) completeOperation(op *operation) {
+	s.touchOperation(op)
 	op.status = statusSucceeded
 	op.completed = s.date()
 	op.updated = op.completed
@@ -140,6 +142,7 @@ func (s *Server) completeOperation(op *operation) {
 }
 
 func (s *Server) failOperation(op *operation, f *operationFailure) {
+	s.touchOperation(op)
 	op.status = statusFailed
 	if op.script.expires && f == op.script.fails {
 		op.status = statusExpired
@@ -160,6 +163,7 @@ func (s *Server) failOperation(op *operation, f *operationFailure) {
 
 // poll counts a GET of an operation and, in that mode, moves it on.
 func (s *Server) poll(op *operation) {
+	s.touchOperation(op)
 	op.polls++
 	if op.mode.kind != workAfterPolls || op.polls == 1 && op.mode.polls >= 3 {
 		return
@@ -258,6 +262,7 @@ func (s *Server) byHand(id string) (*operation, error) {
 	if op == nil {
 		return nil, fmt.Errorf("intramtest: there is no operation %q", id)
 	}
+	s.touchOperation(op)
 	return op, nil
 }
 

@@ -1,7 +1,10 @@
 package serve
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,7 +138,7 @@ func TestAnAnswerWaitsForItsOwnState(t *testing.T) {
 		require.NoError(t, err)
 		defer core.Close()
 		st := newStore(path)
-		st.core = core
+		st.begin(core)
 		require.NoError(t, st.save())
 		st.committed() // nothing has changed since
 		require.NoError(t, core.SetProviderDown(string(intram.MTNBenin), true))
@@ -153,6 +156,96 @@ func TestAnAnswerWaitsForItsOwnState(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, string(saved), `"down":["MOOV_AFRICA_BENIN_229","MTN_BENIN_229"]`)
 	})
+}
+
+// A call costs what it changes, however much there is: bytes are counted, those of the files that are replaced among them.
+func TestACallWritesWhatItChanges(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	core, err := mockapi.New(mockapi.Config{Seed: 4010, Merchant: mockapi.MerchantConfig{
+		Balances: map[string]map[string]int64{"sandbox": {string(intram.MTNBenin): 1_000_000_000}},
+	}})
+	require.NoError(t, err)
+	t.Cleanup(core.Close)
+	st := newStore(path)
+	st.begin(core)
+	keys := core.Merchant().Sandbox
+	client, err := intram.NewClient(keys.Public, keys.Secret, intram.WithClock(core.Clock()), intram.WithHTTPClient(&http.Client{Transport: core.Transport()}))
+	require.NoError(t, err)
+	pay := func() {
+		_, err := client.Payouts.Create(t.Context(), payout("22961234567", 1000))
+		require.NoError(t, err)
+	}
+	for range 3000 {
+		pay()
+	}
+	require.NoError(t, st.save())
+	whole := st.written.Load()
+	require.Greater(t, whole, int64(3_000_000), "the whole state")
+	for range 100 {
+		pay()
+		require.NoError(t, st.save())
+	}
+	assert.Less(t, st.written.Load()-whole, int64(100*6<<10), "bytes of 100 calls")
+
+	// From the beginning, with every replacement: no more than some lines a call.
+	growing := newStore(filepath.Join(t.TempDir(), "state.json"))
+	growing.begin(core)
+	for range 200 {
+		pay()
+		require.NoError(t, growing.save())
+	}
+	assert.Less(t, growing.written.Load(), 2*whole, "the file is replaced once, and then appended to")
+}
+
+// After kill -9 the file has lines, the last of them torn at times. The next start goes on from them, and leaves a whole state.
+func TestALogWithATornLineGoesOn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	p := startProcess(t, t.TempDir(), "--state", path)
+	first, err := p.client().Payouts.Create(t.Context(), payout("22961000007", 1000), intram.WithIdempotencyKey("the-first-of-them"))
+	require.NoError(t, err)
+	second, err := p.client().Payouts.Create(t.Context(), payout("22961000007", 2000))
+	require.NoError(t, err)
+	p.kill()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Greater(t, strings.Count(string(data), "\n"), 2, "a whole state and a line for each call")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(`{"random":1,"operations":{"op_torn`)
+	require.NoError(t, errors.Join(err, f.Close()))
+
+	p = startProcess(t, t.TempDir(), "--state", path)
+	for _, op := range []*intram.Operation{first, second} {
+		_, err = p.client().Operations.Get(t.Context(), op.ID)
+		require.NoError(t, err)
+	}
+	again, err := p.client().Payouts.Create(t.Context(), payout("22961000007", 1000), intram.WithIdempotencyKey("the-first-of-them"))
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, again.ID)
+	p.interrupt()
+	data, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, 1, strings.Count(string(data), "\n"), "an earlier version reads what a clean end leaves")
+	assert.True(t, json.Valid(data))
+	assert.NotContains(t, string(data), "op_torn")
+}
+
+// A file that somebody has moved away or replaced is not appended to: what is answered is where the next start looks for it.
+func TestAFileThatWasMovedAwayIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	s := startInProcess(t, func(o *options) { o.state = path })
+	require.NoError(t, os.Rename(path, path+".old"))
+	op := s.pay("22961000007", 1000, "SAL-1")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Contains(t, string(data), op.ID)
+	again := s.pay("22961000007", 1000, "SAL-2")
+	data, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Contains(t, string(data), again.ID)
 }
 
 // Who has the old state open has it whole: a crash while the new one is written leaves it.

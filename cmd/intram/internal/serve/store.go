@@ -8,15 +8,24 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
 // store keeps a server's state in a file. What was answered is in it: an answer waits until the state that it speaks of is on the disk.
-// What happens between two answers (an operation that ends, an attempt to deliver) is saved at once too, and nobody waits for it.
+// What happens between two answers (an operation that ends, an attempt to deliver) is saved at once too, and no call waits for it.
+//
+// The file begins with a whole state in one line, and each save appends a line with what has changed, so that a call costs what it changes
+// and not what there is. When the lines are longer than the state, the file is replaced by one with a state alone; so it is at the
+// beginning and at the end. A line that a crash has torn belongs to a call that was not answered.
 type store struct {
-	path string
-	core *mockapi.Server
+	path     string
+	core     *mockapi.Server
+	recorder *mockapi.Recorder
+	log      *os.File     // what is appended to; nil until a whole state is there
+	room     int64        // how many bytes may be appended before the file is replaced
+	written  atomic.Int64 // bytes so far
 
 	kick   chan struct{} // something is waiting to be saved
 	stop   chan struct{}
@@ -53,15 +62,20 @@ func newStore(path string) *store {
 	return st
 }
 
+// leastRoom is how many bytes are appended at least before the file is replaced.
+const leastRoom = 1 << 20
+
 // start saves the state once, to find out now what would go wrong, and then after every change.
 func (st *store) start(core *mockapi.Server) error {
-	st.core = core
+	st.begin(core)
 	if err := st.save(); err != nil {
 		return err
 	}
 	st.done.Go(st.keep)
 	return nil
 }
+
+func (st *store) begin(core *mockapi.Server) { st.core, st.recorder = core, core.Record() }
 
 func (st *store) keep() {
 	for {
@@ -87,10 +101,7 @@ func (st *store) save() error {
 	if current {
 		return nil
 	}
-	data, version, err := st.core.Save()
-	if err == nil {
-		err = writeFile(st.path, data)
-	}
+	version, err := st.append()
 	if err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}
@@ -99,6 +110,60 @@ func (st *store) save() error {
 	st.saved = version + 1
 	st.moved.Broadcast()
 	return nil
+}
+
+// append writes a line with what has changed, or replaces the file when that is due or the file is no longer the one that was written.
+func (st *store) append() (version uint64, err error) {
+	if !st.appendable() {
+		return st.replace()
+	}
+	line, version, err := st.recorder.Changes()
+	if err != nil {
+		return 0, err
+	}
+	n, err := st.log.Write(append(line, '\n'))
+	st.written.Add(int64(n))
+	st.room -= int64(n)
+	if err == nil {
+		err = st.log.Sync()
+	}
+	return version, err
+}
+
+// appendable reports whether a line in the file is where the next start will look for it, and whether there is room for it.
+func (st *store) appendable() bool {
+	if st.log == nil || st.room <= 0 {
+		return false
+	}
+	ours, err := st.log.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(st.path)
+	return err == nil && os.SameFile(ours, there)
+}
+
+// replace writes the whole state into a new file, which takes the old one's place in one step.
+func (st *store) replace() (version uint64, err error) {
+	data, version, err := st.recorder.Whole()
+	if err != nil {
+		return 0, err
+	}
+	st.closeLog()
+	if err := writeFile(st.path, append(data, '\n')); err != nil {
+		return 0, err
+	}
+	st.written.Add(int64(len(data) + 1))
+	st.room = max(int64(len(data)), leastRoom)
+	st.log, err = os.OpenFile(st.path, os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the file that was just written
+	return version, err
+}
+
+func (st *store) closeLog() {
+	if st.log != nil {
+		_ = st.log.Close() // each line is on the disk already
+		st.log = nil
+	}
 }
 
 // committed returns when the present state is on the disk, or when the server has ended.
@@ -123,13 +188,16 @@ func (st *store) release() {
 	st.moved.Broadcast()
 }
 
-// close saves what is left and ends.
+// close saves what is left and ends, with a whole state in the file: so an earlier version, and jq, can read it.
 func (st *store) close() error {
 	var err error
 	st.once.Do(func() {
 		close(st.stop)
 		st.done.Wait()
-		err = st.save()
+		if _, err = st.replace(); err != nil {
+			err = fmt.Errorf("--state: %w", err)
+		}
+		st.closeLog()
 	})
 	return err
 }
