@@ -242,6 +242,8 @@ func TestAFileThatWasMovedAwayIsWrittenAgain(t *testing.T) {
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Contains(t, string(data), op.ID)
+	require.NoError(t, os.Rename(path, path+".older"))
+	require.NoError(t, os.WriteFile(path, data, 0o600)) // another file in its place
 	again := s.pay("22961000007", 1000, "SAL-2")
 	data, err = os.ReadFile(path)
 	require.NoError(t, err)
