@@ -66,7 +66,8 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 // paid and not failed: the next run asks again.
 const codeUnknownResult = "unknown_result"
 
-// ended makes the record of a payout whose operation succeeded. Only the words that mean it make it paid or queued.
+// ended makes the record of a payout whose operation succeeded. Only the words that mean it make it paid or queued; one that says
+// failed is an [*intram.OperationError] of the wait.
 func (r *Run) ended(record Record, op *intram.Operation) Record {
 	result, ok := op.Result.(*intram.PayoutResult)
 	if !ok {
@@ -78,11 +79,6 @@ func (r *Run) ended(record Record, op *intram.Operation) Record {
 		record.State, record.Code = Paid, ""
 	case intram.PayoutQueuedForSettlement:
 		record.State, record.Code = Queued, ""
-	case intram.PayoutFailed: // a bank that sent it back
-		record.State, record.Code = Failed, intram.CodeResultFailed
-		if op.Error != nil && op.Error.Code != "" {
-			record.Code = op.Error.Code
-		}
 	default:
 		record.Code = codeUnknownResult
 		return record

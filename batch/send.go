@@ -150,10 +150,13 @@ func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begu
 				return nil, err
 			}
 		}
+		if !begun {
+			op, err = r.client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
+			// The machine was suspended since the intent was made: what an attempt has come to is in the list.
+			begun = errors.Is(err, intram.ErrIntentExpired)
+		}
 		if begun {
 			op, err = r.client.Payouts.Resume(ctx, line.Params, intent, intram.WithLookBack(&r.lookBack))
-		} else {
-			op, err = r.client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
 		}
 		cannot := new(intram.CannotTellError)
 		if err == nil || stopsAll(err) || refusal(err) || errors.Is(err, intram.ErrNeverSent) || errors.As(err, &cannot) && cannot.Err == nil {
@@ -187,7 +190,7 @@ func (r *Run) answered() {
 // stopsAll reports a refusal that every other line would meet too: it is about the merchant or this machine, and the API looks at
 // it before the idempotency key, so the line's key is still good.
 func stopsAll(err error) bool {
-	if errors.Is(err, intram.ErrIntentMismatch) || errors.Is(err, intram.ErrIntentExpired) {
+	if errors.Is(err, intram.ErrIntentMismatch) {
 		return true
 	}
 	for _, code := range []intram.ErrorCode{

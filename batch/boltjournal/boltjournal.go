@@ -23,10 +23,13 @@ import (
 )
 
 // Journal is a journal in a file. It implements [batch.Journal].
-type Journal struct{ path string }
+type Journal struct {
+	path       string
+	syncFolder func(path string) error
+}
 
 // At returns the journal at a path. The file is made, and locked, when a batch is opened with it; only its owner can read it.
-func At(path string) Journal { return Journal{path} }
+func At(path string) Journal { return Journal{path, syncFolder} }
 
 // unchecked is the format of intram 0.1.0, whose records have no checksums and are not counted.
 const unchecked = 1
@@ -63,7 +66,8 @@ func (j Journal) Acquire(_ context.Context, begin batch.Binding) (_ batch.Held, 
 	if err := h.bind(begin); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if err := syncFolder(filepath.Dir(j.path)); err != nil {
+	// The file's own bytes are on the disk; so must be its name.
+	if err := j.syncFolder(filepath.Dir(j.path)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return h, nil
