@@ -34,6 +34,7 @@ type bench struct {
 	stdin  string
 	// person says that somebody sits at the terminal.
 	person bool
+	hidden string // what that person types where it is not shown
 	opts   []intram.ClientOption
 	clock  intram.Clock
 	zone   *time.Location // nil is UTC
@@ -94,6 +95,7 @@ func (b *bench) runWith(t *testing.T, ctx context.Context, args ...string) resul
 		lookupEnv:  func(name string) (string, bool) { value, ok := b.env[name]; return value, ok },
 		configFile: filepath.Join(b.home, "intram", "config.toml"), localDir: filepath.Join(b.home, "servers"),
 		isTerminal: func(stream any) bool { _, input := stream.(*strings.Reader); return b.person && input },
+		readHidden: func() (string, error) { return b.hidden, nil },
 	}
 	if b.stdout != nil {
 		a.out = b.stdout

@@ -28,15 +28,23 @@ type connectionFlags struct {
 func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 	f, flags := &a.connection, cmd.PersistentFlags()
 	flags.BoolVar(&f.local, "local", false, `speak to the fake that "intram serve" runs on this machine`)
-	flags.StringVar(&f.profile, "profile", "", "sandbox or live: which keys of the configuration to use")
+	a.profileFlag(cmd)
 	flags.StringVar(&f.config, "config", "", "the configuration `file` to read instead of the usual one")
 	flags.StringVar(&f.baseURL, "base-url", "", "the API's `URL`, if it is not "+intram.BaseURL)
 	flags.StringVar(&f.publicKey, "public-key", "", "the public `key` (the secret one is never a flag)")
 	flags.StringVar(&f.payinBaseURL, "payin-base-url", "", "the `URL` of the API of payin sessions")
 	flags.StringVar(&f.timeout, "timeout", "", "how long to wait for one answer, such as 30s")
 	flags.BoolVar(&a.verbose, "verbose", false, "show the API's own words of a failure too: they may name a customer")
-	complete(cmd, "profile", string(intram.Sandbox), string(intram.Live))
 	return cmd
+}
+
+// profileFlag gives a command, and those it holds, the choice between the keys of the configuration.
+func (a *app) profileFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&a.connection.profile, "profile", "", "whose keys of the configuration to use: sandbox, live, or a `name` of your own in it")
+	completeBy(cmd, "profile", func() []string {
+		file, _, _ := a.readConfig() //nolint:errcheck // without a file there are the two
+		return file.names()
+	})
 }
 
 // client makes a client of the Merchant API from the configuration.
@@ -79,7 +87,11 @@ func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	environment := intram.Environment(s.profile.value)
+	environment := s.environment()
+	if environment == "" {
+		return nil, "", usagef("the environment of the profile %s is not known: write environment = \"live\" or \"sandbox\" below [profiles.%s] in %s",
+			s.profile.value, s.profile.value, a.configPath())
+	}
 	var address intram.ClientOption = intram.WithPayinEnvironment(environment)
 	if s.payinBaseURL.value != "" {
 		address = intram.WithPayinBaseURL(s.payinBaseURL.value)

@@ -201,8 +201,13 @@ func trimPrefix(message string) string {
 
 // complete offers the words that a flag knows.
 func complete(cmd *cobra.Command, flag string, words ...string) {
+	completeBy(cmd, flag, func() []string { return words })
+}
+
+// completeBy offers the words that a flag knows when it is asked.
+func completeBy(cmd *cobra.Command, flag string, words func() []string) {
 	suggest := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return words, cobra.ShellCompDirectiveNoFileComp
+		return words(), cobra.ShellCompDirectiveNoFileComp
 	}
 	if err := cmd.RegisterFlagCompletionFunc(flag, suggest); err != nil {
 		panic("cli: completion of a flag that is not there: " + err.Error()) //nolint:forbidigo // a mistake of this program, which every test sees

@@ -36,6 +36,8 @@ type app struct {
 	clientOptions []intram.ClientOption
 	// isTerminal reports whether a stream is read or written by a person.
 	isTerminal func(any) bool
+	// readHidden reads a line that a person types, without showing it.
+	readHidden func() (string, error)
 	// throttle is the least time between two drawings of a progress bar.
 	throttle time.Duration
 
@@ -59,6 +61,10 @@ func Main() int {
 		isTerminal: func(stream any) bool {
 			f, ok := stream.(*os.File)
 			return ok && term.IsTerminal(int(f.Fd()))
+		},
+		readHidden: func() (string, error) {
+			secret, err := term.ReadPassword(int(os.Stdin.Fd()))
+			return string(secret), err
 		},
 	}
 	if dir, err := os.UserConfigDir(); err == nil {
@@ -120,7 +126,7 @@ to the fake that "intram serve" runs.
 	root.AddCommand(
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
 		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(),
-		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.manCommand(),
+		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	tidyHelp(root)

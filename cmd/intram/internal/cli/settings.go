@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +42,9 @@ type settings struct {
 	timeout       setting
 	// certificate is the PEM file of a local server's own certificate.
 	certificate setting
+
+	// of is the environment that the profile says it is of, by its name or in the file; empty when only its keys tell.
+	of intram.Environment
 }
 
 // all lists the settings in the order in which they are shown.
@@ -86,6 +92,7 @@ type configuration struct {
 
 // profileConfiguration is one profile of the file. Each secret can stand in a file of its own instead.
 type profileConfiguration struct {
+	Environment        string `toml:"environment"`
 	PublicKey          string `toml:"public_key"`
 	SecretKey          string `toml:"secret_key"`
 	SecretKeyFile      string `toml:"secret_key_file"`
@@ -118,10 +125,11 @@ func (a *app) settings() (*settings, error) {
 	}
 	s := &settings{}
 	s.profile = a.layered("profile", f.profile, "--profile", "INTRAM_PROFILE", file.Profile, path, defaultProfile)
-	if !isProfile(s.profile.value) {
-		return nil, usagef("%s: the profile is sandbox or live, not %q", s.profile.source, s.profile.value)
+	p, found := file.Profiles[s.profile.value]
+	if !found && !isEnvironment(s.profile.value) {
+		return nil, usagef("%s: there is no profile %q in %s: it has %s", s.profile.source, s.profile.value, path, join(file.names()))
 	}
-	p := file.Profiles[s.profile.value]
+	s.of = p.environment(s.profile.value)
 	here := path + " [profiles." + s.profile.value + "]"
 	s.publicKey = a.layered("public_key", f.publicKey, "--public-key", "INTRAM_PUBLIC_KEY", p.PublicKey, here, "")
 	s.baseURL = a.layered("base_url", f.baseURL, "--base-url", "INTRAM_BASE_URL", p.BaseURL, here, intram.BaseURL)
@@ -142,21 +150,22 @@ func (a *app) settings() (*settings, error) {
 		}
 	}
 	s.certificate = setting{name: "certificate"}
+	if f.profile != "" && (p.SecretKey != "" || p.SecretKeyFile != "") && strings.HasPrefix(s.secretKey.source, "INTRAM_") {
+		a.note("The secret key is that of %s, which comes before the one of --profile %s.", s.secretKey.source, f.profile)
+	}
 	return s, s.check()
 }
 
 // check finds settings that cannot be meant together.
 func (s *settings) check() error {
-	if s.profile.source != "" && s.profile.source != defaultSource {
+	if s.profile.source != "" && s.profile.source != defaultSource && s.of != "" {
 		for _, key := range []setting{s.publicKey, s.secretKey} {
-			for other, prefixes := range map[string][]string{
-				string(intram.Sandbox): {"pk_live_", "sk_live_"}, string(intram.Live): {"pk_sandbox_", "sk_sandbox_"},
-			} {
-				for _, prefix := range prefixes {
-					if s.profile.value == other && strings.HasPrefix(key.value, prefix) {
-						return usagef("the profile is %s (%s), and the %s of %s starts with %s", s.profile.value, s.profile.source, key.name, key.source, prefix)
-					}
+			if of, prefix := environmentOf(key.value); of != "" && of != s.of {
+				name := string(s.of)
+				if s.profile.value != name {
+					name = s.profile.value + ", which is " + name
 				}
+				return usagef("the profile is %s (%s), and the %s of %s starts with %s", name, s.profile.source, key.name, key.source, prefix)
 			}
 		}
 	}
@@ -166,11 +175,71 @@ func (s *settings) check() error {
 	return nil
 }
 
+// environment is that of the profile, or else that of its keys; empty when neither tells.
+func (s *settings) environment() intram.Environment {
+	if s.of != "" {
+		return s.of
+	}
+	of, _ := environmentOf(s.publicKey.value)
+	if of == "" {
+		of, _ = environmentOf(s.secretKey.value)
+	}
+	return of
+}
+
+// environmentOf is what a key says of itself, and how it says so.
+func environmentOf(key string) (of intram.Environment, prefix string) {
+	for _, environment := range []intram.Environment{intram.Sandbox, intram.Live} {
+		for _, kind := range []string{"pk_", "sk_"} {
+			if prefix = kind + string(environment) + "_"; strings.HasPrefix(key, prefix) {
+				return environment, prefix
+			}
+		}
+	}
+	return "", ""
+}
+
 // defaultSource is where a value comes from that nobody set.
 const defaultSource = "default"
 
-func isProfile(name string) bool {
+// isEnvironment reports whether a profile is of an environment by its name. Such a one need not be in the file.
+func isEnvironment(name string) bool {
 	return name == string(intram.Sandbox) || name == string(intram.Live)
+}
+
+// profileName is how a profile may be named.
+var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// names are the profiles that can be chosen.
+func (c configuration) names() []string {
+	names := []string{string(intram.Sandbox), string(intram.Live)}
+	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
+		if !isEnvironment(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// environment is what a profile of that name says it is of.
+func (p profileConfiguration) environment(name string) intram.Environment {
+	if isEnvironment(name) {
+		return intram.Environment(name)
+	}
+	return intram.Environment(p.Environment)
+}
+
+// mistake is what is wrong with a profile of that name.
+func (p profileConfiguration) mistake(name string) string {
+	switch {
+	case !profileName.MatchString(name):
+		return "a profile's name has letters, digits, - and _ alone"
+	case p.Environment != "" && !isEnvironment(p.Environment):
+		return "environment is sandbox or live"
+	case isEnvironment(name) && p.Environment != "" && p.Environment != name:
+		return "this profile is of the environment of its name"
+	}
+	return ""
 }
 
 // layered is the first of the values that is set.
@@ -240,17 +309,11 @@ func (a *app) readConfig() (configuration, string, error) {
 	if err != nil {
 		return configuration{}, path, usagef("the configuration cannot be read: %w", err)
 	}
-	if credential.UTF16(data) {
-		return configuration{}, path, usagef("the configuration %s %s", path, utf16Mistake)
+	c, err := parseConfig(data, path)
+	if err != nil {
+		return c, path, err
 	}
-	var c configuration
-	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&c); err != nil {
-		return c, path, usagef("%s: %s", path, configMistake(err))
-	}
-	for name, p := range c.Profiles {
-		if !isProfile(name) {
-			return c, path, usagef("%s: [profiles.%s]: the profiles are sandbox and live", path, name)
-		}
+	for _, p := range c.Profiles {
 		if p.hasSecret() {
 			if err := onlyOwner(path); err != nil {
 				return c, path, usagef("the configuration has a secret in it: %w", err)
@@ -258,6 +321,23 @@ func (a *app) readConfig() (configuration, string, error) {
 		}
 	}
 	return c, path, nil
+}
+
+// parseConfig reads what a configuration file has in it.
+func parseConfig(data []byte, path string) (configuration, error) {
+	var c configuration
+	if credential.UTF16(data) {
+		return c, usagef("the configuration %s %s", path, utf16Mistake)
+	}
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&c); err != nil {
+		return c, usagef("%s: %s", path, configMistake(err))
+	}
+	for name, p := range c.Profiles {
+		if mistake := p.mistake(name); mistake != "" {
+			return c, usagef("%s: [profiles.%s]: %s", path, name, mistake)
+		}
+	}
+	return c, nil
 }
 
 // configMistake says where a file is wrong. It shows no value of it: the line may hold a secret.
@@ -365,7 +445,7 @@ func (a *app) localSettings() (*settings, error) {
 	case string(intram.Live):
 		keys = server.Live
 	default:
-		return nil, usagef("--profile: the profile is sandbox or live, not %q", profile.value)
+		return nil, usagef("--profile: the local server's profiles are sandbox and live, not %q", profile.value)
 	}
 	of := func(name, value string, secret bool) setting {
 		if value == "" {
@@ -374,7 +454,7 @@ func (a *app) localSettings() (*settings, error) {
 		return setting{name: name, value: value, source: "--local (" + a.localDir + ")", secret: secret}
 	}
 	s := &settings{
-		profile: profile, publicKey: of("public_key", keys.PublicKey, false), secretKey: of("secret_key", keys.SecretKey, true),
+		of: intram.Environment(profile.value), profile: profile, publicKey: of("public_key", keys.PublicKey, false), secretKey: of("secret_key", keys.SecretKey, true),
 		baseURL: of("base_url", server.URL, false), payinAPIKey: of("payin_api_key", keys.PayinAPIKey, true),
 		payinClient: of("payin_api_client", keys.PayinAPIClient, true), payinBaseURL: of("payin_base_url", server.URL, false),
 		certificate: of("certificate", server.CertificateFile, false),

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
 )
 
 // newConfigBench is a command line without a server, keys or environment.
@@ -103,8 +105,16 @@ func TestAConfigurationThatCannotBeMeantIsRefused(t *testing.T) {
 		says       string
 	}{
 		{name: "readable by others", file: "[profiles.sandbox]\nsecret_key = \"" + secret + "\"\n", mode: 0o644, says: "chmod 600"},
-		{name: "unknown profile of the file", file: "[profiles.staging]\n", says: "the profiles are sandbox and live"},
-		{name: "unknown profile", args: []string{"--profile", "staging"}, says: "the profile is sandbox or live"},
+		{name: "profile with a dot", file: "[profiles.\"shop.2\"]\n", says: "letters, digits, - and _ alone"},
+		{name: "unknown environment", file: "[profiles.shop2]\nenvironment = \"production\"\n", says: "environment is sandbox or live"},
+		{name: "sandbox that is live", file: "[profiles.sandbox]\nenvironment = \"live\"\n", says: "of the environment of its name"},
+		{name: "unknown profile", file: "[profiles.shop2]\n", args: []string{"--profile", "shpo2"}, says: "it has sandbox, live, shop2"},
+		{name: "unknown profile of the environment", env: map[string]string{"INTRAM_PROFILE": "shop2"}, says: "INTRAM_PROFILE: there is no profile"},
+		{name: "unknown profile of the file", file: "profile = \"shop2\"\n[profiles.shop1]\n", says: "it has sandbox, live, shop1"},
+		{
+			name: "key of another environment than the profile's", file: "[profiles.shop2]\nenvironment = \"live\"\npublic_key = \"pk_sandbox_1\"\n",
+			args: []string{"--profile", "shop2"}, says: "the profile is shop2, which is live (--profile), and the public_key of",
+		},
 		{name: "unknown setting", file: "[profiles.sandbox]\nsecret = \"" + secret + "\"\n", says: "line 2: there is no setting profiles.sandbox.secret"},
 		{name: "no TOML", file: "[profiles.sandbox]\nsecret_key = " + secret + "\n", says: "line 2 is not TOML"},
 		{name: "another type", file: "[profiles.sandbox]\ntimeout = 3\n", says: "line 2"},
@@ -133,6 +143,59 @@ func TestAConfigurationThatCannotBeMeantIsRefused(t *testing.T) {
 			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), test.says)
 			assert.NotContains(t, r.err, "feedface")
 		})
+	}
+}
+
+// Two shops are in one file, and each call is of the shop that was asked for.
+func TestAProfileHasAnyName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other, err := b.server.AddMerchant("Shop 2")
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(b.home, "intram"), 0o700))
+	keys := fmt.Sprintf("[profiles.shop-1]\npublic_key = %q\nsecret_key = %q\n[profiles.shop2]\npublic_key = %q\nsecret_key = %q\n",
+		b.server.PublicKey, b.server.SecretKey, other.LivePublicKey, other.LiveSecretKey)
+	b.file(t, "intram/config.toml", "profile = \"shop-1\"\n"+keys)
+	address := b.env["INTRAM_BASE_URL"]
+	b.env = map[string]string{"INTRAM_BASE_URL": address}
+	asked := func(args ...string) string {
+		t.Helper()
+		b.ok(t, append([]string{"balance"}, args...)...)
+		requests := b.server.Requests()
+		return requests[len(requests)-1].PublicKey
+	}
+	assert.Equal(t, b.server.PublicKey, asked())
+	assert.Equal(t, other.LivePublicKey, asked("--profile", "shop2"))
+	b.env["INTRAM_PROFILE"] = "shop2"
+	assert.Equal(t, other.LivePublicKey, asked())
+	assert.Equal(t, b.server.PublicKey, asked("--profile", "shop-1"))
+
+	r := b.run(t, payoutArgs()...)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "these are live keys", "whatever the profile is called")
+	assert.Contains(t, b.ok(t, "__complete", "balance", "--profile", ""), "sandbox\nlive\nshop-1\nshop2\n")
+
+	// The environment comes before the file, as ever; a person who names a profile is told.
+	b.env["INTRAM_PROFILE"] = ""
+	b.env["INTRAM_SECRET_KEY"] = other.LiveSecretKey
+	r = b.run(t, "balance", "--profile", "shop2")
+	assert.Zero(t, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "The secret key is that of INTRAM_SECRET_KEY, which comes before the one of --profile shop2.")
+}
+
+// A profile with payin keys alone does not tell its environment by them, and real money is not asked for by guess.
+func TestThePayinKeysOfAProfileAreOfItsEnvironment(t *testing.T) {
+	t.Parallel()
+	for environment, want := range map[string]intram.Environment{"": "", "environment = \"live\"\n": intram.Live, "public_key = \"pk_sandbox_1\"\n": intram.Sandbox} {
+		a := settingsApp(t, map[string]string{"INTRAM_PROFILE": "shop2"},
+			"[profiles.shop2]\npayin_api_key = \"0123456789abcdef0123\"\npayin_api_client = \"0123456789abcdef0123\"\n"+environment)
+		_, got, err := a.payinClient()
+		if want == "" {
+			require.ErrorContains(t, err, `write environment = "live" or "sandbox" below [profiles.shop2]`)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
 	}
 }
 

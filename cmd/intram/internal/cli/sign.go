@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
@@ -150,6 +149,35 @@ func (a *app) printCurl(s *settings, method, target, body string, data []byte, h
 	return nil
 }
 
+// addOtherProfiles adds the keys of the other profiles of the configuration.
+func (a *app) addOtherProfiles(s *settings, add func(label, value string)) {
+	file, _, err := a.readConfig()
+	if err != nil {
+		return // those that were given are tried all the same
+	}
+	for _, name := range file.names() {
+		if name == s.profile.value {
+			continue
+		}
+		other := *a
+		other.connection.profile = name
+		other.lookupEnv = func(variable string) (string, bool) {
+			if strings.HasPrefix(variable, "INTRAM_SECRET_KEY") || strings.HasPrefix(variable, "INTRAM_PUBLIC_KEY") {
+				return "", false // they are of one profile, and were taken already
+			}
+			return a.lookupEnv(variable)
+		}
+		of := "the profile " + name
+		if isEnvironment(name) {
+			of = "the " + name + " side"
+		}
+		if o, err := other.settings(); err == nil {
+			add("the secret key of "+of, o.secretKey.value)
+			add("the public key of "+of, o.publicKey.value)
+		}
+	}
+}
+
 // secretKeys are all keys that are known and may have signed a request: the one that should have comes first.
 func (a *app) secretKeys(s *settings, also []string) ([]signature.Key, error) {
 	keys := []signature.Key{{Label: "the secret key of " + s.secretKey.source, Value: s.secretKey.value}}
@@ -163,23 +191,7 @@ func (a *app) secretKeys(s *settings, also []string) ([]signature.Key, error) {
 	}
 	add("the webhook secret of "+s.webhookSecret.source, s.webhookSecret.value)
 	add("the API key of payin sessions", s.payinAPIKey.value)
-	// The other environment's, where both are in one configuration.
-	other := *a
-	other.connection.profile = string(intram.Live)
-	if s.profile.value == string(intram.Live) {
-		other.connection.profile = string(intram.Sandbox)
-	}
-	hidden := a.lookupEnv
-	other.lookupEnv = func(name string) (string, bool) {
-		if strings.HasPrefix(name, "INTRAM_SECRET_KEY") || strings.HasPrefix(name, "INTRAM_PUBLIC_KEY") {
-			return "", false // they are of one environment, and were taken already
-		}
-		return hidden(name)
-	}
-	if o, err := other.settings(); err == nil {
-		add("the secret key of the "+other.connection.profile+" side", o.secretKey.value)
-		add("the public key of the "+other.connection.profile+" side", o.publicKey.value)
-	}
+	a.addOtherProfiles(s, add)
 	for _, flag := range also {
 		value, err := a.readSecretArgument("--also", flag)
 		if err != nil {

@@ -86,9 +86,8 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 
 // configFlags are for commands that read the configuration and call nobody.
 func (a *app) configFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.connection.profile, "profile", "", "sandbox or live: which part of the configuration to use")
+	a.profileFlag(cmd)
 	cmd.Flags().StringVar(&a.connection.config, "config", "", "the configuration `file` to read instead of the usual one")
-	complete(cmd, "profile", "sandbox", "live")
 }
 
 func otherKeys(keys []signature.Key, i int) []signature.Key {
