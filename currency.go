@@ -6,6 +6,9 @@ type Currency string
 // XOF is the West African CFA franc, the API's first currency. It has no decimals.
 const XOF Currency = "XOF"
 
+// XAF is the Central African CFA franc, of payin sessions in Cameroon. It has no decimals.
+const XAF Currency = "XAF"
+
 // UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null and any other kind of value are no currency.
 func (c *Currency) UnmarshalJSON(data []byte) error {
 	var code text

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,14 +32,15 @@ type PayinSessionParams struct {
 	Reference string
 	// AccountID is the merchant account or sub-account. When empty, that of [WithPayinAccount] is used, if any.
 	AccountID string
-	// Amount is in whole units, without decimals, above zero. Required.
+	// Amount is in whole units, without decimals, above zero. Required. The API takes 100 to 2 000 000 XOF, and refuses others; Cameroon
+	// has limits of its own, which the docs do not name, so that the SDK refuses none.
 	Amount Amount
 	// MSISDN is the customer's phone number in international form, with + or without: +2250700000000. [ParseMSISDN] makes it
 	// of what people write. Required.
 	MSISDN string
-	// CustomerName is required.
+	// CustomerName is optional on the docs' newer page, required by the first revision.
 	CustomerName string
-	// Country is ISO 3166 alpha-2: CI, SN, TG, … Required.
+	// Country is ISO 3166 alpha-2: CI, SN, TG, …, which pay in XOF, or CM, which pays in XAF. Required.
 	Country string
 	// SuccessURL and FailureURL are where the customer is sent back to. They must be https. The newer revision of the docs
 	// requires both, the first one has neither: give both or none.
@@ -58,11 +58,19 @@ const (
 	PayinProcessing PayinStatus = "processing" // confirmation or technical validation under way
 	PayinProcessed  PayinStatus = "processed"  // the customer confirmed
 	PayinTimedOut   PayinStatus = "expired"    // the confirmation came too late, or not at all
+
+	// The newer pages of the docs end a session with one of these.
+	PayinStatusSuccess PayinStatus = "success" // the money has moved
+	PayinStatusFailed  PayinStatus = "failed"  // it has not; it still may, see [PayinFailureWindow]
 )
+
+// PayinFailureWindow is how long a payin that failed may still become paid: it failed, and within 48 hours a notification says that
+// it succeeded after all. Docs: Payin, Status.
+const PayinFailureWindow = 48 * time.Hour
 
 // UnmarshalJSON reads a status in any case.
 func (s *PayinStatus) UnmarshalJSON(data []byte) error {
-	return unmarshalWord(data, s, PayinProcessing, PayinProcessed, PayinTimedOut)
+	return unmarshalWord(data, s, PayinProcessing, PayinProcessed, PayinTimedOut, PayinStatusSuccess, PayinStatusFailed)
 }
 
 // PayinConfirmation is what the customer answered.
@@ -88,13 +96,15 @@ type PayinOutcome string
 const (
 	PayinPending  PayinOutcome = "pending"  // not finished yet: ask again later
 	PayinPaid     PayinOutcome = "paid"     // the money has moved
-	PayinRefused  PayinOutcome = "refused"  // confirmed by the customer, and then refused
+	PayinRefused  PayinOutcome = "refused"  // confirmed by the customer, and then refused; it may still become paid
 	PayinDeclined PayinOutcome = "declined" // the customer said no
 	PayinExpired  PayinOutcome = "expired"  // the customer did not answer in time
-	PayinFailed   PayinOutcome = "failed"   // see Payin.Failure
+	PayinFailed   PayinOutcome = "failed"   // see Payin.Failure; it may still become paid
 )
 
-// Finished reports whether the outcome is the last one.
+// Finished reports whether the session has ended, which is where [PayinService.Wait] returns. [PayinFailed] and [PayinRefused] are ends
+// that do not hold for certain: the payment may become [PayinPaid] within [PayinFailureWindow]. A customer who has paid otherwise by then
+// has paid twice.
 func (o PayinOutcome) Finished() bool { return o != PayinPending && o != "" }
 
 // Payin is a payin session.
@@ -176,10 +186,15 @@ func (f *PayinFailure) UnmarshalJSON(data []byte) error {
 //
 //  1. the transaction's status, when there is one, is the final word: completed is paid, failed is refused, anything else
 //     is not finished yet;
-//  2. a failure is failed;
-//  3. a declined confirmation is declined;
-//  4. an expired session or confirmation is expired;
-//  5. everything else, words that are not known included, is pending.
+//  2. the status success is paid, whatever else the session kept of a failure before;
+//  3. a failure is failed;
+//  4. a declined confirmation is declined;
+//  5. an expired session or confirmation is expired;
+//  6. the status failed, without a reason, is failed;
+//  7. everything else, words that are not known included, is pending.
+//
+// A session that failed or was refused may become paid within [PayinFailureWindow]: look it up again when a notification comes, and
+// once more after that time before you take the failure as the last word.
 //
 // Docs: Payin, Status.
 func (p *Payin) Outcome() PayinOutcome {
@@ -196,12 +211,16 @@ func (p *Payin) Outcome() PayinOutcome {
 		}
 	}
 	switch {
+	case p.Status == PayinStatusSuccess:
+		return PayinPaid
 	case p.Failure != nil:
 		return PayinFailed
 	case p.ConfirmationStatus == PayinConfirmationDeclined:
 		return PayinDeclined
 	case p.ConfirmationStatus == PayinConfirmationExpired, p.Status == PayinTimedOut:
 		return PayinExpired
+	case p.Status == PayinStatusFailed:
+		return PayinFailed
 	}
 	return PayinPending
 }
@@ -287,8 +306,9 @@ func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOp
 	return s.do(ctx, r, opts)
 }
 
-// Wait waits until the payment's outcome is the last one, and returns the session, paid or not: look at its
-// [Payin.Outcome]. It asks every 5 to 10 seconds, as documented, for 10 minutes unless told otherwise.
+// Wait waits until the session has ended, and returns it, paid or not: look at its [Payin.Outcome]. It asks every 5 to 10 seconds,
+// as documented, for 10 minutes unless told otherwise. A failure that it returns may still become a payment within [PayinFailureWindow],
+// which a notification tells, or [PayinService.Get].
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
 func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
@@ -328,7 +348,7 @@ type payinBody struct {
 	AccountID    string       `json:"accountId,omitempty"`
 	Amount       Amount       `json:"amount"`
 	MSISDN       string       `json:"msisdn"`
-	CustomerName string       `json:"customerName"`
+	CustomerName string       `json:"customerName,omitempty"`
 	Country      string       `json:"country"`
 	Action       *payinAction `json:"action,omitempty"`
 }
@@ -346,14 +366,17 @@ func (p PayinSessionParams) wire(v *validation) payinBody {
 	}
 	v.pathID("reference", p.Reference)
 	v.text("reference", p.Reference, maxReference)
-	v.text("accountId", p.AccountID, maxReference)
-	v.amount("amount", p.Amount, XOF)
+	v.text("accountId", p.AccountID, 0)
+	if before := len(v.fields); p.Country == "CM" { // another currency, without decimals too
+		v.amount("amount", p.Amount, XAF)
+		v.check(len(v.fields) > before || p.Amount.isWhole(), "amount", "amount must be whole: XAF has no decimals")
+	} else {
+		v.amount("amount", p.Amount, XOF)
+	}
 	if v.required("msisdn", p.MSISDN, "the customer's phone number in international form") {
 		body.MSISDN = "+" + v.msisdn("msisdn", p.MSISDN, "")
 	}
-	if v.required("customerName", strings.TrimSpace(p.CustomerName), "the customer's name") {
-		v.text("customerName", p.CustomerName, maxReference)
-	}
+	v.text("customerName", p.CustomerName, 0)
 	if v.required("country", p.Country, "two capital letters, such as CI") {
 		v.country("country", p.Country)
 	}

@@ -20,7 +20,9 @@ import (
 
 // Where payin sessions are (Payin docs, Transport). Unlike the Merchant API, each environment has its own address.
 const (
-	PayinBaseURLLive    = "https://business.novasend.app"
+	PayinBaseURLLive = "https://business.novasend.app"
+	// PayinBaseURLSandbox is no playground: according to the provider's guide the sandbox of payin sessions moves real money. Test
+	// with package intramtest or intram serve, which move none.
 	PayinBaseURLSandbox = "https://sandbox.novasend.app"
 )
 
@@ -44,7 +46,7 @@ type payinConfig struct {
 }
 
 // WithPayin gives a client the credentials of payin sessions, which are not those of the Merchant API. The sessions are in the environment of the
-// client's keys unless an option says otherwise.
+// client's keys unless an option says otherwise. The sandbox of payin sessions moves real money: see [PayinBaseURLSandbox].
 //
 // Docs: Payin, Transport.
 func WithPayin(apiKey, apiClient string, opts ...PayinOption) ClientOption {
@@ -65,7 +67,8 @@ func WithPayin(apiKey, apiClient string, opts ...PayinOption) ClientOption {
 	})
 }
 
-// WithPayinEnvironment takes payin sessions to the documented address of [Live] or [Sandbox].
+// WithPayinEnvironment takes payin sessions to the documented address of [Live] or [Sandbox]. Both move real money: see
+// [PayinBaseURLSandbox].
 func WithPayinEnvironment(environment Environment) PayinOption {
 	return payinOption(func(cfg *payinConfig) error {
 		base, ok := payinBaseURLs[environment]
