@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/intram/intram-go/internal/credential"
+	"github.com/intram/intram-go/internal/jsstringify"
 	"github.com/intram/intram-go/internal/strictjson"
 )
 
@@ -25,6 +26,8 @@ const (
 
 // PayinNotification is a notification whose signature is good.
 //
+// A payin that failed may become paid within [PayinFailureWindow], and a notification tells: what an earlier one said is not the last word.
+//
 // Nothing dates it: the signature covers the body alone, and the body has no time of sending. An old notification can be sent
 // again by whoever saw it. Take it as a hint to look: call [PayinService.Get], and act on its [Payin.Outcome].
 type PayinNotification struct {
@@ -37,6 +40,10 @@ type PayinNotification struct {
 // VerifyPayinNotification checks a notification's signature, and reads it. The secrets are the webhook's own, set in the portal, not
 // the API credentials; give several while you rotate. One that is empty, damaged or of another kind is an error that names it. The body must be the raw bytes of the request.
 //
+// Two signatures are good: one of the raw bytes, and one of the body as the documentation's sample signs it, which is
+// JSON.stringify(JSON.parse(body)). Of a body that is signed in the second form, that form is what is read, so that what you see is what
+// was signed; the SDK makes it of bodies of at most 1 MiB and 64 levels.
+//
 // The signature is compared in constant time over decoded bytes; upper and lower case hex are both good. It
 // says who wrote the body, and not when. So receive, then get:
 //
@@ -46,7 +53,7 @@ type PayinNotification struct {
 //		return
 //	}
 //	payin, err := client.Payin.Get(r.Context(), note.Payin.Reference)
-//	// act on payin.Outcome(), once for each reference, and answer 2xx when that is done
+//	// act on payin.Outcome(), and answer 2xx when that is done: ship once for each reference, also after a failure
 //
 // Errors: [ErrMissingSignature], [ErrDuplicateHeader], [ErrMalformedSignature], [ErrInvalidSignature], [ErrInvalidPayload].
 // Docs: Payin, Notifications.
@@ -67,16 +74,24 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 	if err != nil || len(got) != sha256.Size {
 		return nil, ErrMalformedSignature
 	}
-	fits := false
+	if signsPayin(secrets, body, got) {
+		return parsePayinNotification(body)
+	}
+	rewritten, ok := jsstringify.Rewrite(withoutBOM(body))
+	if !ok || !signsPayin(secrets, rewritten, got) {
+		return nil, ErrInvalidSignature
+	}
+	return parsePayinNotification(rewritten) // two bodies may be rewritten alike: this one was signed
+}
+
+// signsPayin reports whether one of the secrets makes this signature. It tries them all, whichever fits.
+func signsPayin(secrets []string, body, signature []byte) (fits bool) {
 	for _, s := range secrets {
 		mac := hmac.New(sha256.New, []byte(s))
 		mac.Write(body)
-		fits = hmac.Equal(mac.Sum(nil), got) || fits
+		fits = hmac.Equal(mac.Sum(nil), signature) || fits
 	}
-	if !fits {
-		return nil, ErrInvalidSignature
-	}
-	return parsePayinNotification(body)
+	return fits
 }
 
 func parsePayinNotification(body []byte) (*PayinNotification, error) {

@@ -1,6 +1,7 @@
 package intram_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/internal/jsstringify"
 )
 
 const (
@@ -575,6 +577,45 @@ func TestPayinNotificationsThatAreRefused(t *testing.T) {
 	}
 }
 
+// The docs' sample signs JSON.stringify(JSON.parse(body)). The signatures are of texts that Node made.
+func TestPayinNotificationsVerifyAsTheDocsSampleSignsThem(t *testing.T) {
+	t.Parallel()
+	const secret = "payin-webhook-secret"
+	verify := func(body, signed string) (*intram.PayinNotification, error) {
+		return intram.VerifyPayinNotification(intram.SignPayinNotification(secret, []byte(signed)), []byte(body), "old-secret", secret)
+	}
+	for body, signed := range map[string]string{
+		payinVectors(t)[0].Body: strings.ReplaceAll(payinVectors(t)[0].Body, `\/`, `/`),
+		"{ \"reference\" : \"r\",\n \"amount\": 306.00, \"customer\": {\"name\": \"Ren\\u00e9e \\ud83d\\ude00\"} }\n": `{"reference":"r","amount":306,"customer":{"name":"Renée 😀"}}`,
+		"\ufeff{\"b\":1e2,\"reference\":\"r\",\"1\":null}":                                                            `{"1":null,"b":100,"reference":"r"}`,
+	} {
+		note, err := verify(body, signed)
+		require.NoError(t, err, body)
+		assert.Equal(t, signed, string(note.Payin.Raw), "what was signed is what is read")
+		_, err = verify(body, signed+" ")
+		require.ErrorIs(t, err, intram.ErrInvalidSignature)
+	}
+	// What JavaScript reads otherwise than Go is read as it was signed.
+	const paid = `{"reference":"r","amount":306,"transaction":{"reference":"t","status":"failed","amount":"306.00"}}`
+	for _, body := range []string{
+		`{"reference":"r","amount":1,"amount":306,"transaction":{"reference":"t","status":"completed"},"transaction":{"reference":"t","status":"failed","amount":"306.00"}}`,
+		`{"reference":"r","amount":306.000000000000000001,"transaction":{"reference":"t","status":"failed","amount":"306.00"}}`,
+	} {
+		note, err := verify(body, paid)
+		require.NoError(t, err, body)
+		assert.Equal(t, "306", note.Payin.Amount.String())
+		assert.Equal(t, intram.PayinRefused, note.Payin.Outcome())
+	}
+	// Nothing else is taken for it.
+	for _, body := range []string{
+		`{"reference":"r","amount":307}`, `{"Reference":"r","amount":306}`, `{"amount":306,"reference":"r"}`, `{"reference":"r","amount":"306"}`, `{"reference":"r","amount":306,}`, "", "{\"reference\":\"r\xff\"}",
+		`{"reference":"r","amount":306}` + strings.Repeat(" ", 1<<20),
+	} {
+		_, err := verify(body, `{"reference":"r","amount":306}`)
+		require.ErrorIs(t, err, intram.ErrInvalidSignature, body[:min(len(body), 60)])
+	}
+}
+
 func TestPayinNotificationTypeFollowsTheConfirmation(t *testing.T) {
 	t.Parallel()
 	for confirmation, want := range map[string]intram.EventType{
@@ -592,17 +633,26 @@ func FuzzVerifyPayinNotification(f *testing.F) {
 		f.Add(v.Signature, v.Body)
 	}
 	f.Add("", "{}")
+	f.Add("", ` {"reference":"a\/b","2":1,"1":1e2,"1":"\ud800"} `)
 	f.Fuzz(func(t *testing.T, signature, body string) {
 		note, err := intram.VerifyPayinNotification(http.Header{"X-Signature-Value": {signature}}, []byte(body), "secret")
 		if (note == nil) == (err == nil) {
 			t.Fatalf("a nil value with a nil error, or both: %v, %v", note, err)
 		}
-		signed := intram.SignPayinNotification("secret", []byte(body))
-		if err == nil && !strings.EqualFold(signature, signed.Get("X-Signature-Value")) {
-			t.Fatalf("signature %q was taken for %q", signature, body)
+		forms := [][]byte{[]byte(body)}
+		if rewritten, ok := jsstringify.Rewrite(bytes.TrimPrefix([]byte(body), []byte("\ufeff"))); ok {
+			forms = append(forms, rewritten)
 		}
-		if _, err := intram.VerifyPayinNotification(signed, []byte(body), "secret"); err != nil {
-			require.ErrorIs(t, err, intram.ErrInvalidPayload)
+		signed := false
+		for _, form := range forms {
+			header := intram.SignPayinNotification("secret", form)
+			signed = signed || strings.EqualFold(signature, header.Get("X-Signature-Value"))
+			if _, err := intram.VerifyPayinNotification(header, []byte(body), "secret"); err != nil {
+				require.ErrorIs(t, err, intram.ErrInvalidPayload)
+			}
+		}
+		if err == nil && !signed {
+			t.Fatalf("signature %q was taken for %q", signature, body)
 		}
 	})
 }
