@@ -92,6 +92,9 @@ func (j *journal) all() []*Request {
 	return entries
 }
 
+// JournalSize is how many requests, and how many deliveries and events, are remembered.
+func (s *Server) JournalSize() int { return s.journalSize }
+
 // Requests returns the last calls, oldest first.
 func (s *Server) Requests() []Request {
 	entries := s.requests.all()

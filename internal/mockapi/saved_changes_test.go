@@ -143,12 +143,12 @@ func TestEachChangeAloneIsInTheLog(t *testing.T) {
 	step("payins", func() {
 		for reference, number := range map[string]string{
 			"declined": "+2250700000000", "expires": "+2250700000000", "by-hand": "+2250700000000", "unanswered": "+2250700000006", "stuck": "+2250700000007",
-			"refused": "+2250700000005", "fails": "+2250700000000", "pending": "+2250700000007", "late": "+2250700000008",
+			"refused": "+2250700000005", "fails": "+2250700000000", "pending": "+2250700000007", "late": "+2250700000008", "late-refused": "+2250700000009",
 		} {
 			sessions[reference] = p.create(reference, number).ok(200).text("id")
 		}
 	})
-	for _, of := range []string{"unanswered", "stuck", "refused", "pending", "late"} {
+	for _, of := range []string{"unanswered", "stuck", "refused", "pending", "late", "late-refused"} {
 		step(of+" is confirmed", func() { require.NoError(t, f.s.ConfirmPayin(sessions[of])) })
 	}
 	step("declined", func() { require.NoError(t, f.s.DeclinePayin(sessions["declined"])) })

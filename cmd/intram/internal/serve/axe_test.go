@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -103,6 +104,47 @@ func TestEveryPageIsForEverybody(t *testing.T) { //nolint:tparallel // one brows
 		})
 	}
 }
+
+// TestTheKeyboardReachesEverything goes through pages with the Tab key: each link, button and field is reached, in the order of the page, and
+// shows that it is.
+func TestTheKeyboardReachesEverything(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t, frozen)
+	s.pay("2290161000003", 1000, "SAL-1")
+	browser := chromium(t)
+	for _, page := range []string{"", "operations?status=failed", "numbers"} {
+		require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/"+page), until("document.readyState === 'complete'")))
+		total, err := chromedp.Run(browser, chromedp.Evaluate[int](numberFocusable))
+		require.NoError(t, err)
+		require.Greater(t, total, 15)
+		before := ""
+		for i := 0; i < total; {
+			require.NoError(t, chromedp.Do(browser, chromedp.KeyEvent(kb.Tab)))
+			at, err := chromedp.Run(browser, chromedp.Evaluate[string](focusedNow))
+			require.NoError(t, err)
+			if at == before {
+				continue // a date has a stop for each of its parts
+			}
+			require.Equal(t, strconv.Itoa(i)+" outlined", at, page)
+			before = at
+			i++
+		}
+	}
+	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/"), until("document.readyState === 'complete'"),
+		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter), until(`document.activeElement.id === "content"`)))
+}
+
+// numberFocusable numbers what the Tab key should reach, and counts it.
+const numberFocusable = `(() => {
+  window.reachable = [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")].filter(
+    e => e.type !== "hidden" && e.checkVisibility({visibilityProperty: true}) && !e.disabled);
+  return window.reachable.length;
+})()`
+
+const focusedNow = `(() => {
+  const style = getComputedStyle(document.activeElement);
+  return window.reachable.indexOf(document.activeElement) + (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 ? " outlined" : " not outlined");
+})()`
 
 const activeTabInView = `(() => {
   const tab = document.querySelector('.pages a[aria-current]');

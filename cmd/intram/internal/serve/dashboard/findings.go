@@ -52,6 +52,7 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 	"query-mark":         "Un point d'interrogation a été signé avec les paramètres. Enlevez-le.",
 	"query-decoded":      "Les paramètres ont été signés décodés, et envoyés encodés. Envoyez des valeurs qui n'ont pas besoin d'encodage.",
 	"query-encoded":      "Les paramètres ont été signés encodés, et envoyés autrement. Signez-les tels qu'envoyés.",
+	"query-unjoined":     "Les paramètres ont été signés sans &. Joignez les paires triées par &.",
 	"query-line-missing": "La ligne des paramètres a été omise. Un champ vide garde sa ligne.",
 
 	"body-empty-object":      "« {} » a été signé, et aucun corps n'a été envoyé. Signez le corps envoyé : rien, pour GET et DELETE.",
@@ -66,6 +67,11 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 	"body-hash":              "Le SHA-256 du corps a été signé. Signez le corps lui-même.",
 	"body-base64":            "Le corps a été signé en base64. Signez le corps lui-même.",
 	"body-quoted":            "Le corps a été signé comme une chaîne JSON entre guillemets. Signez les octets envoyés.",
+	"body-latin1-sent":       "Le corps a été envoyé en Latin-1 (Windows-1252) et signé en UTF-8. Envoyez et signez les mêmes octets, en UTF-8.",
+	"body-latin1":            "Le corps a été signé en Latin-1 et envoyé en UTF-8. Signez les octets envoyés, en UTF-8.",
+	"body-ascii":             "Le corps a été signé en ASCII, avec ? pour chaque autre lettre. Signez les octets envoyés, en UTF-8.",
+	"body-encoded-twice":     "Le corps a été encodé en UTF-8 deux fois d'un côté (utf8_encode de PHP). Encodez-le une seule fois, et signez les octets envoyés.",
+	"body-normalised":        "Le corps a été signé avec des accents composés autrement que dans l'envoi (NFC et NFD). Signez les octets envoyés.",
 	"body-reserialised":      "Une autre écriture du même JSON a été signée. Écrivez le corps une fois, signez cette chaîne, et envoyez les mêmes octets.",
 	"body-only":              "Le corps seul a été signé. Joignez les cinq champs par un saut de ligne.",
 

@@ -41,12 +41,17 @@ func (d *Dashboard) views() map[string]view {
 // requestsView is the list of calls, with repeated polls folded or not.
 type requestsView struct {
 	list[requestRow]
-	Polls bool // each of them is a row
+	Polls     bool // each of them is a row
+	Forgotten int  // how many are remembered, when older ones are forgotten; else 0
 }
 
 func (d *Dashboard) requests(p *page) (any, bool) {
 	polls := p.request.URL.Query().Get("polls") != ""
-	return requestsView{listOf(p, d.requestRows(p.Env, !polls), requestRow.item), polls}, true
+	v := requestsView{list: listOf(p, d.requestRows(p.Env, !polls), requestRow.item), Polls: polls}
+	if size := d.Core.JournalSize(); len(d.Core.Requests()) == size {
+		v.Forgotten = size
+	}
+	return v, true
 }
 
 type operationView struct {

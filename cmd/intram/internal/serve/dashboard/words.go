@@ -254,6 +254,7 @@ var words = map[string]phrase{
 	"no_result":         {"None yet: the operation has not ended.", "Aucun : l'opération n'est pas terminée."},
 	"failed_result":     {"None: the operation did not succeed.", "Aucun : l'opération n'a pas réussi."},
 	"op_over_bare":      {"This operation has ended.", "Cette opération est terminée."},
+	"forgotten_n":       {"The last request is remembered.|The last %d requests are remembered, in both environments.", "La dernière requête est retenue.|Les %d dernières requêtes sont retenues, dans les deux environnements."},
 	"polls_each":        {"Show each of the repeated polls", "Afficher chaque interrogation répétée"},
 	"polls_fold":        {"Fold repeated polls", "Regrouper les interrogations répétées"},
 	"attention":         {"Needs attention", "À traiter"},

@@ -74,10 +74,15 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 // TestEveryFindingAboutASignatureIsInFrenchToo reads the findings off the package that makes them.
 func TestEveryFindingAboutASignatureIsInFrenchToo(t *testing.T) {
 	t.Parallel()
-	made := regexp.MustCompile(`(?:\bid: |\badd\(|\bfinding\(|^\t\t\{)"([a-z0-9]+(?:-[a-z0-9]+)+)",`)
+	made := regexp.MustCompile(`(?:\bid: |\badd\(|\bfinding\(|\bguess\{|^\t\t\{)"([a-z0-9]+(?:-[a-z0-9]+)+)",`)
 	found := map[string]bool{}
-	for _, file := range []string{"explain.go", "rewrite.go"} {
-		content, err := os.ReadFile(filepath.Join("..", "..", "signature", file))
+	files, err := filepath.Glob(filepath.Join("..", "..", "signature", "*.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || filepath.Base(file) == "webhook.go" { // which are not of requests
+			continue
+		}
+		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for line := range strings.Lines(string(content)) {
 			for _, m := range made.FindAllStringSubmatch(line, -1) {
