@@ -122,11 +122,11 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 			require.NoError(t, chromedp.Do(browser, chromedp.KeyEvent(kb.Tab)))
 			at, err := chromedp.Run(browser, chromedp.Evaluate[string](focusedNow))
 			require.NoError(t, err)
-			if at == before {
-				continue // a date has a stop for each of its parts
+			if before != "" && strings.HasPrefix(at, before) {
+				continue // a date has a stop for each of its parts, and one for its calendar
 			}
-			require.Equal(t, strconv.Itoa(i)+" outlined", at, page)
-			before = at
+			before = strconv.Itoa(i) + " "
+			require.Equal(t, before+"outlined", at, page)
 			i++
 		}
 	}
