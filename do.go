@@ -28,6 +28,8 @@ import (
 // A response must say error: false, as all of the API's do; what is in it beyond that is the caller's to read, the paging
 // of lists included.
 //
+// A call that moves money is prepared with [Client.PrepareDo], and saved, before it is made with [WithIntent].
+//
 // Endpoint: any. Errors: [*Error], with [CodeValidationError] before anything is sent. Docs: Merchant API, Authentication.
 func (c *Client) Do(ctx context.Context, method, path string, params any, opts ...CallOption) (RawMessage, error) {
 	r := rawRequest(method, path, params)
@@ -41,6 +43,17 @@ func (c *Client) Do(ctx context.Context, method, path string, params any, opts .
 		return nil, err
 	}
 	return raw, nil
+}
+
+// PrepareDo checks a call of [Client.Do] that is neither GET nor DELETE, and returns its [Intent], to be saved before the call is made
+// with [WithIntent]. It sends nothing. There is no Resume for such a call: past [IntentHorizon], what became of it is for the
+// caller to find out.
+//
+// Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
+func (c *Client) PrepareDo(method, path string, params any, opts ...CallOption) (*Intent, error) {
+	r := rawRequest(method, path, params)
+	r.invalid.check(method != http.MethodGet && method != http.MethodDelete, "method", "method must be POST, PUT or PATCH: reads and deletions take no intent")
+	return c.merchant.intend(r, opts)
 }
 
 func rawRequest(method, path string, params any) request {

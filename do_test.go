@@ -74,6 +74,31 @@ func TestACallOfItsOwnIsRetriedWithItsKey(t *testing.T) {
 	assert.ErrorContains(t, err, "does not say what was done")
 }
 
+// An intent that was read back is of a call that may have been executed: it is made with the same key, and a refusal leaves it in doubt.
+func TestACallOfItsOwnIsPrepared(t *testing.T) {
+	t.Parallel()
+	client, s := scripted(t, answer(422, `{"error":true,"code":"unknown_currency","message":"no"}`))
+	params := map[string]any{"amount": 1}
+	intent, err := client.PrepareDo(http.MethodPost, "/cards", params, intram.WithIdempotencyKey(ownKey))
+	require.NoError(t, err)
+	saved, err := json.Marshal(intent)
+	require.NoError(t, err)
+	back := new(intram.Intent)
+	require.NoError(t, json.Unmarshal(saved, back))
+	_, err = client.Do(t.Context(), http.MethodPost, "/cards", params, intram.WithIntent(back))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	require.Len(t, s.sent, 1)
+	assert.Equal(t, ownKey, s.sent[0].Header.Get("Idempotency-Key"))
+	_, err = client.Do(t.Context(), http.MethodPost, "/cards", map[string]any{"amount": 2}, intram.WithIntent(back))
+	require.ErrorIs(t, err, intram.ErrIntentMismatch)
+
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		_, err = client.PrepareDo(method, "/cards", nil)
+		require.ErrorContains(t, err, "method must be POST, PUT or PATCH")
+	}
+	assert.Len(t, s.sent, 1)
+}
+
 func TestACallOfItsOwnIsCheckedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -546,8 +546,8 @@ func TestEachKindOfOperationHasAListOfItsOwn(t *testing.T) {
 	payout := regexp.MustCompile(`op_\w+`).FindString(payouts)
 	assert.Contains(t, b.ok(t, "payouts", "get", payout), "12 500")
 	r := b.run(t, "refunds", "get", payout)
-	assert.NotZero(t, r.code)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the operation is a payout, not a refund")
+	assert.Equal(t, exitRefused, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the operation is a payout, not a refund; see: intram operations get "+payout)
 }
 
 // A list whose Since has passed ends, and does not say that there is more.

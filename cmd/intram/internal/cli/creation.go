@@ -31,7 +31,7 @@ func (c *creation) flags(cmd *cobra.Command, metadata string) {
 	}
 }
 
-// prepare makes the intent of the call, and tells its key before anything is sent.
+// prepare makes the intent of the call. Its key is told once it is going to be sent.
 func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.Intent, error)) (*intram.Intent, error) {
 	var opts []intram.CallOption
 	if c.key != "" {
@@ -46,9 +46,13 @@ func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.I
 			return nil, err
 		}
 	}
-	a.creating.key = intent.IdempotencyKey
-	a.tell(keyLine{intent.IdempotencyKey, intent.FirstSentAt}, "Idempotency key: %s", intent.IdempotencyKey)
 	return intent, nil
+}
+
+// tellKey tells the key of a call before it is sent.
+func (a *app) tellKey(intent *intram.Intent) {
+	a.creating.stage, a.creating.key = sending, intent.IdempotencyKey
+	a.tell(keyLine{intent.IdempotencyKey, intent.FirstSentAt}, "Idempotency key: %s", intent.IdempotencyKey)
 }
 
 // keyLine is what --json says before a call is sent, so that a process that is killed leaves its key behind.

@@ -269,7 +269,7 @@ func (a *app) sayFailure(err error, code int) {
 		if call != nil {
 			line.Outcome, line.Code, line.Status = call.Outcome, shownCode(call.Code), call.StatusCode
 			line.Details = a.fieldErrors(call)
-			if call.IdempotencyKey != "" {
+			if call.IdempotencyKey != "" && call.Outcome != intram.OutcomeNotSent {
 				line.IdempotencyKey = call.IdempotencyKey
 			}
 		}

@@ -79,10 +79,15 @@ func (a *app) readObject(flag, value string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseObject(flag, data)
+}
+
+// parseObject reads the JSON object that a flag gave, with every digit.
+func parseObject(flag string, data []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
 	decoder.UseNumber()
 	var object map[string]any
-	err = decoder.Decode(&object)
+	err := decoder.Decode(&object)
 	if err == nil && decoder.More() {
 		err = errors.New("more than one value")
 	}

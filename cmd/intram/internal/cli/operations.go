@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 
@@ -150,6 +151,9 @@ func (a *app) operationGet(thing, example string, get func(*intram.Client) looku
 			return err
 		}
 		op, err := get(client)(cmd.Context(), args[0])
+		if errors.Is(err, intram.ErrResponseMismatch) && thing != "operation" {
+			return &exitError{exitRefused, fmt.Errorf("%w; see: intram operations get %s", err, shellQuote(args[0]))}
+		}
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ gives --yes.`,
 		if err := a.confirm(c.confirmation, environment, "take "+params.Amount.Grouped()+" from a customer"); err != nil {
 			return err
 		}
-		a.creating.stage = sending
+		a.tellKey(intent)
 		session, err := payin.CreateSession(cmd.Context(), params, intram.WithIntent(intent))
 		if err != nil {
 			return inDoubt(cmd, intent, err)

@@ -130,7 +130,7 @@ func (a *app) create(cmd *cobra.Command, client *intram.Client, c *creation, w *
 			return err
 		}
 	}
-	a.creating.stage = sending
+	a.tellKey(intent)
 	op, err := call.send(intram.WithIntent(intent))
 	if err != nil {
 		return inDoubt(cmd, intent, err)

@@ -125,7 +125,7 @@ to the fake that "intram serve" runs.
 	root.CompletionOptions.DisableDescriptions = false
 	root.AddCommand(
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
-		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(),
+		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(), a.callCommand(),
 		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()

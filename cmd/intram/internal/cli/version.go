@@ -22,10 +22,13 @@ func (a *app) versionCommand() *cobra.Command {
 			return a.printValue(v)
 		}
 		commit := v.Commit
-		if v.Modified {
+		switch {
+		case commit == "":
+			commit = "not recorded" // built outside a clone, or without -buildvcs
+		case v.Modified:
 			commit += ", with changes"
 		}
-		a.printFields(field{"version", v.Version}, field{"commit", commit}, field{"of", v.Time}, field{"go", v.Go}, field{"platform", v.Platform})
+		a.printFields(field{"version", v.Version}, field{"commit", commit}, field{"committed", v.Time}, field{"go", v.Go}, field{"platform", v.Platform})
 		return nil
 	}
 	return a.prints(cmd)
