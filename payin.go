@@ -42,7 +42,7 @@ type PayinSessionParams struct {
 	CustomerName string
 	// Country is ISO 3166 alpha-2: CI, SN, TG, …, which pay in XOF, or CM, which pays in XAF. Required.
 	Country string
-	// SuccessURL and FailureURL are where the customer is sent back to. They must be https. The newer revision of the docs
+	// SuccessURL and FailureURL are where the customer is sent back to: absolute URLs of any scheme. The newer revision of the docs
 	// requires both, the first one has neither: give both or none.
 	SuccessURL, FailureURL string
 	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
@@ -382,8 +382,8 @@ func (p PayinSessionParams) wire(v *validation) payinBody {
 	}
 	if p.SuccessURL != "" || p.FailureURL != "" {
 		body.Action = &payinAction{SuccessURL: p.SuccessURL, FailureURL: p.FailureURL}
-		v.httpsURL("action.successUrl", p.SuccessURL)
-		v.httpsURL("action.failureUrl", p.FailureURL)
+		v.absoluteURL("action.successUrl", p.SuccessURL)
+		v.absoluteURL("action.failureUrl", p.FailureURL)
 	}
 	return body
 }

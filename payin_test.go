@@ -207,8 +207,8 @@ func TestPayinParametersAreCheckedBeforeSending(t *testing.T) {
 		"reference with path": {change: func(p *intram.PayinSessionParams) { p.Reference = "../x" }, path: "reference"},
 		"reference too long":  {change: func(p *intram.PayinSessionParams) { p.Reference = strings.Repeat("x", 101) }, path: "reference"},
 		"one URL alone":       {change: func(p *intram.PayinSessionParams) { p.SuccessURL = "https://shop.example.com" }, path: "action.failureUrl"},
-		"plain URL": {change: func(p *intram.PayinSessionParams) {
-			p.SuccessURL, p.FailureURL = "http://shop.example.com", "https://shop.example.com"
+		"relative URL": {change: func(p *intram.PayinSessionParams) {
+			p.SuccessURL, p.FailureURL = "/paid", "https://shop.example.com"
 		}, path: "action.successUrl"},
 		"key that is no UUID": {opts: []intram.CallOption{intram.WithIdempotencyKey("payout-0001")}, path: "idempotency_key"},
 		"key in braces":       {opts: []intram.CallOption{intram.WithIdempotencyKey("{" + uuid.NewString() + "}")}, path: "idempotency_key"},
@@ -241,6 +241,9 @@ func TestPayinParametersAreNoStricterThanTheDocs(t *testing.T) {
 		"a long name":            func(p *intram.PayinSessionParams) { p.CustomerName = strings.Repeat("é", 300) },
 		"a long account":         func(p *intram.PayinSessionParams) { p.AccountID = strings.Repeat("m", 300) },
 		"no name":                func(p *intram.PayinSessionParams) { p.CustomerName = "" },
+		"URLs of an app": func(p *intram.PayinSessionParams) {
+			p.SuccessURL, p.FailureURL = "myapp://paid", "http://shop.example.com"
+		},
 	} {
 		server := &payinServer{answers: []payinAnswer{{status: 200, body: payinExample(t, "payin.created.first.json")}}}
 		params := payinParams()

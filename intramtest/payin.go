@@ -9,8 +9,11 @@ import (
 )
 
 // PayinWallet stands for payins in [Server.WalletAccount]: their money has a wallet of its own, which GET /balance does not
-// show.
-const PayinWallet intram.ProviderCode = mockapi.PayinMethod
+// show. PayinWalletXAF is that of Cameroon's, which is in another currency.
+const (
+	PayinWallet    intram.ProviderCode = mockapi.PayinMethod
+	PayinWalletXAF intram.ProviderCode = mockapi.PayinXAFMethod
+)
 
 // PayinCredentials are a merchant's credentials of payin sessions in one environment.
 type PayinCredentials struct {
@@ -36,8 +39,10 @@ func WithPayinCredentials(environment intram.Environment, credentials PayinCrede
 	}
 }
 
-// WithFirstPayinRevision makes payin sessions follow the first revision of the docs: accountId is required and action is
-// not, reference is the system's, and messages have one language. The default is the newer one.
+// WithFirstPayinRevision makes payin sessions follow the first revision of the docs: accountId and customerName are required and action
+// is not, reference is the system's, a failure leaves the status as it was, amounts have no limits, Cameroon is unknown, and messages
+// have one language. The account is merchant_9923lkdz unless [WithPayinCredentials] says otherwise, so that the request that the docs
+// publish passes as it stands. The default is the newer revision.
 func WithFirstPayinRevision() Option {
 	return func(s *settings) { s.core.PayinRevision = mockapi.PayinFirst }
 }
@@ -76,10 +81,12 @@ func (s *Server) DeclinePayin(reference string) error { return s.core.DeclinePay
 // ExpirePayin ends a session that nobody has confirmed, ahead of its time. No notification is sent.
 func (s *Server) ExpirePayin(reference string) error { return s.core.ExpirePayin(reference) }
 
-// SettlePayin completes a confirmed session whose money is still under way, whatever its number says.
+// SettlePayin completes a confirmed session whose money is still under way, whatever its number says. A session that failed in the last 48
+// hours is paid late: its status becomes success, and payin.confirmed is sent.
 func (s *Server) SettlePayin(reference string) error { return s.core.SettlePayin(reference) }
 
-// FailPayin ends a session that has not ended yet with a failure of this code. Money under way does not arrive.
+// FailPayin ends a session that has not ended yet with a failure of this code. Money under way does not arrive, unless
+// [Server.SettlePayin] follows within 48 hours.
 func (s *Server) FailPayin(reference string, code intram.ErrorCode) error {
 	return s.core.FailPayin(reference, string(code))
 }

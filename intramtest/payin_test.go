@@ -188,6 +188,42 @@ func TestPayinWorksInASynctestBubble(t *testing.T) {
 	})
 }
 
+// A failure is not the last word: within 48 hours a notification may say that the payin was paid after all.
+func TestPayinThatFailedIsPaidLate(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	client := server.Client()
+	receiver := &payinReceiver{client: client}
+	require.NoError(t, server.SetPayinWebhook(server.Receive(receiver), payinWebhookSecret))
+	for reference, number := range map[string]string{"by-number": "+2250700000015", "by-hand": "+2250700000002"} {
+		_, err := client.Payin.CreateSession(t.Context(), session(reference, number))
+		require.NoError(t, err)
+		require.NoError(t, server.ConfirmPayin(reference))
+		failed, err := client.Payin.Wait(t.Context(), reference)
+		require.NoError(t, err)
+		assert.Equal(t, intram.PayinFailed, failed.Outcome())
+		assert.Equal(t, intram.PayinStatusFailed, failed.Status)
+	}
+	require.NoError(t, server.Idle(t.Context()))
+	_, outcomes := receiver.got()
+	assert.Equal(t, []intram.PayinOutcome{intram.PayinFailed, intram.PayinFailed}, outcomes)
+
+	server.Advance(intram.PayinFailureWindow)
+	require.NoError(t, server.SettlePayin("by-hand"))
+	require.NoError(t, server.Idle(t.Context()))
+	types, outcomes := receiver.got()
+	assert.Equal(t, []intram.PayinOutcome{intram.PayinPaid, intram.PayinPaid}, outcomes[2:])
+	assert.Equal(t, intram.EventPayinConfirmed, types[3])
+	for _, reference := range []string{"by-number", "by-hand"} {
+		paid, err := client.Payin.Wait(t.Context(), reference)
+		require.NoError(t, err)
+		assert.Equal(t, intram.PayinPaid, paid.Outcome())
+		assert.Equal(t, intram.PayinStatusSuccess, paid.Status)
+		assert.Nil(t, paid.Failure)
+	}
+	assert.Error(t, server.SettlePayin("by-hand"), "once")
+}
+
 func TestPayinLostResponseChargesOnce(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)

@@ -131,7 +131,7 @@ func (l *loader) state() (state, error) {
 	for _, p := range l.Payins {
 		st.payins.add(&payin{
 			p.ID, p.Reference, p.Code, l.account(p.Environment), p.Number, p.Customer, p.SuccessURL, p.FailureURL, p.Amount, p.Fee,
-			p.Created, p.Expires, loadPayinScript(p.Script), p.Status, p.Confirmation, p.Answered, p.Failure, payinTransaction{p.Transaction.Reference, p.Transaction.Status, p.Transaction.Processed},
+			p.Created, p.Expires, loadPayinScript(p.Script), p.Status, p.Confirmation, p.Answered, p.Failure, p.Failed, payinTransaction{p.Transaction.Reference, p.Transaction.Status, p.Transaction.Processed},
 		})
 	}
 	for _, i := range l.EventLog {
@@ -336,6 +336,6 @@ func (l *loader) faults() (keptFaults, error) {
 
 func loadPayinScript(s savedPayinScript) payinScript {
 	return payinScript{
-		s.Failure, s.Declines, s.Refused, s.Delay, s.Unanswered, s.Stuck, s.Silent, s.Twice, s.Reordered, s.Lost, s.Direct,
+		s.Failure, s.Declines, s.Refused, s.Delay, s.Unanswered, s.Stuck, s.Silent, s.Twice, s.Reordered, s.Lost, s.Direct, s.Late,
 	}
 }

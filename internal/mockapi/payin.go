@@ -17,16 +17,25 @@ type PayinRevision int
 
 // The revisions. They differ in what a request must have and in how an answer looks.
 const (
-	PayinNewer PayinRevision = iota // id (pr_…), customer, action required
-	PayinFirst                      // reference is the system's (tr_…), accountId required
+	PayinNewer PayinRevision = iota // id (pr_…), customer, action required; a failure's status is failed; limits; Cameroon
+	PayinFirst                      // reference is the system's (tr_…), accountId and customerName required
 )
 
-// PayinMethod stands for payins in [WalletAccount]: their money has a wallet of its own.
-const PayinMethod = "PAYIN"
+// PayinMethod stands for payins in [WalletAccount]: their money has a wallet of its own. PayinXAFMethod is that of Cameroon's.
+const (
+	PayinMethod    = "PAYIN"
+	PayinXAFMethod = "PAYIN_XAF"
+)
+
+// publishedAccountID is the accountId of the request that the first revision of the docs publishes, which passes as it stands.
+const publishedAccountID = "merchant_9923lkdz"
 
 // defaultPayinExpiry is the longest a customer's confirmation takes in the one documentation that says so
 // (intram.md section 7).
 const defaultPayinExpiry = unanswered
+
+// payinLateWindow is how long a failed payin may still be paid.
+const payinLateWindow = 48 * time.Hour
 
 // PayinKeys are a merchant's payin credentials in one environment.
 type PayinKeys struct {
@@ -61,6 +70,7 @@ func (s *Server) startPayin(c Config) {
 	s.payin.accounts.Store(&map[string]*account{})
 	s.tasks[taskPayinExpire] = s.taskExpirePayin
 	s.tasks[taskPayinEnd] = s.taskEndPayin
+	s.tasks[taskPayinLate] = s.taskPayLate
 }
 
 // payinAccount is what an account has for payins. It never changes.
@@ -89,6 +99,9 @@ func (s *Server) payinKeys(environment string, configured map[string]PayinKeys) 
 	}
 	if k.AccountID == "" {
 		k.AccountID = s.entropy.id("merchant_", 8)
+		if s.payin.revision == PayinFirst {
+			k.AccountID = publishedAccountID
+		}
 	}
 	visible := func(text string) bool {
 		for i := range len(text) {
@@ -123,6 +136,7 @@ const (
 	payinProcessing = "processing"
 	payinProcessed  = "processed"
 	payinExpired    = "expired"
+	payinSuccess    = "success"
 
 	payinNone     = "none"
 	payinAccepted = "accepted"
@@ -147,6 +161,7 @@ type payin struct {
 	status, confirmation string
 	answered             bool   // the customer has answered, or the session has expired
 	failure              string // the code, when it failed
+	failed               time.Time
 	transaction          payinTransaction
 }
 
@@ -158,7 +173,20 @@ type payinTransaction struct {
 
 func (p *payin) charged() int64 { return p.amount + p.fee }
 
-// ended reports whether nothing more happens to the session.
+// currency is that of the customer's country, which the number tells.
+func (p *payin) currency() string {
+	if strings.HasPrefix(p.number, "+"+payinCountries[cameroon]) {
+		return xaf
+	}
+	return xof
+}
+
+// mayBePaidLate reports whether the session has failed, and may still be paid: within 48 hours (payin.md, GET).
+func (p *payin) mayBePaidLate(now time.Time) bool {
+	return (p.failure != "" || p.transaction.status == payinFailed) && !now.After(p.failed.Add(payinLateWindow))
+}
+
+// ended reports whether the session has ended. After a failure it may still be paid.
 func (p *payin) ended() bool {
 	if p.transaction.reference != "" {
 		return p.transaction.status != payinPending

@@ -221,27 +221,35 @@ func TestPayinFieldsAreValidated(t *testing.T) {
 		code   string
 		names  string // in the message
 	}{
-		"no reference":          {unset("reference"), 400, "validation_error", "reference is required"},
-		"blank reference":       {set("reference", "  "), 400, "validation_error", "reference is required"},
-		"long reference":        {set("reference", strings.Repeat("é", 101)), 400, "validation_error", "reference must be at most 100"},
-		"reference of 100":      {set("reference", strings.Repeat("é", 100)), 200, "", ""},
-		"numeric reference":     {set("reference", 12), 400, "validation_error", "reference must be a string"},
-		"no amount":             {unset("amount"), 400, "validation_error", "amount is required"},
-		"text amount":           {set("amount", "300"), 400, "validation_error", "amount must be a number"},
-		"amount with cents":     {raw("300.5"), 400, "validation_error", "amount must be a whole number"},
-		"amount without cents":  {raw("300.00"), 200, "", ""},
-		"zero amount":           {raw("0"), 403, "transaction_greater_than_zero", ""},
-		"negative amount":       {raw("-300"), 403, "transaction_greater_than_zero", ""},
-		"amount too large":      {raw("1e16"), 400, "validation_error", "amount is too large"},
-		"amount far too large":  {raw("1e99"), 400, "validation_error", "amount is too large"},
+		"no reference":           {unset("reference"), 400, "validation_error", "reference is required"},
+		"blank reference":        {set("reference", "  "), 400, "validation_error", "reference is required"},
+		"long reference":         {set("reference", strings.Repeat("é", 101)), 400, "validation_error", "reference must be at most 100"},
+		"reference of 100":       {set("reference", strings.Repeat("é", 100)), 200, "", ""},
+		"numeric reference":      {set("reference", 12), 400, "validation_error", "reference must be a string"},
+		"no amount":              {unset("amount"), 400, "validation_error", "amount is required"},
+		"text amount":            {set("amount", "300"), 400, "validation_error", "amount must be a number"},
+		"amount with cents":      {raw("300.5"), 400, "validation_error", "amount must be a whole number"},
+		"amount without cents":   {raw("300.00"), 200, "", ""},
+		"zero amount":            {raw("0"), 403, "transaction_greater_than_zero", ""},
+		"negative amount":        {raw("-300"), 403, "transaction_greater_than_zero", ""},
+		"amount below the limit": {raw("99"), 400, "validation_error", "Invalid amount"},
+		"the smallest amount":    {raw("100"), 200, "", ""},
+		"the largest amount":     {raw("2000000"), 200, "", ""},
+		"amount above the limit": {raw("2000001"), 400, "validation_error", "Invalid amount"},
+		"amount too large":       {raw("1e16"), 400, "validation_error", "Invalid amount"},
+		"amount far too large":   {raw("1e99"), 400, "validation_error", "Invalid amount"},
+		"far too large in Cameroon": {func(m map[string]any) {
+			m["country"], m["msisdn"], m["amount"] = "CM", "+237650000000", jsonLiteral("1e99")
+		}, 400, "validation_error", "Invalid amount"},
 		"no msisdn":             {unset("msisdn"), 400, "validation_error", "msisdn is required"},
 		"msisdn without plus":   {set("msisdn", "2250702968786"), 400, "validation_error", "msisdn must be in E.164"},
 		"msisdn with letters":   {set("msisdn", "+22507029687AB"), 400, "validation_error", "msisdn must be in E.164"},
 		"short msisdn":          {set("msisdn", "+2250702"), 400, "validation_error", "msisdn must be in E.164"},
 		"long msisdn":           {set("msisdn", "+2250702968786123"), 400, "validation_error", "msisdn must be in E.164"},
 		"msisdn from zero":      {set("msisdn", "+0702968786"), 400, "validation_error", "msisdn must be in E.164"},
-		"no name":               {unset("customerName"), 400, "validation_error", "customerName is required"},
-		"null name":             {set("customerName", nil), 400, "validation_error", "customerName is required"},
+		"no name":               {unset("customerName"), 200, "", ""},
+		"null name":             {set("customerName", nil), 200, "", ""},
+		"numeric name":          {set("customerName", 7), 400, "validation_error", "customerName must be a string"},
 		"no country":            {unset("country"), 400, "validation_error", "country is required"},
 		"small country":         {set("country", "ci"), 400, "validation_error", "country must be an ISO 3166"},
 		"country of three":      {set("country", "CIV"), 400, "validation_error", "country must be an ISO 3166"},
@@ -251,6 +259,8 @@ func TestPayinFieldsAreValidated(t *testing.T) {
 		"action is text":        {set("action", "x"), 400, "validation_error", "action must be an object"},
 		"one URL":               {set("action", map[string]any{"successUrl": "https://a.example"}), 400, "validation_error", "action.failureUrl is required"},
 		"URL without a host":    {set("action", map[string]any{"successUrl": "https://", "failureUrl": "https://a.example"}), 400, "validation_error", "action.successUrl must be"},
+		"URL of a script":       {set("action", map[string]any{"successUrl": "javascript:alert(1)", "failureUrl": "https://a.example"}), 400, "validation_error", "action.successUrl must be"},
+		"URLs of an app":        {set("action", map[string]any{"successUrl": "myapp://paid", "failureUrl": "http://a.example"}), 200, "", ""},
 		"accountId of nobody":   {set("accountId", "merchant_nobody"), 200, "", ""}, // the newer revision has none
 		"unknown field":         {set("colour", "green"), 200, "", ""},
 		"metadata":              {set("metadata", map[string]any{"a": 1}), 200, "", ""},
@@ -284,8 +294,13 @@ func TestPayinFirstRevisionRequiresAnAccountAndNoAction(t *testing.T) {
 		return f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: f.session("order-1", payinNumber, change)})
 	}
 	assert.Contains(t, post(func(m map[string]any) { delete(m, "accountId") }).refusedPayin(400, "validation_error"), "accountId is required")
-	post(func(m map[string]any) { m["accountId"] = f.s.Merchant().LivePayin.AccountID }).refusedPayin(404, "wallet_not_found")
-	post(func(m map[string]any) { delete(m, "action") }).ok(200)
+	post(func(m map[string]any) { m["accountId"] = "merchant_nobody" }).refusedPayin(404, "wallet_not_found")
+	assert.Contains(t, post(func(m map[string]any) { delete(m, "customerName") }).refusedPayin(400, "validation_error"), "customerName is required")
+	assert.Contains(t, post(func(m map[string]any) { m["amount"] = jsonLiteral("1e99") }).refusedPayin(400, "validation_error"), "amount is too large")
+	post(func(m map[string]any) { delete(m, "action"); m["amount"] = 1 }).ok(200)
+	// The published request passes as it stands.
+	published := f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: string(testdata(t, "examples", "payin.request.json"))}).ok(200)
+	assert.Equal(t, "ef76fb64-af0b-4c37-8729-bf61d85721fd", published.text("customerReference"))
 }
 
 func TestPayinMessagesComeInTheLanguageThatIsAskedFor(t *testing.T) {
@@ -303,6 +318,9 @@ func TestPayinMessagesComeInTheLanguageThatIsAskedFor(t *testing.T) {
 		assert.Equal(t, want, got.text("failure.message"), language)
 		message := f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: "{}", edit: speak}).refusedPayin(400, "validation_error")
 		assert.Equal(t, want == french, strings.Contains(message, "est requis"), "%s: %s", language, message)
+		small := f.session("order-2", payinNumber, func(m map[string]any) { m["amount"] = 99 })
+		message = f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: small, edit: speak}).refusedPayin(400, "validation_error")
+		assert.Equal(t, map[bool]string{true: "Montant invalide", false: "Invalid amount"}[want == french], message, language)
 		message = f.send(payinCall{method: "GET", path: "/v1/payin/nobody", edit: speak}).refusedPayin(404, "transaction_does_not_exist")
 		assert.Equal(t, want == french, strings.Contains(message, "n'existe pas"), "%s: %s", language, message)
 	}

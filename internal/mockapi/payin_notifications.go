@@ -1,11 +1,12 @@
 package mockapi
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/intram/intram-go/internal/jsstringify"
 )
 
 // The notifications of payin.md.
@@ -39,8 +40,8 @@ func (s *Server) SetPayinWebhook(apiKey, url, secret string) error {
 	return nil
 }
 
-// newPayinEvent makes a notification of a session as it is now. Its body is the session, without an envelope; slashes are
-// escaped as in the one that was seen, so that a receiver which signs what it has parsed and written again is found out.
+// newPayinEvent makes a notification of a session as it is now. Its body is the session, without an envelope, written as JSON.stringify
+// writes it: the documentation's sample signs what it has parsed and written again, which are the same bytes.
 func (s *Server) newPayinEvent(p *payin, kind string) *event {
 	b := appendStringField([]byte{'{'}, "id", p.id)
 	b = appendIntField(b, "fees", p.fee)
@@ -48,7 +49,7 @@ func (s *Server) newPayinEvent(p *payin, kind string) *event {
 	b = appendIntField(b, "amount", p.amount)
 	b = appendStringField(b, "status", p.status)
 	b = p.appendFailure(appendName(b, "failure"), false)
-	b = appendStringField(b, "currency", payinCurrency)
+	b = appendStringField(b, "currency", p.currency())
 	b = p.appendCustomer(b)
 	b = appendTimeField(b, "createdAt", p.created)
 	b = appendStringField(b, "reference", p.reference)
@@ -56,10 +57,13 @@ func (s *Server) newPayinEvent(p *payin, kind string) *event {
 	b = appendIntField(b, "chargedAmount", p.charged())
 	b = appendStringField(b, "confirmationStatus", p.confirmation)
 	b = append(appendBoolField(b, "confirmationRequired", !p.script.direct), '}')
-	// A slash can only be inside a string, and one that is escaped already has nothing to do with it.
+	made, ok := jsstringify.Rewrite(b)
+	if !ok {
+		made = b // larger than any session is
+	}
 	return &event{
 		account: p.account, kind: kind, operation: p.id, about: [3]string{p.id, p.reference, p.transaction.reference},
-		occurred: s.date(), made: bytes.ReplaceAll(b, []byte("/"), []byte(`\/`)),
+		occurred: s.date(), made: made,
 	}
 }
 

@@ -18,9 +18,10 @@ type payinScript struct {
 	reordered  bool          // an older notification arrives last
 	lost       bool          // the session is created, and the answer is lost
 	direct     bool          // no confirmation is required
+	late       time.Duration // so long after it failed, it is paid after all
 }
 
-// payinScripts is the table of fake.md read for payins, by the number's last two digits; 14 is of payins alone.
+// payinScripts is the table of fake.md read for payins, by the number's last two digits; 14 and 15 are of payins alone.
 var payinScripts = [...]payinScript{
 	0:  {},
 	1:  {failure: "transaction_error"},
@@ -37,6 +38,7 @@ var payinScripts = [...]payinScript{
 	12: {reordered: true},
 	13: {lost: true},
 	14: {direct: true},
+	15: {failure: "transaction_error", late: latePayment},
 }
 
 // payinScriptOf finds the outcome a number stands for. Only the sandbox knows test numbers.
@@ -52,11 +54,26 @@ func payinScriptOf(environment, number string) payinScript {
 	return payinScripts[code]
 }
 
-// payinCurrency is the one currency of payins.
-const payinCurrency = "XOF"
+// latePayment is how long after its failure the payin of number 15 is paid.
+const latePayment = 10 * time.Minute
 
-// payinCountries are the countries that pay in XOF, with their calling codes: the eight of the West African monetary
-// union. A number is routed by them.
+// The currencies of payins. Neither has decimals.
+const (
+	xof = "XOF"
+	xaf = "XAF"
+)
+
+// cameroon pays in XAF. The newer pages alone have it.
+const cameroon = "CM"
+
+// payinCountries are the countries with their calling codes: the eight of the West African monetary union, which pay in XOF, and
+// Cameroon. A number is routed by them.
 var payinCountries = map[string]string{
-	"BF": "226", "BJ": "229", "CI": "225", "GW": "245", "ML": "223", "NE": "227", "SN": "221", "TG": "228",
+	"BF": "226", "BJ": "229", "CI": "225", "GW": "245", "ML": "223", "NE": "227", "SN": "221", "TG": "228", cameroon: "237",
 }
+
+// The limits of an amount in XOF. Cameroon has its own, which no page names.
+const (
+	minPayin = 100
+	maxPayin = 2_000_000
+)

@@ -80,7 +80,7 @@ func (s *Server) confirmationPage(code, problem string) (confirmationPage, bool)
 	if p == nil {
 		return confirmationPage{}, false
 	}
-	money := func(units int64) string { return spaced(units) + " " + payinCurrency }
+	money := func(units int64) string { return spaced(units) + " " + p.currency() }
 	page := confirmationPage{
 		Title: "Pay", Who: p.account.merchant.name, Merchant: p.account.merchant.name, Reference: p.reference, Number: masked(p.number),
 		Amount: money(p.amount), Charged: money(p.charged()), Expires: p.expires.UTC().Format("15:04 MST"), Problem: problem,

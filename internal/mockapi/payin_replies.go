@@ -113,7 +113,7 @@ func (s *Server) appendPayinCreated(b []byte, p *payin) []byte {
 func (s *Server) appendPayin(b []byte, p *payin, french bool) []byte {
 	if s.payin.revision == PayinNewer {
 		b = s.appendPayinNewer(b, p)
-		b = appendStringField(b, "customerName", p.customer)
+		b = appendOptionalString(b, "customerName", p.customer)
 		b = p.appendTransaction(appendName(b, "transaction"), "null")
 		return append(p.appendFailure(appendName(b, "failure"), french), '}')
 	}
@@ -122,7 +122,7 @@ func (s *Server) appendPayin(b []byte, p *payin, french bool) []byte {
 	b = appendIntField(b, "fee", p.fee)
 	b = appendStringField(b, "reference", p.id)
 	b = appendStringField(b, "phoneNumber", p.number)
-	b = appendStringField(b, "customerName", p.customer)
+	b = appendOptionalString(b, "customerName", p.customer)
 	b = p.appendMoney(b)
 	confirmation, empty := p.confirmation, "null"
 	if confirmation == payinAccepted {
@@ -142,7 +142,7 @@ func (p *payin) appendMoney(b []byte) []byte {
 	b = appendIntField(b, "amount", p.amount)
 	b = appendIntField(b, "chargedAmount", p.charged())
 	b = appendStringField(b, "status", p.status)
-	b = appendStringField(b, "currency", payinCurrency)
+	b = appendStringField(b, "currency", p.currency())
 	b = appendStringField(b, "customerReference", p.reference)
 	return appendBoolField(b, "confirmationRequired", !p.script.direct)
 }
@@ -164,12 +164,12 @@ func (s *Server) appendPayinNewer(b []byte, p *payin) []byte {
 	b = appendIntField(b, "amount", p.amount)
 	b = appendIntField(b, "fee", p.fee)
 	b = appendIntField(b, "chargedAmount", p.charged())
-	return appendStringField(b, "currency", payinCurrency)
+	return appendStringField(b, "currency", p.currency())
 }
 
 func (p *payin) appendCustomer(b []byte) []byte {
 	b = append(appendName(b, "customer"), '{')
-	b = appendStringField(b, "name", p.customer)
+	b = appendOptionalString(b, "name", p.customer)
 	return append(appendStringField(b, "phoneNumber", p.number), '}')
 }
 
@@ -182,13 +182,13 @@ func (p *payin) appendTransaction(b []byte, empty string) []byte {
 	b = append(b, '{')
 	b = appendStringField(b, "reference", t.reference)
 	b = appendStringField(b, "status", t.status)
-	b = appendStringField(b, "customerName", p.customer)
+	b = appendOptionalString(b, "customerName", p.customer)
 	b = appendTimeField(b, "processedAt", t.processed)
 	b = appendStringField(b, "phoneNumber", p.number)
 	b = appendStringField(b, "amount", decimals(p.amount))
 	b = appendStringField(b, "fees", decimals(p.fee))
 	b = appendStringField(b, "chargedAmount", decimals(p.charged()))
-	return append(appendStringField(b, "currency", payinCurrency), '}')
+	return append(appendStringField(b, "currency", p.currency()), '}')
 }
 
 func (p *payin) appendFailure(b []byte, french bool) []byte {

@@ -12,6 +12,7 @@ import (
 const (
 	taskPayinExpire = "payin.expire"
 	taskPayinEnd    = "payin.end"
+	taskPayinLate   = "payin.late"
 )
 
 // createPayinSession answers POST /v1/payin/sessions.
@@ -90,7 +91,10 @@ func (s *Server) confirmPayin(p *payin) {
 		p.confirmation = payinAccepted
 	}
 	if p.script.failure != "" {
-		p.failure = p.script.failure
+		s.failPayin(p, p.script.failure)
+		if p.script.late > 0 {
+			s.clock.schedule(task{at: p.failed.Add(p.script.late), kind: taskPayinLate, id: p.id})
+		}
 		s.publishPayin(s.newPayinEvent(p, eventPayinConfirmed), p.script)
 		return
 	}
@@ -143,20 +147,66 @@ func (s *Server) endPayin(p *payin) {
 func (s *Server) completeTransaction(p *payin) {
 	a := p.account
 	s.touchPayin(p)
+	wallet, provider, fees := a.payin.wallet, a.payin.provider, a.fees
+	if p.currency() == xaf { // another currency, and no money of the same accounts
+		l := &s.state.ledger
+		wallet = l.account(WalletAccount(a.merchant.id, a.environment, PayinXAFMethod))
+		provider = l.account("provider:" + a.environment + ":" + PayinXAFMethod)
+		fees = l.account("fees:" + a.merchant.id + ":" + a.environment + ":" + xaf)
+	}
 	p.status = payinProcessed
 	p.transaction.status, p.transaction.processed = payinCompleted, s.date()
 	s.state.ledger.post(posting{
 		at: p.transaction.processed, operationID: p.id, reference: p.transaction.reference, memo: "payin received",
-		moves: [2]move{{a.payin.provider, a.payin.wallet, p.amount}, {a.payin.provider, a.fees, p.fee}},
+		moves: [2]move{{provider, wallet, p.amount}, {provider, fees, p.fee}},
 	})
 	s.notify()
 }
 
+// refuseTransaction ends a transaction without money, and with a failure if there is a code.
 func (s *Server) refuseTransaction(p *payin, code string) {
 	s.touchPayin(p)
-	p.status, p.failure = payinProcessed, code
-	p.transaction.status, p.transaction.processed = payinFailed, s.date()
+	p.status, p.failed = payinProcessed, s.date()
+	p.transaction.status, p.transaction.processed = payinFailed, p.failed
+	if code != "" {
+		s.failPayin(p, code)
+	}
 	s.notify()
+}
+
+// failPayin gives a session its failure, and the status failed where the docs have one.
+func (s *Server) failPayin(p *payin, code string) {
+	s.touchPayin(p)
+	p.failure, p.failed = code, s.date()
+	if s.payin.revision == PayinNewer {
+		p.status = payinFailed
+	}
+}
+
+// payLate is a payment that had failed, and succeeds after all. A notification tells.
+func (s *Server) payLate(p *payin) {
+	s.touchPayin(p)
+	s.clock.cancelTasks(taskPayinLate, p.id)
+	p.failure = ""
+	if !p.script.direct {
+		p.confirmation = payinAccepted
+	}
+	if p.transaction.reference == "" {
+		p.transaction.reference = s.entropy.id("tr_", 16)
+	}
+	s.completeTransaction(p)
+	if s.payin.revision == PayinNewer {
+		p.status = payinSuccess
+	}
+	s.publishPayin(s.newPayinEvent(p, eventPayinConfirmed), payinScript{})
+}
+
+func (s *Server) taskPayLate(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.state.payins.byID[id]; p != nil && p.mayBePaidLate(s.clock.Now()) {
+		s.payLate(p)
+	}
 }
 
 func (s *Server) taskExpirePayin(id string) {
@@ -187,8 +237,8 @@ type Payin struct {
 	Number               string // the customer's
 	Created              time.Time
 	// Open is set while the customer can answer, Pending while the money of a confirmed session is under way, Ended when nothing
-	// more happens.
-	Open, Pending, Ended bool
+	// more happens by itself, and Late while what has failed may still be paid.
+	Open, Pending, Ended, Late bool
 }
 
 // Payin looks a session up by either reference, of any merchant and environment.
@@ -207,6 +257,7 @@ func (s *Server) publicPayin(p *payin) Payin {
 		ID: p.id, Reference: p.reference, Environment: p.account.environment, Status: p.status, Confirmation: p.confirmation,
 		Transaction: p.transaction.status, Failure: p.failure, PaymentURL: s.payinURL(p), Amount: p.amount, Fee: p.fee,
 		Number: p.number, Created: p.created, Open: !p.answered, Pending: p.transaction.status == payinPending, Ended: p.ended(),
+		Late: p.mayBePaidLate(s.clock.Now()),
 	}
 }
 
@@ -279,7 +330,8 @@ func (s *Server) answerPayin(reference string, answer func(*payin)) error {
 	return nil
 }
 
-// SettlePayin completes a transaction that is pending, whatever its number says.
+// SettlePayin completes a transaction that is pending, whatever its number says, or pays a session that failed in the last 48 hours,
+// which a notification tells.
 func (s *Server) SettlePayin(reference string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,8 +339,12 @@ func (s *Server) SettlePayin(reference string) error {
 	if err != nil {
 		return err
 	}
+	if p.mayBePaidLate(s.clock.Now()) {
+		s.payLate(p)
+		return nil
+	}
 	if p.transaction.status != payinPending {
-		return fmt.Errorf("intramtest: payin %s has no pending transaction", p.reference)
+		return fmt.Errorf("intramtest: payin %s has no pending transaction, and has not failed in the last 48 hours", p.reference)
 	}
 	s.clock.cancelTasks(taskPayinEnd, p.id)
 	s.completeTransaction(p)
@@ -318,7 +374,7 @@ func (s *Server) FailPayin(reference, code string) error {
 		s.refuseTransaction(p, code)
 		return nil
 	}
-	p.failure = code
+	s.failPayin(p, code)
 	s.notify()
 	return nil
 }

@@ -65,6 +65,7 @@ func TestPayinAnswersHaveTheFieldsOfThePublishedOnesInTheirOrder(t *testing.T) {
 	failed := first.get("order-2")
 	assert.Equal(t, fieldOrder(t, testdata(t, "examples", "payin.status.failure.json")), fieldOrder(t, failed.body))
 	assert.Nil(t, failed.at("transaction"))
+	assert.Equal(t, "processing", failed.text("status"), "as published: the word failed is the newer pages'")
 
 	newer := newPayinFixture(t, Config{})
 	created = newer.create("order-1", payinNumber)
@@ -153,10 +154,10 @@ type payinOutcome struct {
 
 var payinOutcomes = []payinOutcome{
 	{nn: "00", status: "processed", confirmation: "accepted", tx: "completed", events: []string{"payin.confirmed"}, paid: true, notes: 1},
-	{nn: "01", status: "processing", confirmation: "accepted", failure: "transaction_error", events: []string{"payin.confirmed"}, notes: 1},
-	{nn: "02", status: "processing", confirmation: "accepted", failure: "client_not_enough_cash", events: []string{"payin.confirmed"}, notes: 1},
+	{nn: "01", status: "failed", confirmation: "accepted", failure: "transaction_error", events: []string{"payin.confirmed"}, notes: 1},
+	{nn: "02", status: "failed", confirmation: "accepted", failure: "client_not_enough_cash", events: []string{"payin.confirmed"}, notes: 1},
 	{nn: "03", status: "processing", confirmation: "declined", events: []string{"payin.declined"}, notes: 1},
-	{nn: "04", status: "processing", confirmation: "accepted", failure: "client_not_found", events: []string{"payin.confirmed"}, notes: 1},
+	{nn: "04", status: "failed", confirmation: "accepted", failure: "client_not_found", events: []string{"payin.confirmed"}, notes: 1},
 	{nn: "05", status: "processed", confirmation: "accepted", tx: "failed", events: []string{"payin.confirmed"}, notes: 1},
 	{nn: "06", status: "processing", confirmation: "none", after: 6 * time.Minute, endStatus: "expired", endConfirmation: "expired"},
 	{nn: "07", status: "processing", confirmation: "accepted", tx: "pending", after: -1},
@@ -167,6 +168,10 @@ var payinOutcomes = []payinOutcome{
 	{nn: "12", status: "processed", confirmation: "accepted", tx: "completed", events: []string{"payin.confirmed", "payin.confirmed"}, paid: true, notes: 2},
 	{nn: "13", status: "processed", confirmation: "accepted", tx: "completed", events: []string{"payin.confirmed"}, paid: true, notes: 1, lost: true},
 	{nn: "14", status: "processed", confirmation: "none", tx: "completed", events: []string{"payin.confirmed"}, paid: true, notes: 1, withoutConfirming: true},
+	{
+		nn: "15", status: "failed", confirmation: "accepted", failure: "transaction_error", after: 10 * time.Minute, endStatus: "success",
+		endConfirmation: "accepted", endTx: "completed", events: []string{"payin.confirmed", "payin.confirmed"}, paid: true, notes: 2,
+	},
 }
 
 func TestPayinTestNumbers(t *testing.T) {
@@ -221,6 +226,7 @@ func TestPayinTestNumbers(t *testing.T) {
 				f.s.Clock().Advance(wait - time.Millisecond)
 				shown(o.status, o.confirmation, o.tx)
 				f.s.Clock().Advance(time.Millisecond)
+				o.failure = "" // which does not stay when it is paid after all
 				shown(o.endStatus, o.endConfirmation, o.endTx)
 			default:
 				f.s.Clock().Advance(48 * time.Hour)
@@ -251,7 +257,7 @@ func TestPayinNumbersMeanNothingInLiveNorBeyondTheTable(t *testing.T) {
 	t.Parallel()
 	for number, want := range map[string]payinScript{
 		"+2250700000002": payinScripts[2], "+22961000002": payinScripts[2], "+2290161000002": payinScripts[2],
-		"+2250700000015": {}, "+22507000000AB": {}, "+2250700100002": {}, "00002": {},
+		"+2250700000016": {}, "+237650000002": payinScripts[2], "+22507000000AB": {}, "+2250700100002": {}, "00002": {},
 	} {
 		assert.Equal(t, want, payinScriptOf(sandbox, number), number)
 		assert.Equal(t, payinScript{}, payinScriptOf(live, number), number)
@@ -304,6 +310,8 @@ func TestPayinIsSettledByHand(t *testing.T) {
 	assert.Equal(t, "wallet_not_enough_cash", f.get("slow").text("failure.message"), "a code without a message is its own")
 	assert.EqualValues(t, 300, f.payinWallet())
 
+	assert.Equal(t, []string{"failed", "failed"}, []string{f.get("failed").text("status"), f.get("slow").text("status")})
+	f.s.Clock().Advance(48*time.Hour + time.Millisecond) // until then, what failed may be paid late
 	for _, reference := range []string{"declined", "expired", "failed", "stuck", "slow", "unanswered"} {
 		for name, do := range map[string]func(string) error{
 			"confirm": f.s.ConfirmPayin, "decline": f.s.DeclinePayin, "expire": f.s.ExpirePayin, "settle": f.s.SettlePayin,
@@ -320,6 +328,74 @@ func TestPayinIsSettledByHand(t *testing.T) {
 	}
 	assert.ErrorContains(t, f.s.FailPayin("stuck", ""), "code is empty")
 	assert.EqualValues(t, 300, f.payinWallet(), "nothing of this moved money")
+}
+
+// A payin that failed may still be paid within 48 hours, with a notification.
+func TestPayinThatFailedIsPaidLate(t *testing.T) {
+	t.Parallel()
+	for name, revision := range map[string]PayinRevision{"first": PayinFirst, "newer": PayinNewer} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newPayinFixture(t, Config{PayinRevision: revision})
+			r := &receiver{}
+			f.listen(r)
+			f.create("by-hand", payinNumber)
+			require.NoError(t, f.s.FailPayin("by-hand", "transaction_error"))
+			f.create("confirmed", "+2250700000002")
+			require.NoError(t, f.s.ConfirmPayin("confirmed"))
+			f.create("refused", "+2250700000005")
+			require.NoError(t, f.s.ConfirmPayin("refused"))
+			f.s.Clock().Advance(48 * time.Hour)
+			f.idle()
+			before := len(r.got())
+			assert.Equal(t, 2, before)
+			for i, reference := range []string{"by-hand", "confirmed", "refused"} {
+				session, err := f.s.Payin(reference)
+				require.NoError(t, err)
+				assert.True(t, session.Late && session.Ended, reference)
+				require.NoError(t, f.s.SettlePayin(reference), reference)
+				got := f.get(reference)
+				assert.Equal(t, map[PayinRevision]string{PayinFirst: "processed", PayinNewer: "success"}[revision], got.text("status"), reference)
+				assert.Equal(t, "completed", got.text("transaction.status"))
+				assert.Nil(t, got.at("failure"))
+				assert.EqualValues(t, 300*(i+1), f.payinWallet())
+				require.Error(t, f.s.SettlePayin(reference), "once")
+				f.idle()
+				require.Len(t, r.got(), before+i+1)
+				last := r.got()[before+i]
+				verifyNote(t, last, payinSecret)
+				assert.Equal(t, reference, last.at(t, "reference"))
+				assert.Equal(t, got.text("status"), last.at(t, "status"))
+				assert.Equal(t, "accepted", last.at(t, "confirmationStatus"))
+			}
+		})
+	}
+}
+
+func TestPayinOfCameroonIsInItsOwnCurrency(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	r := &receiver{}
+	f.listen(r)
+	body := f.session("order-1", "+237650000000", func(m map[string]any) { m["country"], m["amount"] = "CM", 50 })
+	created := f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: body}).ok(200)
+	assert.Equal(t, "XAF", created.text("currency"))
+	require.NoError(t, f.s.ConfirmPayin("order-1"))
+	assert.Equal(t, "XAF", f.get("order-1").text("transaction.currency"))
+	f.idle()
+	assert.Equal(t, "XAF", r.got()[0].at(t, "currency"))
+	assert.Zero(t, f.payinWallet(), "no XOF")
+	m := f.s.Merchant()
+	assert.EqualValues(t, 50, f.wallet(PayinXAFMethod))
+	assert.EqualValues(t, -51, f.balance("provider:sandbox:PAYIN_XAF"))
+	assert.EqualValues(t, 1, f.balance("fees:"+m.ID+":sandbox:XAF"))
+	assert.Zero(t, f.balance("fees:"+m.ID+":sandbox"))
+	f.restarted(Config{})
+	assert.EqualValues(t, 50, f.wallet(PayinXAFMethod))
+
+	first := newPayinFixture(t, Config{PayinRevision: PayinFirst})
+	body = first.session("order-1", "+237650000000", func(m map[string]any) { m["country"] = "CM" })
+	first.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: body}).refusedPayin(404, "country_not_found")
 }
 
 func TestAwaitPayinWaitsByIdentity(t *testing.T) {

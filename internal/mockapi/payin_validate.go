@@ -38,7 +38,9 @@ var (
 	isTooLong   = words{"must be at most 100 characters", "doit avoir au plus 100 caractères"}
 	mustBeE164  = words{"must be in E.164 form, with + and 8 to 15 digits", "doit être au format E.164, avec + et 8 à 15 chiffres"}
 	mustBeISO   = words{"must be an ISO 3166 country code (2 upper-case letters)", "doit être un code pays ISO 3166 (2 lettres majuscules)"}
-	mustBeURL   = words{"must be an absolute http or https URL", "doit être une URL http ou https absolue"}
+	mustBeURL   = words{"must be an absolute URL", "doit être une URL absolue"}
+
+	invalidAmount = words{"Invalid amount", "Montant invalide"} // as the docs say it
 )
 
 // required reads a string that must be there and not blank.
@@ -64,7 +66,7 @@ func (m *payinMistakes) url(d document, path string) string {
 	if s == "" {
 		return ""
 	}
-	if u, err := url.Parse(s); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if u, err := url.Parse(s); err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" && u.Opaque == "" || runsScripts(u.Scheme) {
 		m.add(path, mustBeURL)
 	}
 	return s
@@ -95,6 +97,7 @@ func (x *exchange) validatePayin() (payinRequest, *reply) {
 		switch {
 		case !units.whole:
 			m.add("amount", mustBeWhole)
+		case x.server.payin.revision == PayinNewer: // which has limits, below
 		case !units.fits || units.units > maxUnits:
 			m.add("amount", isTooLarge)
 		}
@@ -103,7 +106,9 @@ func (x *exchange) validatePayin() (payinRequest, *reply) {
 	if p.number = m.required(body.field("msisdn"), "msisdn"); p.number != "" && !isE164(p.number) {
 		m.add("msisdn", mustBeE164)
 	}
-	p.customer = m.required(body.field("customerName"), "customerName")
+	if name := body.field("customerName"); name.given() || x.server.payin.revision == PayinFirst {
+		p.customer = m.required(name, "customerName")
+	}
 	country := m.required(body.field("country"), "country")
 	if country != "" && !isUpper(country, 2) {
 		m.add("country", mustBeISO)
@@ -131,14 +136,29 @@ func (x *exchange) validatePayin() (payinRequest, *reply) {
 	switch {
 	case isNumber && !units.positive():
 		return refuse(http.StatusForbidden, "transaction_greater_than_zero", "the amount is not above zero")
+	case isNumber && x.server.payin.revision == PayinNewer && !payable(units, country):
+		message := invalidAmount.en
+		if m.french {
+			message = invalidAmount.fr
+		}
+		r := payinFailure(http.StatusBadRequest, "validation_error", message, "the amount is beyond the limits")
+		return p, &r
 	case accountID != "" && accountID != x.account.payin.keys.AccountID:
 		return refuse(http.StatusNotFound, "wallet_not_found", "the accountId is not the merchant's")
-	case !known:
-		return refuse(http.StatusNotFound, "country_not_found", "the country is none of the eight that are served")
+	case !known, country == cameroon && x.server.payin.revision == PayinFirst:
+		return refuse(http.StatusNotFound, "country_not_found", "the country is none of those that are served")
 	case !strings.HasPrefix(p.number, "+"+calling):
 		return refuse(http.StatusNotFound, "provider_not_found", "the number is not one of the country")
 	}
 	return p, nil
+}
+
+// payable reports whether an amount is within the limits of its country.
+func payable(a amount, country string) bool {
+	if country == cameroon {
+		return a.fits && a.units <= maxUnits
+	}
+	return a.fits && a.units >= minPayin && a.units <= maxPayin
 }
 
 // isE164: a plus and 8 to 15 digits, the first of which is not zero.

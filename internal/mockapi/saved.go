@@ -258,6 +258,7 @@ type savedPayin struct {
 	Confirmation string           `json:"confirmation"`
 	Answered     bool             `json:"answered,omitempty"`
 	Failure      string           `json:"failure,omitempty"`
+	Failed       time.Time        `json:"failed,omitzero"`
 	Transaction  savedPayinMoney  `json:"transaction"`
 }
 
@@ -279,6 +280,7 @@ type savedPayinScript struct {
 	Reordered  bool          `json:"reordered,omitempty"`
 	Lost       bool          `json:"lost,omitempty"`
 	Direct     bool          `json:"direct,omitempty"`
+	Late       time.Duration `json:"late,omitempty"`
 }
 
 type savedEvent struct {
@@ -589,12 +591,12 @@ func (k *saver) transaction(tx *transaction) *savedTransaction {
 func keepPayin(p *payin) savedPayin {
 	return savedPayin{
 		p.id, p.reference, p.code, p.account.environment, p.number, p.customer, p.successURL, p.failureURL, p.amount, p.fee,
-		p.created, p.expires, keepPayinScript(p.script), p.status, p.confirmation, p.answered, p.failure, savedPayinMoney{p.transaction.reference, p.transaction.status, p.transaction.processed},
+		p.created, p.expires, keepPayinScript(p.script), p.status, p.confirmation, p.answered, p.failure, p.failed, savedPayinMoney{p.transaction.reference, p.transaction.status, p.transaction.processed},
 	}
 }
 
 func keepPayinScript(s payinScript) savedPayinScript {
 	return savedPayinScript{
-		s.failure, s.declines, s.refused, s.delay, s.unanswered, s.stuck, s.silent, s.twice, s.reordered, s.lost, s.direct,
+		s.failure, s.declines, s.refused, s.delay, s.unanswered, s.stuck, s.silent, s.twice, s.reordered, s.lost, s.direct, s.late,
 	}
 }
