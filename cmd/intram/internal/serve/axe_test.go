@@ -49,7 +49,7 @@ func (l look) name() string { return fmt.Sprintf("%s-%s-%d", l.lang, l.scheme, l
 
 // TestEveryPageIsForEverybody opens each page in a browser, with nothing on it and with 500 operations, at two sizes, light and dark, in both
 // languages, and lets axe-core look at names, contrast, focus and structure. With INTRAM_LOOK it leaves a picture of each.
-func TestEveryPageIsForEverybody(t *testing.T) { //nolint:tparallel // one browser at a time
+func TestEveryPageIsForEverybody(t *testing.T) {
 	t.Parallel()
 	script := axe(t)
 	for name, fill := range map[string]func(*testing.T, *inProcess) []string{
@@ -93,6 +93,9 @@ func TestEveryPageIsForEverybody(t *testing.T) { //nolint:tparallel // one brows
 					tab, err := chromedp.Run(browser, chromedp.Evaluate[bool](activeTabInView))
 					require.NoError(t, err)
 					assert.True(t, tab, "%s, %s: the active tab is out of view", address, l.name())
+					lines, err := chromedp.Run(browser, chromedp.Evaluate[bool](twoLinesAnItem))
+					require.NoError(t, err)
+					assert.True(t, lines, "%s, %s: an item takes more than two lines", address, l.name())
 					if into := os.Getenv("INTRAM_LOOK"); into != "" {
 						picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
 						require.NoError(t, err)
@@ -145,6 +148,9 @@ const focusedNow = `(() => {
   const style = getComputedStyle(document.activeElement);
   return window.reachable.indexOf(document.activeElement) + (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 ? " outlined" : " not outlined");
 })()`
+
+// twoLinesAnItem looks at the lists, on a phone: two lines of text, and the space around them.
+const twoLinesAnItem = `innerWidth > 500 || [...document.querySelectorAll(".items tbody tr")].every(r => r.getBoundingClientRect().height < 80)`
 
 const activeTabInView = `(() => {
   const tab = document.querySelector('.pages a[aria-current]');

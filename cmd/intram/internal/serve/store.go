@@ -155,7 +155,7 @@ func (st *store) replace() (version uint64, err error) {
 	}
 	st.written.Add(int64(len(data) + 1))
 	st.room = max(int64(len(data)), leastRoom)
-	st.log, err = os.OpenFile(st.path, os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the file that was just written
+	st.log, err = os.OpenFile(st.path, os.O_WRONLY|os.O_APPEND, 0o600)
 	return version, err
 }
 

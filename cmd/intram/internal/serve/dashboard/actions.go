@@ -74,8 +74,8 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 	err := errUnknownAction
 	if do, known := d.actions()[name]; known {
 		err = do(r.PostForm)
-	} else if make, known := d.creations()[name]; known {
-		n.link, err = make(r.Context(), r.PostForm)
+	} else if create, known := d.creations()[name]; known {
+		n.link, err = create(r.Context(), r.PostForm)
 	}
 	if errors.Is(err, errUnknownAction) {
 		n = notice{problem: text(lang, "unknown_action")}

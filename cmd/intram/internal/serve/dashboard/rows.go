@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,7 +91,9 @@ func ownReference(op mockapi.Operation) string {
 		Metadata    map[string]any `json:"metadata"`
 	}
 	if bytes.Contains(op.Payload, []byte(`data"`)) {
-		_ = json.Unmarshal(op.Payload, &asked) // the fake has read it already
+		d := json.NewDecoder(bytes.NewReader(op.Payload))
+		d.UseNumber()
+		_ = d.Decode(&asked) // the fake has read it already
 	}
 	for _, own := range []map[string]any{asked.WebhookData, asked.Metadata} {
 		for _, name := range slices.Sorted(maps.Keys(own)) {
@@ -100,8 +103,8 @@ func ownReference(op mockapi.Operation) string {
 			switch value := own[name].(type) {
 			case string:
 				return value
-			case float64:
-				return strconv.FormatFloat(value, 'f', -1, 64)
+			case json.Number:
+				return value.String()
 			}
 		}
 	}
@@ -241,7 +244,7 @@ func (d *Dashboard) requestRows(env string, folded bool) []requestRow {
 		if r.Environment != env && r.Environment != "" {
 			continue
 		}
-		if folded && r.Method == "GET" {
+		if folded && r.Method == http.MethodGet {
 			poll := fmt.Sprint(r.Path, "?", r.Query, " ", r.Status, r.Code, r.Fault)
 			if i, seen := polls[poll]; seen {
 				rows[i].Times++
@@ -262,21 +265,21 @@ func (d *Dashboard) subjectOfCall(r mockapi.Request) subject {
 		}
 	}
 	var asked struct {
-		Amount      any    `json:"amount"`
-		Reference   string `json:"reference"`
-		Transaction string `json:"transaction_reference"`
+		Amount      json.Number `json:"amount"`
+		Reference   string      `json:"reference"`
+		Transaction string      `json:"transaction_reference"`
 		Invoice     struct {
-			Amount      any    `json:"amount"`
-			Description string `json:"description"`
+			Amount      json.Number `json:"amount"`
+			Description string      `json:"description"`
 		} `json:"invoice"`
 	}
 	if len(r.Body) == 0 || json.Unmarshal(r.Body, &asked) != nil {
 		return subject{}
 	}
 	s := subject{Own: or(or(asked.Reference, asked.Invoice.Description), asked.Transaction)}
-	for _, amount := range []any{asked.Amount, asked.Invoice.Amount} {
-		if units, ok := amount.(float64); ok {
-			s.Amount = int64(units)
+	for _, amount := range []json.Number{asked.Amount, asked.Invoice.Amount} {
+		if units, err := amount.Int64(); err == nil {
+			s.Amount = units
 		}
 	}
 	return s

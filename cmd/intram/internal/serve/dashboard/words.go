@@ -277,9 +277,9 @@ var words = map[string]phrase{
 	"failed_operations":  {"1 operation failed|%d operations failed", "1 opération échouée|%d opérations échouées"},
 	"expired_operations": {"1 operation expired|%d operations expired", "1 opération expirée|%d opérations expirées"},
 	"refused_calls":      {"1 request refused|%d requests refused", "1 requête refusée|%d requêtes refusées"},
-	"waiting_deliveries": {"1 delivery waits for its next attempt|%d deliveries wait for their next attempt", "1 livraison attend sa prochaine tentative|%d livraisons attendent leur prochaine tentative"},
+	"waiting_deliveries": {"1 delivery waits for its next attempt|%d deliveries wait for their next attempt", "1 livraison en attente de sa prochaine tentative|%d livraisons en attente de leur prochaine tentative"},
 	"lost_deliveries":    {"1 delivery was given up|%d deliveries were given up", "1 livraison abandonnée|%d livraisons abandonnées"},
-	"settling_payouts":   {"1 bank payout waits for the back office|%d bank payouts wait for the back office", "1 virement attend le back-office|%d virements attendent le back-office"},
+	"settling_payouts":   {"1 bank payout waits for the back office|%d bank payouts wait for the back office", "1 virement en attente du back-office|%d virements en attente du back-office"},
 
 	"done_payout":         {"The payout was asked for.", "Le versement est demandé."},
 	"done_payment":        {"The payment was asked for.", "Le paiement est demandé."},
