@@ -32,9 +32,9 @@ var sections = []struct {
 	{"timestamp", []string{"timestamp-", "other-timestamp"}},
 	{"method", []string{"method-"}},
 	{"path", []string{"path-", "public-path", "endpoint-path", "partial-path", "full-url", "query-in-path"}},
-	{"query", []string{"query-unsorted", "query-missing", "query-mark", "query-decoded", "query-encoded", "query-unjoined", "query-in-path"}},
+	{"query", []string{"query-unsorted", "query-missing", "query-mark", "query-decoded", "query-encoded", "query-unjoined", "query-word", "query-in-path"}},
 	{"body", []string{"body-"}},
-	{"text", []string{"separator-", "empty-field-dropped", "query-line-missing", "field-order", "webhook-layout", "body-only", "body-missing"}},
+	{"text", []string{"separator-", "empty-field-dropped", "query-line-missing", "field-order", "webhook-layout", "text-utf16", "body-only", "body-missing"}},
 	{"signature", []string{"hash-", "hmac-swapped", "other-algorithm", "signature-", "malformed-signature"}},
 	{"headers", []string{"missing-", "duplicate-header", "secret-key-sent"}},
 }

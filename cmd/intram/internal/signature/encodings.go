@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"encoding/binary"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -75,4 +76,14 @@ func questioned(last rune) func(string) string {
 		}
 		return b.String()
 	}
+}
+
+// utf16le is a text in UTF-16, the low byte of each unit first.
+func utf16le(text []byte) []byte {
+	units := utf16.Encode([]rune(string(text)))
+	encoded := make([]byte, 0, 2*len(units))
+	for _, unit := range units {
+		encoded = binary.LittleEndian.AppendUint16(encoded, unit)
+	}
+	return encoded
 }

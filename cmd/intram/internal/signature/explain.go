@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"iter"
 	"net/url"
 	"regexp"
 	"slices"
@@ -170,6 +171,9 @@ func (v *Verdict) checkTimestamp(timestamp string, at time.Time) {
 		"X-Timestamp is %s %s, and may be off by 5 minutes (unless the request is that old: give --at)", distance, direction)
 }
 
+// signaturePrefix is what others write before a signature.
+var signaturePrefix = regexp.MustCompile(`^(?i:(?:hmac-)?sha-?256[=: ]+|v1=)`)
+
 // decodeSignature reads a signature in every form that it may have been sent in. The finding is what is wrong with the form.
 func decodeSignature(header string) (sums [][]byte, form *Finding) {
 	text, prefixed := strings.CutPrefix(header, "sha256=")
@@ -179,10 +183,11 @@ func decodeSignature(header string) (sums [][]byte, form *Finding) {
 	if trimmed := strings.TrimSpace(text); trimmed != text {
 		text, form = trimmed, finding("signature-space", "X-Signature has white space in it")
 	}
-	if rest, upper := strings.CutPrefix(text, "SHA256="); upper {
-		text, form = rest, finding("signature-prefix", "X-Signature begins with SHA256= in capitals")
-	} else if !prefixed {
+	if !prefixed {
 		form = finding("signature-prefix", "X-Signature does not begin with sha256=")
+		if written := signaturePrefix.FindString(text); written != "" {
+			text, form = text[len(written):], finding("signature-prefix", "X-Signature begins with "+written+" instead of sha256=")
+		}
 	}
 	if sum, err := hex.DecodeString(text); err == nil && len(sum) >= md5.Size {
 		if text != strings.ToLower(text) {
@@ -287,6 +292,8 @@ func (p *puzzle) addPaths(r *Request, endpoint, path, query string) {
 		option{id: "partial-path", what: "the path /api/v1" + endpoint + " was signed", fix: fix, value: "/api/v1" + endpoint},
 		option{id: "partial-path", what: "the path /merchant" + endpoint + " was signed", fix: fix, value: "/merchant" + endpoint},
 		option{id: "path-slash", what: "the path was signed with a slash at its end", fix: fix, value: right + "/", again: ending("/")},
+		option{id: "path-slash", what: "the path was sent with a slash at its end, and signed without", fix: fix, value: strings.TrimRight(right, "/")},
+		option{id: "partial-path", what: "the path " + SignedPrefix + path + " was signed", fix: fix, value: SignedPrefix + path},
 		option{id: "path-slash", what: "the path was signed without the slash at its beginning", fix: fix, value: right[1:]},
 		option{id: "path-missing", what: "the path was left out of the signature", fix: fix, value: ""})
 	hosts := []string{"https://api.intram.org"}
@@ -317,6 +324,9 @@ func (p *puzzle) addQueries(query string) {
 	p.add(partQuery, option{value: sorted})
 	if query == "" {
 		p.add(partQuery, option{id: "query-mark", what: "a question mark was signed, and there is no query", fix: "Leave the query's line empty.", value: "?"})
+		for _, word := range []string{"undefined", "null", "None", "{}", "[]", "[object Object]"} {
+			p.add(partQuery, option{id: "query-word", what: word + " was signed as the query, and there is none", fix: "Leave the query's line empty.", value: word})
+		}
 		return
 	}
 	const fix = "Sign the pairs key=value sorted by key and joined with &, without the question mark."
@@ -405,10 +415,11 @@ func (p *puzzle) addLayouts() {
 			return strings.Join(picked, "\n")
 		}
 	}
-	layouts := []struct {
+	type layout struct {
 		id, what string
 		layout   func([]string) string
-	}{
+	}
+	layouts := []layout{
 		{"", "", joined("\n")},
 		{"separator-missing", "the fields were joined without line feeds", joined("")},
 		{"separator-crlf", "the fields were joined with CRLF", joined("\r\n")},
@@ -435,13 +446,43 @@ func (p *puzzle) addLayouts() {
 		{"webhook-layout", "it was signed as a webhook is: timestamp, a dot, the body", func(f []string) string { return f[0] + "." + f[4] }},
 		{"body-only", "the body alone was signed", func(f []string) string { return f[4] }},
 	}
+	names := []string{"timestamp", "method", "path", "query", "body"}
+	known := len(layouts)
+	for order := range permutations([]int{0, 1, 2, 3, 4}) {
+		said := make([]string, len(order))
+		for i, at := range order {
+			said[i] = names[at]
+		}
+		layouts = append(layouts, layout{"field-order", "the fields were signed in another order: " + strings.Join(said, ", "), ordered(order...)})
+	}
 	for i, l := range layouts {
-		o := option{id: l.id, what: l.what, value: strconv.Itoa(i)}
+		o := option{id: l.id, what: l.what, value: strconv.Itoa(i), rare: i >= known}
 		if l.id != "" {
 			o.fix = fix
 		}
 		p.options[partLayout] = append(p.options[partLayout], o)
 		p.layouts = append(p.layouts, l.layout)
+	}
+}
+
+// permutations are all orders of a list.
+func permutations(list []int) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		var from func(done int) bool
+		from = func(done int) bool {
+			if done == len(list) {
+				return yield(slices.Clone(list))
+			}
+			for i := done; i < len(list); i++ {
+				list[done], list[i] = list[i], list[done]
+				if !from(done + 1) {
+					return false
+				}
+				list[done], list[i] = list[i], list[done]
+			}
+			return true
+		}
+		from(0)
 	}
 }
 
@@ -462,6 +503,16 @@ func (p *puzzle) addAlgorithms() {
 		{"hash-not-hmac", "a SHA-256 of key and text was computed, which is no HMAC", plain(func(key, text []byte) []byte { return slices.Concat(key, text) })},
 		{"hash-not-hmac", "a SHA-256 of text and key was computed, which is no HMAC", plain(func(key, text []byte) []byte { return slices.Concat(text, key) })},
 		{"hmac-swapped", "key and text were swapped", func(key, text []byte) []byte { return hmacSHA256(text, key) }},
+		{"hash-before-hmac", "the HMAC of the text's SHA-256 in hex was computed", func(key, text []byte) []byte {
+			sum := sha256.Sum256(text)
+			return hmacSHA256(key, []byte(hex.EncodeToString(sum[:])))
+		}},
+		{"hash-before-hmac", "the HMAC of the text's SHA-256 was computed", func(key, text []byte) []byte {
+			sum := sha256.Sum256(text)
+			return hmacSHA256(key, sum[:])
+		}},
+		{"text-utf16", "the text was signed in UTF-16 (.NET's Encoding.Unicode)", func(key, text []byte) []byte { return hmacSHA256(key, utf16le(text)) }},
+		{"text-utf16", "text and key were in UTF-16 (.NET's Encoding.Unicode)", func(key, text []byte) []byte { return hmacSHA256(utf16le(key), utf16le(text)) }},
 		{"other-algorithm", "HMAC-SHA512 was computed", keyed(sha512.New)},
 		{"other-algorithm", "HMAC-SHA1 was computed", keyed(sha1.New)},
 		{"other-algorithm", "HMAC-MD5 was computed", keyed(md5.New)},

@@ -114,6 +114,9 @@ var mistakes = []struct {
 	{name: "a part of the path", id: "partial-path", plant: func(c *client, _ *intramtest.Server) { c.signed.path = "/api/v1/payouts" }},
 	{name: "slash at the path's end", id: "path-slash", plant: func(c *client, _ *intramtest.Server) { c.signed.path += "/" }},
 	{name: "no slash at the path's beginning", id: "path-slash", plant: func(c *client, _ *intramtest.Server) { c.signed.path = c.signed.path[1:] }},
+	{name: "the public path behind the prefix", id: "partial-path", plant: func(c *client, _ *intramtest.Server) {
+		c.signed.path = "/api/v1/merchant/v1/payouts"
+	}},
 	{name: "no path", id: "path-missing", plant: func(c *client, _ *intramtest.Server) { c.signed.path = "" }},
 	{name: "full URL", id: "full-url", plant: func(c *client, _ *intramtest.Server) { c.signed.path = "https://api.intram.org/v1/payouts" }},
 	{name: "full URL of the host that was called", id: "full-url", plant: func(c *client, _ *intramtest.Server) {
@@ -183,6 +186,14 @@ var mistakes = []struct {
 	{name: "{} signed for no body", method: "GET", id: "body-empty-object", plant: func(c *client, _ *intramtest.Server) { c.signed.body = "{}" }},
 	{name: "null signed for no body", method: "GET", id: "body-null", plant: func(c *client, _ *intramtest.Server) { c.signed.body = "null" }},
 
+	{name: "undefined signed for no body", method: "GET", id: "body-word", plant: func(c *client, _ *intramtest.Server) { c.signed.body = "undefined" }},
+	{name: "an object's text signed", id: "body-word", plant: func(c *client, _ *intramtest.Server) { c.signed.body = "[object Object]" }},
+	{name: "Python's str() signed", id: "body-reserialised", plant: func(c *client, _ *intramtest.Server) {
+		c.sent.body = `{"amount": 25000, "note": "it's", "x": [true, null]}`
+		c.signed.body = `{'amount': 25000, 'note': "it's", 'x': [True, None]}`
+	}},
+
+	{name: "a word for no query", id: "query-word", plant: func(c *client, _ *intramtest.Server) { c.signed.query = "undefined" }},
 	{name: "unsorted query", method: "GET", id: "query-unsorted", plant: func(c *client, _ *intramtest.Server) {
 		c.signed.query = "type=DEBIT&limit=5&before=2026-05-20T10:30:00Z"
 	}},
@@ -225,6 +236,13 @@ var mistakes = []struct {
 	{name: "empty body dropped", method: "GET", id: "empty-field-dropped", plant: func(c *client, _ *intramtest.Server) {
 		c.join = func(t, m, p, q, _ string) string { return strings.Join([]string{t, m, p, q}, "\n") }
 	}},
+	{name: "JavaScript's text of a Date", id: "timestamp-other-form", plant: func(c *client, s *intramtest.Server) {
+		c.signed.timestamp = s.Now().UTC().Format("Mon Jan 02 2006 15:04:05 GMT+0000 (Coordinated Universal Time)")
+	}},
+	{name: "the date of HTTP", id: "timestamp-other-form", plant: func(c *client, s *intramtest.Server) { c.signed.timestamp = s.Now().UTC().Format(http.TimeFormat) }},
+	{name: "an order of one's own", id: "field-order", plant: func(c *client, _ *intramtest.Server) {
+		c.join = func(t, m, p, q, b string) string { return strings.Join([]string{b, m, t, q, p}, "\n") }
+	}},
 	{name: "method first", id: "field-order", plant: func(c *client, _ *intramtest.Server) {
 		c.join = func(t, m, p, q, b string) string { return strings.Join([]string{m, p, q, t, b}, "\n") }
 	}},
@@ -243,6 +261,9 @@ var mistakes = []struct {
 			return "sha256=" + base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(sum)))
 		}
 	}},
+	{name: "the name of the algorithm in front", id: "signature-prefix", plant: func(c *client, _ *intramtest.Server) {
+		c.encode = func(sum []byte) string { return "HMAC-SHA256 " + hex.EncodeToString(sum) }
+	}},
 	{name: "no sha256=", id: "signature-prefix", plant: func(c *client, _ *intramtest.Server) { c.encode = hex.EncodeToString }},
 	{name: "capitals", id: "signature-upper-case", plant: func(c *client, _ *intramtest.Server) {
 		c.encode = func(sum []byte) string { return "sha256=" + strings.ToUpper(hex.EncodeToString(sum)) }
@@ -252,6 +273,21 @@ var mistakes = []struct {
 	}},
 	{name: "hash of key and text", id: "hash-not-hmac", plant: func(c *client, _ *intramtest.Server) {
 		c.sum = func(key, text string) []byte { sum := sha256.Sum256([]byte(key + text)); return sum[:] }
+	}},
+	{name: "HMAC of the hash", id: "hash-before-hmac", plant: func(c *client, _ *intramtest.Server) {
+		c.sum = func(key, text string) []byte {
+			sum := sha256.Sum256([]byte(text))
+			return hmacWith(sha256.New)(key, hex.EncodeToString(sum[:]))
+		}
+	}},
+	{name: "UTF-16", id: "text-utf16", plant: func(c *client, _ *intramtest.Server) {
+		c.sum = func(key, text string) []byte {
+			var wide []byte
+			for _, r := range text {
+				wide = append(wide, byte(r), byte(r>>8))
+			}
+			return hmacWith(sha256.New)(key, string(wide))
+		}
 	}},
 	{name: "HMAC with swapped arguments", id: "hmac-swapped", plant: func(c *client, _ *intramtest.Server) {
 		c.sum = func(key, text string) []byte { return hmacWith(sha256.New)(text, key) }

@@ -17,10 +17,13 @@ import (
 func bodies(body []byte) []option {
 	text := string(body)
 	if text == "" {
-		return []option{
-			{id: "body-empty-object", what: `"{}" was signed as the body, and no body was sent`, fix: "Sign the body that is sent: nothing, for GET and DELETE.", value: "{}"},
-			{id: "body-null", what: `"null" was signed as the body, and no body was sent`, fix: "Sign the body that is sent: nothing, for GET and DELETE.", value: "null"},
+		const nothing = "Sign the body that is sent: nothing, for GET and DELETE."
+		options := []option{{id: "body-empty-object", what: `"{}" was signed as the body, and no body was sent`, fix: nothing, value: "{}"}}
+		options = append(options, option{id: "body-null", what: `"null" was signed as the body, and no body was sent`, fix: nothing, value: "null"})
+		for _, word := range []string{"undefined", "None", "[]", `""`, "[object Object]", "Array"} {
+			options = append(options, option{id: "body-word", what: word + " was signed as the body, and no body was sent", fix: nothing, value: word})
 		}
+		return options
 	}
 	const exact = "Write the body to a string once, sign that string, and send the same bytes."
 	sum := sha256.Sum256(body)
@@ -46,6 +49,8 @@ func bodies(body []byte) []option {
 		{id: "body-hash", what: "the SHA-256 of the body was signed instead of the body", fix: "Put the raw body into the string that is signed, not its hash.", value: hexHash(text), again: hexHash},
 		{id: "body-hash", what: "the SHA-256 of the body, in base64, was signed instead of the body", fix: "Put the raw body into the string that is signed, not its hash.", value: base64.StdEncoding.EncodeToString(sum[:])},
 		{id: "body-base64", what: "the body was signed in base64", fix: "Put the raw body into the string that is signed.", value: inBase64(text), again: inBase64},
+		{id: "body-word", what: "[object Object] was signed as the body: that is JavaScript's text of an object, not its JSON", fix: exact, value: "[object Object]"},
+		{id: "body-word", what: "Array was signed as the body: that is PHP's text of an array, not its JSON", fix: exact, value: "Array"},
 		{id: "body-quoted", what: "the body was signed as a JSON string in quotes", fix: exact, value: quoted(text), again: quoted},
 	}
 	options = append(options, encodings(text)...)
@@ -76,6 +81,7 @@ func bodies(body []byte) []option {
 		{"with sorted keys, indented by two spaces", jsonStyle{sorted: true, colon: ": ", indent: "  "}},
 		{"with whole numbers written as decimals", jsonStyle{decimals: true}},
 		{"with numbers in quotes", jsonStyle{quotedNumbers: true}},
+		{"as Python's str() writes a dict, which is no JSON", jsonStyle{python: true, comma: ", ", colon: ": "}},
 	} {
 		options = append(options, option{
 			id: "body-reserialised", what: "another writing of the same JSON was signed: " + style.what, fix: exact, value: tree.write(style.how),
@@ -124,6 +130,7 @@ type jsonStyle struct {
 	html          bool
 	decimals      bool
 	quotedNumbers bool
+	python        bool
 }
 
 var errNotJSON = errors.New("not one JSON object or array")
@@ -208,6 +215,8 @@ func (n node) writeTo(b *strings.Builder, style jsonStyle, depth int) {
 		}
 	case n.quoted:
 		writeJSONString(b, n.text, style)
+	case style.python:
+		b.WriteString(map[string]string{"true": "True", "false": "False", "null": "None"}[n.text])
 	default:
 		b.WriteString(n.text)
 	}
@@ -249,6 +258,14 @@ func (n node) writeItems(b *strings.Builder, style jsonStyle, depth int) {
 }
 
 func writeJSONString(b *strings.Builder, text string, style jsonStyle) {
+	if style.python {
+		quote := "'"
+		if strings.Contains(text, quote) {
+			quote = `"`
+		}
+		b.WriteString(quote + strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(text) + quote)
+		return
+	}
 	b.WriteByte('"')
 	for _, r := range text {
 		switch {

@@ -14,11 +14,13 @@ type option struct {
 	again func(string) string
 	// after is the mistake that was made before this one, nil for a single one.
 	after *option
+	// rare mistakes count for two, so that fewer of them are tried with others.
+	rare bool
 }
 
 // weight is how many mistakes an option is.
 func (o *option) weight() int {
-	if o.after != nil {
+	if o.after != nil || o.rare {
 		return 2
 	}
 	return 1
@@ -85,7 +87,7 @@ func (p *puzzle) compose() {
 		for i := range single[min(1, len(single)):] {
 			first := &single[i+1]
 			for _, second := range single[1:] {
-				if second.again == nil || second.id == first.id {
+				if second.again == nil || second.id == first.id || first.rare {
 					continue
 				}
 				second.value, second.after = second.again(first.value), first

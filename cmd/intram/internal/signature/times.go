@@ -3,6 +3,7 @@ package signature
 import (
 	"fmt"
 	"iter"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,8 @@ var forms = []struct{ layout, what string }{
 	{"2006-01-02 15:04:05.000000", "as Python's str() writes it, without a zone"},
 	{"2006-01-02T15:04:05.000000000Z", "with nanoseconds"},
 	{"2006-01-02T15:04:05.999999999Z", "with as many digits as the clock has"},
-	{time.RFC1123, "as the header Date has it"},
+	{http.TimeFormat, "as the header Date has it"},
+	{"Mon Jan 02 2006 15:04:05 GMT+0000 (Coordinated Universal Time)", "as JavaScript writes a Date"},
 }
 
 const isoformat = "2006-01-02T15:04:05.000000+00:00"
