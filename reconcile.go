@@ -14,7 +14,7 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// Reconciler finds what webhooks cannot promise. Intram gives a delivery up after 15 hours, a subscription can be missing for a day, and
+// Reconciler finds what webhooks cannot promise. Intram gives a delivery up after 2½ to 15 hours, a subscription can be missing for a day, and
 // a receiver can be down for longer than that. The reconciler lists operations and transactions, makes of each the event that should
 // have come, and gives it to the same inbox and the same function as the webhook handler does.
 //

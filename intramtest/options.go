@@ -90,6 +90,16 @@ func WithInvoiceLimits(smallest, largest int64) Option {
 // WithMerchantName is what the checkout page calls the merchant.
 func WithMerchantName(name string) Option { return func(s *settings) { s.core.Merchant.Name = name } }
 
+// WithDeliveryAttempts sets how often a webhook delivery is tried: 5 times within 2 hours and 36 minutes, or 6 times within 14 hours and
+// 36 minutes, the default. The documentation says both: a receiver must be safe under both.
+func WithDeliveryAttempts(n int) Option {
+	return func(s *settings) {
+		if s.core.DeliveryAttempts = n; n == 0 {
+			s.core.DeliveryAttempts = -1 // refused when the server starts: zero would be the default
+		}
+	}
+}
+
 // WithJournalSize sets how many requests, deliveries and events are remembered. The default is 4096.
 func WithJournalSize(n int) Option { return func(s *settings) { s.core.JournalSize = n } }
 

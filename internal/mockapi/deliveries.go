@@ -24,7 +24,8 @@ const (
 	keptReceiverAnswer = 512
 )
 
-// retryDelays are the waits after a failed attempt. The docs list four, the changelog adds the fifth.
+// retryDelays are the waits after a failed attempt. The sources contradict each other on the fifth: the changelog lists it, the
+// table of headers counts attempts from 1 to 5. Config.DeliveryAttempts plays both.
 var retryDelays = [...]time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 12 * time.Hour}
 
 // DeliveryStatus is how far a delivery is.
@@ -198,11 +199,11 @@ func (s *Server) attempt(d *delivery) {
 
 // scheduleRetry arranges the next attempt, or gives up after the last.
 func (s *Server) scheduleRetry(d *delivery) {
-	if d.failures++; d.failures > len(retryDelays) {
+	if d.failures++; d.failures > len(s.retryDelays) {
 		d.status = DeliveryExhausted
 		return
 	}
-	d.next = s.clock.Now().Add(retryDelays[d.failures-1])
+	d.next = s.clock.Now().Add(s.retryDelays[d.failures-1])
 	s.clock.schedule(task{at: d.next, kind: taskDeliver, id: d.id})
 }
 

@@ -119,6 +119,25 @@ func TestSubscriptionsOfOneURLAreDeliveredEachOnItsOwn(t *testing.T) {
 	assert.NotEqual(t, got.requests[0].Header.Get("X-Intram-Signature"), got.requests[1].Header.Get("X-Intram-Signature"))
 }
 
+// The documentation counts attempts from 1 to 5 in one place, and six of them in another.
+func TestFiveAttempts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{DeliveryAttempts: 5})
+	var got received
+	got.answer(500)
+	f.subscribe("*", got.ServeHTTP)
+	f.payout(1, "22961234567")
+	f.s.Clock().Advance(2*time.Hour + 36*time.Minute)
+	assert.Equal(t, 5, got.count())
+	assert.Equal(t, DeliveryExhausted, f.s.Deliveries()[0].Status)
+	f.s.Clock().Advance(24 * time.Hour)
+	assert.Equal(t, 5, got.count())
+	for _, n := range []int{-1, 1, 4, 7} {
+		_, err := New(Config{DeliveryAttempts: n})
+		require.ErrorContains(t, err, "DeliveryAttempts")
+	}
+}
+
 func TestRetrySchedule(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

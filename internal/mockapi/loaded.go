@@ -272,7 +272,7 @@ func loadFailure(f *savedFailure) *operationFailure {
 }
 
 func loadScript(s savedScript) script {
-	return script{loadFailure(s.Fails), s.Before, s.Delay, s.Expires, s.Stuck, s.Silent, s.Twice, s.Reordered, s.Lost}
+	return script{loadFailure(s.Fails), s.Before, s.Delay, s.Expires, s.Stuck, s.Silent, s.Twice, s.Reordered, s.Lost, s.Pends, s.Refused}
 }
 
 func (l *loader) transaction(t *savedTransaction) *transaction {

@@ -60,7 +60,7 @@ type operation struct {
 	gateway, qrCode string
 }
 
-// settlementState is how far the back office is with a bank payout.
+// settlementState is how far the back office is with a bank payout, or the operator with a refund.
 type settlementState int
 
 const (

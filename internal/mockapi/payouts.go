@@ -92,22 +92,18 @@ func (s *Server) failPayout(op *operation, f *operationFailure) {
 
 // settlePayout: the back office has made the transfer.
 func (s *Server) settlePayout(op *operation) {
-	op.settlement, op.updated = settlementEnded, s.date()
 	op.resultStatus = "completed"
 	s.changing(op.reference).status = txSuccess
 	s.post(op, "settlement completed", move{op.account.settlement, op.account.provider(methodByCode(bankCode)), op.held})
 	op.held = 0
 	s.emitPayout(op, "payout.completed", "completed", nil)
-	s.notify()
 }
 
 // rejectPayout: the back office could not make the transfer.
 func (s *Server) rejectPayout(op *operation, f *operationFailure) {
-	op.settlement, op.updated = settlementEnded, s.date()
 	op.resultStatus = "failed"
 	s.creditBack(op, op.account.settlement, "settlement rejected")
 	s.emitPayout(op, "payout.failed", "failed", f)
-	s.notify()
 }
 
 // creditBack returns what an operation holds to the wallet it came from.

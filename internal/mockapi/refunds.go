@@ -76,7 +76,30 @@ func (s *Server) refundObstacle(op *operation, tx *transaction, left int64) *ope
 	return nil
 }
 
+// completeRefund: the operation has succeeded. A mobile-money refund may wait for its operator behind it.
 func (s *Server) completeRefund(op *operation) {
+	if op.script.pends && !op.cancels {
+		op.settlement, op.resultStatus = settlementWaiting, "pending"
+		s.post(op, "refund waits for its operator", move{op.account.clearing, op.account.settlement, op.held})
+		s.emit(op, "refund.pending", op.refundData("pending", nil))
+		s.clock.schedule(task{at: s.clock.Now().Add(lateAnswer), kind: taskRefund, id: op.id})
+		return
+	}
+	s.settleRefund(op, nil)
+	if op.script.reordered {
+		e := s.newEvent(op, "refund.pending", op.refundData("pending", nil))
+		e.occurred = op.created
+		s.publish(e, op.script)
+	}
+}
+
+// settleRefund: the money is with the customer, or the operator has refused it.
+func (s *Server) settleRefund(op *operation, f *operationFailure) {
+	if f != nil {
+		op.resultStatus = "failed"
+		s.failRefund(op, f)
+		return
+	}
 	tx := s.changing(op.refund.reference)
 	s.changing(op.reference).status = txSuccess
 	s.endRefund(tx, op.reference, txSuccess)
@@ -88,16 +111,34 @@ func (s *Server) completeRefund(op *operation) {
 		tx.stage = paymentEnded
 	}
 	if op.held > 0 {
-		s.post(op, "refund completed", move{op.account.clearing, op.account.provider(methodByCode(op.wallet)), op.held})
+		s.post(op, "refund completed", move{op.heldAt(), op.account.provider(methodByCode(op.wallet)), op.held})
 		op.held = 0
 	}
 	op.resultStatus = "completed"
 	s.emit(op, "refund.completed", op.refundData("completed", nil))
-	if op.script.reordered {
-		e := s.newEvent(op, "refund.pending", op.refundData("pending", nil))
-		e.occurred = op.created
-		s.publish(e, op.script)
+}
+
+// heldAt is where the money of a refund is while it is under way.
+func (op *operation) heldAt() accountNumber {
+	if op.settlement != noSettlement {
+		return op.account.settlement
 	}
+	return op.account.clearing
+}
+
+// taskEndRefund is the operator's late word on a refund.
+func (s *Server) taskEndRefund(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := s.state.operations[id]
+	if op == nil {
+		return
+	}
+	var f *operationFailure
+	if op.script.refused {
+		f = rejection("104", "Refused by the operator")
+	}
+	s.settle(op, f)
 }
 
 func (s *Server) failRefund(op *operation, f *operationFailure) {
@@ -109,7 +150,7 @@ func (s *Server) failRefund(op *operation, f *operationFailure) {
 			s.clock.schedule(task{at: s.clock.Now().Add(tx.script.delay), kind: taskPayment, id: tx.reference})
 		}
 	}
-	s.creditBack(op, op.account.clearing, "refund failed")
+	s.creditBack(op, op.heldAt(), "refund failed")
 	s.emit(op, "refund.failed", op.refundData("failed", f))
 }
 

@@ -173,3 +173,49 @@ func TestRefundsFollowThePayersNumber(t *testing.T) {
 	require.NoError(t, f.s.Pay(reordered))
 	assert.Equal(t, []string{"refund.completed", "refund.pending"}, f.events(f.refund(reordered, 100)))
 }
+
+// A mobile-money refund may wait for its operator: its operation has succeeded, and its money has not arrived.
+func TestARefundWaitsForItsOperator(t *testing.T) {
+	t.Parallel()
+	for number, end := range map[string]string{"22961000014": "completed", "22961000015": "failed"} {
+		for _, byHand := range []bool{false, true} {
+			f := newFixture(t, Config{})
+			_, reference := f.requestPayment(1000, mtnBenin, number)
+			require.NoError(t, f.s.Pay(reference))
+			before := f.wallet(mtnBenin)
+			id := f.refund(reference, 400)
+			op := f.operation(id)
+			assert.Equal(t, "succeeded", op.text("data.status"))
+			assert.Equal(t, "pending", op.text("data.result.status"))
+			assert.Equal(t, []string{"refund.pending"}, f.events(id))
+			assert.EqualValues(t, before-400, f.wallet(mtnBenin), "debited while the operator thinks")
+			assert.Equal(t, "PENDING", f.transaction(reference).text("data.refunds.0.status"))
+
+			f.s.Clock().Advance(lateAnswer - time.Millisecond)
+			assert.Equal(t, "pending", f.operation(id).text("data.result.status"))
+			switch {
+			case !byHand:
+				f.s.Clock().Advance(time.Millisecond)
+			case end == "failed":
+				require.NoError(t, f.s.Fail(id, "provider_error"))
+			default:
+				require.NoError(t, f.s.Complete(id))
+			}
+			f.s.Clock().Advance(time.Hour)
+			op = f.operation(id)
+			assert.Equal(t, "succeeded", op.text("data.status"))
+			assert.Equal(t, end, op.text("data.result.status"))
+			assert.Equal(t, []string{"refund.pending", "refund." + end}, f.events(id), "each once")
+			if end == "failed" {
+				assert.EqualValues(t, before, f.wallet(mtnBenin), "credited back")
+				assert.Equal(t, "ERROR", f.transaction(reference).text("data.refunds.0.status"))
+				f.operation(f.refund(reference, 1000)) // all of it can be refunded again
+			} else {
+				assert.EqualValues(t, before-400, f.wallet(mtnBenin))
+				assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.refunds.0.status"))
+			}
+			require.Error(t, f.s.Complete(id))
+			require.Error(t, f.s.Fail(id, "provider_error"))
+		}
+	}
+}

@@ -142,6 +142,8 @@ type savedScript struct {
 	Twice     bool          `json:"twice,omitempty"`
 	Reordered bool          `json:"reordered,omitempty"`
 	Lost      bool          `json:"lost,omitempty"`
+	Pends     bool          `json:"pends,omitempty"`
+	Refused   bool          `json:"refused,omitempty"`
 }
 
 type savedWorker struct {
@@ -567,7 +569,7 @@ func keepFailure(f *operationFailure) *savedFailure {
 }
 
 func keepScript(s script) savedScript {
-	return savedScript{keepFailure(s.fails), s.before, s.delay, s.expires, s.stuck, s.silent, s.twice, s.reordered, s.lost}
+	return savedScript{keepFailure(s.fails), s.before, s.delay, s.expires, s.stuck, s.silent, s.twice, s.reordered, s.lost, s.pends, s.refused}
 }
 
 func (k *saver) transaction(tx *transaction) *savedTransaction {

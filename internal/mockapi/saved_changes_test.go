@@ -133,6 +133,13 @@ func TestEachChangeAloneIsInTheLog(t *testing.T) {
 	step("one is paid otherwise", func() { require.NoError(t, f.s.PayWith(open, moovBenin, "22994000000")) })
 	step("one is announced", func() { require.NoError(t, f.s.Pay(failing)) })
 	step("and fails", func() { require.NoError(t, f.s.FailPayment(failing, "provider_error")) })
+	var waits string
+	step("a payment whose refund waits", func() {
+		_, waits = f.requestPayment(900, mtnBenin, "22961000014")
+		require.NoError(t, f.s.Pay(waits))
+	})
+	step("its refund", func() { f.refund(waits, 100) })
+	step("ends", func() { f.s.Clock().Advance(lateAnswer) })
 	step("a refund that cannot be", func() { f.refund(declined, 0) })
 	step("a refund in its time", func() { require.NoError(t, f.s.SetWorker(WorkByHand())); id = f.refund(stuck, 100) })
 	step("begins", func() { require.NoError(t, f.s.Process(id)) })

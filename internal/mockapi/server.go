@@ -53,6 +53,8 @@ type Config struct {
 	PeerAddress string
 	// StrictWebhookURLs refuses http:// webhook URLs on loopback too, as the real API does.
 	StrictWebhookURLs bool
+	// DeliveryAttempts is how often a delivery is tried, 5 or 6: the documentation says both. Default 6.
+	DeliveryAttempts int
 	// JournalSize is how many requests, and how many deliveries and events, are remembered. Default 4096.
 	JournalSize int
 	// PayinRevision is the revision of the payin documentation that is followed. Default PayinNewer.
@@ -84,6 +86,7 @@ type Server struct {
 	peerAddress          string
 	strictURLs           bool
 	journalSize          int
+	retryDelays          []time.Duration
 	dateHeader           atomic.Pointer[dateHeader]
 	pages                pages
 	payin                payinProtocol
@@ -138,6 +141,7 @@ func New(c Config) (*Server, error) {
 		peerAddress:    c.PeerAddress,
 		strictURLs:     c.StrictWebhookURLs,
 		journalSize:    c.JournalSize,
+		retryDelays:    retryDelays[:c.DeliveryAttempts-1],
 		readNumber:     c.ReadNumber,
 		beforeAnswer:   c.BeforeAnswer,
 		state:          newState(),
@@ -160,6 +164,7 @@ func New(c Config) (*Server, error) {
 		taskStart:   s.taskStartOperation,
 		taskFinish:  s.taskFinishOperation,
 		taskPayment: s.taskEndPayment,
+		taskRefund:  s.taskEndRefund,
 		taskDeliver: s.taskDeliver,
 	}
 	s.startPayin(c)
@@ -189,6 +194,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxAmount == 0 {
 		c.MaxAmount = 2_000_000
 	}
+	if c.DeliveryAttempts == 0 {
+		c.DeliveryAttempts = len(retryDelays) + 1
+	}
 	if c.JournalSize == 0 {
 		c.JournalSize = 4096
 	}
@@ -204,6 +212,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("intramtest: Config.FeeBasisPoints: %d, want 0 to 10000, or -1 for no fee", c.FeeBasisPoints)
 	case c.MinAmount < 1 || c.MaxAmount < c.MinAmount || c.MaxAmount > maxUnits:
 		return c, fmt.Errorf("intramtest: Config.MinAmount and MaxAmount: %d and %d, want 1 ≤ MinAmount ≤ MaxAmount ≤ %d", c.MinAmount, c.MaxAmount, int64(maxUnits))
+	case c.DeliveryAttempts != len(retryDelays) && c.DeliveryAttempts != len(retryDelays)+1:
+		return c, fmt.Errorf("intramtest: Config.DeliveryAttempts: %d, want 5 or 6", c.DeliveryAttempts)
 	case c.JournalSize < 1:
 		return c, fmt.Errorf("intramtest: Config.JournalSize: %d, want at least 1", c.JournalSize)
 	}

@@ -23,6 +23,8 @@ type script struct {
 	twice     bool              // its event is delivered twice
 	reordered bool              // its events come out of order
 	lost      bool              // it is executed, and the response is lost
+	pends     bool              // its refund waits for the operator, and is completed later
+	refused   bool              // a refund that waits is refused in the end
 }
 
 // scripts is the table, by the number's last two digits.
@@ -41,6 +43,8 @@ var scripts = [...]script{
 	11: {twice: true},
 	12: {reordered: true},
 	13: {lost: true},
+	14: {pends: true},
+	15: {pends: true, refused: true},
 }
 
 // scriptOf finds the outcome a number stands for. Only the sandbox knows test numbers; a number that is not

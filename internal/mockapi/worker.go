@@ -61,6 +61,7 @@ const (
 	taskStart   = "operation.start"
 	taskFinish  = "operation.finish"
 	taskPayment = "payment.end"
+	taskRefund  = "refund.end"
 	taskDeliver = "delivery.attempt"
 )
 
@@ -207,7 +208,7 @@ func (s *Server) Process(operationID string) error {
 }
 
 // Complete ends an operation with success by hand, whatever its test number says. A bank payout that waits for its
-// settlement is settled.
+// settlement is settled, and a refund that waits for its operator is completed.
 func (s *Server) Complete(operationID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +217,7 @@ func (s *Server) Complete(operationID string) error {
 		return err
 	}
 	if op.settlement == settlementWaiting {
-		s.settlePayout(op)
+		s.settle(op, nil)
 		return nil
 	}
 	if op.status == statusQueued {
@@ -233,8 +234,24 @@ func (s *Server) Complete(operationID string) error {
 	return fmt.Errorf("intramtest: operation %s is already %s", op.id, op.status)
 }
 
+// settle ends what waits behind an operation that has succeeded, with success unless there is a failure.
+func (s *Server) settle(op *operation, f *operationFailure) {
+	s.touchOperation(op)
+	op.settlement, op.updated = settlementEnded, s.date()
+	switch {
+	case op.kind == kindRefund:
+		s.clock.cancelTasks(taskRefund, op.id)
+		s.settleRefund(op, f)
+	case f != nil:
+		s.rejectPayout(op, f)
+	default:
+		s.settlePayout(op)
+	}
+	s.notify()
+}
+
 // Fail ends an operation with an error code by hand; what was debited is credited back. A bank payout that waits for
-// its settlement is rejected.
+// its settlement is rejected, and so is a refund that waits for its operator.
 func (s *Server) Fail(operationID, code string) error {
 	if code == "" {
 		return errors.New("intramtest: Fail: the error code is empty")
@@ -247,7 +264,7 @@ func (s *Server) Fail(operationID, code string) error {
 	}
 	switch {
 	case op.settlement == settlementWaiting:
-		s.rejectPayout(op, failureOf(code))
+		s.settle(op, failureOf(code))
 	case op.status == statusQueued, op.status == statusProcessing:
 		op.attempts = 1
 		s.failOperation(op, failureOf(code))

@@ -130,7 +130,8 @@ func newWorld(ctx context.Context, seed uint64, tally *tally) (*world, error) {
 		worker = intramtest.AfterPolls(3)
 	}
 	server, err := intramtest.Start(intramtest.WithoutListener(), intramtest.WithSeed(mix(seed)|1),
-		intramtest.WithWorker(worker), intramtest.WithJournalSize(1024))
+		intramtest.WithWorker(worker), intramtest.WithJournalSize(1024),
+		intramtest.WithDeliveryAttempts(5+w.chance.of("delivery attempts").below(2)))
 	if err != nil {
 		return nil, err
 	}

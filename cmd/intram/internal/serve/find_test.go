@@ -323,7 +323,7 @@ func TestTheNumbersOnThePageDoWhatItSays(t *testing.T) {
 	_, page := newFormBrowser(t, s.url).get("/_intram/sandbox/numbers")
 	_, table, _ := strings.Cut(page, "<table>")
 	rows := regexp.MustCompile(`<code>(\d+)</code></td><td>([^<]+)`).FindAllStringSubmatch(strings.Split(table, "</table>")[0], -1)
-	require.Len(t, rows, 14)
+	require.Len(t, rows, 16)
 	for _, row := range rows {
 		number, does := row[1], row[2]
 		ctx, cancel := context.WithCancel(t.Context())

@@ -24,6 +24,8 @@ var testNumbers = []testNumber{
 	{end: "11", status: "succeeded", does: phrase{"succeeds, and its event arrives twice", "réussit, et son évènement arrive deux fois"}},
 	{end: "12", status: "succeeded", does: phrase{"succeeds, and its events come out of order", "réussit, et ses évènements arrivent dans le désordre"}},
 	{end: "13", status: "succeeded", does: phrase{"succeeds, and the response is lost", "réussit, et la réponse se perd"}},
+	{end: "14", status: "succeeded", does: phrase{"succeeds; a refund of its payment waits 30 seconds", "réussit ; un remboursement attend 30 secondes"}},
+	{end: "15", status: "succeeded", does: phrase{"succeeds; a refund of its payment waits 30 seconds and fails", "réussit ; un remboursement attend 30 secondes et échoue"}},
 }
 
 // numberView is a test number as the pages show it.
