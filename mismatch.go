@@ -116,15 +116,18 @@ func isInternalID(id string) bool {
 }
 
 // about reports a session that is another's. A session is created under the merchant's reference, and looked up by that or by
-// the system's, of which the revisions of the docs show one or two.
-func (p *Payin) about(r *request) error {
+// the system's, of which the revisions of the docs show one or two; known are both, if the session was seen before.
+func (p *Payin) about(r *request, known payinNames) error {
 	if r.method == http.MethodPost {
 		if p.Reference != r.reference {
 			return mismatch("it has another reference than what was sent")
 		}
 		return nil
 	}
-	if isNamed(p.Reference, r.reference) || isNamed(p.ID, r.reference) {
+	if known.contradictedBy(p) {
+		return mismatch("it has another reference than the session has that was looked up")
+	}
+	if isNamed(p.Reference, r.reference) || isNamed(p.ID, r.reference) || isNamed(p.Reference, known.other(r.reference)) {
 		return nil
 	}
 	// Where a session shows three names, the model keeps two.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +22,7 @@ type PayinService struct {
 	protocol *protocol // nil without credentials
 	account  string
 	waits    *poller[Payin, *Payin]
+	seen     payinMemory
 }
 
 // PayinSessionParams is a payment to take.
@@ -253,7 +253,7 @@ func (s *PayinService) CreateSession(ctx context.Context, params PayinSessionPar
 			params.Reference = reference.String()
 		}
 	}
-	return s.do(ctx, s.request(params), opts)
+	return s.do(ctx, s.request(params), payinNames{}, opts)
 }
 
 // Prepare makes the record of a session to save before it is asked for, with [WithIntent]. It checks the parameters, the
@@ -292,20 +292,6 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 	return &protocol{clock: systemClock{}, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
 }
 
-// Get looks a session up, by your reference or the system's.
-//
-// Endpoint: GET /v1/payin/{reference}. Errors: [*Error] with [CodeTransactionDoesNotExist] for an unknown reference, and
-// around [ErrResponseMismatch] when the response is about another session.
-// Docs: Payin, Status.
-func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOption) (*Payin, error) {
-	r := request{
-		method: http.MethodGet, template: "/v1/payin/{reference}", path: "/v1/payin/" + url.PathEscape(reference),
-		reference: reference,
-	}
-	r.invalid.pathID("reference", reference)
-	return s.do(ctx, r, opts)
-}
-
 // Wait waits until the session has ended, and returns it, paid or not: look at its [Payin.Outcome]. It asks every 5 to 10 seconds,
 // as documented, for 10 minutes unless told otherwise. A failure that it returns may still become a payment within [PayinFailureWindow],
 // which a notification tells, or [PayinService.Get].
@@ -319,7 +305,8 @@ func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitO
 	return p, nil
 }
 
-func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*Payin, error) {
+// do makes a call. names are those of the session that is looked up, as far as they are known.
+func (s *PayinService) do(ctx context.Context, r request, names payinNames, opts []CallOption) (*Payin, error) {
 	p := new(Payin)
 	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) error {
 		if err := json.Unmarshal(body, p); err != nil {
@@ -334,10 +321,13 @@ func (s *PayinService) do(ctx context.Context, r request, opts []CallOption) (*P
 		if p.ID != "" && !usableID(p.ID) || p.Reference != "" && !usableID(p.Reference) {
 			return errors.New("the answer's reference cannot be one")
 		}
-		return p.about(&r)
+		return p.about(&r, names)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if names.other(r.reference) == "" {
+		s.seen.keep(payinNames{p.Reference, p.ID}, "")
 	}
 	return p, nil
 }

@@ -29,7 +29,7 @@ const (
 // A payin that failed may become paid within [PayinFailureWindow], and a notification tells: what an earlier one said is not the last word.
 //
 // Nothing dates it: the signature covers the body alone, and the body has no time of sending. An old notification can be sent
-// again by whoever saw it. Take it as a hint to look: call [PayinService.Get], and act on its [Payin.Outcome].
+// again by whoever saw it. Take it as a hint to look: call [PayinService.Refresh], and act on its [Payin.Outcome].
 type PayinNotification struct {
 	// Type is what the customer did, as far as the body tells: [EventPayinConfirmed], [EventPayinDeclined], or empty.
 	Type EventType
@@ -52,7 +52,7 @@ type PayinNotification struct {
 //		http.Error(w, "bad signature", http.StatusUnauthorized)
 //		return
 //	}
-//	payin, err := client.Payin.Get(r.Context(), note.Payin.Reference)
+//	payin, err := client.Payin.Refresh(r.Context(), note.Payin)
 //	// act on payin.Outcome(), and answer 2xx when that is done: ship once for each reference, also after a failure
 //
 // Errors: [ErrMissingSignature], [ErrDuplicateHeader], [ErrMalformedSignature], [ErrInvalidSignature], [ErrInvalidPayload].

@@ -736,3 +736,121 @@ func TestADoubtAboutAPayinKeyIsOfEverySpelling(t *testing.T) {
 	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(create(key)))
 	assert.Equal(t, strings.ToUpper(key), s.requests[1].Header.Get("X-Idempotency-Key"), "it is sent as it was given")
 }
+
+// onlyBySystem answers creations, and lookups by the system's reference alone.
+func onlyBySystem(lookups *[]string) payinTransport {
+	return func(r *http.Request) (*http.Response, error) {
+		status, body := http.StatusOK, `{"id":"pr_1","reference":"order-1","status":"success"}`
+		if r.Method == http.MethodGet {
+			name := strings.TrimPrefix(r.URL.Path, "/v1/payin/")
+			*lookups = append(*lookups, name)
+			if name != "pr_1" {
+				status, body = http.StatusNotFound, `{"code":"transaction_does_not_exist","message":"no","statusCode":404}`
+			}
+		}
+		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}
+}
+
+func payinOver(t *testing.T, transport http.RoundTripper) *intram.PayinService {
+	t.Helper()
+	return newPayin(t, nil, intram.WithHTTPClient(&http.Client{Transport: transport}), intram.WithMaxAttempts(1))
+}
+
+func TestPayinIsLookedUpByItsOtherReference(t *testing.T) {
+	t.Parallel()
+	var lookups []string
+	p := payinOver(t, onlyBySystem(&lookups))
+	_, err := p.Get(t.Context(), "order-1")
+	require.ErrorIs(t, err, intram.CodeTransactionDoesNotExist)
+	assert.Equal(t, []string{"order-1"}, lookups, "the other one is not known")
+
+	params := payinParams()
+	params.Reference, lookups = "order-1", nil
+	_, err = p.CreateSession(t.Context(), params)
+	require.NoError(t, err)
+	for range 2 {
+		found, err := p.Get(t.Context(), "order-1")
+		require.NoError(t, err)
+		assert.Equal(t, intram.PayinPaid, found.Outcome())
+	}
+	_, err = p.Wait(t.Context(), "order-1")
+	require.NoError(t, err)
+	_, err = p.Get(t.Context(), "pr_1")
+	require.NoError(t, err)
+	_, err = p.Get(t.Context(), "order-2")
+	require.ErrorIs(t, err, intram.CodeTransactionDoesNotExist)
+	assert.Equal(t, []string{"order-1", "pr_1", "pr_1", "pr_1", "pr_1", "order-2"}, lookups, "the one that is known is asked for first")
+}
+
+func TestPayinIsRefreshedByWhatIsKnownOfIt(t *testing.T) {
+	t.Parallel()
+	var lookups []string
+	for _, known := range []*intram.Payin{{Reference: "order-1", ID: "pr_1"}, {ID: "pr_1"}} {
+		found, err := payinOver(t, onlyBySystem(&lookups)).Refresh(t.Context(), known)
+		require.NoError(t, err)
+		assert.Equal(t, "order-1", found.Reference)
+	}
+	assert.Equal(t, []string{"order-1", "pr_1", "pr_1"}, lookups)
+
+	p := payinOver(t, onlyBySystem(&lookups))
+	_, err := p.Refresh(t.Context(), &intram.Payin{Reference: "order-1", ID: "pr_2"})
+	require.ErrorIs(t, err, intram.CodeTransactionDoesNotExist, "neither is known")
+	_, err = p.Refresh(t.Context(), &intram.Payin{Reference: "order-2", ID: "pr_1"})
+	require.ErrorIs(t, err, intram.ErrResponseMismatch, "the session of that id is another's")
+	for _, none := range []*intram.Payin{nil, {}} {
+		_, err = p.Refresh(t.Context(), none)
+		assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
+		assert.ErrorContains(t, err, "reference is required")
+	}
+}
+
+// What a second try could not find out is not "there is none".
+func TestPayinThatIsUnknownByOneNameMayExistByTheOther(t *testing.T) {
+	t.Parallel()
+	none := payinAnswer{status: http.StatusNotFound, body: `{"code":"transaction_does_not_exist","message":"no","statusCode":404}`}
+	s := &payinServer{answers: []payinAnswer{none, {status: http.StatusBadGateway, body: "<html>"}}}
+	_, err := newPayin(t, s, intram.WithMaxAttempts(1)).Refresh(t.Context(), &intram.Payin{Reference: "order-1", ID: "pr_1"})
+	require.Error(t, err)
+	require.NotErrorIs(t, err, intram.CodeTransactionDoesNotExist)
+
+	// A proxy's 404 is no word of the API, and leads nowhere else.
+	s = &payinServer{answers: []payinAnswer{{status: http.StatusNotFound, body: "<html>"}}}
+	_, err = newPayin(t, s, intram.WithMaxAttempts(1)).Refresh(t.Context(), &intram.Payin{Reference: "order-1", ID: "pr_1"})
+	require.Error(t, err)
+	assert.Len(t, s.requests, 1)
+
+	// The first revision names a session otherwise while it is not confirmed.
+	s = &payinServer{answers: []payinAnswer{none, {status: http.StatusOK, body: `{"reference":"mtr_2","customerReference":"order-1"}`}}}
+	p := newPayin(t, s)
+	found, err := p.Refresh(t.Context(), &intram.Payin{Reference: "order-1", ID: "tr_1"})
+	require.NoError(t, err)
+	assert.Equal(t, "mtr_2", found.ID)
+	_, err = p.Get(t.Context(), "order-1")
+	require.NoError(t, err)
+	assert.Equal(t, "/v1/payin/tr_1", s.requests[2].URL.Path, "by the name that it was found by")
+}
+
+func TestPayinsThatWereSeenLongAgoAreForgotten(t *testing.T) {
+	t.Parallel()
+	var lookups []string
+	p := payinOver(t, payinTransport(func(r *http.Request) (*http.Response, error) {
+		name := strings.TrimPrefix(r.URL.Path, "/v1/payin/")
+		lookups = append(lookups, name)
+		status, body := http.StatusOK, fmt.Sprintf(`{"id":%q,"reference":%q}`, name, "order-"+strings.TrimPrefix(name, "pr_"))
+		if strings.HasPrefix(name, "order-") {
+			status, body = http.StatusNotFound, `{"code":"transaction_does_not_exist","message":"no","statusCode":404}`
+		}
+		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}))
+	for i := range 1001 {
+		_, err := p.Get(t.Context(), fmt.Sprintf("pr_%d", i))
+		require.NoError(t, err)
+	}
+	lookups = nil
+	_, err := p.Get(t.Context(), "order-0")
+	require.ErrorIs(t, err, intram.CodeTransactionDoesNotExist)
+	_, err = p.Get(t.Context(), "order-1")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"order-0", "order-1", "pr_1"}, lookups)
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // inbox receives payin notifications on loopback. Nothing dates a notification, so that it only says where to look: what the
-// shop acts on is what Get says, and it acts once for each reference.
+// shop acts on is what Refresh says, and it acts once for each reference.
 type inbox struct {
 	url    string
 	secret string
@@ -71,8 +71,8 @@ func (b *inbox) receive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a payin notification", status)
 		return
 	}
-	// Received; now get.
-	payin, err := b.payin.Get(r.Context(), note.Payin.Reference)
+	// Received; now look it up.
+	payin, err := b.payin.Refresh(r.Context(), note.Payin)
 	if err != nil {
 		// Anything but a 2xx is sent again later.
 		http.Error(w, "the session could not be looked up", http.StatusServiceUnavailable)
