@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func TestAnUnknownIDIsNotWaitedForAgain(t *testing.T) {
 			b := newBench(t)
 			args := wait
 			if format != "" {
-				args = append(args[:len(args):len(args)], format)
+				args = append(slices.Clip(args), format)
 			}
 			r := b.run(t, args...)
 			text := strings.Join(strings.Fields(r.err), " ")

@@ -42,7 +42,7 @@ func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 func (a *app) profileFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&a.connection.profile, "profile", "", "whose keys of the configuration to use: sandbox, live, or a `name` of your own in it")
 	completeBy(cmd, "profile", func() []string {
-		file, _, _ := a.readConfig() //nolint:errcheck // without a file there are the two
+		file, _, _ := a.readConfig() // without one there are the two
 		return file.names()
 	})
 }

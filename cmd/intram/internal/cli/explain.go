@@ -83,8 +83,11 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 		if err != nil {
 			return usagef("%w", err)
 		}
+		if !verdict.Good {
+			verdict.Lines = linesOf(verdict, language)
+		}
 		if !a.asJSON && !verdict.Good {
-			defer a.sayCode(verdict, language)
+			defer a.sayLines(verdict)
 			defer a.sayCanonical(verdict)
 		}
 		return a.printVerdict(verdict, "request")
@@ -145,20 +148,34 @@ func (a *app) sayCanonical(v *signature.Verdict) {
 	fmt.Fprintln(a.out, "  "+v.Signature)
 }
 
-// sayCode shows the lines of a program that are right: those of the mistakes that were found, or all of them.
-func (a *app) sayCode(v *signature.Verdict, language string) {
+// linesOf are the lines that are right, in one language or in each: those of the mistakes that were found, or all of them. The latter only
+// when a language is asked for.
+func linesOf(v *signature.Verdict, language string) map[string][]string {
 	if len(v.Findings) == 0 && language == "" {
+		return nil
+	}
+	lines := map[string][]string{}
+	for _, l := range signature.Languages {
+		if language == "" || language == l.ID {
+			lines[l.ID] = v.Code(l)
+		}
+	}
+	return lines
+}
+
+// sayLines shows the lines of a program that are right.
+func (a *app) sayLines(v *signature.Verdict) {
+	if v.Lines == nil {
 		a.say("\nAll the lines of a client that signs as it should: add --language php, for one.")
 		return
 	}
 	a.say("\nThe lines that are right:")
 	for _, l := range signature.Languages {
-		if language != "" && language != l.ID {
-			continue
-		}
-		fmt.Fprintln(a.out, "  "+l.Name)
-		for _, line := range v.Code(l) {
-			fmt.Fprintln(a.out, strings.TrimRight("    "+line, " "))
+		if lines := v.Lines[l.ID]; len(lines) > 0 {
+			fmt.Fprintln(a.out, "  "+l.Name)
+			for _, line := range lines {
+				fmt.Fprintln(a.out, strings.TrimRight("    "+line, " "))
+			}
 		}
 	}
 }

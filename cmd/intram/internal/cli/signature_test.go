@@ -112,6 +112,7 @@ func TestARefusedRequestIsExplained(t *testing.T) {
 	var verdict struct {
 		Good, Explained bool
 		Findings        []struct{ ID string }
+		Lines           map[string][]string `json:"right_lines"`
 	}
 	b.stdin = strings.TrimSuffix(wire, "\n")
 	r = b.json(t, &verdict, "explain-signature")
@@ -119,6 +120,8 @@ func TestARefusedRequestIsExplained(t *testing.T) {
 	assert.True(t, verdict.Explained)
 	require.Len(t, verdict.Findings, 1)
 	assert.Equal(t, "body-line-break-signed", verdict.Findings[0].ID)
+	assert.Len(t, verdict.Lines, 4)
+	assert.Contains(t, strings.Join(verdict.Lines["node"], "\n"), "JSON.stringify(payload)")
 
 	b.stdin = strings.Replace(wire, "X-Timestamp: 2026-05-20T10:30:00.000Z", "X-Timestamp: 2026-05-20T10:29:00.000Z", 1)
 	b.golden(t, "unexplained", b.run(t, "explain-signature").out)

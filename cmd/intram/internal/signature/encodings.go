@@ -72,7 +72,7 @@ func questioned(last rune) func(string) string {
 			if r > last {
 				r = '?'
 			}
-			b.WriteByte(byte(r)) //nolint:gosec // at most 0xff
+			b.WriteByte(byte(r))
 		}
 		return b.String()
 	}

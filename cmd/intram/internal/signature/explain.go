@@ -52,6 +52,8 @@ type Verdict struct {
 	BodyBytes int    `json:"body_bytes"`
 	// Signature is what the header should have been, for the key that was meant.
 	Signature string `json:"expected_signature,omitempty"`
+	// Lines are those of a program that are right where the mistakes are, by the language's ID.
+	Lines map[string][]string `json:"right_lines,omitempty"`
 	// Signed are the five fields as they were signed (timestamp, method, path, query, body) when the findings explain the signature.
 	// What was wrong may be how they were joined, or the key.
 	Signed []string `json:"-"`

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"log"
 	"maps"
 	"net/http"
 	"os"
@@ -83,9 +82,16 @@ func sign(httpMethod, endpoint string, params map[string]string, payload any) (s
 }
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	var calls []call
 	if err := json.NewDecoder(os.Stdin).Decode(&calls); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	for _, c := range calls {
 		var payload any
@@ -94,12 +100,13 @@ func main() {
 		}
 		s, err := sign(c.Method, c.Endpoint, c.Params, payload)
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
 		line, err := json.Marshal(s)
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
 		fmt.Println(string(line))
 	}
+	return nil
 }
