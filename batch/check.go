@@ -126,7 +126,7 @@ func payment(line Line) string {
 		}
 		return "mobile " + number + " " + amount
 	case intram.BankAccount:
-		return "bank " + d.AccountNumber + " " + amount
+		return "bank " + strings.ToUpper(strings.Join(strings.Fields(d.AccountNumber), "")) + " " + amount // an IBAN may be grouped
 	default:
 		return ""
 	}

@@ -39,15 +39,15 @@ func TestWhatIsWrongWithLinesIsFoundBeforeAnythingIsSent(t *testing.T) {
 	orange.Params.Destination = intram.MobileMoney{ProviderCode: "ORANGE_CI", MSISDN: "22507000000"}
 	nameless := pay(9, "H", 800, "22961000008")
 	nameless.Params.Destination = &intram.MobileMoney{MSISDN: "22961000008"}
-	bank := func(number int, reference string) batch.Line {
+	bank := func(number int, reference, account string) batch.Line {
 		return batch.Line{Number: number, Params: intram.PayoutParams{
-			Reference: reference, Amount: intram.NewAmount(100), Destination: intram.BankAccount{AccountNumber: "BJ0610", SWIFT: "ECOCBJBJ"},
+			Reference: reference, Amount: intram.NewAmount(100), Destination: intram.BankAccount{AccountNumber: account, SWIFT: "ECOCBJBJ"},
 		}}
 	}
 	b.lines = []batch.Line{
 		pay(2, "A", 100, "22961000000"), pay(3, "A", 200, "22961000001"), pay(4, "B", 100, "2290161000000"), pay(5, "", 300, "22961000002"),
 		pay(6, "D", 0, "22961000003"), pay(2, "E", 500, "22961000004"), pay(0, "F", 600, "22961000005"), orange, nameless,
-		bank(10, "I"), bank(11, "J"), {Number: 12, Params: intram.PayoutParams{Reference: "K", Amount: intram.NewAmount(1)}},
+		bank(10, "I", "BJ0610"), bank(11, "J", "bj06 10"), {Number: 12, Params: intram.PayoutParams{Reference: "K", Amount: intram.NewAmount(1)}},
 	}
 	var found []string
 	problems := batch.Check(b.server.Client(), b.lines, batch.Rules{})

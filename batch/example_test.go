@@ -2,8 +2,8 @@ package batch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,12 +15,12 @@ import (
 )
 
 // paySalaries pays each line once. After a crash or an error, call it again with the same lines.
-func paySalaries(ctx context.Context, client *intram.Client, journal string, lines []batch.Line, opts ...batch.Option) error {
+func paySalaries(ctx context.Context, client *intram.Client, journal string, lines []batch.Line, opts ...batch.Option) (err error) {
 	run, err := batch.Open(ctx, client, boltjournal.At(journal), lines, opts...)
 	if err != nil {
 		return err // lines that cannot be paid, another run at work, another batch's journal
 	}
-	defer run.Close()
+	defer func() { err = errors.Join(err, run.Close()) }()
 	if !run.Begun() { // of a corrected list, most lines may have been paid
 		lastWeek := client.Clock().Now().Add(-7 * 24 * time.Hour)
 		problems, err := batch.CheckHistory(ctx, client, lines, lastWeek)
@@ -36,7 +36,7 @@ func paySalaries(ctx context.Context, client *intram.Client, journal string, lin
 	}
 	for _, result := range run.Results() {
 		if result.Status != batch.Paid {
-			log.Printf("%s: %s %s", result.Reference, result.Status, result.Code)
+			fmt.Println(result.Reference, result.Status, result.Reason)
 		}
 	}
 	return nil
@@ -46,14 +46,14 @@ func paySalaries(ctx context.Context, client *intram.Client, journal string, lin
 func Example() {
 	server, err := intramtest.Start()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer server.Close()
 	folder, err := os.MkdirTemp("", "salaries")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	journal := filepath.Join(folder, "salaries-2026-05.journal")
 
 	var lines []batch.Line
@@ -79,7 +79,7 @@ func Example() {
 	payouts := 0
 	for _, err := range server.Client().Operations.All(context.Background(), intram.OperationListParams{Type: intram.OperationPayout}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		payouts++
 	}
@@ -94,7 +94,7 @@ func Example() {
 func ExampleCheck() {
 	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	to := intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "2290161234567"}
 	lines := []batch.Line{

@@ -75,9 +75,14 @@ func canonical(p intram.PayoutParams) string {
 	case intram.BankAccount:
 		words = append(words, "bank", d.AccountNumber, d.SWIFT, d.AccountName, d.AccountSurname)
 	}
-	if len(p.Metadata) > 0 {
-		metadata, _ := json.Marshal(p.Metadata) //nolint:errchkjson // what cannot be sent is found by Check
-		words = append(words, "metadata", string(metadata))
+	for _, more := range []struct {
+		name   string
+		values map[string]any
+	}{{"metadata", p.Metadata}, {"extra", p.Extra}} {
+		if len(more.values) > 0 {
+			values, _ := json.Marshal(more.values) //nolint:errchkjson // what cannot be sent is found by Check
+			words = append(words, more.name, string(values))
+		}
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -68,6 +68,7 @@ func TestCopiesOfABatchAskForTheSamePayouts(t *testing.T) {
 		"currency":   func(lines []batch.Line) { lines[0].Params.Currency = intram.XOF },
 		"note":       func(lines []batch.Line) { lines[0].Params.Note = "May" },
 		"metadata":   func(lines []batch.Line) { lines[0].Params.Metadata = map[string]any{"month": "May"} },
+		"extra":      func(lines []batch.Line) { lines[0].Params.Extra = map[string]any{"month": "May"} },
 		"number":     func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.MSISDN = "22961000002" }) },
 		"operator":   func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.ProviderCode = intram.MoovBenin }) },
 		"country":    func(lines []batch.Line) { to(lines, func(m *intram.MobileMoney) { m.CountryCode = "BJ" }) },

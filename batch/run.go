@@ -106,18 +106,19 @@ type Progress struct {
 // Remaining is how many lines have not ended.
 func (p Progress) Remaining() int { return p.Lines - p.Ended }
 
-func (p *Progress) count(s State, n int) {
+// count adds lines of a state to a run's progress.
+func (r *Run) count(s State, n int) {
 	switch s {
 	case Accepted:
-		p.Accepted += n
+		r.progress.Accepted += n
 	case Failed:
-		p.Failed += n
+		r.progress.Failed += n
 	case Refused:
-		p.Refused += n
+		r.progress.Refused += n
 	default:
 	}
 	if s.Ended() {
-		p.Ended += n
+		r.progress.Ended += n
 	}
 }
 
@@ -161,7 +162,7 @@ func (r *Run) read(ctx context.Context) error {
 	}
 	for _, line := range r.lines {
 		if record, ok := records[line.Number]; ok {
-			r.progress.count(record.State, +1)
+			r.count(record.State, +1)
 		}
 	}
 	for number, record := range records {
@@ -245,10 +246,10 @@ func (r *Run) put(ctx context.Context, line Line, record Record) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if before, ok := r.records[line.Number]; ok {
-		r.progress.count(before.State, -1)
+		r.count(before.State, -1)
 	}
 	r.records[line.Number] = record
-	r.progress.count(record.State, +1)
+	r.count(record.State, +1)
 	r.tell()
 	return err
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,27 +247,35 @@ func TestTwoPayoutsOfOneReferenceAreNotGuessedAt(t *testing.T) {
 	assert.Len(t, b.asked(t), 1)
 }
 
+// refusing refuses some calls in the API's own words, before the API has them: the merchant is not active.
+type refusing struct {
+	next http.RoundTripper
+	when func(*http.Request) bool
+}
+
+func (f refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !f.when(r) {
+		return f.next.RoundTrip(r)
+	}
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = w.WriteString(`{"error":true,"code":"merchant_inactive","message":"This merchant is not active"}`)
+	return w.Result(), nil
+}
+
 func TestARefusalOfTheMerchantStopsTheBatchAndCostsNoLine(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 30)
-	posts := 0
-	var mu sync.Mutex
-	run, done := b.start(t, b.hooked(func(r *http.Request) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if r.Method == http.MethodPost {
-			if posts++; posts == 10 {
-				return b.server.SetMerchantActive(b.server.PublicKey, false)
-			}
-		}
-		return nil
-	}))
+	var posts atomic.Int32
+	run, done := b.start(t, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport(), func(r *http.Request) bool {
+		return r.Method == http.MethodPost && posts.Add(1) >= 10
+	}}}))
 	err := run.Pay(t.Context())
 	require.ErrorIs(t, err, intram.CodeMerchantInactive)
 	assert.Zero(t, statuses(run)[batch.Refused])
 	assert.NotZero(t, statuses(run)[batch.NotSent])
 	done()
-	require.NoError(t, b.server.SetMerchantActive(b.server.PublicKey, true))
 	run, _ = b.start(t)
 	require.NoError(t, run.Pay(t.Context()))
 	assert.Equal(t, map[batch.State]int{batch.Paid: 30}, statuses(run))

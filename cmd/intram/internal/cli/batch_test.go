@@ -3,11 +3,15 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -204,8 +208,8 @@ func TestAFileWhoseLinesWerePaidUnderAnotherNameIsRefused(t *testing.T) {
 	r := b.run(t, "payouts", "batch", again)
 	assert.Equal(t, exitUsage, r.code)
 	said := strings.Join(strings.Fields(r.err), " ")
-	assert.Contains(t, said, "corrected.csv:2: reference: it was used before, by operation op_")
-	assert.Contains(t, said, "corrected.csv:4: reference: it was used before")
+	assert.Contains(t, said, "corrected.csv:2: reference: used before, by operation op_")
+	assert.Contains(t, said, "corrected.csv:4: reference: used before")
 	assert.NotContains(t, said, "corrected.csv:3:", "what failed may be paid")
 	assert.Contains(t, said, "has 2 problems; nothing was sent")
 
@@ -234,6 +238,24 @@ func TestALiveBatchIsAskedAbout(t *testing.T) {
 	assert.NoFileExists(t, file+".journal", "nothing was sent: nothing is to be remembered")
 	b.person, b.stdin = true, "yes\n"
 	assert.Zero(t, b.run(t, "payouts", "batch", file).code, "live numbers all succeed in the fake")
+}
+
+// A batch that version 0.1.0 has begun belongs to the bytes of its file, and goes on.
+func TestABatchOfVersion010GoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file(t, "salaries.csv", salaries)
+	sum := sha256.Sum256([]byte(salaries))
+	begun := batch.Binding{Version: 1, SHA256: hex.EncodeToString(sum[:]), Environment: intram.Sandbox, PublicKey: b.server.PublicKey}
+	held, err := boltjournal.At(file+".journal").Acquire(t.Context(), begun)
+	require.NoError(t, err)
+	require.NoError(t, held.Put(t.Context(), 2, batch.Record{State: batch.Paid, OperationID: "op_1"}))
+	require.NoError(t, held.Release())
+	r := b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitFailed, r.code, r.err)
+	assert.Contains(t, r.err, "1 of 3 lines ended, 2 never sent")
+	b.file(t, "salaries.csv", salaries+"\n")
+	assert.Equal(t, exitUsage, b.run(t, "payouts", "batch", file).code)
 }
 
 func TestTwoRunsAtOnceAreRefused(t *testing.T) {
@@ -298,13 +320,12 @@ func TestNoResultsOfAnEarlierRunAreLeftWhileLinesAreSent(t *testing.T) {
 	file := b.file(t, "salaries.csv", salaries)
 	results := filepath.Join(b.home, "salaries.results.csv")
 	plain := b.opts
-	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport(), b.server}}))
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport()}}))
 	assert.Equal(t, exitInDoubt, b.run(t, "payouts", "batch", file).code)
 	assert.FileExists(t, results)
-	require.NoError(t, b.server.SetMerchantActive(b.server.PublicKey, true))
 
 	var sent atomic.Int32
-	b.opts = append(plain, intram.WithHTTPClient(&http.Client{Transport: beforePost{b.server.Transport(), func() {
+	b.opts = append(slices.Clip(plain), intram.WithHTTPClient(&http.Client{Transport: beforePost{b.server.Transport(), func() {
 		sent.Add(1)
 		assert.NoFileExists(t, results)
 	}}}))
@@ -349,28 +370,26 @@ func TestABatchStopsWhenTheMerchantIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	file := b.file(t, "salaries.csv", salaries)
-	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport(), b.server}}))
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: refusing{b.server.Transport()}}))
 	r := b.run(t, "payouts", "batch", file)
 	assert.Equal(t, exitInDoubt, r.code, "what was written down may have been sent")
 	assert.Contains(t, r.err, "merchant_inactive")
-	require.NoError(t, b.server.SetMerchantActive(b.server.PublicKey, true))
 	b.opts = b.opts[:2]
 	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", file).code)
 }
 
-// refusing switches the merchant off before the first payout.
-type refusing struct {
-	next   http.RoundTripper
-	server *intramtest.Server
-}
+// refusing refuses each payout in the API's own words: the merchant is not active.
+type refusing struct{ next http.RoundTripper }
 
 func (f refusing) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodPost {
-		if err := f.server.SetMerchantActive(f.server.PublicKey, false); err != nil {
-			return nil, err
-		}
+	if r.Method != http.MethodPost {
+		return f.next.RoundTrip(r)
 	}
-	return f.next.RoundTrip(r)
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = w.WriteString(`{"error":true,"code":"merchant_inactive","message":"This merchant is not active"}`)
+	return w.Result(), nil
 }
 
 func TestTheProgressBarFitsATerminal(t *testing.T) {

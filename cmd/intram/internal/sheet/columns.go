@@ -58,9 +58,9 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 		if !known {
 			hint := ""
 			if near := nearest(plainWords(text)); near != "" {
-				hint = fmt.Sprintf(" (did you mean %s?)", near)
+				hint = fmt.Sprintf(", did you mean %s?", near)
 			}
-			unknown = append(unknown, fmt.Sprintf("column %d is none that a payout has%s: the columns are %s", i+1, hint, strings.Join(Columns, ", ")))
+			unknown = append(unknown, fmt.Sprintf("column %d: unknown%s; the columns are %s", i+1, hint, strings.Join(Columns, ", ")))
 			names = append(names, text)
 			continue
 		}
@@ -94,7 +94,7 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 	_, mobile := columns["msisdn"]
 	_, bank := columns["account_number"]
 	if !mobile && !bank && len(problems) == 0 {
-		add("", "there is no column msisdn, and none account_number: one of them says where to pay")
+		add("", "neither a column msisdn nor account_number: one of them says where to pay")
 	}
 	return columns, unnamed, problems
 }

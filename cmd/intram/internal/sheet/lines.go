@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -156,10 +157,13 @@ func Read(data []byte) *File {
 	}
 	file.Problems = append(file.Problems, t.rest...)
 	if len(file.Lines) == 0 && len(file.Problems) == 0 {
-		file.Problems = []Problem{{Line: rows[0].number, Message: "there is no line below the header"}}
+		file.Problems = []Problem{{Line: rows[0].number, Message: "no line below the header"}}
 	}
 	return file
 }
+
+// rounded is what a spreadsheet shows of a long number.
+var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
 
 // readLine makes a payout of a row. What the parameters must be is for [File.Check] to say.
 func (f *File) readLine(r row) {
@@ -197,11 +201,16 @@ func (f *File) readLine(r row) {
 	}
 	line.Params = intram.PayoutParams{Currency: intram.Currency(value("currency")), Reference: value("reference"), Note: value("note")}
 	if line.Params.Reference == "" {
-		fail("reference", "it is missing: it is what tells one payout from another")
+		fail("reference", "missing: it tells one payout from another")
+	}
+	for _, name := range []string{"reference", "account_number"} {
+		if rounded.MatchString(value(name)) {
+			fail(name, "a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again")
+		}
 	}
 	switch amount, err := typed.Amount(value("amount"), line.Params.Currency); {
 	case value("amount") == "":
-		fail("amount", "it is missing")
+		fail("amount", "missing")
 	case err != nil:
 		line.Params.Amount = amount // which nothing sends
 		fail("amount", err.Error())
@@ -214,7 +223,7 @@ func (f *File) readLine(r row) {
 	msisdn, account := value("msisdn"), value("account_number")
 	switch {
 	case msisdn != "" && account != "":
-		fail("msisdn", "there is an account number too: a payout goes to one of them")
+		fail("msisdn", "an account number stands beside it: a payout goes to one of them")
 	case account != "":
 		line.Params.Destination = intram.BankAccount{
 			AccountNumber: account, SWIFT: value("swift"), AccountName: value("account_name"), AccountSurname: value("account_surname"),
@@ -232,7 +241,7 @@ func (f *File) readLine(r row) {
 			AccountName: value("account_name"), AccountSurname: value("account_surname"),
 		}
 	default:
-		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "there is neither a phone number nor an account number"})
+		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "neither a phone number nor an account number"})
 	}
 	spoiled["destination"] = line.Params.Destination == nil
 	f.Lines, f.rows[r.number] = append(f.Lines, line), r

@@ -27,27 +27,27 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"good with semicolons, a mark and CRLF", "\ufeffreference;amount;provider_code;msisdn\r\nA;100;MTN_BENIN_229;22961000000\r\n", nil},
 		{"empty", "", []string{"1:is empty"}},
 		{"only a header", header, []string{"1:no line below"}},
-		{"columns", "reference,amount,colour,amount,msisdn\n", []string{"1:amount is there twice", "1:colour: column 3 is none"}},
+		{"columns", "reference,amount,colour,amount,msisdn\n", []string{"1:amount is there twice", "1:colour: column 3: unknown"}},
 		{"missing columns", "msisdn\n", []string{"1:column reference is missing", "1:column amount is missing"}},
-		{"nowhere to pay", "reference,amount\n", []string{"1:no column msisdn"}},
+		{"nowhere to pay", "reference,amount\n", []string{"1:neither a column msisdn"}},
 		{"fields", header + "A,100\n", []string{"2:2 fields"}},
-		{"quotes", header + "A,100,MTN_BENIN_229,22961000000,,\n\"B,100\n", []string{"3:no CSV"}},
+		{"quotes", header + "A,100,MTN_BENIN_229,22961000000,,\n\"B,100\n", []string{"3:not a line of CSV"}},
 		{"amounts", header + "A,ten,MTN_BENIN_229,22961000000,,\nB,0,MTN_BENIN_229,22961000001,,\nC,-5,MTN_BENIN_229,22961000002,,\nD,1.5,MTN_BENIN_229,22961000003,,\nE,10 00,MTN_BENIN_229,22961000004,,\nF,,MTN_BENIN_229,22961000005,,\n", []string{
-			"2:amount: not an amount", "3:amount: it must be greater", "4:amount: negative: an amount is above zero", "5:amount: it must be whole", "6:amount: the digits are not in groups", "7:amount: it is missing",
+			"2:amount: not an amount", "3:amount: it must be greater", "4:amount: negative: an amount is above zero", "5:amount: it must be whole", "6:amount: the digits are not in groups", "7:amount: missing",
 		}},
 		{"numbers", header + "A,100,MTN_BENIN_229,+2250700000000,,\nB,100,MTN_BENIN_229,6100000,,\nC,100,,,,\nD,100,MTN_BENIN_229,22961000000,BJ0610,\n", []string{
-			"2:msisdn: it does not begin with 229", "3:msisdn: a number of Benin has 10 digits", "4:neither a phone number nor an account number", "5:msisdn: there is an account number too",
+			"2:msisdn: it does not begin with 229", "3:msisdn: a number of Benin has 10 digits", "4:neither a phone number nor an account number", "5:msisdn: an account number stands beside it",
 		}},
 		{"operators", header + "A,100,,22961000000,,\nB,100,ORANGE_CI,2250700000000,,\n", []string{"2:provider: missing", "3:not a known operator"}},
 		{"references", header + ",100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,22961000001,,\nB,200,MTN_BENIN_229,22961000002,,\n" + strings.Repeat("x", 101) + ",100,MTN_BENIN_229,22961000003,,\n", []string{
-			"2:reference: it is missing", "4:reference: the same as in line 3", "5:reference: it is longer than 100",
+			"2:reference: missing", "4:reference: the same as in line 3", "5:reference: it is longer than 100",
 		}},
 		{"the same payment", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100.0,MTN_BENIN_229,22961000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
 		{"the same wallet in two forms", header + "A,100,MTN_BENIN_229,22961000000,,\nB,100,MTN_BENIN_229,2290161000000,,\n", []string{"3:the same amount goes to the same account as in line 2"}},
 		{"the same payment under another name", "reference,amount,provider,msisdn,account_number,swift,account_name\nA,100,MTN_BENIN_229,22961000000,,,Ada\nB,100,MOOV_AFRICA_BENIN_229,22961000000,,,Bea\nC,100,,,BJ0610,ECOCBJBJ,Ada\nD,100,,,BJ0610,ECOCBJBJ,Bea\nE,100,,,BJ0611,ECOCBJBJ,Bea\n", []string{
 			"3:the same amount goes to the same account as in line 2", "5:the same amount goes to the same account as in line 4",
 		}},
-		{"bank", header + "A,100,,,BJ 06,ECO\n", []string{"2:account_number: it must be", "2:swift: it must be"}},
+		{"bank", header + "A,100,,," + strings.Repeat("9", 101) + ",ECO\n", []string{"2:account_number: it is longer than 100", "2:swift: it must be"}},
 		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference: the same as in line 4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

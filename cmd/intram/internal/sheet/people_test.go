@@ -214,6 +214,30 @@ func TestATextIsReadWhateverItsNameIs(t *testing.T) {
 	assert.Len(t, file.Lines, 1)
 }
 
+// What a spreadsheet shows of a long number is not that number.
+func TestANumberThatASpreadsheetHasRoundedIsRefused(t *testing.T) {
+	t.Parallel()
+	const lost = ": a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again"
+	for _, cell := range []string{"2,05E+09", "2.05E+09", "2E+11"} {
+		file := sheet.Read([]byte("reference;amount;account_number;swift\n" + cell + ";5;" + cell + ";ECOCBJBJ\n"))
+		assert.Equal(t, []string{"2: reference" + lost, "2: account_number" + lost}, told(file.Problems))
+	}
+	for _, cell := range []string{"E+1", "1E5", "PAY-2E+05", "2E+x"} {
+		assert.Empty(t, told(sheet.Read([]byte("reference;amount;account_number;swift\n"+cell+";5;BJ0610;ECOCBJBJ\n")).Problems), cell)
+	}
+}
+
+func TestAHiddenColumnIsToldOf(t *testing.T) {
+	t.Parallel()
+	book, err := excelize.OpenReader(bytes.NewReader(workbook(t, [][]any{{"reference", "amount", "provider", "msisdn"}, {"A", 1, "MTN_BENIN_229", 2290161234501}})))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, book.Close()) }()
+	require.NoError(t, book.SetColVisible("Sheet1", "B", false))
+	var out bytes.Buffer
+	require.NoError(t, book.Write(&out))
+	assert.Equal(t, []string{"0: the hidden column B was read too"}, told(sheet.Read(out.Bytes()).Notes))
+}
+
 // What a spreadsheet has shown of 25 432.
 func TestAnAmountThatASpreadsheetHasRoundedIsRefused(t *testing.T) {
 	t.Parallel()
@@ -230,17 +254,17 @@ func TestWhatIsNoTableIsToldInWords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, want string }{
 		"an old workbook":   {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and more", "save it as .xlsx or as CSV"},
-		"a web page":        {"\ufeff \n<HTML><table><tr><td>reference</td></tr></table>", "it is a web page or XML, whatever its name says"},
-		"XML of 2003":       {"<?xml version=\"1.0\"?><Workbook/>", "it is a web page or XML"},
-		"another archive":   {"PK\x03\x04 and more", "no .xlsx workbook"},
-		"a picture":         {"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", "no text and no .xlsx workbook"},
-		"half of UTF-16":    {"\xff\xfea\x00b\x00\x00\xd8c\x00", "is damaged"},
+		"a web page":        {"\ufeff \n<HTML><table><tr><td>reference</td></tr></table>", "a web page or XML, whatever its name says"},
+		"XML of 2003":       {"<?xml version=\"1.0\"?><Workbook/>", "a web page or XML"},
+		"another archive":   {"PK\x03\x04 and more", "not a workbook that can be read"},
+		"a picture":         {"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", "neither text nor an .xlsx workbook"},
+		"half of UTF-16":    {"\xff\xfea\x00b\x00\x00\xd8c\x00", "damaged UTF-16"},
 		"no known charset":  {"reference,amount\n\x81\x8d,1\n", "neither UTF-8 nor Windows-1252"},
 		"an unnamed column": {"reference,amount,msisdn,\nA,1,22961000000,what\n", "something stands in column 4, which has no name"},
 		"a split amount":    {"reference,msisdn,amount\nA,22961000000,25,000\n", "2: the line has 4 fields, and the header has 3"},
 		"a given delimiter": {"sep=;\nreference;amount;msisdn\nA;1\n", "3: the line has 2 fields, and the header has 3"},
-		"a typing mistake":  {"referenze,amount,msisdn\n", "column 1 is none that a payout has (did you mean reference?)"},
-		"another one":       {"reference,montnat,msisdn\n", "(did you mean amount?)"},
+		"a typing mistake":  {"referenze,amount,msisdn\n", "column 1: unknown, did you mean reference?"},
+		"another one":       {"reference,montnat,msisdn\n", "did you mean amount?"},
 		"two of one":        {"reference,amount,montant,msisdn\n", "columns amount and montant are both the amount"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -256,11 +280,11 @@ func TestOneProblemACellInTheOrderOfTheLines(t *testing.T) {
 	client := intramtest.NewServer(t).Client()
 	file := sheet.Read([]byte("Réf;Montant;Opérateur;Tél\n;1,5;MTN_BENIN_229;2,29E+12\nB;abc;ORANGE;\nC;100;MTN_BENIN_229;61000001\n"))
 	assert.Equal(t, []string{
-		"2: Réf: it is missing: it is what tells one payout from another",
+		"2: Réf: missing: it tells one payout from another",
 		"2: Tél: a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again",
 		"2: Montant: it must be whole: XOF has no decimals",
 		`3: Montant: not an amount: write digits, such as "25000" or "25 000"`,
-		"3: there is neither a phone number nor an account number",
+		"3: neither a phone number nor an account number",
 	}, told(file.Check(client, batch.Rules{})))
 }
 

@@ -206,11 +206,11 @@ func TestATemplateIsReadAsItIsFilledIn(t *testing.T) {
 	data, err := sheet.Template("new.csv")
 	require.NoError(t, err)
 	assert.Equal(t, "\ufeffreference;amount;provider;msisdn;account_name;account_surname;note\r\n", string(data))
-	assert.Equal(t, []string{"1: there is no line below the header"}, told(sheet.Read(data).Problems))
+	assert.Equal(t, []string{"1: no line below the header"}, told(sheet.Read(data).Problems))
 
 	data, err = sheet.Template("new.XLSX")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"1: there is no line below the header"}, told(sheet.Read(data).Problems))
+	assert.Equal(t, []string{"1: no line below the header"}, told(sheet.Read(data).Problems))
 	book, err := excelize.OpenReader(bytes.NewReader(data))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, book.Close()) }()

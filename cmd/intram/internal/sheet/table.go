@@ -48,14 +48,14 @@ func readTable(data []byte) table {
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		return readWorkbook(data)
 	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0")):
-		return unreadable("it is an Excel workbook of the old kind (.xls), or protected by a password: save it as .xlsx or as CSV")
+		return unreadable("an Excel workbook of the old kind (.xls), or one with a password: save it as .xlsx or as CSV")
 	}
 	text, form, note, err := decode(data)
 	if err != nil {
 		return unreadable(err.Error())
 	}
 	if markup.MatchString(text) {
-		return unreadable("it is a web page or XML, whatever its name says: open it in a spreadsheet and save it as .xlsx or as CSV")
+		return unreadable("a web page or XML, whatever its name says: open it in a spreadsheet and save it as .xlsx or as CSV")
 	}
 	t := readCSV(text, form)
 	if note != "" {
@@ -84,13 +84,13 @@ func decode(data []byte) (text string, f form, note string, err error) {
 	case utf16Without(data, 0):
 		order, mark = unicode.BigEndian, unicode.IgnoreBOM
 	case bytes.IndexByte(data, 0) >= 0:
-		return "", f, "", errors.New("it is no text and no .xlsx workbook: save it as CSV or as .xlsx")
+		return "", f, "", errors.New("neither text nor an .xlsx workbook: save it as CSV or as .xlsx")
 	case utf8.Valid(data):
 		return string(data), f, "", nil
 	default:
 		decoded, err := charmap.Windows1252.NewDecoder().Bytes(data)
 		if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
-			return "", f, "", errors.New("its characters are neither UTF-8 nor Windows-1252: save it as CSV UTF-8")
+			return "", f, "", errors.New("characters that are neither UTF-8 nor Windows-1252: save it as CSV UTF-8")
 		}
 		f.encoding = charmap.Windows1252
 		return string(decoded), f, "the file is not UTF-8, and was read as Windows-1252: look at the accents", nil
@@ -98,7 +98,7 @@ func decode(data []byte) (text string, f form, note string, err error) {
 	f.encoding = unicode.UTF16(order, mark)
 	decoded, err := unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(data)
 	if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
-		return "", f, "", errors.New("it begins like UTF-16 and is damaged: save it as CSV UTF-8")
+		return "", f, "", errors.New("damaged UTF-16: save it as CSV UTF-8")
 	}
 	return string(decoded), f, "the file was read as UTF-16", nil
 }
@@ -140,7 +140,7 @@ func readCSV(text string, f form) table {
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 			// What follows a quote that is not closed cannot be told apart.
-			t.rest = append(t.rest, Problem{Line: syntax.StartLine + skipped, Message: "the line is no CSV: " + syntax.Err.Error()})
+			t.rest = append(t.rest, Problem{Line: syntax.StartLine + skipped, Message: "not a line of CSV: " + syntax.Err.Error()})
 			return t
 		}
 		if err != nil {
@@ -182,7 +182,7 @@ const maxWorkbook = 256 << 20
 func readWorkbook(data []byte) table {
 	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{RawCellValue: true, UnzipSizeLimit: maxWorkbook})
 	if err != nil {
-		return unreadable("it is no .xlsx workbook that can be read (an .ods file?): save it as .xlsx or as CSV")
+		return unreadable("not a workbook that can be read (an .ods file?): save it as .xlsx or as CSV")
 	}
 	defer book.Close() //nolint:errcheck // it was read from memory
 	t, read := table{form: form{workbook: true}}, ""
@@ -215,6 +215,15 @@ func readWorkbook(data []byte) table {
 
 // addSheet adds the rows of a sheet: its cells as they are stored, and what each shows.
 func (t *table) addSheet(book *excelize.File, sheet string, cells, shown [][]string) {
+	for j := range cells[0] {
+		letter, err := excelize.ColumnNumberToName(j + 1)
+		if err != nil {
+			continue
+		}
+		if visible, err := book.GetColVisible(sheet, letter); err == nil && !visible {
+			t.notes = append(t.notes, Problem{Message: fmt.Sprintf("the hidden column %s was read too", letter)})
+		}
+	}
 	hidden := 0
 	for i, record := range cells[:min(len(cells), 2*maxLines+1)] {
 		r := row{number: i + 1, cells: record}
