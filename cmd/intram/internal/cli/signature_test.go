@@ -305,7 +305,7 @@ func TestADamagedSecretIsNamed(t *testing.T) {
 
 	b.env["INTRAM_SECRET_KEY"] = "'sk_sandbox_feedface'"
 	refused("the secret key of INTRAM_SECRET_KEY has quotes around it", "explain-signature", "GET", "/balance", "--headers", headers)
-	refused("secretKey has quotes around it", "balance")
+	refused("the secret key has quotes around it", "balance")
 	b.env["INTRAM_SECRET_KEY"] = secret
 	refused("the secret key of INTRAM_SECRET_KEY is a webhook secret", "explain-signature", "GET", "/balance", "--headers", headers)
 }
