@@ -95,7 +95,7 @@ func (b *bench) runWith(t *testing.T, ctx context.Context, args ...string) resul
 		lookupEnv:  func(name string) (string, bool) { value, ok := b.env[name]; return value, ok },
 		configFile: filepath.Join(b.home, "intram", "config.toml"), localDir: filepath.Join(b.home, "servers"),
 		isTerminal: func(stream any) bool { _, input := stream.(*strings.Reader); return b.person && input },
-		readHidden: func() (string, error) { return b.hidden, nil },
+		readHidden: func(context.Context) (string, error) { return b.hidden, nil },
 	}
 	if b.stdout != nil {
 		a.out = b.stdout

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	intram "github.com/intram/intram-go"
 )
@@ -29,11 +31,11 @@ live, as the keys say.`,
   intram config init --profile shop2 --public-key pk_live_4f1c --secret @shop2.key`,
 	}
 	cmd.Flags().StringVar(&secret, "secret", "", "the secret key: `@FILE` or env:NAME")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if a.connection.local {
 			return usagef("--local has the keys of the local server: there is nothing to write down")
 		}
-		keys, err := a.keysToWrite(secret)
+		keys, err := a.keysToWrite(cmd.Context(), secret)
 		if err != nil {
 			return err
 		}
@@ -46,7 +48,7 @@ live, as the keys say.`,
 type keyPair struct{ public, secret setting }
 
 // keysToWrite takes the keys from where they are given, or asks for them.
-func (a *app) keysToWrite(secret string) (keyPair, error) {
+func (a *app) keysToWrite(ctx context.Context, secret string) (keyPair, error) {
 	k := keyPair{
 		public: a.layered("public_key", a.connection.publicKey, "--public-key", "INTRAM_PUBLIC_KEY", "", "", ""),
 		secret: setting{name: "secret_key", secret: true},
@@ -62,7 +64,7 @@ func (a *app) keysToWrite(secret string) (keyPair, error) {
 		return k, err
 	}
 	if a.isTerminal(a.in) {
-		if err := a.askForKeys(&k); err != nil {
+		if err := a.askForKeys(ctx, &k); err != nil {
 			return k, err
 		}
 	}
@@ -78,8 +80,20 @@ func (a *app) keysToWrite(secret string) (keyPair, error) {
 	return k, nil
 }
 
-// askForKeys asks a person for what was not given. An empty line leaves a key out.
-func (a *app) askForKeys(k *keyPair) error {
+// askForKeys asks a person for what was not given. An empty line leaves a key out. The secret comes first: of two lines that are pasted at
+// once, the terminal would show the second one.
+func (a *app) askForKeys(ctx context.Context, k *keyPair) error {
+	if k.secret.value == "" {
+		a.sayError("Secret key (sk_..., is not shown):")
+		secret, err := a.readHidden(ctx)
+		if ctx.Err() != nil {
+			return &exitError{exitInterrupted, errors.New("interrupted; nothing was written")}
+		}
+		if err != nil {
+			return usagef("no secret key was read; nothing was written")
+		}
+		k.secret.value, k.secret.source = strings.TrimSpace(secret), "what was typed"
+	}
 	if k.public.value == "" {
 		a.sayError("Public key (pk_...):")
 		line, err := readLine(a.in)
@@ -88,15 +102,31 @@ func (a *app) askForKeys(k *keyPair) error {
 		}
 		k.public.value, k.public.source = strings.TrimSpace(line), "what was typed"
 	}
-	if k.secret.value == "" {
-		a.sayError("Secret key (sk_..., is not shown):")
-		secret, err := a.readHidden()
-		if err != nil {
-			return usagef("no secret key was read; nothing was written")
-		}
-		k.secret.value, k.secret.source = strings.TrimSpace(secret), "what was typed"
-	}
 	return nil
+}
+
+// readHidden reads a line from the terminal without showing it. Ctrl-C ends that, and the terminal shows again what is typed.
+func readHidden(ctx context.Context) (string, error) {
+	terminal := int(os.Stdin.Fd())
+	state, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	lines := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(terminal)
+		lines <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", term.Restore(terminal, state)
+	case l := <-lines:
+		return string(l.text), l.err
+	}
 }
 
 // readLine reads a line and not a byte more: what follows is somebody else's.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -24,6 +25,7 @@ func TestAConfigurationIsBegunWithTheKeysThatAPersonTypes(t *testing.T) {
 	r := b.run(t, "config", "init")
 	require.Zero(t, r.code, r.err)
 	assert.NotContains(t, r.out+r.err, typedSecret)
+	assert.Regexp(t, `(?s)^Secret key .*Public key `, r.err, "the terminal shows the second of two lines that are pasted at once")
 	path := filepath.Join(b.home, "intram", "config.toml")
 	info, err := os.Stat(path)
 	require.NoError(t, err)
@@ -49,6 +51,18 @@ func TestAConfigurationIsBegunWithTheKeysThatAPersonTypes(t *testing.T) {
 	assert.Equal(t, "sk_live_…", got.Settings["secret_key"].Value)
 	b.json(t, &got, "config")
 	assert.Equal(t, typedPublic, got.Settings["public_key"].Value, "the first one is used without --profile")
+}
+
+func TestAConfigurationThatIsInterruptedIsNotWritten(t *testing.T) {
+	t.Parallel()
+	b := newConfigBench(t)
+	b.person, b.stdin, b.hidden = true, typedPublic+"\n", typedSecret
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := b.runWith(t, ctx, "config", "init")
+	assert.Equal(t, exitInterrupted, r.code)
+	assert.Contains(t, r.err, "nothing was written")
+	assert.NoFileExists(t, filepath.Join(b.home, "intram", "config.toml"))
 }
 
 func TestAConfigurationIsNeverWrittenOver(t *testing.T) {

@@ -37,7 +37,7 @@ type app struct {
 	// isTerminal reports whether a stream is read or written by a person.
 	isTerminal func(any) bool
 	// readHidden reads a line that a person types, without showing it.
-	readHidden func() (string, error)
+	readHidden func(context.Context) (string, error)
 	// throttle is the least time between two drawings of a progress bar.
 	throttle time.Duration
 
@@ -62,10 +62,7 @@ func Main() int {
 			f, ok := stream.(*os.File)
 			return ok && term.IsTerminal(int(f.Fd()))
 		},
-		readHidden: func() (string, error) {
-			secret, err := term.ReadPassword(int(os.Stdin.Fd()))
-			return string(secret), err
-		},
+		readHidden: readHidden,
 	}
 	if dir, err := os.UserConfigDir(); err == nil {
 		a.configFile = filepath.Join(dir, "intram", "config.toml")
