@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +72,14 @@ func (a *app) showConfig() error {
 	if err != nil {
 		return err
 	}
+	var profiles []string
+	if !a.connection.local {
+		file, _, err := a.readConfig()
+		if err != nil {
+			return err
+		}
+		profiles = slices.Sorted(maps.Keys(file.Profiles))
+	}
 	path := a.configPath()
 	found := path != ""
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -88,12 +98,15 @@ func (a *app) showConfig() error {
 				all[one.name] = line{one.masked(), one.source, one.mistake()}
 			}
 		}
-		return a.printValue(map[string]any{"file": path, "file_found": found, "settings": all})
+		return a.printValue(map[string]any{"file": path, "file_found": found, "profiles": profiles, "settings": all})
 	}
 	if found {
 		fmt.Fprintf(a.out, "File: %s\n", path)
 	} else {
 		fmt.Fprintf(a.out, "File: %s (there is none: intram config init)\n", path)
+	}
+	if len(profiles) > 0 {
+		a.say("Its profiles: %s", join(profiles))
 	}
 	t := a.newTable(a.out)
 	for _, one := range s.all() {

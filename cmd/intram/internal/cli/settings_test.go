@@ -170,6 +170,8 @@ func TestAProfileHasAnyName(t *testing.T) {
 	assert.Equal(t, other.LivePublicKey, asked())
 	assert.Equal(t, b.server.PublicKey, asked("--profile", "shop-1"))
 
+	assert.Contains(t, b.ok(t, "config"), "Its profiles: shop-1, shop2\n")
+
 	r := b.run(t, payoutArgs()...)
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "these are live keys", "whatever the profile is called")
