@@ -210,8 +210,11 @@ func visible(text string) string {
 
 // typedNames are what people call a currency.
 func typedNames(currency Currency) []string {
-	if currency == "" || currency == XOF {
-		return []string{"XOF", "FCFA", "F CFA", "F.CFA", "CFA", "F"}
+	if currency == "" {
+		currency = XOF
+	}
+	if currency == XOF || currency == XAF { // people call both CFA francs
+		return []string{string(currency), "FCFA", "F CFA", "F.CFA", "CFA", "F"}
 	}
 	return []string{string(currency)}
 }

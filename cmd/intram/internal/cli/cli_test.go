@@ -647,6 +647,41 @@ func TestSubscriptionsAreMadeTestedAndEnded(t *testing.T) {
 	assert.True(t, strings.HasPrefix(made.Secret, "whsec_"))
 }
 
+// The provider's sandbox moves real money: a person is asked as with live keys, unless the server is on this machine.
+func TestThePayinSandboxIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	args := []string{"payin", "create", "--reference", "order-1", "--amount", "300", "--country", "CI", "--msisdn", "+2250700000000"}
+	for address, real := range map[string]bool{
+		"": true, "https://sandbox.novasend.app": true, "https://payin.example.com": true, "https://localhost.example.com": true,
+		"http://localhost:4010": false, "https://127.0.0.1:4010": false, "http://[::1]:4010": false,
+	} {
+		b := newBench(t)
+		var seen []sentTo
+		b.opts = []intram.ClientOption{seeing(&seen), intram.WithMaxAttempts(1)}
+		if b.env["INTRAM_PAYIN_BASE_URL"] = address; address == "" {
+			delete(b.env, "INTRAM_PAYIN_BASE_URL")
+		}
+		r := b.run(t, args...)
+		assert.Equal(t, !real, len(seen) == 1, address)
+		assert.Equal(t, real, strings.Contains(r.err, "moves real money") && strings.Contains(r.err, "--yes") && r.code == exitUsage, "%s: %s", address, r.err)
+		if !real {
+			continue
+		}
+		b.person, b.stdin = true, "no\n"
+		r = b.run(t, args...)
+		assert.Empty(t, seen, address)
+		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "The sandbox of payin sessions: this will take 300 XOF from a customer, with real money.")
+		b.stdin = "yes\n"
+		b.run(t, args...)
+		assert.Len(t, seen, 1, address)
+		b.person = false
+		b.run(t, append(args, "--yes")...)
+		assert.Len(t, seen, 2, address)
+		b.run(t, "payin", "get", "order-1")
+		assert.Len(t, seen, 3, "nothing moves: nobody is asked")
+	}
+}
+
 func TestAPayinIsTakenAndLookedUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -75,21 +75,30 @@ func (a *app) client() (*intram.Client, error) {
 
 // payinClient makes a client of payin sessions, whose credentials are their own. It tells which environment they are in.
 func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
-	s, err := a.settings()
+	payin, s, err := a.payinAccount()
 	if err != nil {
 		return nil, "", err
 	}
+	return payin, s.environment(), nil
+}
+
+// payinAccount is payinClient with the settings that it has been made of.
+func (a *app) payinAccount() (*intram.PayinService, *settings, error) {
+	s, err := a.settings()
+	if err != nil {
+		return nil, nil, err
+	}
 	if s.payinAPIKey.value == "" || s.payinClient.value == "" {
-		return nil, "", usagef("the credentials of payin sessions are not set: set INTRAM_PAYIN_API_KEY and INTRAM_PAYIN_API_CLIENT, "+
+		return nil, nil, usagef("the credentials of payin sessions are not set: set INTRAM_PAYIN_API_KEY and INTRAM_PAYIN_API_CLIENT, "+
 			"or write payin_api_key and payin_api_client to %s", a.configPath())
 	}
 	opts, err := s.options()
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	environment := s.environment()
 	if environment == "" {
-		return nil, "", usagef("the environment of the profile %s is not known: write environment = \"live\" or \"sandbox\" below [profiles.%s] in %s",
+		return nil, nil, usagef("the environment of the profile %s is not known: write environment = \"live\" or \"sandbox\" below [profiles.%s] in %s",
 			s.profile.value, s.profile.value, a.configPath())
 	}
 	var address intram.ClientOption = intram.WithPayinEnvironment(environment)
@@ -99,9 +108,9 @@ func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
 	opts = append(opts, address)
 	payin, err := intram.NewPayinClient(s.payinAPIKey.value, s.payinClient.value, append(opts, a.clientOptions...)...)
 	if err != nil {
-		return nil, "", usagef("%w", err)
+		return nil, nil, usagef("%w", err)
 	}
-	return payin, environment, nil
+	return payin, s, nil
 }
 
 // payin are the credentials of payin sessions, for a client of both APIs.

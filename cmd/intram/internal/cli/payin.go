@@ -10,7 +10,7 @@ func (a *app) payinCommand() *cobra.Command {
 	return a.calls(group("payin", "Take payments by payin sessions",
 		`Take a payment from a mobile-money wallet, which the customer confirms through a link.
 This is a second API with credentials of its own: INTRAM_PAYIN_API_KEY and
-INTRAM_PAYIN_API_CLIENT.`,
+INTRAM_PAYIN_API_CLIENT. Its sandbox moves real money, according to the provider.`,
 		a.payinCreateCommand(), a.payinGetCommand(), a.payinWaitCommand()))
 }
 
@@ -23,8 +23,11 @@ func (a *app) payinCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create", Short: "Ask for one payment", Args: exactly(),
 		Long: `Ask for a payment. The idempotency key follows from --reference, so the same
-reference is the same session. With live keys a person is asked first; a script
-gives --yes.`,
+reference is the same session. A person is asked first, and a script gives --yes:
+real money moves with live keys, and in the provider's sandbox too. To test
+without money, use --local with intram serve.
+
+The API takes 100 to 2 000 000 XOF. Cameroon has limits of its own, in XAF.`,
 		Example: `  intram payin create --reference order-4521 --amount 300 --country CI \
       --msisdn +2250700000000 --customer-name "Ada Lovelace" \
       --success-url https://shop.example.com/ok \
@@ -34,23 +37,28 @@ gives --yes.`,
 	flags.StringVar(&params.Reference, "reference", "", "your own `name` of this payment")
 	flags.StringVar(&amount, "amount", "", "how much, in whole units of the currency")
 	flags.StringVar(&params.MSISDN, "msisdn", "", "the customer's phone `number`, as people write it")
-	flags.StringVar(&params.CustomerName, "customer-name", "", "the customer's `name`")
-	flags.StringVar(&params.Country, "country", "", "two letters, such as CI, SN or TG")
+	flags.StringVar(&params.CustomerName, "customer-name", "", "the customer's `name`; optional in the API's newer revision")
+	flags.StringVar(&params.Country, "country", "", "two letters, such as CI, SN, TG or CM")
 	flags.StringVar(&params.AccountID, "account", "", "the merchant `account` or sub-account")
 	flags.StringVar(&params.SuccessURL, "success-url", "", "where the customer goes after paying")
 	flags.StringVar(&params.FailureURL, "failure-url", "", "where the customer goes after a failure")
-	complete(cmd, "country", "CI", "SN", "TG", "BJ")
+	complete(cmd, "country", "CI", "SN", "TG", "BJ", "CM")
 	c.flags(cmd, "")
 	c.flag(cmd)
+	flags.Lookup("yes").Usage = "do not ask before real money moves (live keys, and the provider's sandbox)"
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var err error
-		if params.Amount, err = a.readAmount(amount, intram.XOF); err != nil {
+		currency := intram.XOF
+		if params.Country == "CM" {
+			currency = intram.XAF
+		}
+		if params.Amount, err = a.readAmount(amount, currency); err != nil {
 			return err
 		}
 		if params.MSISDN, err = a.readMSISDN(params.MSISDN, params.Country, ""); err != nil {
 			return err
 		}
-		payin, environment, err := a.payinClient()
+		payin, s, err := a.payinAccount()
 		if err != nil {
 			return err
 		}
@@ -63,7 +71,7 @@ gives --yes.`,
 		if err != nil {
 			return err
 		}
-		if err := a.confirm(c.confirmation, environment, "take "+params.Amount.Grouped()+" from a customer"); err != nil {
+		if err := a.confirmPayin(c.confirmation, s, "take "+money(params.Amount, currency)+" from a customer"); err != nil {
 			return err
 		}
 		a.tellKey(intent)
@@ -100,8 +108,9 @@ func (a *app) payinWaitCommand() *cobra.Command {
 	var w waiting
 	cmd := &cobra.Command{
 		Use: "wait REFERENCE", Short: "Wait until a session has ended", Args: exactly("REFERENCE"),
-		Long: `Wait until a session has its last outcome. The exit status tells: 0 when it was paid,
-4 when it was not, 5 when it is still pending.`,
+		Long: `Wait until a session has ended. The exit status tells: 0 when it was paid, 4 when it
+was not, 5 when it is still pending. A session that failed may still be paid within
+48 hours: look at it again before you take another payment for the same order.`,
 		Example: `  intram payin wait order-4521 && echo paid`,
 	}
 	w.flags(cmd, "10m")

@@ -34,10 +34,16 @@ func (s *server) banner() string {
 	line("         secret key  %s", m.Sandbox.Secret)
 	line("         payin       %s", m.SandboxPayin.APIKey)
 	line("                     %s", m.SandboxPayin.APIClient)
+	if s.payin == payinFirst {
+		line("                     account %s", m.SandboxPayin.AccountID)
+	}
 	line("Live     public key  %s", m.Live.Public)
 	line("         secret key  %s", m.Live.Secret)
 	line("         payin       %s", m.LivePayin.APIKey)
 	line("                     %s", m.LivePayin.APIClient)
+	if s.payin == payinFirst {
+		line("                     account %s", m.LivePayin.AccountID)
+	}
 	s.bannerForward(line)
 	line("")
 	line("A signed call, to paste:")

@@ -68,12 +68,14 @@ whose attempt was under way is sent again. The list of requests and the presets 
 	f.Uint64Var(&o.seed, "seed", local.DefaultSeed, "what keys and drawn faults follow from")
 	f.StringVar(&o.clock, "clock", clockRunning, "`running|frozen`: a frozen clock stands still until you advance it")
 	f.StringVar(&o.work, "work", "at-once", "when operations end: `at-once|by-hand|DURATION`, such as 5s")
+	f.StringVar(&o.payin, "payin-revision", payinNewer, "`newer|first`: which revision of the payin docs to play; first needs an accountId")
 	f.BoolVar(&o.tls, "tls", false, "serve https, with a certificate made for this machine")
 	f.StringVar(&o.forwardTo, "forward-to", "", "deliver every webhook to this `URL` of yours")
 	f.StringArrayVar(&o.balances, "balance", nil, "what the wallets of a new state hold: `AMOUNT|OPERATOR=AMOUNT`, such as MTN=50000 (repeat)")
 	f.StringArrayVar(&o.faults, "fault", nil, "a `PRESET` of faults, listed above (repeat)")
 	_ = command.RegisterFlagCompletionFunc("fault", cobra.FixedCompletions(preset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = command.RegisterFlagCompletionFunc("clock", cobra.FixedCompletions([]string{clockRunning, clockFrozen}, cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("payin-revision", cobra.FixedCompletions([]string{payinNewer, payinFirst}, cobra.ShellCompDirectiveNoFileComp))
 	return command
 }
 

@@ -431,6 +431,7 @@ func TestAWrongFlagIsNamed(t *testing.T) {
 		"--clock":                        func(o *options) { o.clock = "broken" },
 		"--work":                         func(o *options) { o.work = "-5s" },
 		"--seed":                         func(o *options) { o.seed = 0 },
+		"--payin-revision":               func(o *options) { o.payin = "second" },
 		"--forward-to":                   func(o *options) { o.forwardTo = "localhost:3000" },
 		"--balance: 25.000: 25 or 25000": func(o *options) { o.balances = []string{"25.000"} },
 		"--balance: unknown operator":    func(o *options) { o.balances = []string{"MOON=1"} },

@@ -15,6 +15,9 @@ import (
 const (
 	clockRunning = "running"
 	clockFrozen  = "frozen"
+
+	payinNewer = "newer"
+	payinFirst = "first"
 )
 
 // options are the flags.
@@ -27,6 +30,7 @@ type options struct {
 	seedSet     bool // by the user, and not the default
 	clock       string
 	work        string
+	payin       string
 	tls         bool
 	forwardTo   string
 	faults      []string
@@ -55,6 +59,9 @@ func (o options) checkClock() error {
 	if o.clock != clockRunning && o.clock != clockFrozen {
 		return fmt.Errorf("--clock: %q, want running or frozen", o.clock)
 	}
+	if _, known := payinRevisions[o.payin]; !known && o.payin != "" {
+		return fmt.Errorf("--payin-revision: %q, want newer or first", o.payin)
+	}
 	if o.seed == 0 {
 		return errors.New("--seed: 0 stands for no seed, want any other number")
 	}
@@ -77,6 +84,9 @@ func (o options) checkBalances() error {
 	_, err := o.openingBalances()
 	return err
 }
+
+// payinRevisions are what --payin-revision may say.
+var payinRevisions = map[string]mockapi.PayinRevision{payinNewer: mockapi.PayinNewer, payinFirst: mockapi.PayinFirst}
 
 // worker is --work.
 func (o options) worker() (mockapi.WorkerMode, error) {

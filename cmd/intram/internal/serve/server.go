@@ -186,7 +186,7 @@ func (s *server) makeCore(data []byte) error {
 		return err
 	}
 	config := mockapi.Config{
-		Seed: s.seed, Running: s.clock == clockRunning, BaseURL: s.url, Worker: worker,
+		Seed: s.seed, Running: s.clock == clockRunning, BaseURL: s.url, Worker: worker, PayinRevision: payinRevisions[s.payin],
 		ReadNumber: func(text, method string) (string, error) { return typed.MSISDN(text, "", intram.ProviderCode(method)) },
 		Merchant:   mockapi.MerchantConfig{Name: "Boutique Démo", Balances: balances, IPAllowlist: []string{"127.0.0.0/8", "::1"}},
 	}
