@@ -307,7 +307,7 @@ func TestPayinMessagesComeInTheLanguageThatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	const english, french = "Insufficient balance", "Solde insuffisant"
 	for language, want := range map[string]string{
-		"": english, "en": english, "fr": french, "FR-bj, en;q=0.8": french, "de, en;q=0.5, fr": english, "de": english,
+		"": english, "en": english, "fr": french, "FR-bj, en;q=0.8": french, "de, en;q=0.5, fr": french, "de": english, "fr;q=0.3, en;q=0.7": english, "en;q=0.25, fr;q=0.3": french, "fr;q=x, en;q=0.1": english,
 		"fr;q=0, en": english, "fr;q=0.0, en": english, "en;q=0,fr;q=1.0": french, "fr;q=0.9": french,
 	} {
 		f := newPayinFixture(t, Config{})

@@ -74,22 +74,31 @@ func (x *exchange) french() bool {
 
 // wantsFrench reports whether a caller would rather read French than English.
 func wantsFrench(h http.Header) bool {
+	best, french := 0, false
 	for _, line := range h.Values("Accept-Language") {
 		for entry := range strings.SplitSeq(line, ",") {
-			tag, quality, _ := strings.Cut(entry, ";")
-			if strings.Trim(strings.TrimPrefix(strings.TrimSpace(quality), "q="), "0.") == "" && quality != "" {
-				continue // q=0: not acceptable
-			}
-			language, _, _ := strings.Cut(strings.TrimSpace(tag), "-")
-			switch strings.ToLower(language) {
-			case "fr":
-				return true
-			case "en":
-				return false
+			tag, parameter, _ := strings.Cut(entry, ";")
+			language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
+			if q := quality(parameter); q > best && (language == "fr" || language == "en") {
+				best, french = q, language == "fr"
 			}
 		}
 	}
-	return false
+	return french
+}
+
+// quality is a weight of Accept-Language in thousandths: those of "q=0.8", and 1000 when there is none.
+func quality(parameter string) int {
+	value, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q=")
+	whole, fraction, _ := strings.Cut(value, ".")
+	if !ok || whole == "1" {
+		return 1000
+	}
+	thousandths, err := strconv.Atoi((fraction + "000")[:3])
+	if err != nil {
+		return 0
+	}
+	return thousandths
 }
 
 // appendPayinCreated writes a session as its creation shows it, in the field order of the published answers.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -135,6 +136,27 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	}
 	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/"), until("document.readyState === 'complete'"),
 		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter), until(`document.activeElement.id === "content"`)))
+}
+
+// TestTimesAreInTheReadersZone looks at the list from Cotonou, which is an hour ahead of UTC.
+func TestTimesAreInTheReadersZone(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t, frozen)
+	s.pay("22961234567", 1000, "SAL-1")
+	created := s.core.Operations("sandbox", 1)[0].Created.UTC()
+	browser := chromium(t)
+	_, err := chromedp.Call(browser, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Africa/Porto-Novo"})
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/operations"),
+		says("#operation-list time", created.Add(time.Hour).Format("15:04:05"))))
+	title, err := chromedp.Run(browser, chromedp.Evaluate[string](`document.querySelector("#operation-list time").title`))
+	require.NoError(t, err)
+	assert.Equal(t, created.Format("2006-01-02 15:04:05.000")+" UTC", title)
+	// What arrives later is in the same zone, and so is what a change brings.
+	require.NoError(t, chromedp.Do(browser, until(`document.documentElement.dataset.connected === "yes"`)))
+	s.core.Clock().Advance(time.Minute)
+	s.pay("22961234567", 1000, "SAL-2")
+	require.NoError(t, chromedp.Do(browser, says("#operation-list a", "SAL-2"), says("#operation-list time", created.Add(time.Hour+time.Minute).Format("15:04:05"))))
 }
 
 // numberFocusable numbers what the Tab key should reach, and counts it.

@@ -11,7 +11,7 @@ var accountWords = map[string]phrase{
 	"wallet":     {"Your %s wallet", "Votre portefeuille %s"},
 	"pending":    {"Your %s wallet, announced", "Votre portefeuille %s, annoncé"},
 	"clearing":   {"Under way", "En cours"},
-	"settlement": {"Bank transfers at the back office", "Virements au back-office"},
+	"settlement": {"Waiting for settlement", "En attente de règlement"},
 	"fees":       {"Intram's fees", "Frais d'Intram"},
 	"opening":    {"Opening balances and top-ups", "Soldes d'ouverture et approvisionnements"},
 	"provider":   {"%s: customers and recipients", "%s : clients et bénéficiaires"},
@@ -49,7 +49,7 @@ var memos = map[string]string{
 	"payout debited": "versement débité", "payout completed": "versement effectué", "payout failed": "versement échoué",
 	"settlement queued": "virement en attente", "settlement completed": "virement effectué", "settlement rejected": "virement rejeté",
 	"payment announced": "paiement annoncé", "payment received": "paiement reçu", "payment failed": "paiement échoué", "payment cancelled": "paiement annulé",
-	"refund debited": "remboursement débité", "refund completed": "remboursement effectué", "refund failed": "remboursement échoué",
+	"refund debited": "remboursement débité", "refund completed": "remboursement effectué", "refund failed": "remboursement échoué", "refund waits for its operator": "remboursement en attente de l'opérateur",
 	"payin received": "payin reçu",
 }
 

@@ -37,6 +37,13 @@ func TestEveryErrorCodeOfTheFakeHasAdvice(t *testing.T) {
 	assert.Equal(t, "L'opérateur a refusé (Limit reached).", whyOf(french, "provider_rejected", "Limit reached"))
 }
 
+func TestEveryTestNumberOfTheFakeIsOnThePage(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"testnumbers.go", "payin_numbers.go"} {
+		assert.Len(t, regexp.MustCompile(`(?m)^\t\d+: +\{`).FindAllString(fake(t, file), -1), len(testNumbers), file)
+	}
+}
+
 func TestEveryAccountOfTheLedgerHasWords(t *testing.T) {
 	t.Parallel()
 	core, err := mockapi.New(mockapi.Config{Seed: 1, Merchant: mockapi.MerchantConfig{

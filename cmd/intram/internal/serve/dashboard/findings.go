@@ -53,6 +53,7 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 	"query-decoded":      "Les paramètres ont été signés décodés, et envoyés encodés. Envoyez des valeurs qui n'ont pas besoin d'encodage.",
 	"query-encoded":      "Les paramètres ont été signés encodés, et envoyés autrement. Signez-les tels qu'envoyés.",
 	"query-unjoined":     "Les paramètres ont été signés sans &. Joignez les paires triées par &.",
+	"query-word":         "Un mot comme null a été signé à la place des paramètres, et il n'y en a pas. Laissez leur ligne vide.",
 	"query-line-missing": "La ligne des paramètres a été omise. Un champ vide garde sa ligne.",
 
 	"body-empty-object":      "« {} » a été signé, et aucun corps n'a été envoyé. Signez le corps envoyé : rien, pour GET et DELETE.",
@@ -72,6 +73,7 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 	"body-ascii":             "Le corps a été signé en ASCII, avec ? pour chaque autre lettre. Signez les octets envoyés, en UTF-8.",
 	"body-encoded-twice":     "Le corps a été encodé en UTF-8 deux fois d'un côté (utf8_encode de PHP). Encodez-le une seule fois, et signez les octets envoyés.",
 	"body-normalised":        "Le corps a été signé avec des accents composés autrement que dans l'envoi (NFC et NFD). Signez les octets envoyés.",
+	"body-word":              "Un mot comme [object Object] ou Array a été signé à la place du corps. Signez les octets envoyés.",
 	"body-reserialised":      "Une autre écriture du même JSON a été signée. Écrivez le corps une fois, signez cette chaîne, et envoyez les mêmes octets.",
 	"body-only":              "Le corps seul a été signé. Joignez les cinq champs par un saut de ligne.",
 
@@ -92,6 +94,8 @@ var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about 
 	"key-decoded":          "La clé a été décodée ou encodée avant de signer. Utilisez-la telle quelle, préfixe compris.",
 
 	"hash-without-key": "Un simple SHA-256 a été calculé, sans la clé. Calculez HMAC-SHA256 avec la clé secrète.",
+	"hash-before-hmac": "Le HMAC du SHA-256 du texte a été calculé. Calculez le HMAC du texte lui-même.",
+	"text-utf16":       "Le texte a été signé en UTF-16 (Encoding.Unicode de .NET). Signez-le en UTF-8.",
 	"hash-not-hmac":    "Un SHA-256 de la clé et du texte a été calculé, ce qui n'est pas un HMAC. Calculez HMAC-SHA256.",
 	"hmac-swapped":     "La clé et le texte ont été échangés. La clé du HMAC est la clé secrète.",
 	"other-algorithm":  "Un autre algorithme a été utilisé. Calculez HMAC-SHA256.",

@@ -266,7 +266,7 @@ var words = map[string]phrase{
 	"description":       {"Description", "Description"},
 	"number_optional":   {"Customer's number (optional)", "Numéro du client (facultatif)"},
 	"numbers":           {"Test numbers", "Numéros de test"},
-	"numbers_hint":      {"In the sandbox, the end of a number chooses what happens to a payout, a payment or a refund. Any number works that has 0000 before its last two digits.", "Dans le bac à sable, la fin d'un numéro choisit ce qui arrive à un versement, un paiement ou un remboursement. Tout numéro convient qui a 0000 devant ses deux derniers chiffres."},
+	"numbers_hint":      {"In the sandbox, the end of a number chooses what happens to a payout, a payment or a refund. Any number works that has 0000 before its last two digits. Payin sessions follow the same table, but for 14, with which they need no confirmation, and 15, with which they fail and are paid late.", "Dans le bac à sable, la fin d'un numéro choisit ce qui arrive à un versement, un paiement ou un remboursement. Tout numéro convient qui a 0000 devant ses deux derniers chiffres. Les sessions payin suivent le même tableau, sauf avec 14, où elles se passent de confirmation, et 15, où elles échouent puis sont payées en retard."},
 	"numbers_live":      {"Test numbers mean nothing in this environment: every operation succeeds.", "Les numéros de test n'ont pas de sens dans cet environnement : toute opération réussit."},
 	"meaning":           {"What happens", "Ce qui arrive"},
 	"top_up":            {"Top up", "Approvisionner"},
