@@ -337,7 +337,9 @@ func (e *Error) state() string {
 		}
 	case OutcomeRejected:
 	}
-	if e.IdempotencyKey != "" && (e.Attempts > 0 || e.Outcome != OutcomeNotSent) { // one that no attempt carried is of no use
+	// A key that was made for a call which the SDK then refused was carried by none.
+	refused := e.StatusCode == 0 && e.Code == CodeValidationError && e.Outcome == OutcomeNotSent
+	if e.IdempotencyKey != "" && !refused {
 		parts = append(parts, "idempotency key "+e.IdempotencyKey)
 	}
 	if len(parts) == 0 {

@@ -94,6 +94,37 @@ func TestAMemoryInboxForgetsAfterItsRetentionAndNotBefore(t *testing.T) {
 	}
 }
 
+// A lease may be longer than the retention, and a clock may be set back: neither frees a key early, nor holds it for ever.
+func TestALeaseOfAMemoryInboxLastsAsLongAsItSays(t *testing.T) {
+	t.Parallel()
+	clock := newHandClock()
+	inbox := &intram.MemoryInbox{Clock: clock}
+	_, err := inbox.Claim(t.Context(), "long", 100*time.Hour)
+	require.NoError(t, err)
+	clock.Advance(90 * time.Hour)
+	_, err = inbox.Claim(t.Context(), "another", time.Minute)
+	require.NoError(t, err)
+	again, err := inbox.Claim(t.Context(), "long", time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, intram.ClaimBusy, again.State)
+
+	clock.Advance(-50 * time.Hour)
+	again, err = inbox.Claim(t.Context(), "another", time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, intram.ClaimBusy, again.State)
+	assert.LessOrEqual(t, again.RetryIn, time.Minute)
+	clock.Advance(time.Minute)
+	again, err = inbox.Claim(t.Context(), "another", time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, intram.ClaimHeld, again.State)
+	again.Note = "what was taken"
+	require.NoError(t, inbox.Complete(t.Context(), again))
+	again, err = inbox.Claim(t.Context(), "another", time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, intram.ClaimDone, again.State)
+	assert.Equal(t, "what was taken", again.Note)
+}
+
 func TestAMemoryInboxHeedsItsContext(t *testing.T) {
 	t.Parallel()
 	inbox := new(intram.MemoryInbox)

@@ -147,7 +147,7 @@ func phoneDigits(text string) (digits string, international bool, err error) {
 // withoutDecimals takes off the .0 or ,00 of a cell that holds a number instead of a text.
 func withoutDecimals(text string) string {
 	i := strings.LastIndexAny(text, ".,")
-	if i < 8 || strings.Trim(text[i+1:], "0") != "" || strings.ContainsAny(text[:i], "., -/") {
+	if i < 1 || strings.Trim(text[i+1:], "0") != "" || strings.ContainsAny(text[:i], "., -/") {
 		return text
 	}
 	return text[:i]

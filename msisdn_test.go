@@ -185,3 +185,25 @@ func assertRefused(t *testing.T, err error, path, message string) {
 	assert.Equal(t, path, e.Details[0].Path)
 	assert.Contains(t, e.Details[0].Msg, message)
 }
+
+// What is nearly a number is none: the .0 of a spreadsheet does not make an eighth digit, and 00 behind + is no second prefix.
+func TestNearlyANumberIsNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"6123456.0", "612345.00", "+0022961234501", "+00229 61 23 45 01", "0.0", ".0"} {
+		_, err := intram.ParseMSISDN(text, "BJ")
+		assert.ErrorIs(t, err, intram.ErrInvalidMSISDN, text)
+	}
+	number, err := intram.ParseMSISDN("61234501.0", "BJ")
+	require.NoError(t, err)
+	assert.Equal(t, "2290161234501", number)
+}
+
+// The end of an operator's code is a calling code of one to three digits; a year is none.
+func TestAnOperatorThatEndsInAYearHasNoCallingCode(t *testing.T) {
+	t.Parallel()
+	client, _ := scripted(t, answer(202, accepted))
+	_, err := client.Payouts.Create(t.Context(), intram.PayoutParams{
+		Amount: intram.NewAmount(1), Destination: intram.MobileMoney{ProviderCode: "WALLET_2024", MSISDN: "22961234567"},
+	})
+	require.NoError(t, err)
+}

@@ -875,3 +875,107 @@ func TestOneCandidateIsOneOperation(t *testing.T) {
 	two := &intram.CannotTellError{IdempotencyKey: "idem_1", Candidates: []*intram.Operation{{ID: "op_1"}, {ID: "op_2"}}}
 	assert.ErrorContains(t, two, "2 operations may have come of it (op_1, op_2)")
 }
+
+// A refund or a payment request that is nearly the intent's is a candidate, and one that is another is not.
+func TestResumeComparesRefundsAndPaymentRequests(t *testing.T) {
+	t.Parallel()
+	payload := func(change func(p map[string]any)) func(http.Header, map[string]any) { return eachPayload(change) }
+	invoice := func(field string, value any) func(http.Header, map[string]any) {
+		return payload(func(p map[string]any) {
+			of, _ := p["invoice"].(map[string]any)
+			if of[field] = value; value == nil {
+				delete(of, field)
+			}
+		})
+	}
+	const (
+		found = iota
+		candidate
+		other
+	)
+	bare := eachItem(func(i map[string]any) { delete(i, "result") })
+	for name, c := range map[string]struct {
+		rewrite func(http.Header, map[string]any)
+		want    int
+	}{
+		"request: as it is":           {func(http.Header, map[string]any) {}, found},
+		"request: amount in a string": {invoice("amount", "1000.0"), found},
+		"request: no amount":          {func(h http.Header, l map[string]any) { bare(h, l); invoice("amount", nil)(h, l) }, candidate},
+		"request: another amount":     {invoice("amount", 1001), other},
+		"request: another currency":   {invoice("currency", "EUR"), other},
+		"request: currency in lower":  {invoice("currency", "xof"), found},
+		"request: no data":            {payload(func(p map[string]any) { delete(p, "webhook_data") }), candidate},
+		"request: other data":         {payload(func(p map[string]any) { p["webhook_data"] = map[string]any{"order": "2"} }), other},
+		"request: more data":          {payload(func(p map[string]any) { p["webhook_data"] = map[string]any{"order": "1", "via": "api"} }), found},
+		"refund: as it is":            {func(http.Header, map[string]any) {}, found},
+		"refund: no amount": {func(h http.Header, l map[string]any) {
+			bare(h, l)
+			payload(func(p map[string]any) { delete(p, "amount") })(h, l)
+		}, candidate},
+		"refund: another amount":   {payload(func(p map[string]any) { p["amount"] = 301 }), other},
+		"refund: other data":       {payload(func(p map[string]any) { p["metadata"] = map[string]any{"case": "R-2"} }), other},
+		"refund: no data":          {payload(func(p map[string]any) { delete(p, "metadata") }), candidate},
+		"refund: of another":       {payload(func(p map[string]any) { p["transaction_reference"] = "ZZZZZZZZZZ" }), other},
+		"refund: by its other id":  {payload(func(p map[string]any) { p["transaction_reference"] = strings.Repeat("a", 24) }), candidate},
+		"payout: other metadata":   {payload(func(p map[string]any) { p["metadata"] = map[string]any{"n": "2"} }), candidate},
+		"payout: another currency": {payload(func(p map[string]any) { p["currency"] = "EUR" }), candidate},
+		"payout: no metadata":      {payload(func(p map[string]any) { delete(p, "metadata") }), found},
+		"payout: as it is":         {func(http.Header, map[string]any) {}, found},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := intramtest.NewServer(t, intramtest.WithoutListener())
+			client := server.Client()
+			request := intram.PaymentRequestParams{
+				Invoice:     intram.Invoice{Amount: intram.NewAmount(1000), Currency: intram.XOF},
+				WebhookData: map[string]any{"order": "1"},
+			}
+			payout := payoutWithMetadata()
+			asked, err := client.PaymentRequests.Prepare(request)
+			require.NoError(t, err)
+			op, err := client.PaymentRequests.Create(t.Context(), request, intram.WithIntent(asked))
+			require.NoError(t, err)
+			page, err := client.PaymentRequests.Wait(t.Context(), op.ID)
+			require.NoError(t, err)
+			require.NoError(t, server.Pay(page.TransactionReference))
+			part := intram.RefundParams{
+				TransactionReference: page.TransactionReference, Amount: intram.NewAmount(300), Metadata: map[string]any{"case": "R-1"},
+			}
+			returned, err := client.Refunds.Prepare(part)
+			require.NoError(t, err)
+			_, err = client.Refunds.Create(t.Context(), part, intram.WithIntent(returned))
+			require.NoError(t, err)
+			paid, err := client.Payouts.Prepare(payout)
+			require.NoError(t, err)
+			_, err = client.Payouts.Create(t.Context(), payout, intram.WithIntent(paid))
+			require.NoError(t, err)
+			server.Advance(26 * time.Hour)
+
+			reader := server.Client(lists(server, c.rewrite), intram.WithMaxAttempts(1))
+			switch kind, _, _ := strings.Cut(name, ":"); kind {
+			case "request":
+				_, err = reader.PaymentRequests.Resume(t.Context(), request, afterCrash(t, asked))
+			case "refund":
+				_, err = reader.Refunds.Resume(t.Context(), part, afterCrash(t, returned))
+			default:
+				_, err = reader.Payouts.Resume(t.Context(), payout, afterCrash(t, paid))
+			}
+			switch c.want {
+			case found:
+				require.NoError(t, err)
+			case candidate:
+				e := new(intram.CannotTellError)
+				require.ErrorAs(t, err, &e)
+				assert.Len(t, e.Candidates, 1)
+			default:
+				require.ErrorIs(t, err, intram.ErrNeverSent)
+			}
+		})
+	}
+}
+
+func payoutWithMetadata() intram.PayoutParams {
+	p := intentParams()
+	p.Metadata, p.Currency = map[string]any{"n": "1"}, intram.XOF
+	return p
+}

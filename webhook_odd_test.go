@@ -3,6 +3,7 @@ package intram_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -145,4 +146,71 @@ func through(t *testing.T, event *intram.Event) *intram.Event {
 	back := new(intram.Event)
 	require.NoError(t, json.Unmarshal(text, back))
 	return back
+}
+
+// An event without a body is written from what is known of it, and from nothing that was read away.
+func TestEachFieldOfAMadeEventGoesThroughJSON(t *testing.T) {
+	t.Parallel()
+	raw := intram.RawMessage(`{"status":"completed","error":{"code":"provider_error"},"extra":1}`)
+	for _, data := range []intram.EventData{
+		&intram.PayoutEventData{
+			PayoutResult: intram.PayoutResult{
+				Reference: "PO-1", Amount: intram.NewAmount(5), Currency: intram.XOF, Status: intram.PayoutCompleted,
+				Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234567"}, Raw: raw,
+			}, Metadata: intram.RawMessage(`{"batch":"B"}`),
+		},
+		&intram.PaymentRequestEventData{
+			PaymentRequestResult: intram.PaymentRequestResult{
+				TransactionReference: "AB12CD34EF", Status: "paid", Amount: intram.NewAmount(5), Currency: intram.XOF,
+				GatewayURL: "https://g.example/1", ReceiptURL: "https://g.example/2", QRCode: "data:image/png;base64,AA==", Raw: raw,
+			},
+			WebhookData: intram.RawMessage(`{"order":"1"}`), Fees: intram.NewAmount(1), NetAmount: intram.NewAmount(4),
+			PaymentMethod: intram.TransactionPaymentMethod{Name: "MTN Bénin", Code: intram.MTNBenin, Type: "mobile_money"},
+		},
+		&intram.RefundEventData{
+			RefundResult: intram.RefundResult{
+				Status: intram.RefundFailed, RefundReference: "RF1", Amount: intram.NewAmount(5), TransactionReference: "AB12CD34EF", Raw: raw,
+			}, Reason: "double paid",
+		},
+	} {
+		text, err := json.Marshal(intram.Event{Type: "x", OperationID: "op_1", Data: data})
+		require.NoError(t, err)
+		var wire struct{ Data json.RawMessage }
+		require.NoError(t, json.Unmarshal(text, &wire))
+		back := reflect.New(reflect.TypeOf(data).Elem())
+		require.NoError(t, json.Unmarshal(wire.Data, back.Interface()))
+		assert.Equal(t, withoutRaw(data), withoutRaw(back.Interface()))
+	}
+}
+
+// withoutRaw is an event's data as its fields say it.
+func withoutRaw(data any) any {
+	switch d := data.(type) {
+	case *intram.PayoutEventData:
+		d.Raw = nil
+	case *intram.PaymentRequestEventData:
+		d.Raw = nil
+	case *intram.RefundEventData:
+		d.Raw = nil
+	}
+	return data
+}
+
+// The data is beside the signed body wherever jsonb takes it, and nowhere else.
+func TestTheDataOfAnEventIsThereWhereJsonbTakesIt(t *testing.T) {
+	t.Parallel()
+	for body, there := range map[string]bool{
+		`{"event":"x","data":{"a":"é"}}`:            true,
+		"\ufeff" + `{"event":"x","data":{"a":"é"}}`: true,
+		`{"event":"x","data":{"a":"\ud83d\ude00"}}`: false,
+		`{"event":"x","data":{"a":"\uD83D\uDE00"}}`: false,
+		`{"event":"x","data":{"a":"\u0000"}}`:       false,
+	} {
+		text, err := json.Marshal(intram.Event{Type: "x", Raw: intram.RawMessage(body), DeliveryID: "whd_\x00"})
+		require.NoError(t, err)
+		assert.NotContains(t, string(text), `\u0000`, body)
+		var wire map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(text, &wire))
+		assert.Equal(t, there, wire["data"] != nil, body)
+	}
 }

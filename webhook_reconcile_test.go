@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -278,5 +280,167 @@ func TestAClockThatIsBehindMakesNothingTakeEffectTwice(t *testing.T) {
 		for id, n := range r.effects {
 			assert.Equal(t, 1, n, "%s, %s behind", id, by)
 		}
+	}
+}
+
+// Sandbox and live never share what is pending, whatever inbox they share.
+func TestWhatIsPendingBelongsToAnEnvironment(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	inbox := keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
+	r.payment()
+	r.reconciler = r.newReconciler(inbox, intram.WithInboxScope("shop"))
+	r.run()
+	require.Len(t, inbox.pending, 1)
+	for name := range inbox.pending {
+		assert.Regexp(t, "^sandbox/shop ", name)
+	}
+}
+
+// What could not be looked up stays in view, and is counted.
+func TestWhatCannotBeLookedUpStaysInView(t *testing.T) {
+	t.Parallel()
+	created := time.Now().Add(-90 * time.Hour)
+	inbox := keepingInbox{new(intram.MemoryInbox), map[string]intram.PendingOperation{
+		"live/ op_1": {ID: "op_1", CreatedAt: created, Since: created},
+	}}
+	empty := answer(200, `{"error":false,"data":[]}`)
+	client, _ := scripted(t, empty, empty, answer(404, `{"error":true,"code":"operation_not_found"}`))
+	reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
+	require.NoError(t, err)
+	result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	require.Len(t, result.Failures, 1)
+	assert.Equal(t, 1, result.Pending)
+	assert.Contains(t, inbox.pending, "live/ op_1")
+}
+
+// A run that ends between two events of an operation keeps it, with what has taken effect.
+func TestARunThatIsCutShortKeepsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	inbox := keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
+	op := r.bankPayout()
+	require.NoError(t, r.server.Complete(op.ID))
+	ctx, cancel := context.WithCancel(t.Context())
+	reconciler, err := intram.NewReconciler(r.client, inbox, func(_ context.Context, e *intram.Event) error {
+		cancel()
+		return r.takeEffect(t.Context(), e)
+	})
+	require.NoError(t, err)
+	_, err = reconciler.Run(ctx, r.server.Now().Add(-48*time.Hour))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Contains(t, inbox.pending, "sandbox/ "+op.ID)
+	assert.Equal(t, []intram.EventType{intram.EventPayoutQueued}, inbox.pending["sandbox/ "+op.ID].Told)
+	r.server.Advance(90 * time.Hour)
+	r.reconciler = r.newReconciler(inbox)
+	r.run()
+	assert.Equal(t, 1, r.effects["payout.queued "+op.ID])
+}
+
+// An event that the inbox may have forgotten is told as a failure once, though its operation stays in view.
+func TestAForgottenEventOfAnOpenOperationIsToldOnce(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	reference := r.payment()
+	inbox := keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
+	r.reconciler = r.newReconciler(inbox)
+	r.fail = func(*intram.Event) error { return errors.New("the database is down") }
+	assert.Len(t, r.run().Failures, 1)
+	r.fail = nil
+	r.server.Advance(100 * time.Hour)
+	result := r.run()
+	require.Len(t, result.Failures, 1)
+	require.ErrorIs(t, result.Failures[0].Err, intram.ErrBeyondHorizon)
+	assert.Empty(t, r.run().Failures, "said once")
+	require.NoError(t, r.server.Pay(reference))
+	assert.Equal(t, 1, r.run().Missing, "it is still in view")
+}
+
+// busyInbox says of each event that a delivery is bringing it.
+type busyInbox struct{ keepingInbox }
+
+func (busyInbox) Claim(_ context.Context, key string, _ time.Duration) (intram.Claim, error) {
+	return intram.Claim{Key: key, State: intram.ClaimBusy, RetryIn: time.Hour}, nil
+}
+
+// What a delivery is bringing may have taken effect a moment later: from when on nothing had is not moved ahead.
+func TestWhatIsOnItsWayIsNotCertain(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	op := r.payout("22961000000")
+	r.server.Advance(time.Hour)
+	inbox := busyInbox{keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}}
+	r.reconciler = r.newReconciler(inbox)
+	assert.Equal(t, 1, r.run().Busy)
+	kept := inbox.pending["sandbox/ "+op.ID]
+	assert.True(t, kept.Since.Equal(kept.CreatedAt), "%v, created %v", kept.Since, kept.CreatedAt)
+}
+
+// A run looks 500 operations up, and first those that it has not seen for longest.
+func TestWhatWasNotSeenForLongestIsLookedUpFirst(t *testing.T) {
+	t.Parallel()
+	inbox := keepingInbox{new(intram.MemoryInbox), make(map[string]intram.PendingOperation)}
+	began := time.Now().Add(-90 * time.Hour)
+	for i := range 502 {
+		id := fmt.Sprintf("op_%03d", i)
+		inbox.pending["live/ "+id] = intram.PendingOperation{ID: id, CreatedAt: began, Since: began.Add(time.Duration(i) * time.Minute)}
+	}
+	empty := answer(200, `{"error":false,"data":[]}`)
+	client, s := scripted(t, empty, empty)
+	s.forever = answer(404, `{"error":true,"code":"operation_not_found"}`)
+	reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
+	require.NoError(t, err)
+	result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	assert.Equal(t, 502, result.Pending)
+	asked := s.requests()[2:]
+	require.Len(t, asked, 500)
+	assert.True(t, strings.HasSuffix(asked[0].Path, "/op_000"), asked[0].Path)
+	assert.True(t, strings.HasSuffix(asked[499].Path, "/op_499"), asked[499].Path)
+}
+
+// Whatever has not ended stays in view.
+func TestWhatHasNotEndedStaysInView(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []string{"payout", "payment_request", "refund"} {
+		for _, status := range []string{"queued", "processing"} {
+			client, _ := scripted(t, answer(200, `{"error":false,"data":[{"operation_id":"op_1","type":"`+typ+`","status":"`+status+`"}]}`),
+				answer(200, `{"error":false,"data":[]}`))
+			inbox := keepingInbox{new(intram.MemoryInbox), make(map[string]intram.PendingOperation)}
+			reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
+			require.NoError(t, err)
+			result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
+			require.NoError(t, err)
+			assert.Equal(t, 1, result.Pending, "%s %s", typ, status)
+			assert.Len(t, inbox.pending, 1)
+		}
+	}
+}
+
+// A refund that waits for its operator is told of twice: as pending, and as it ends.
+func TestARefundThatWaitsIsReconciledToItsEnd(t *testing.T) {
+	t.Parallel()
+	for number, end := range map[string]string{"22961000014": "refund.completed ", "22961000015": "refund.failed "} {
+		r := newReconciled(t)
+		r.swallow = func(int) bool { return true }
+		reference := r.payment()
+		require.NoError(t, r.server.PayWith(reference, intram.MTNBenin, number))
+		refund, err := r.client.Refunds.Create(t.Context(), intram.RefundParams{TransactionReference: reference})
+		require.NoError(t, err)
+		result, err := r.client.Refunds.Wait(t.Context(), refund.ID)
+		require.NoError(t, err)
+		assert.Equal(t, intram.RefundPending, result.Status)
+		assert.False(t, result.Refunded())
+		r.run()
+		assert.Equal(t, 1, r.effects["refund.pending "+refund.ID])
+		r.server.Advance(time.Minute)
+		r.run()
+		r.run()
+		assert.Equal(t, 1, r.effects[end+refund.ID], r.effects)
 	}
 }

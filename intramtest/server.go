@@ -219,8 +219,8 @@ func (m *Merchant) NewLiveClient(opts ...intram.ClientOption) (*intram.Client, e
 	return m.server.newClient(m.LivePublicKey, m.LiveSecretKey, m.server.withPayin(m.LivePayinAPIKey, m.LivePayinAPIClient), opts)
 }
 
-// SetMerchantActive switches the merchant that a public key belongs to on or off; calls of one that is off answer 403
-// merchant_inactive.
+// SetMerchantActive switches the merchant that a public key belongs to on or off. Live calls of one that is off answer 403
+// merchant_inactive; its sandbox stays open.
 func (s *Server) SetMerchantActive(publicKey string, active bool) error {
 	return s.core.SetMerchantActive(publicKey, active)
 }
