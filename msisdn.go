@@ -123,11 +123,11 @@ func phoneDigits(text string) (digits string, international bool, err error) {
 	text = withoutDecimals(text)
 	text = strings.Replace(text, "(0)", "", 1) // +33 (0)6 …
 	var b strings.Builder
-	for i, r := range text {
+	for _, r := range text {
 		switch {
 		case r >= '0' && r <= '9':
 			b.WriteRune(r)
-		case r == '+' && i == 0:
+		case r == '+' && b.Len() == 0 && !international: // (+229) …
 			international = true
 		case r == ' ' || r == '.' || r == '/' || r == '(' || r == ')' || unicode.Is(unicode.Pd, r):
 		default:

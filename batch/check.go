@@ -52,7 +52,7 @@ func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 			case m.ProviderCode == "":
 				add("destination.provider_code", "", "missing: without the operator's code the payout fails")
 			case !slices.Contains(Providers, m.ProviderCode) && !slices.Contains(rules.AllowProviders, m.ProviderCode):
-				add("destination.provider_code", UnknownProvider, "not a known operator (%s)", joinCodes(Providers))
+				add("destination.provider_code", UnknownProvider, "not a known operator%s (%s)", near(m.ProviderCode), joinCodes(Providers))
 			}
 		}
 		if line.Params.Reference == "" {
@@ -229,6 +229,19 @@ var walletNames = map[intram.ProviderCode][]string{
 	intram.MTNBenin:  {"mtn benin"},
 	intram.MoovBenin: {"moov africa benin", "moov benin"},
 	intram.SBINBenin: {"sbin benin", "celtiis", "celtiis benin"},
+}
+
+// near asks about the operator that a code may mean: MTN, or mtn_benin_229.
+func near(code intram.ProviderCode) string {
+	first, _, _ := strings.Cut(strings.ReplaceAll(withoutAccents(string(code)), "_", " "), " ")
+	for _, operator := range Providers {
+		for _, name := range walletNames[operator] {
+			if known, _, _ := strings.Cut(name, " "); known == first {
+				return fmt.Sprintf(", did you mean %s?", operator)
+			}
+		}
+	}
+	return ""
 }
 
 // isWalletOf reports whether a wallet of the balance, by its name or its code, is the operator's.

@@ -3,6 +3,7 @@ package sheet
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	gounicode "unicode"
 
@@ -19,17 +20,25 @@ var Columns = []string{
 // otherNames are what offices call the columns, without accents.
 var otherNames = map[string]string{
 	"ref": "reference", "id": "reference", "matricule": "reference", "order": "reference", "commande": "reference", "facture": "reference",
+	"reference paiement": "reference", "payment reference": "reference", "n matricule": "reference", "employee id": "reference", "invoice": "reference",
 	"montant": "amount", "somme": "amount", "montant net": "amount", "net a payer": "amount", "salaire net": "amount", "salaire": "amount", "sum": "amount",
+	"montant a payer": "amount", "montant a verser": "amount", "a payer": "amount", "net a verser": "amount", "net": "amount",
 	"devise": "currency", "monnaie": "currency",
 	"provider code": "provider", "operateur": "provider", "operator": "provider", "reseau": "provider", "network": "provider", "operateur mobile": "provider", "reseau mobile": "provider",
 	"telephone": "msisdn", "tel": "msisdn", "phone": "msisdn", "phone number": "msisdn", "numero de telephone": "msisdn", "numero": "msisdn",
 	"n de telephone": "msisdn", "n telephone": "msisdn", "no telephone": "msisdn", "no de telephone": "msisdn",
 	"mobile": "msisdn", "portable": "msisdn", "contact": "msisdn", "mobile money": "msisdn", "momo": "msisdn", "number": "msisdn",
+	"operateur telephonique": "provider", "mobile operator": "provider", "mobile network": "provider",
+	"n tel": "msisdn", "no tel": "msisdn", "num tel": "msisdn", "numero tel": "msisdn", "numero mobile": "msisdn", "telephone mobile": "msisdn",
+	"tel mobile": "msisdn", "mobile number": "msisdn", "numero momo": "msisdn", "numero mobile money": "msisdn",
 	"country code": "country", "pays": "country", "code pays": "country",
 	"account number": "account_number", "iban": "account_number", "account": "account_number", "compte": "account_number",
 	"numero de compte": "account_number", "rib": "account_number",
 	"bic": "swift", "code swift": "swift", "swift code": "swift", "code bic": "swift",
 	"account name": "account_name", "prenom": "account_name", "prenoms": "account_name", "first name": "account_name", "firstname": "account_name",
+	"name": "account_name", "full name": "account_name", "nom complet": "account_name", "nom et prenom": "account_name", "nom et prenoms": "account_name",
+	"noms et prenoms": "account_name", "nom prenom": "account_name", "nom prenoms": "account_name", "beneficiaire": "account_name",
+	"beneficiary": "account_name", "employe": "account_name", "employee": "account_name",
 	"account surname": "account_surname", "nom": "account_surname", "nom de famille": "account_surname", "last name": "account_surname",
 	"surname": "account_surname", "lastname": "account_surname",
 	"motif": "note", "libelle": "note", "commentaire": "note", "description": "note", "objet": "note", "memo": "note",
@@ -41,8 +50,9 @@ type column struct {
 	text string // the header's own
 }
 
-// readHeader finds out which column is what. Columns without a name are left out; what stands in them is a problem of its line.
-func readHeader(header row) (columns map[string]column, unnamed []int, problems []Problem) {
+// readHeader finds out which column is what. Columns without a name are left out; what stands in them is a problem of its line. A column that
+// counts the rows is left out too, and noted.
+func readHeader(header row, rows []row) (columns map[string]column, unnamed []int, notes, problems []Problem) {
 	columns = map[string]column{}
 	var unknown, names []string
 	add := func(text, format string, args ...any) {
@@ -55,6 +65,10 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 			continue
 		}
 		name, known := columnName(text)
+		if !known && slices.Contains([]string{"", "n", "no", "nr", "num", "line", "ligne"}, plainWords(text)) && countsUp(rows, i) {
+			notes = append(notes, Problem{Line: header.number, Column: text, Message: "it counts the rows, and was left out"})
+			continue
+		}
 		if !known {
 			hint := ""
 			if near := nearest(plainWords(text)); near != "" {
@@ -96,7 +110,17 @@ func readHeader(header row) (columns map[string]column, unnamed []int, problems 
 	if !mobile && !bank && len(problems) == 0 {
 		add("", "neither a column msisdn nor account_number: one of them says where to pay")
 	}
-	return columns, unnamed, problems
+	return columns, unnamed, notes, problems
+}
+
+// countsUp reports whether a column has 1, 2, 3 … and nothing else.
+func countsUp(rows []row, at int) bool {
+	for i, r := range rows {
+		if at >= len(r.cells) || clean(r.cells[at]) != strconv.Itoa(i+1) {
+			return false
+		}
+	}
+	return len(rows) > 0
 }
 
 func columnName(text string) (string, bool) {

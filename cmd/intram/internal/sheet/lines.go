@@ -126,11 +126,12 @@ func Read(data []byte) *File {
 		}
 		return file
 	}
-	columns, unnamed, problems := readHeader(rows[0])
+	columns, unnamed, notes, problems := readHeader(rows[0], rows[1:])
 	if len(problems) > 0 {
-		file.Problems = problems
+		file.Problems = append(problems, lowerHeader(rows)...)
 		return file
 	}
+	file.Notes = append(file.Notes, notes...)
 	file.head, file.columns = rows[0], columns
 	width := len(rows[0].cells)
 	for _, r := range rows[1:] {
@@ -160,6 +161,19 @@ func Read(data []byte) *File {
 		file.Problems = []Problem{{Line: rows[0].number, Message: "no line below the header"}}
 	}
 	return file
+}
+
+// titleRows is how many rows may stand above the names of the columns.
+const titleRows = 20
+
+// lowerHeader says where the names of the columns stand below a title.
+func lowerHeader(rows []row) []Problem {
+	for i, r := range rows[1:min(len(rows), titleRows)] {
+		if _, _, _, problems := readHeader(r, rows[i+2:]); len(problems) == 0 {
+			return []Problem{{Line: r.number, Message: "the names of the columns: remove the lines above it"}}
+		}
+	}
+	return nil
 }
 
 // rounded is what a spreadsheet shows of a long number.
@@ -241,7 +255,11 @@ func (f *File) readLine(r row) {
 			AccountName: value("account_name"), AccountSurname: value("account_surname"),
 		}
 	default:
-		f.Problems = append(f.Problems, Problem{Line: r.number, Message: "neither a phone number nor an account number"})
+		message := "neither a phone number nor an account number"
+		if first, _, _ := strings.Cut(plainWords(line.Params.Reference), " "); slices.Contains([]string{"total", "totaux", "sous", "somme", "sum"}, first) {
+			message += ": if it is a total, remove the line"
+		}
+		f.Problems = append(f.Problems, Problem{Line: r.number, Message: message})
 	}
 	spoiled["destination"] = line.Params.Destination == nil
 	f.Lines, f.rows[r.number] = append(f.Lines, line), r

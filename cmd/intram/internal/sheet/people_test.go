@@ -214,6 +214,41 @@ func TestATextIsReadWhateverItsNameIs(t *testing.T) {
 	assert.Len(t, file.Lines, 1)
 }
 
+// What stands around a table in an office.
+func TestWhatStandsAroundATable(t *testing.T) {
+	t.Parallel()
+	client := intramtest.NewServer(t).Client()
+	const names, one, two = "reference;amount;provider;msisdn\n", "A;5000;MTN_BENIN_229;2290161234501\n", "B;6000;MTN_BENIN_229;2290161234502\n"
+	for name, c := range map[string]struct {
+		file            string
+		problems, notes []string
+	}{
+		"a title": {"Salaires mai 2026;;;\n\n" + names + one, []string{
+			"1: column 1: unknown; the columns are reference, amount, currency, provider, msisdn, country, account_number, swift, account_name, account_surname, note",
+			"1: column reference is missing", "1: column amount is missing", "3: the names of the columns: remove the lines above it",
+		}, nil},
+		"a total":               {names + one + "Total général;5000;;\n", []string{"3: neither a phone number nor an account number: if it is a total, remove the line"}, nil},
+		"rows that are counted": {"N°;" + names + "1;" + one + ";;;;\n2;" + two, nil, []string{"1: N°: it counts the rows, and was left out", "0: 1 blank row was left out"}},
+		"a sign for number":     {"#;" + names + "1;" + one, nil, []string{"1: #: it counts the rows, and was left out"}},
+		"a number of something": {"N°;" + names + "1;" + one + "3;" + two, []string{
+			"1: N°: column 1: unknown; the columns are reference, amount, currency, provider, msisdn, country, account_number, swift, account_name, account_surname, note",
+		}, nil},
+		"an operator's name": {names + "A;5000;MTN Bénin;2290161234501\nB;5000;mtn_benin_229;2290161234502\nC;5000;Celtiis;2290161234503\nD;5000;Orange;2290161234504\n", []string{
+			"2: provider: not a known operator, did you mean MTN_BENIN_229? (MTN_BENIN_229, MOOV_AFRICA_BENIN_229, SBIN_BENIN_229): if it is right, give --allow-provider with it",
+			"3: provider: not a known operator, did you mean MTN_BENIN_229? (MTN_BENIN_229, MOOV_AFRICA_BENIN_229, SBIN_BENIN_229): if it is right, give --allow-provider with it",
+			"4: provider: not a known operator, did you mean SBIN_BENIN_229? (MTN_BENIN_229, MOOV_AFRICA_BENIN_229, SBIN_BENIN_229): if it is right, give --allow-provider with it",
+			"5: provider: not a known operator (MTN_BENIN_229, MOOV_AFRICA_BENIN_229, SBIN_BENIN_229): if it is right, give --allow-provider with it",
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := sheet.Read([]byte(c.file))
+			assert.Equal(t, c.problems, told(file.Check(client, batch.Rules{})))
+			assert.Equal(t, c.notes, told(file.Notes))
+		})
+	}
+}
+
 // What a spreadsheet shows of a long number is not that number.
 func TestANumberThatASpreadsheetHasRoundedIsRefused(t *testing.T) {
 	t.Parallel()
