@@ -206,8 +206,10 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, n
 
 // inFrancs is an amount as people in the countries of the CFA franc write it.
 func inFrancs(amount string) string {
-	if units, ok := strings.CutSuffix(amount, " XOF"); ok {
-		return units + "\u00a0FCFA"
+	for _, code := range []string{xof, xaf} {
+		if units, ok := strings.CutSuffix(amount, " "+code); ok {
+			return units + "\u00a0FCFA"
+		}
 	}
 	return amount
 }

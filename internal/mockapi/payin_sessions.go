@@ -234,6 +234,7 @@ type Payin struct {
 	Failure              string // its code; empty without one
 	PaymentURL           string
 	Amount, Fee          int64
+	Currency             string
 	Number               string // the customer's
 	Created              time.Time
 	// Open is set while the customer can answer, Pending while the money of a confirmed session is under way, Ended when nothing
@@ -255,7 +256,7 @@ func (s *Server) Payin(reference string) (Payin, error) {
 func (s *Server) publicPayin(p *payin) Payin {
 	return Payin{
 		ID: p.id, Reference: p.reference, Environment: p.account.environment, Status: p.status, Confirmation: p.confirmation,
-		Transaction: p.transaction.status, Failure: p.failure, PaymentURL: s.payinURL(p), Amount: p.amount, Fee: p.fee,
+		Transaction: p.transaction.status, Failure: p.failure, PaymentURL: s.payinURL(p), Amount: p.amount, Fee: p.fee, Currency: p.currency(),
 		Number: p.number, Created: p.created, Open: !p.answered, Pending: p.transaction.status == payinPending, Ended: p.ended(),
 		Late: p.mayBePaidLate(s.clock.Now()),
 	}

@@ -11,6 +11,7 @@ import (
 type Wallet struct {
 	Method, Name       string // the payment method's code and name
 	Available, Pending int64
+	Currency           string
 	// Account is the wallet's name in the ledger. What is only announced is in the same one with ":pending".
 	Account string
 }
@@ -56,10 +57,15 @@ func (s *Server) Wallets(environment string) []Wallet {
 	wallets := make([]Wallet, 0, len(b.wallets)+1)
 	for _, w := range b.wallets {
 		wallets = append(wallets, Wallet{
-			w.method.code, w.method.name, l.balance(w.available), l.balance(w.pending), l.accounts[w.available].name,
+			w.method.code, w.method.name, l.balance(w.available), l.balance(w.pending), s.currency, l.accounts[w.available].name,
 		})
 	}
-	return append(wallets, Wallet{PayinMethod, "Payin", l.balance(a.payin.wallet), 0, l.accounts[a.payin.wallet].name})
+	wallets = append(wallets, Wallet{PayinMethod, "Payin", l.balance(a.payin.wallet), 0, xof, l.accounts[a.payin.wallet].name})
+	cameroon := WalletAccount(a.merchant.id, a.environment, PayinXAFMethod)
+	if n, open := l.numbers[cameroon]; open { // with the first payment in it
+		wallets = append(wallets, Wallet{PayinXAFMethod, "Payin Cameroon", l.balance(n), 0, xaf, cameroon})
+	}
+	return wallets
 }
 
 // TopUp puts an amount of whole units into a wallet of the first merchant, in an environment, and opens the wallet if the merchant has

@@ -210,6 +210,30 @@ func TestRepeatedPollsAreOneRow(t *testing.T) {
 	assert.Contains(t, s.page("requests?polls=each"), "1–13 of 13")
 }
 
+// Payins of Cameroon are in XAF, and in a wallet of their own.
+func TestAmountsAreInTheirCurrency(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t)
+	keys := s.core.Merchant().SandboxPayin
+	payins, err := intram.NewPayinClient(keys.APIKey, keys.APIClient, intram.WithPayinBaseURL(s.url))
+	require.NoError(t, err)
+	session, err := payins.CreateSession(t.Context(), intram.PayinSessionParams{
+		Reference: "7d0c2c1e-6f0e-4b51-9d57-1c9d3c1b7a10", Amount: intram.NewAmount(3000), MSISDN: "+237650000000", CustomerName: "Ada",
+		Country: "CM", SuccessURL: "https://shop.example.com/merci", FailureURL: "https://shop.example.com/panier",
+	})
+	require.NoError(t, err)
+	assert.NotContains(t, s.page("wallets"), "Payin Cameroon")
+	one, err := s.core.Payin(session.Reference)
+	require.NoError(t, err)
+	require.NoError(t, s.core.ConfirmPayin(one.ID))
+	assert.Contains(t, s.page("payins"), "3 000 XAF")
+	assert.Contains(t, s.page("payins/"+one.ID), "Amount 3 000 XAF")
+	assert.Contains(t, s.page("requests"), "3 000 XAF")
+	assert.Contains(t, s.page("wallets"), "Payin Cameroon 3 000 XAF")
+	assert.Contains(t, s.page("wallets"), "Your Payin Cameroon wallet 7d0c2c1e-6f0e-4b51-9d57-1c9d3c1b7a10 3 000 XAF")
+	assert.Contains(t, s.page(""), "Payin Cameroon 3 000 XAF")
+}
+
 func TestAFailureSaysWhyAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)

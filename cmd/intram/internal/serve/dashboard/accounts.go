@@ -31,9 +31,20 @@ func inWords(lang language, account string) string {
 	return strings.ReplaceAll(words.in(lang), "%s", methodName(last))
 }
 
+// currencyOf is the currency of an account of the ledger. Payins of Cameroon have accounts of their own.
+func currencyOf(account string) string {
+	if strings.HasSuffix(account, "XAF") {
+		return "XAF"
+	}
+	return "XOF"
+}
+
 func methodName(code string) string {
-	if code == mockapi.PayinMethod {
+	switch code {
+	case mockapi.PayinMethod:
 		return "Payin"
+	case mockapi.PayinXAFMethod:
+		return "Payin Cameroon"
 	}
 	for _, m := range mockapi.Methods() {
 		if m.Code == code {

@@ -41,6 +41,7 @@ type concernLine struct {
 	What, Why string
 	Own       string
 	Amount    int64
+	Currency  string
 }
 
 func (c *concern) add(line concernLine) {
@@ -90,12 +91,12 @@ func (d *Dashboard) concerns(p *page, operations []operationRow, requests []requ
 	for _, r := range requests {
 		if r.refused() && !r.Time.Before(since) {
 			refused.add(concernLine{
-				At: r.Time, Link: base + "/requests/" + r.ID, What: r.Method + " " + r.Path, Why: or(r.Code, strconv.Itoa(r.Status)), Own: r.Own, Amount: r.Amount,
+				At: r.Time, Link: base + "/requests/" + r.ID, What: r.Method + " " + r.Path, Why: or(r.Code, strconv.Itoa(r.Status)), Own: r.Own, Amount: r.Amount, Currency: r.Currency,
 			})
 		}
 	}
 	for _, r := range d.deliveryRows(p.Env) {
-		line := concernLine{Link: base + "/deliveries/" + r.ID, What: r.Event, Own: r.Own, Amount: r.Amount}
+		line := concernLine{Link: base + "/deliveries/" + r.ID, What: r.Event, Own: r.Own, Amount: r.Amount, Currency: r.Currency}
 		i := r.item()
 		line.At, line.Why = i.at, i.code
 		switch {

@@ -162,22 +162,23 @@ func payinItem(one mockapi.Payin) item {
 
 // subject is what a call or a delivery is about.
 type subject struct {
-	Own    string
-	Amount int64
-	number string
+	Own      string
+	Amount   int64
+	Currency string
+	number   string
 }
 
 // subjectOf finds an object by the id that a call or a delivery names; false when there is none.
 func (d *Dashboard) subjectOf(id string) (subject, bool) {
 	if op, ok := d.Core.Operation(id); ok {
 		r := d.operationRow(op)
-		return subject{r.Own, r.Amount, r.Number}, true
+		return subject{Own: r.Own, Amount: r.Amount, number: r.Number}, true
 	}
 	if tx, ok := d.Core.Transaction(id); ok {
-		return subject{d.transactionRow(tx).Own, tx.Amount, tx.Number}, true
+		return subject{Own: d.transactionRow(tx).Own, Amount: tx.Amount, number: tx.Number}, true
 	}
 	if one, err := d.Core.Payin(id); err == nil {
-		return subject{one.Reference, one.Amount, one.Number}, true
+		return subject{one.Reference, one.Amount, one.Currency, one.Number}, true
 	}
 	return subject{}, false
 }
@@ -275,6 +276,9 @@ func (d *Dashboard) subjectOfCall(r mockapi.Request) subject {
 	}
 	if len(r.Body) == 0 || json.Unmarshal(r.Body, &asked) != nil {
 		return subject{}
+	}
+	if s, ok := d.subjectOf(asked.Reference); ok && strings.HasPrefix(r.Path, "/v1/payin/") {
+		return s // a session, which goes by the merchant's own reference
 	}
 	s := subject{Own: or(or(asked.Reference, asked.Invoice.Description), asked.Transaction)}
 	for _, amount := range []json.Number{asked.Amount, asked.Invoice.Amount} {

@@ -179,7 +179,7 @@ type walletsView struct {
 // entryRow is a side of a posting with the merchant's own reference of what it is about.
 type entryRow struct {
 	mockapi.Entry
-	Own string
+	Own, Currency string
 }
 
 func (d *Dashboard) wallets(p *page) (any, bool) {
@@ -199,7 +199,7 @@ func (d *Dashboard) wallets(p *page) (any, bool) {
 
 func (d *Dashboard) entryRow(e mockapi.Entry) entryRow {
 	s, _ := d.subjectOf(e.OperationID)
-	return entryRow{e, s.Own}
+	return entryRow{e, s.Own, currencyOf(e.Account)}
 }
 
 type webhooksView struct {
@@ -278,7 +278,10 @@ func functions(lang language) template.FuncMap {
 		"t":     func(key string) string { return text(lang, key) },
 		"count": func(key string, n int) string { return counted(lang, key, n) },
 		"money": money,
-		"cash":  func(units int64) string { return money(units) + "\u00a0" + text(lang, "xof") },
+		"coin":  func(currency string) string { return coin(lang, currency) },
+		"cash": func(units int64, currency ...string) string {
+			return money(units) + "\u00a0" + coin(lang, strings.Join(currency, ""))
+		},
 		"quoted": func(s string) string {
 			if lang == french {
 				return "«\u00a0" + s + "\u00a0»"
@@ -305,6 +308,14 @@ func functions(lang language) template.FuncMap {
 		},
 		"name": func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 	}
+}
+
+// coin is what a currency is called where it is spent: the two CFA francs are both FCFA in French. The API's own is XOF.
+func coin(lang language, currency string) string {
+	if currency == "XAF" && lang == english {
+		return currency
+	}
+	return text(lang, "xof")
 }
 
 // codeClass is the colour of an HTTP status.
