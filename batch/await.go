@@ -49,7 +49,7 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 	case errors.As(err, &failed):
 		record.State, record.Code = Failed, failed.Code
 		record.Unclear = intram.OutcomeOf(failed) != intram.OutcomeRejected
-		record.EndedAt = r.clock.Now().UTC()
+		record.ProviderReference, record.EndedAt = failed.Details.ServiceReference, r.clock.Now().UTC()
 		if op := failed.Operation; op != nil && !op.CompletedAt.IsZero() {
 			record.EndedAt = op.CompletedAt.UTC()
 		}

@@ -9,6 +9,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/batch"
+	"github.com/intram/intram-go/batch/boltjournal"
 )
 
 func TestTheTotalIsComparedWithTheBalance(t *testing.T) {
@@ -76,4 +77,33 @@ func TestWhatIsWrongWithLinesIsFoundBeforeAnythingIsSent(t *testing.T) {
 
 	allowed := []batch.Line{pay(1, "A", 100, "22961000000"), pay(2, "B", 100, "22961000000"), orange}
 	assert.Empty(t, batch.Check(b.server.Client(), allowed, batch.Rules{AllowProviders: []intram.ProviderCode{"ORANGE_CI"}, AllowDuplicates: true}))
+}
+
+func TestWhatOpenCannotWorkWithIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	client, journal := b.server.Client(), boltjournal.At(b.path)
+	for words, open := range map[string]func() (*batch.Run, error){
+		"there are no lines":               func() (*batch.Run, error) { return batch.Open(t.Context(), client, journal, nil) },
+		"needs a client and a journal":     func() (*batch.Run, error) { return batch.Open(t.Context(), nil, journal, b.lines) },
+		"Open needs a client and a journa": func() (*batch.Run, error) { return batch.Open(t.Context(), client, nil, b.lines) },
+		"WithConcurrency: 0 is not": func() (*batch.Run, error) {
+			return batch.Open(t.Context(), client, journal, b.lines, batch.WithConcurrency(0))
+		},
+		"WithConcurrency: 33 is not": func() (*batch.Run, error) {
+			return batch.Open(t.Context(), client, journal, b.lines, batch.WithConcurrency(33))
+		},
+		"WithMaxWait": func() (*batch.Run, error) {
+			return batch.Open(t.Context(), client, journal, b.lines, batch.WithMaxWait(-1))
+		},
+	} {
+		_, err := open()
+		require.ErrorContains(t, err, words)
+	}
+	assert.NoFileExists(t, b.path)
+	run, err := batch.Open(t.Context(), client, journal, b.lines, batch.WithConcurrency(32), batch.WithMaxWait(0), batch.WithProgress(nil))
+	require.NoError(t, err)
+	require.NoError(t, run.Pay(t.Context()))
+	require.NoError(t, run.Close())
+	require.NoError(t, run.Close(), "a second time is no error")
 }

@@ -129,3 +129,27 @@ func ExampleCheckBalance() {
 	// MTN_BENIN_229: 1 line comes to 600 190, and its wallet has 376 728 available: short by 223 462
 	// MTN_BENIN_229 1 600190 376728 223462
 }
+
+// A list was corrected under another name: what was paid is found by its reference.
+func ExampleCheckHistory() {
+	server, err := intramtest.Start()
+	if err != nil {
+		panic(err)
+	}
+	defer server.Close()
+	client, ctx := server.Client(), context.Background()
+	to := intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "2290161234567"}
+	paid := intram.PayoutParams{Reference: "SALARY-1", Amount: intram.NewAmount(1000), Destination: to}
+	if _, err := client.Payouts.Create(ctx, paid); err != nil {
+		panic(err)
+	}
+	lines := []batch.Line{{Number: 1, Params: paid}}
+	problems, err := batch.CheckHistory(ctx, client, lines, client.Clock().Now().Add(-7*24*time.Hour))
+	if err != nil {
+		panic(err)
+	}
+	for _, problem := range problems {
+		fmt.Println(problem.Line, problem.Field, problem.Kind)
+	}
+	// Output: 1 reference known_reference
+}

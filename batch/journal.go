@@ -27,7 +27,7 @@ type Journal interface {
 	// Acquire takes the batch for one run, until the run releases it. A batch that is not there is begun with the binding, and
 	// is durable when Acquire returns. Of a batch that is there, the binding stays as it was: [Open] compares it.
 	//
-	// While another run holds the batch, the error wraps [ErrLocked]; a journal that cannot be read is [ErrDamaged].
+	// A hold by a lease is renewed by the journal itself until it is released. While another run holds the batch, the error wraps [ErrLocked]; a journal that cannot be read is [ErrDamaged].
 	Acquire(ctx context.Context, begin Binding) (Held, error)
 }
 

@@ -302,7 +302,7 @@ func TestAResultThatFailedKeepsItsCode(t *testing.T) {
 		want batch.State
 	}{
 		{"", intram.CodeResultFailed, batch.Failed},
-		{`,"error":{"code":"provider_rejected","message":"no"}`, intram.CodeProviderRejected, batch.Failed},
+		{`,"error":{"code":"provider_rejected","message":"no","details":{"serviceref":"SR-1"}}`, intram.CodeProviderRejected, batch.Failed},
 		{`,"error":{"code":"provider_error","message":"no"}`, intram.CodeProviderError, batch.FailedUnclear},
 	} {
 		b := newBench(t, 1)
@@ -319,6 +319,9 @@ func TestAResultThatFailedKeepsItsCode(t *testing.T) {
 		assert.Equal(t, c.want, run.Results()[0].Status, c.said)
 		assert.Equal(t, c.code, run.Results()[0].Code, c.said)
 		assert.False(t, run.Results()[0].EndedAt.IsZero())
+		if c.code == intram.CodeProviderRejected {
+			assert.Equal(t, "SR-1", run.Results()[0].ProviderReference, "what to ask the operator about")
+		}
 	}
 }
 

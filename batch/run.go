@@ -84,6 +84,8 @@ type Run struct {
 	sent     bool // no line is left to send
 	deadline time.Time
 
+	closing sync.Once
+
 	// lookBack is what was read of the list of operations, for all lines that are resumed.
 	lookBack intram.LookBack
 	// began is when the first line was begun, by this run or an earlier one.
@@ -127,6 +129,9 @@ func (r *Run) count(s State, n int) {
 //
 // Errors: a [*ProblemsError] for lines that cannot be paid as they are, [ErrLocked], [ErrDamaged] and [ErrOtherBatch].
 func Open(ctx context.Context, client *intram.Client, journal Journal, lines []Line, opts ...Option) (*Run, error) {
+	if client == nil || journal == nil {
+		return nil, errors.New("batch: Open needs a client and a journal")
+	}
 	r := &Run{
 		client: client, clock: client.Clock(), lines: slices.Clone(lines), concurrency: DefaultConcurrency, maxWait: DefaultMaxWait,
 		progress: Progress{Lines: len(lines)},
@@ -136,7 +141,11 @@ func Open(ctx context.Context, client *intram.Client, journal Journal, lines []L
 			return nil, err
 		}
 	}
-	if problems := Check(client, lines, r.rules); len(problems) > 0 {
+	problems := Check(client, lines, r.rules)
+	if len(lines) == 0 {
+		problems = []Problem{{Message: "there are no lines"}}
+	}
+	if len(problems) > 0 {
 		return nil, &ProblemsError{problems}
 	}
 	binding := bind(client, lines)
@@ -179,8 +188,11 @@ func (r *Run) read(ctx context.Context) error {
 	return nil
 }
 
-// Close releases the batch. A run that is paying must have returned.
-func (r *Run) Close() error { return r.held.Release() }
+// Close releases the batch, once; later calls return nil. Pay must have returned.
+func (r *Run) Close() (err error) {
+	r.closing.Do(func() { err = r.held.Release() })
+	return err
+}
 
 // How often a line that got no answer is sent again in one run, each time with all the attempts of the SDK, and how many such lines in a row end
 // the run: the API is away, and going on would only leave more of them.
