@@ -338,6 +338,12 @@ func TestAMistypedAddressIsAnsweredHelpfullyAndIsNoCall(t *testing.T) {
 	get("/balance", "application/json")
 	get("/v1/balances", browser)
 	assert.Len(t, s.core.Requests(), 2)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/balance", nil)
+	require.NoError(t, err)
+	r.Header.Set("Accept", browser) // as some languages' libraries have it by default
+	r.Header.Set("X-Api-Key", s.core.Merchant().Sandbox.Public)
+	newFormBrowser(t, s.url).send(r)
+	assert.Len(t, s.core.Requests(), 3)
 }
 
 func TestTheNumbersOnThePageDoWhatItSays(t *testing.T) {

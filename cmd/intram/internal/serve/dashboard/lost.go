@@ -27,10 +27,16 @@ func (d *Dashboard) Lost(w http.ResponseWriter, r *http.Request) {
 	p.write(http.StatusNotFound)
 }
 
-// IsPage reports whether a call is a person's, who goes to an address or whose browser fetches what belongs to a page: its icon.
+// IsPage reports whether a request is a browser's, for an address that a person goes to or for what belongs to a page: its icon. What has
+// the headers of the API is a call, whatever it accepts.
 func IsPage(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
+	}
+	for _, name := range []string{"X-Api-Key", "X-Signature", "Authorization"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
 	}
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "document", "image", "style", "script", "font", "manifest":
