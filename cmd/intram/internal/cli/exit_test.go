@@ -62,6 +62,7 @@ func creations(t *testing.T, b *bench) map[string][]string {
 		"payout":          payoutArgs(),
 		"refund":          {"refunds", "create", "--transaction", request.TransactionReference},
 		"payment request": {"payment-requests", "create", "--amount", "5000", "--customer-email", "ada@example.com"},
+		"call":            {"call", "POST", "/payouts", "--data", callBody},
 		"payin":           {"payin", "create", "--reference", "order-1", "--amount", "300", "--country", "CI", "--msisdn", "+2250700000000", "--customer-name", "Ada", "--success-url", "https://shop.example.com/ok", "--failure-url", "https://shop.example.com/no"},
 		"batch":           {"payouts", "batch", b.file(t, "salaries.csv", "reference,amount,provider,msisdn\nPAY-1,1000,MTN_BENIN_229,22961000000\n")},
 	}
