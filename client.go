@@ -75,10 +75,13 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	if err != nil {
 		return nil, fmt.Errorf("intram: WithBaseURL: %w", within(err))
 	}
+	signer := newSigner(publicKey, secretKey)
+	wire := cfg.transportOf(base, signer.authorize, "Idempotency-Key", readError, true)
+	wire.Reread = signer.reread
 	c := &Client{
 		environment: environment, publicKey: publicKey, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
-			transport: transport.New(cfg.transportOf(base, newSigner(publicKey, secretKey).authorize, "Idempotency-Key", readError, true)),
+			transport: transport.New(wire),
 			clock:     cfg.clock,
 			baseURL:   base.String(),
 			account:   accountHash("merchant", string(environment), publicKey),

@@ -3,6 +3,8 @@ package intram
 import (
 	"encoding/hex"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/intram/intram-go/internal/transport"
@@ -21,6 +23,8 @@ const (
 type signer struct {
 	apiKey []string // the X-Api-Key header's value
 	mac    *macPool
+	// encoded says that the server signs queries as it would write them itself. The docs do not say which reading it takes.
+	encoded atomic.Bool
 }
 
 func newSigner(publicKey, secretKey string) *signer {
@@ -29,10 +33,33 @@ func newSigner(publicKey, secretKey string) *signer {
 
 // authorize sets the headers of one attempt (Merchant API docs, Request headers).
 func (s *signer) authorize(header http.Header, at time.Time, call *transport.Call, values *[2]string) {
-	values[0], values[1] = s.sign(at, call.Method, call.Path, call.Query, call.Body)
+	query := call.Query
+	if s.encoded.Load() {
+		query = reencoded(query)
+	}
+	values[0], values[1] = s.sign(at, call.Method, call.Path, query, call.Body)
 	header["X-Api-Key"] = s.apiKey
 	header["X-Timestamp"] = values[0:1:1]
 	header["X-Signature"] = values[1:2:2]
+}
+
+// reencoded is a query as a server writes it that has taken it apart. The raw and the decoded reading are one: see needsNoEncoding.
+func reencoded(query string) string {
+	return strings.NewReplacer(":", "%3A", "~", "%7E").Replace(query)
+}
+
+// reread takes the other reading of queries after a refused signature, once for a call. The client keeps the one that is accepted; when neither
+// is, the signature is refused for another reason.
+func (s *signer) reread(call *transport.Call, again bool) bool {
+	if reencoded(call.Query) == call.Query {
+		return false
+	}
+	if again {
+		s.encoded.Store(false)
+		return false
+	}
+	s.encoded.Store(!s.encoded.Load())
+	return true
 }
 
 // sign computes the signature over the canonical string

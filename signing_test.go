@@ -2,7 +2,9 @@ package intram_test
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -330,4 +332,56 @@ func FuzzCanonicalQuery(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, query, u.RawQuery)
 	})
+}
+
+// Three readings of a query exist: as it is sent, taken apart, and written anew. After a refusal of a read with a query the
+// client tries the next one, and keeps what is accepted.
+func TestAQueryIsSignedAsTheServerReadsIt(t *testing.T) {
+	t.Parallel()
+	const encoded = "before=2026-05-20T10%3A30%3A00.000Z"
+	for name, accepts := range map[string][]string{
+		"raw": {"before=2026-05-20T10:30:00.000Z"}, "written anew": {encoded}, "neither": nil,
+	} {
+		var signed []string
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			assert.Equal(t, "before=2026-05-20T10:30:00.000Z", req.URL.RawQuery, "what is sent stays")
+			for _, query := range []string{req.URL.RawQuery, encoded} {
+				mac := hmac.New(sha256.New, []byte(secretKey))
+				mac.Write([]byte(strings.Join([]string{req.Header.Get("X-Timestamp"), "GET", "/api/v1/merchant/operations", query, ""}, "\n")))
+				if req.Header.Get("X-Signature") != "sha256="+hex.EncodeToString(mac.Sum(nil)) {
+					continue
+				}
+				signed = append(signed, query)
+				if slices.Contains(accepts, query) {
+					return answer(200, `{"error":false,"data":[]}`)(req)
+				}
+			}
+			return answer(401, `{"error":true,"code":"signature_invalid","message":"Signature verification failed: signature_mismatch"}`)(req)
+		}), intram.WithMaxAttempts(1))
+		params := intram.OperationListParams{Before: at1030}
+		for range 3 {
+			_, err := client.Operations.List(t.Context(), params)
+			if accepts == nil {
+				require.ErrorIs(t, err, intram.CodeSignatureInvalid)
+			} else {
+				require.NoError(t, err, name)
+			}
+		}
+		switch name {
+		case "raw":
+			assert.Len(t, signed, 3)
+		case "written anew":
+			assert.Len(t, signed, 4, "it is remembered")
+		default:
+			assert.Len(t, signed, 6, "one more try a call")
+		}
+	}
+	// A read without a query, and one whose query reads the same, is not tried again.
+	client, s := scripted(t, answer(401, `{"error":true,"code":"signature_invalid","message":"signature_mismatch"}`),
+		answer(401, `{"error":true,"code":"signature_invalid","message":"signature_mismatch"}`))
+	_, err := client.Balance.Get(t.Context())
+	require.Error(t, err)
+	_, err = client.Operations.List(t.Context(), intram.OperationListParams{Limit: 5})
+	require.Error(t, err)
+	assert.Len(t, s.requests(), 2)
 }

@@ -45,6 +45,7 @@ type record struct {
 	stoppedBy string
 
 	corrected bool // the clock's offset was learned from one of the answers
+	reread    bool // the query was signed in another way after a refusal
 
 	sent    bool // an attempt may have put bytes on the wire
 	inDoubt bool // an attempt may have been executed, and was not answered
@@ -158,7 +159,13 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		rec.inDoubt = true
 	}
 	if tooOld && a.skew.correct(rec, a.cfg.Logger, resp.Header, offset, now) {
-		rec.last = verdict{retry: true, redate: true}
+		rec.last = verdict{retry: true, free: true}
+	}
+	if a.cfg.Reread != nil && call.Method == http.MethodGet && call.Query != "" && refusedForSignature(resp.StatusCode, body) {
+		again := rec.reread
+		if rec.reread = true; a.cfg.Reread(call, again) {
+			rec.last = verdict{retry: true, free: true}
+		}
 	}
 	resp.Body = http.NoBody
 	return resp, nil

@@ -12,9 +12,9 @@ import (
 // verdict is what one attempt says about making another.
 type verdict struct {
 	retry bool
-	// redate asks for one more attempt at once, dated by the server's clock. Nothing was executed, and nothing is
-	// wrong with the server: it costs neither an attempt nor the budget.
-	redate     bool
+	// free asks for one more attempt at once, dated by the server's clock or signed in another way. Nothing was executed, and
+	// nothing is wrong with the server: it costs neither an attempt nor the budget.
+	free       bool
 	retryAfter retryAfter
 }
 
@@ -40,7 +40,7 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		rec.err = ctxErr
 		return false, ctxErr
 	}
-	if rec.last.redate {
+	if rec.last.free {
 		rec.maxAttempts++
 		rec.wait = 0
 		return true, nil

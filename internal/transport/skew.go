@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -88,7 +89,8 @@ func tooFarApart(offset time.Duration) string {
 
 // serverTime is when an answer was made, by the server's clock. An answer from a cache is older than it says.
 func serverTime(header http.Header) (time.Time, bool) {
-	if len(header["Date"]) != 1 || header.Get("Age") != "" {
+	dates := header["Date"]
+	if len(dates) == 0 || len(slices.Compact(slices.Clone(dates))) != 1 || header.Get("Age") != "" { // a proxy may repeat one
 		return time.Time{}, false
 	}
 	at, err := http.ParseTime(header.Get("Date"))
@@ -101,6 +103,11 @@ func serverTime(header http.Header) (time.Time, bool) {
 // refusedForAge recognises the refusal that a wrong clock causes.
 func refusedForAge(status int, body []byte) bool {
 	return status == http.StatusUnauthorized && bytes.Contains(body, []byte(staleSignature))
+}
+
+// refusedForSignature recognises the refusal of a signature that covers something else than the server reads.
+func refusedForSignature(status int, body []byte) bool {
+	return status == http.StatusUnauthorized && bytes.Contains(body, []byte("signature_mismatch"))
 }
 
 // logSkew tells the operator, who alone can set the clock.

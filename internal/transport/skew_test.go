@@ -167,7 +167,7 @@ func TestClockIsLeftAloneWithoutProof(t *testing.T) {
 		"another status":   answer(400, stale, "Date", hour.Format(http.TimeFormat)),
 		"no date":          answer(401, stale),
 		"not a date":       answer(401, stale, "Date", "yesterday"),
-		"two dates":        refusedAt(hour, "Date", hour.Format(http.TimeFormat)),
+		"two dates":        refusedAt(hour, "Date", hour.Add(time.Minute).Format(http.TimeFormat)),
 		"a cached answer":  refusedAt(hour, "Age", "3600"),
 		"clocks agree":     refusedAt(start),
 		"clocks are close": refusedAt(start.Add(50 * time.Second)),
@@ -180,6 +180,14 @@ func TestClockIsLeftAloneWithoutProof(t *testing.T) {
 			assert.Equal(t, start, r.signedAt(t, 1))
 		})
 	}
+}
+
+// A proxy that repeats the header repeats the date.
+func TestARepeatedDateIsOneDate(t *testing.T) {
+	t.Parallel()
+	hour := start.Add(time.Hour)
+	r := datedRig(t, nil, refusedAt(hour, "Date", hour.Format(http.TimeFormat)), answer(202, "{}"))
+	assert.Equal(t, 2, r.Do(t.Context(), payout()).Attempts)
 }
 
 func TestProtocolWithoutDatesHasNoClockToCorrect(t *testing.T) {

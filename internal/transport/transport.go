@@ -29,7 +29,7 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Config is what all calls of a client share. Every field is required but Logger.
+// Config is what all calls of a client share. Every field is required but Logger and Reread.
 type Config struct {
 	// BaseURL is joined with each call's path. Its path has no slash at the end.
 	BaseURL *url.URL
@@ -43,6 +43,9 @@ type Config struct {
 	ReadError func(status int, body []byte) Word
 	// Dated says that Authorize's proof has an age: a refusal for it is met by correcting the clock.
 	Dated bool
+	// Reread is told of a read whose signature was refused, and reports whether Authorize signs its query in another way from now on.
+	// again says that it did so for this call already. Nil when there is one way only.
+	Reread func(call *Call, again bool) bool
 	// KeyHeader is the header that carries the idempotency key, in canonical form.
 	KeyHeader string
 	// UserAgent is sent as it is.
