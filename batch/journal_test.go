@@ -282,12 +282,12 @@ func TestADamagedJournalIsNamedAndNeverAPanic(t *testing.T) {
 	}
 	require.NoError(t, open(t, good))
 	for name, data := range map[string][]byte{
-		"empty": {}, "one byte": good[:1], "the headers": good[:4096*2], "half": good[:len(good)/2], "a page less": good[:len(good)-4096],
+		"empty": {}, "one byte": good[:1], "the headers": good[:4096*2], "an eighth": good[:len(good)/8], "half": good[:len(good)/2], "a page less": good[:len(good)-4096],
 		"random": []byte(strings.Repeat("\x13\x37\xff\x00z", 20000)), "text": []byte(strings.Repeat("no journal ", 1000)), "zeros": make([]byte, len(good)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := open(t, data); name != "a page less" || err != nil { // the last page may be a free one
+			if err := open(t, data); !slices.Contains([]string{"half", "a page less"}, name) || err != nil { // those pages may be free ones
 				require.ErrorIs(t, err, batch.ErrDamaged)
 			}
 		})
