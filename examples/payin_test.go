@@ -77,6 +77,18 @@ func TestPayinTalksToASandboxAccount(t *testing.T) {
 	}
 }
 
+func TestPayinMovesRealMoneyOnlyWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	for _, more := range [][]string{nil, {"INTRAM_PAYIN_MSISDN=+22961234567"}, {"INTRAM_PAYIN_REAL_MONEY=yes"}} {
+		cmd := program(t, nil, "payin")
+		cmd.Env = append(append(cmd.Env, "INTRAM_PAYIN_API_KEY=key", "INTRAM_PAYIN_API_CLIENT=client"), more...)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(out), "the payin sandbox moves real money")
+		assert.Contains(t, string(out), "Nothing was sent")
+	}
+}
+
 func TestPayinSaysWhenTheCredentialsAreWrong(t *testing.T) {
 	t.Parallel()
 	server := runningServer(t)

@@ -5,8 +5,10 @@
 //
 // It needs nothing but Go: the API is the bundled fake, on a loopback port of its own. With INTRAM_PAYIN_API_KEY and
 // INTRAM_PAYIN_API_CLIENT set to the credentials of a sandbox account, the same program talks to the real payin sandbox, where you are
-// the customer, and leaves out what only a fake can do. INTRAM_PAYIN_MSISDN is then your number, INTRAM_PAYIN_COUNTRY its country (CI unless
-// set), and INTRAM_PAYIN_ACCOUNT_ID the account, if yours needs one. INTRAM_PAYIN_BASE_URL takes the place of the sandbox's address.
+// the customer, and leaves out what only a fake can do. That sandbox moves real money: the program takes your 5 000 XOF only with
+// INTRAM_PAYIN_REAL_MONEY=yes. INTRAM_PAYIN_MSISDN is then your number, INTRAM_PAYIN_COUNTRY its country (CI unless set), and
+// INTRAM_PAYIN_ACCOUNT_ID the account, if yours needs one. INTRAM_PAYIN_BASE_URL takes the place of the sandbox's address, for a fake of
+// your own.
 //
 // The exit status is 0 only if everything that it says about its own story holds.
 package main
@@ -14,6 +16,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,8 +38,15 @@ func main() {
 func run(ctx context.Context, out io.Writer) error {
 	app := intram.WithAppInfo("intram-payin", intram.Version)
 	if apiKey, apiClient := os.Getenv("INTRAM_PAYIN_API_KEY"), os.Getenv("INTRAM_PAYIN_API_CLIENT"); apiKey != "" && apiClient != "" {
+		address := os.Getenv("INTRAM_PAYIN_BASE_URL")
+		if address == "" {
+			if os.Getenv("INTRAM_PAYIN_REAL_MONEY") != "yes" || os.Getenv("INTRAM_PAYIN_MSISDN") == "" {
+				return errors.New("the payin sandbox moves real money: set INTRAM_PAYIN_MSISDN to your own number, and INTRAM_PAYIN_REAL_MONEY=yes. Nothing was sent")
+			}
+			address = intram.PayinBaseURLSandbox
+		}
 		payin, err := intram.NewPayinClient(apiKey, apiClient, app,
-			intram.WithPayinBaseURL(cmp.Or(os.Getenv("INTRAM_PAYIN_BASE_URL"), intram.PayinBaseURLSandbox)),
+			intram.WithPayinBaseURL(address),
 			intram.WithPayinAccount(os.Getenv("INTRAM_PAYIN_ACCOUNT_ID")))
 		if err != nil {
 			return err
