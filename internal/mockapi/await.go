@@ -23,6 +23,9 @@ type Operation struct {
 	Method, Number, Customer string
 	// IdempotencyKey is the one that it was created with.
 	IdempotencyKey string
+	// ResultStatus is the status in the result. A bank payout that its bank has returned is an operation that succeeded, with a result that
+	// failed.
+	ResultStatus string
 	// AwaitsSettlement is set on a bank payout that the back office has yet to settle.
 	AwaitsSettlement bool
 }
@@ -171,7 +174,7 @@ func (op *operation) public() Operation {
 	o := Operation{
 		ID: op.id, Type: op.kind, Status: op.status, Environment: op.account.environment, Reference: op.reference,
 		Payload: op.payload, Created: op.created, Updated: op.updated, AwaitsSettlement: op.settlement == settlementWaiting,
-		IdempotencyKey: op.key,
+		IdempotencyKey: op.key, ResultStatus: op.resultStatus,
 	}
 	switch {
 	case op.kind == kindPayout:

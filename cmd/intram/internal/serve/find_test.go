@@ -210,6 +210,22 @@ func TestRepeatedPollsAreOneRow(t *testing.T) {
 	assert.Contains(t, s.page("requests?polls=each"), "1–13 of 13")
 }
 
+// A bank that returns a payout makes no failed operation of it, and a failure all the same.
+func TestAPayoutThatItsBankReturnedHasFailed(t *testing.T) {
+	t.Parallel()
+	s := startInProcess(t)
+	op, err := s.client().Payouts.Create(t.Context(), intram.PayoutParams{Amount: intram.NewAmount(150000), Reference: "SAL-BANK", Destination: intram.BankAccount{
+		SWIFT: "ECOCBJBJ", AccountNumber: "BJ0610100100144390000769", AccountName: "Ada", AccountSurname: "Lovelace"}})
+	require.NoError(t, err)
+	assert.Contains(t, s.page(""), "1 bank payout waits for the back office")
+	assert.Contains(t, s.page("operations?status=queued_for_settlement"), "SAL-BANK")
+	require.NoError(t, s.core.Fail(op.ID, "provider_rejected"))
+	assert.Contains(t, s.page(""), "1 operation failed 150 000 XOF SAL-BANK •••• 0769 · The bank returned the transfer, and the money is back in the wallet.")
+	assert.NotContains(t, s.page(""), "waits for the back office")
+	assert.Contains(t, s.page("operations?status=failed"), "150 000 XOF failed The bank returned the transfer")
+	assert.Contains(t, s.page("operations/"+op.ID), "What to do: Check the account number")
+}
+
 // Payins of Cameroon are in XAF, and in a wallet of their own.
 func TestAmountsAreInTheirCurrency(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,24 @@ var advices = map[string]struct{ why, do phrase }{
 	"client_not_found":       {phrase{"The operator does not know the customer's number.", "L'opérateur ne connaît pas le numéro du client."}, again},
 }
 
-// whyOf is why an operation failed in a few words, for a list.
+// adviceOnRow is why an operation failed, in a few words, and what to do; empty when it did not.
+func adviceOnRow(lang language, r operationRow) advice {
+	switch {
+	case r.Returned():
+		return advice{returned.why.in(lang), returned.do.in(lang)}
+	case r.ErrorCode == "":
+		return advice{}
+	}
+	return advice{whyOf(lang, r.ErrorCode, r.ErrorMessage), adviceOn(lang, r.ErrorCode).Do}
+}
+
+// returned is a payout to a bank that came back.
+var returned = struct{ why, do phrase }{
+	phrase{"The bank returned the transfer, and the money is back in the wallet.", "La banque a rejeté le virement, et l'argent est revenu dans le portefeuille."},
+	phrase{"Check the account number with its owner, and make a new payout with a new idempotency key.", "Vérifiez le numéro de compte avec son titulaire, et créez un nouveau versement avec une nouvelle clé d'idempotence."},
+}
+
+// whyOf is what an error code means in a few words.
 func whyOf(lang language, code, message string) string {
 	a := adviceOn(lang, code)
 	switch {

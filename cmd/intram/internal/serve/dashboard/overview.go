@@ -68,23 +68,23 @@ func (d *Dashboard) overview(p *page) (any, bool) {
 func (d *Dashboard) concerns(p *page, operations []operationRow, requests []requestRow) []concern {
 	base, since := Path+p.Env, p.Now.Add(-recent)
 	from := "&from=" + since.UTC().Format(inputTime)
-	failed := concern{Key: "failed_operations", Class: "bad", Link: base + "/operations?status=failed" + from}
-	expired := concern{Key: "expired_operations", Class: "bad", Link: base + "/operations?status=expired" + from}
+	failed := concern{Key: "failed_operations", Class: "bad", Link: base + "/operations?status=failed"}
+	expired := concern{Key: "expired_operations", Class: "bad", Link: base + "/operations?status=expired"}
 	refused := concern{Key: "refused_calls", Class: "bad", Link: base + "/requests?status=refused" + from}
 	waiting := concern{Key: "waiting_deliveries", Class: "wait", Link: base + "/webhooks?status=pending"}
 	lost := concern{Key: "lost_deliveries", Class: "bad", Link: base + "/webhooks?status=exhausted" + from}
 	settling := concern{Key: "settling_payouts", Class: "wait", Link: base + "/operations?status=queued_for_settlement"}
 	for _, op := range operations {
-		line := concernLine{At: op.Created, Link: base + "/operations/" + op.ID, What: end(op.Number), Own: op.Own, Amount: op.Amount}
+		line := concernLine{
+			At: op.Created, Link: base + "/operations/" + op.ID, What: end(op.Number), Why: adviceOnRow(p.Lang, op).Why, Own: op.Own, Amount: op.Amount,
+		}
 		switch {
 		case op.AwaitsSettlement:
 			settling.add(line)
 		case op.Updated.Before(since):
-		case op.Status == "failed":
-			line.Why = whyOf(p.Lang, op.ErrorCode, op.ErrorMessage)
+		case op.Status == "failed", op.Returned():
 			failed.add(line)
 		case op.Status == "expired":
-			line.Why = whyOf(p.Lang, op.ErrorCode, op.ErrorMessage)
 			expired.add(line)
 		}
 	}

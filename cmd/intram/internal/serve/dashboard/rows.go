@@ -59,6 +59,11 @@ func or(first, second string) string {
 // Ended reports whether the operation does not change any more, but for a bank payout that is settled or rejected.
 func (r operationRow) Ended() bool { return r.Status != "queued" && r.Status != "processing" }
 
+// Returned reports whether a bank has returned the payout, whose operation had succeeded.
+func (r operationRow) Returned() bool {
+	return r.Type == "payout" && r.Status == "succeeded" && r.ResultStatus == "failed"
+}
+
 func (r operationRow) item() item {
 	i := item{
 		at: r.Created, kind: r.Type, status: r.Status, code: r.ErrorCode, amount: r.Amount, number: r.Number,
@@ -66,6 +71,9 @@ func (r operationRow) item() item {
 	}
 	if r.AwaitsSettlement {
 		i.group = "queued_for_settlement"
+	}
+	if r.Returned() {
+		i.group = "failed"
 	}
 	return i
 }

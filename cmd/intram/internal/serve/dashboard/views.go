@@ -57,7 +57,6 @@ func (d *Dashboard) requests(p *page) (any, bool) {
 type operationView struct {
 	operationRow
 	Open       bool   // it can still be completed or failed
-	Why        string // it failed
 	Advice     advice // on a failure
 	PageURL    string // of the customer, while the payment is open
 	Events     []mockapi.Event
@@ -70,11 +69,8 @@ func (d *Dashboard) operation(p *page) (any, bool) {
 	if !ok || op.Environment != p.Env {
 		return nil, false
 	}
-	v := operationView{operationRow: d.operationRow(op), Advice: adviceOn(p.Lang, op.ErrorCode), EventTypes: eventTypes(op.Type)}
-	v.Open = !v.Ended()
-	if v.ErrorCode != "" {
-		v.Why = whyOf(p.Lang, v.ErrorCode, v.ErrorMessage)
-	}
+	v := operationView{operationRow: d.operationRow(op), EventTypes: eventTypes(op.Type)}
+	v.Open, v.Advice = !v.Ended(), adviceOnRow(p.Lang, v.operationRow)
 	if tx, ok := d.Core.Transaction(op.Reference); ok && tx.Open {
 		v.PageURL = "/gateway/" + tx.Reference
 	}
@@ -289,7 +285,7 @@ func functions(lang language) template.FuncMap {
 			return "“" + s + "”"
 		},
 		"masked": end,
-		"why":    func(r operationRow) string { return whyOf(lang, r.ErrorCode, r.ErrorMessage) },
+		"why":    func(r operationRow) string { return adviceOnRow(lang, r).Why },
 		"words":  func(account string) string { return inWords(lang, account) },
 		"memo":   func(s string) string { return memo(lang, s) },
 		"class":  func(status any) string { return statusClass(fmt.Sprint(status)) },
