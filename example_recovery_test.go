@@ -10,6 +10,96 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
+// salary is what a program keeps of one payout: what to pay, and the intent that pays it once.
+type salary struct {
+	Params intram.PayoutParams `json:"params"`
+	Intent *intram.Intent      `json:"intent"`
+}
+
+// prepareSalaries makes the intents and saves all of them before anything is sent. It returns what a database or a file keeps.
+func prepareSalaries(client *intram.Client, references ...string) ([]byte, error) {
+	var salaries []salary
+	for i, reference := range references {
+		params := intram.PayoutParams{
+			Amount: intram.NewAmount(150_000 + 10_000*int64(i)), Reference: reference,
+			Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "2290161234567"},
+		}
+		intent, err := client.Payouts.Prepare(params)
+		if err != nil {
+			return nil, err
+		}
+		salaries = append(salaries, salary{params, intent})
+	}
+	return json.Marshal(salaries)
+}
+
+// sendSalaries reads what was saved, and sends each payout: in the first run, and in every run after a crash.
+func sendSalaries(ctx context.Context, client *intram.Client, saved []byte, accepted func(*intram.Operation)) error {
+	var salaries []salary
+	if err := json.Unmarshal(saved, &salaries); err != nil {
+		return err
+	}
+	for _, s := range salaries {
+		op, err := client.Payouts.Resume(ctx, s.Params, s.Intent)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Params.Reference, err) // intram.ErrNeverSent, intram.ErrCannotTell: see Resume
+		}
+		accepted(op)
+	}
+	return nil
+}
+
+// A program saves three salaries, and is killed after it has sent two. It has noted no operation id. The next run starts from
+// what was saved: it sends all three again with the same keys, and waits for all of them together. Each is paid once.
+func Example_recovery() {
+	server, client := fake()
+	defer server.Close()
+
+	saved, err := prepareSalaries(client, "SALARY-2026-05-001", "SALARY-2026-05-002", "SALARY-2026-05-003")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	killed, kill := context.WithCancel(context.Background())
+	sent := 0
+	err = sendSalaries(killed, client, saved, func(*intram.Operation) {
+		if sent++; sent == 2 {
+			kill()
+		}
+	})
+	fmt.Println("first run: sent", sent, "and stopped:", errors.Is(err, context.Canceled))
+
+	ctx := context.Background() // the next process
+	var ids []string
+	if err := sendSalaries(ctx, client, saved, func(op *intram.Operation) { ids = append(ids, op.ID) }); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for op, err := range client.WaitMany(ctx, ids) {
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(op.Reference(), op.Amount().Grouped(), op.Status)
+	}
+
+	payouts := 0
+	for _, err := range client.Payouts.All(ctx, intram.OperationListParams{}) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		payouts++
+	}
+	fmt.Println("payouts:", payouts)
+	// Unordered output:
+	// first run: sent 2 and stopped: true
+	// SALARY-2026-05-001 150 000 succeeded
+	// SALARY-2026-05-002 160 000 succeeded
+	// SALARY-2026-05-003 170 000 succeeded
+	// payouts: 3
+}
+
 // A payout is written down before it is asked for. The program dies, and the next one finds the record and asks again: the
 // same payout.
 func ExamplePayoutsService_Prepare() {
