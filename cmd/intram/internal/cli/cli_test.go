@@ -703,7 +703,15 @@ func TestAPayinIsTakenAndLookedUp(t *testing.T) {
 	create[3] = "order-2"
 	b.ok(t, create...)
 	require.NoError(t, b.server.DeclinePayin("order-2"))
-	assert.Equal(t, exitFailed, b.run(t, "payin", "wait", "order-2").code)
+	r = b.run(t, "payin", "wait", "order-2")
+	assert.Equal(t, exitFailed, r.code)
+	assert.NotContains(t, r.err, "48 hours", "the customer said no")
+	create[3] = "order-3"
+	b.ok(t, create...)
+	require.NoError(t, b.server.FailPayin("order-3", intram.CodeTransactionError))
+	r = b.run(t, "payin", "wait", "order-3")
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.err, "may still be paid within 48 hours")
 	var session map[string]any
 	b.json(t, &session, "payin", "get", "order-1")
 	assert.Contains(t, session, "chargedAmount")

@@ -130,7 +130,12 @@ was not, 5 when it is still pending. A session that failed may still be paid wit
 		if err := a.printPayin(session); err != nil {
 			return err
 		}
-		if session.Outcome() != intram.PayinPaid {
+		switch session.Outcome() {
+		case intram.PayinPaid:
+		case intram.PayinFailed, intram.PayinRefused:
+			a.note("It may still be paid within 48 hours: look again before you take another payment for the same order.")
+			return said(exitFailed)
+		default:
 			return said(exitFailed)
 		}
 		return nil
