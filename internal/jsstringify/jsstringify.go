@@ -201,14 +201,14 @@ func (w *writer) text() {
 func (w *writer) hex() rune {
 	unit, _ := strconv.ParseUint(string(w.in[w.at+1:w.at+5]), 16, 16) // they were checked
 	w.at += 4
-	return rune(unit) //nolint:gosec // of 16 bits
+	return rune(unit)
 }
 
 // unit writes a code unit that was escaped, with its other half when it is the first half of a pair.
 func (w *writer) unit(unit rune) {
 	switch {
 	case unit == '"' || unit == '\\':
-		w.out = append(w.out, '\\', byte(unit)) //nolint:gosec // one byte
+		w.out = append(w.out, '\\', byte(unit))
 	case unit < ' ':
 		const letters = "\b\t\n\f\r"
 		if i := strings.IndexByte(letters, byte(unit)); i >= 0 { //nolint:gosec // one byte
@@ -238,6 +238,8 @@ func (w *writer) escape(unit rune) {
 }
 
 // number writes a number as JavaScript prints the double that it is.
+//
+//nolint:forbidigo // no amount is read from it: the text is what a signature covers, and JavaScript has floats alone
 func (w *writer) number() {
 	start := w.at
 	for w.at < len(w.in) && bytes.IndexByte([]byte("+-.0123456789eE"), w.in[w.at]) >= 0 {

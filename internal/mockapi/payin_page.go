@@ -1,6 +1,7 @@
 package mockapi
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,8 +19,8 @@ type confirmationPage struct {
 	Merchant, Reference, Number   string
 	Amount, Fee, Charged, Expires string
 	Open, Waiting                 bool
-	Outcome                       string // paid, declined, expired or failed, when it has ended
-	ReturnURL                     string
+	Outcome                       string       // paid, declined, expired or failed, when it has ended
+	ReturnURL                     template.URL // of any scheme that runs no script, as it was checked
 	Problem                       string
 	Confirm, Decline              string // where the forms go
 }
@@ -89,15 +90,16 @@ func (s *Server) confirmationPage(code, problem string) (confirmationPage, bool)
 	if p.fee > 0 {
 		page.Fee = money(p.fee)
 	}
+	back := struct{ success, failure template.URL }{template.URL(p.successURL), template.URL(p.failureURL)} //nolint:gosec // see validatePayin
 	switch {
 	case p.transaction.status == payinCompleted:
-		page.Outcome, page.Title, page.ReturnURL = "paid", "Payment received", p.successURL
+		page.Outcome, page.Title, page.ReturnURL = "paid", "Payment received", back.success
 	case p.status == payinExpired:
-		page.Outcome, page.Title, page.ReturnURL = "expired", "Too late", p.failureURL
+		page.Outcome, page.Title, page.ReturnURL = "expired", "Too late", back.failure
 	case p.confirmation == payinDeclined:
-		page.Outcome, page.Title, page.ReturnURL = "declined", "Payment declined", p.failureURL
+		page.Outcome, page.Title, page.ReturnURL = "declined", "Payment declined", back.failure
 	case p.ended():
-		page.Outcome, page.Title, page.ReturnURL = "failed", "Payment not made", p.failureURL
+		page.Outcome, page.Title, page.ReturnURL = "failed", "Payment not made", back.failure
 	case p.answered:
 		page.Waiting, page.Title = true, "Waiting for your operator"
 	default:

@@ -106,6 +106,19 @@ func TestPayinPageSaysHowTheSessionEnded(t *testing.T) {
 	assert.EqualValues(t, 300, f.payinWallet(), "the late one")
 }
 
+func TestPayinPageLeadsBackToAnApp(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	body := f.session("order-1", payinNumber, func(m map[string]any) {
+		m["action"] = map[string]any{"successUrl": "myapp://paid?a=1&b=\"2", "failureUrl": "http://shop.example.com/no"}
+	})
+	page := f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: body}).ok(200).text("paymentUrl")
+	require.NoError(t, f.s.FailPayin("order-1", "transaction_error"))
+	assert.Contains(t, string(f.visit("GET", page).ok(200).body), `href="http://shop.example.com/no"`)
+	require.NoError(t, f.s.SettlePayin("order-1"))
+	assert.Contains(t, string(f.visit("GET", page).ok(200).body), `href="myapp://paid?a=1&amp;b=%222"`)
+}
+
 func TestPayinPageHasNoFeeLineWithoutAFee(t *testing.T) {
 	t.Parallel()
 	f := newPayinFixture(t, Config{FeeBasisPoints: -1, PayinRevision: PayinFirst})
