@@ -67,6 +67,11 @@ type checkoutPage struct {
 	Pay, Decline                     string // where the forms go
 }
 
+// wayBack is a return URL as a link of any scheme. Those that run scripts were refused when it was given.
+func wayBack(url string) template.URL {
+	return template.URL(url) //nolint:gosec // see absoluteURL
+}
+
 type checkoutMethod struct {
 	Code, Name string
 	Selected   bool
@@ -164,11 +169,11 @@ func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
 	}
 	switch {
 	case d.status == txSuccess:
-		p.Outcome, p.Title, p.ReturnURL = "paid", "Payment received", template.URL(d.successURL)
+		p.Outcome, p.Title, p.ReturnURL = "paid", "Payment received", wayBack(d.successURL)
 	case d.status == txError:
-		p.Outcome, p.Title, p.ReturnURL = "failed", "Payment not made", template.URL(d.cancelURL)
+		p.Outcome, p.Title, p.ReturnURL = "failed", "Payment not made", wayBack(d.cancelURL)
 	case d.status == txRefunded:
-		p.Outcome, p.Title, p.ReturnURL = "refunded", "Payment refunded", template.URL(d.cancelURL)
+		p.Outcome, p.Title, p.ReturnURL = "refunded", "Payment refunded", wayBack(d.cancelURL)
 	case d.stage == paymentConfirming:
 		p.Confirming, p.Title = true, "Waiting for confirmation"
 	default:

@@ -188,7 +188,7 @@ func TestARefundWaitsForItsOperator(t *testing.T) {
 			assert.Equal(t, "succeeded", op.text("data.status"))
 			assert.Equal(t, "pending", op.text("data.result.status"))
 			assert.Equal(t, []string{"refund.pending"}, f.events(id))
-			assert.EqualValues(t, before-400, f.wallet(mtnBenin), "debited while the operator thinks")
+			assert.Equal(t, before-400, f.wallet(mtnBenin), "debited while the operator thinks")
 			assert.Equal(t, "PENDING", f.transaction(reference).text("data.refunds.0.status"))
 
 			f.s.Clock().Advance(lateAnswer - time.Millisecond)
@@ -207,11 +207,11 @@ func TestARefundWaitsForItsOperator(t *testing.T) {
 			assert.Equal(t, end, op.text("data.result.status"))
 			assert.Equal(t, []string{"refund.pending", "refund." + end}, f.events(id), "each once")
 			if end == "failed" {
-				assert.EqualValues(t, before, f.wallet(mtnBenin), "credited back")
+				assert.Equal(t, before, f.wallet(mtnBenin), "credited back")
 				assert.Equal(t, "ERROR", f.transaction(reference).text("data.refunds.0.status"))
 				f.operation(f.refund(reference, 1000)) // all of it can be refunded again
 			} else {
-				assert.EqualValues(t, before-400, f.wallet(mtnBenin))
+				assert.Equal(t, before-400, f.wallet(mtnBenin))
 				assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.refunds.0.status"))
 			}
 			require.Error(t, f.s.Complete(id))
