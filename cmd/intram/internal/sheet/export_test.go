@@ -8,6 +8,12 @@ import (
 // ReplaceFile is Replace with another way to make a folder durable.
 var ReplaceFile = replaceFile
 
+// SyncFolder makes the names in a folder durable.
+var SyncFolder = syncFolder
+
+// StoredNumber writes a number of a workbook in plain digits.
+var StoredNumber = storedNumber
+
 // NamesOfColumns are the names that are read besides a column's own, in the order of the alphabet.
 func NamesOfColumns() map[string][]string {
 	names := map[string][]string{}

@@ -3,6 +3,7 @@ package sheet
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -80,45 +81,36 @@ const (
 func writeWorkbook(c cells) ([]byte, error) {
 	book := excelize.NewFile()
 	defer book.Close() //nolint:errcheck // it is in memory
-	text, err := book.NewStyle(&excelize.Style{NumFmt: textFormat})
-	if err != nil {
-		return nil, err
-	}
-	bold, err := book.NewStyle(&excelize.Style{NumFmt: textFormat, Font: &excelize.Font{Bold: true}})
-	if err != nil {
-		return nil, err
-	}
+	text, textErr := book.NewStyle(&excelize.Style{NumFmt: textFormat})
+	bold, boldErr := book.NewStyle(&excelize.Style{NumFmt: textFormat, Font: &excelize.Font{Bold: true}})
 	sheet, err := book.NewStreamWriter(sheetName)
-	if err != nil {
+	if err = errors.Join(textErr, boldErr, err); err != nil {
 		return nil, err
 	}
-	if err := sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
-		return nil, err
-	}
-	if err := sheet.SetColWidth(1, max(len(c.rows[0]), 1), 20); err != nil {
-		return nil, err
+	errs := []error{
+		sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}),
+		sheet.SetColWidth(1, len(c.rows[0]), 20),
 	}
 	for i, row := range c.rows {
-		values := make([]any, len(row))
+		values, style := make([]any, len(row)), text
+		if i == 0 {
+			style = bold
+		}
 		for j, cell := range row {
-			style := text
-			if i == 0 {
-				style = bold
-			}
 			values[j] = excelize.Cell{StyleID: style, Value: cell}
 			if n, err := strconv.ParseInt(cell, 10, 64); i > 0 && slices.Contains(c.numbers, j) && err == nil && strconv.FormatInt(n, 10) == cell {
 				values[j] = n
 			}
 		}
-		if err := sheet.SetRow("A"+strconv.Itoa(i+1), values); err != nil {
-			return nil, err
-		}
+		errs = append(errs, sheet.SetRow("A"+strconv.Itoa(i+1), values))
 	}
-	if err := sheet.Flush(); err != nil {
-		return nil, err
-	}
+	return bytesOf(book, append(errs, sheet.Flush())...)
+}
+
+// bytesOf is the file of a workbook that was made without errors.
+func bytesOf(book *excelize.File, errs ...error) ([]byte, error) {
 	b, err := book.WriteToBuffer()
-	if err != nil {
+	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil

@@ -184,6 +184,19 @@ func TestARetryFileHasTheLinesThatFailedForCertain(t *testing.T) {
 	assert.Empty(t, again.Problems)
 	assert.Len(t, again.Lines, 2)
 
+	// Two references that are cut to the same length stay two.
+	twins := sheet.Read([]byte("reference,amount,provider,msisdn\n" + strings.Repeat("x", 99) + "a,5,MTN_BENIN_229,2290161234501\n" +
+		strings.Repeat("x", 99) + "b,6,MTN_BENIN_229,2290161234502\n"))
+	require.Len(t, twins.Lines, 2)
+	data, _, err = twins.Retry("retry.csv", []batch.Result{
+		{Line: 2, Reference: twins.Lines[0].Params.Reference, Status: batch.Failed}, {Line: 3, Reference: twins.Lines[1].Params.Reference, Status: batch.Failed},
+	})
+	require.NoError(t, err)
+	again = sheet.Read(data)
+	require.Len(t, again.Lines, 2)
+	assert.Equal(t, strings.Repeat("x", 97)+"-R2", again.Lines[0].Params.Reference)
+	assert.Equal(t, strings.Repeat("x", 97)+"-R3", again.Lines[1].Params.Reference)
+
 	_, lines, err = file.Retry("retry.csv", results[2:])
 	require.NoError(t, err)
 	assert.Zero(t, lines)
@@ -260,6 +273,7 @@ func TestAFileIsReplacedInOneStep(t *testing.T) {
 	require.Error(t, sheet.Replace(filepath.Join(path, "x"), nil))
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "taken"), 0o700))
 	require.Error(t, sheet.Replace(filepath.Join(folder, "taken"), nil))
+	require.Error(t, sheet.SyncFolder(filepath.Join(folder, "none")))
 	left, err := filepath.Glob(filepath.Join(folder, ".*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)

@@ -73,6 +73,7 @@ func TestAnAmountThatTheSeparatorCutsIsRefused(t *testing.T) {
 		"reference,provider,msisdn,amount,note\nA,MTN_BENIN_229,2290161234501,25,May 2026\n": nil,
 		"reference,provider,msisdn,amount,note\nA,MTN_BENIN_229,2290161234501,2500,100\n":    nil,
 		"amount,reference,provider,msisdn\n500,001,MTN_BENIN_229,2290161234501\n":            nil,
+		"reference,provider,msisdn,amount\nA,MTN_BENIN_229,2290161234501,500\n":              nil,
 	} {
 		assert.Equal(t, want, told(sheet.Read([]byte(file)).Problems), file)
 	}
@@ -92,5 +93,16 @@ func TestAmountsOfAnotherUnitAreRefused(t *testing.T) {
 		}
 		assert.Equal(t, []string{fmt.Sprintf("1: %s: the amounts are read as francs: say them in francs, and leave %q out of the column's name", column, want)},
 			told(file.Problems))
+	}
+}
+
+// A workbook stores large numbers as 2.290161234501E+12, with all of their digits.
+func TestStoredNumbersAreWrittenInPlainDigits(t *testing.T) {
+	t.Parallel()
+	for stored, want := range map[string]string{
+		"2.290161234501E+12": "2290161234501", "1E+06": "1000000", "2.5E-1": "0.25",
+		"25000": "25000", "1.5": "1.5", "E": "E", "1E": "1E", "E+5": "E+5", "1E+x": "1E+x", "1.2.3E+5": "1.2.3E+5", "PAYE-1": "PAYE-1", "1E+99": "1E+99",
+	} {
+		assert.Equal(t, want, sheet.StoredNumber(stored), stored)
 	}
 }

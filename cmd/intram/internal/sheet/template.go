@@ -3,6 +3,7 @@ package sheet
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/xuri/excelize/v2"
 
@@ -24,44 +25,23 @@ func templateBook() ([]byte, error) {
 		return nil, err
 	}
 	defer book.Close() //nolint:errcheck // it is in memory
-	text, err := book.NewStyle(&excelize.Style{NumFmt: textFormat})
-	if err != nil {
-		return nil, err
+	text, textErr := book.NewStyle(&excelize.Style{NumFmt: textFormat})
+	amounts, amountsErr := book.NewStyle(&excelize.Style{NumFmt: 3}) // #,##0
+	var codes []string
+	for _, code := range batch.Providers {
+		codes = append(codes, string(code))
 	}
-	amounts, err := book.NewStyle(&excelize.Style{NumFmt: 3}) // #,##0
-	if err != nil {
-		return nil, err
-	}
-	for i, name := range templateColumns {
-		letter, err := excelize.ColumnNumberToName(i + 1)
-		if err != nil {
-			return nil, err
-		}
-		style := text
-		if name == "amount" {
-			style = amounts
-		}
-		if err := book.SetColStyle(sheetName, letter, style); err != nil {
-			return nil, err
-		}
-		if name == "provider" {
-			choice := excelize.NewDataValidation(true)
-			choice.SetSqref(fmt.Sprintf("%s2:%s%d", letter, letter, templateRows))
-			var codes []string
-			for _, code := range batch.Providers {
-				codes = append(codes, string(code))
-			}
-			if err := choice.SetDropList(codes); err != nil {
-				return nil, err
-			}
-			if err := book.AddDataValidation(sheetName, choice); err != nil {
-				return nil, err
-			}
-		}
-	}
-	b, err := book.WriteToBuffer()
-	if err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	provider, amount := letterOf("provider"), letterOf("amount")
+	choice := excelize.NewDataValidation(true)
+	choice.SetSqref(fmt.Sprintf("%s2:%s%d", provider, provider, templateRows))
+	return bytesOf(book, textErr, amountsErr,
+		book.SetColStyle(sheetName, "A:"+letterOf(templateColumns[len(templateColumns)-1]), text),
+		book.SetColStyle(sheetName, amount, amounts),
+		choice.SetDropList(codes), book.AddDataValidation(sheetName, choice))
+}
+
+// letterOf is what a spreadsheet calls a column of a template.
+func letterOf(name string) string {
+	letter, _ := excelize.ColumnNumberToName(slices.Index(templateColumns, name) + 1) // it is one of the first 26
+	return letter
 }
