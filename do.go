@@ -18,8 +18,8 @@ import (
 //
 //	body, err := client.Do(ctx, http.MethodPost, "/payouts/op_1/cancel", map[string]any{"reason": "typed twice"})
 //
-// The path is below the base URL and begins with a slash. Its segments are letters, digits and -_.~: and nothing else, so
-// that what is signed is what is sent. Errors show a segment with digits, such as an id, as {id}.
+// The path is below the base URL and begins with a slash: "/payouts", without /v1 or /api/v1/merchant. Its segments are letters, digits
+// and -_.~: and nothing else, so that what is signed is what is sent. Errors show a segment with digits, such as an id, as {id}.
 //
 // params of GET and DELETE are [url.Values], which become the query, or nil; of other methods, whatever encoding/json writes as
 // an object, or nil for an empty one. They are marshalled once, and marshalled the same way again they are the same call: use
@@ -98,6 +98,10 @@ func (v *validation) path(name, path string) {
 		}
 	}
 	v.check(strings.HasPrefix(path, "/"), name, name+" must begin with a slash, such as /payouts")
+	for _, base := range []string{"/v1", signedPathPrefix} {
+		below := strings.HasPrefix(path+"/", base+"/")
+		v.check(!below, name, name+" must be below the base URL, such as /payouts: leave out "+base)
+	}
 }
 
 // shapeOf is a path as errors show it: without ids, which may be a customer's.

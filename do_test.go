@@ -108,6 +108,8 @@ func TestACallOfItsOwnIsCheckedBeforeItIsSent(t *testing.T) {
 	}{
 		"no slash":              {"GET", "payouts", nil, "path"},
 		"no path":               {"GET", "", nil, "path"},
+		"the public path":       {"GET", "/v1/balance", nil, "path"},
+		"the signed path":       {"POST", "/api/v1/merchant/payouts", nil, "path"},
 		"only a slash":          {"GET", "/", nil, "path"},
 		"a slash too many":      {"GET", "/payouts//x", nil, "path"},
 		"steps up":              {"GET", "/payouts/../balance", nil, "path"},

@@ -20,7 +20,7 @@ func (a *app) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "call METHOD PATH", Short: "Make a call that has no command yet", Args: exactly("METHOD", "PATH"),
 		Long: `Make any call of the Merchant API, signed and retried like all the others, and print the
-response as it came. The path is below the base URL, such as /operations.
+response as it came. The path is below the base URL, such as /operations, and has no /v1.
 
 GET and DELETE take --query; POST, PUT and PATCH take --data and carry an idempotency
 key, which is printed before the call is sent. If the answer is lost, the message ends

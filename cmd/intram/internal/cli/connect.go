@@ -54,8 +54,8 @@ func (a *app) client() (*intram.Client, error) {
 		return nil, err
 	}
 	if s.publicKey.value == "" || s.secretKey.value == "" {
-		return nil, usagef("the keys are not set: set INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY, or write them to %s, "+
-			"or use --local with a running intram serve", a.configPath())
+		return nil, usagef("the keys are not set: set INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY, or write them to %s "+
+			"with intram config init, or use --local with a running intram serve", a.configPath())
 	}
 	opts := []intram.ClientOption{intram.WithBaseURL(s.baseURL.value)}
 	shared, err := s.options()

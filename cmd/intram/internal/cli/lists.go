@@ -140,6 +140,10 @@ func fit(header []string, rows [][]string, steps ...narrowing) (narrow []string,
 				row[i] = row[i][:day] // a day is better than no date
 				continue
 			}
+			if step.column == "REFERENCE" {
+				row[i] = clipStart(row[i], step.width) // references are counted at their ends
+				continue
+			}
 			row[i] = clip(row[i], step.width)
 		}
 	}

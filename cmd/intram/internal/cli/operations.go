@@ -54,7 +54,7 @@ var operationColumns = map[string]func(*intram.Operation) string{
 	"TYPE":        func(op *intram.Operation) string { return string(op.Type) },
 	"STATUS":      func(op *intram.Operation) string { return clip(string(op.Status), 10) },
 	"AMOUNT":      func(op *intram.Operation) string { return grouped(op.Amount()) },
-	"REFERENCE":   func(op *intram.Operation) string { return clip(op.Reference(), 24) },
+	"REFERENCE":   func(op *intram.Operation) string { return clipStart(op.Reference(), 24) },
 	"TRANSACTION": transactionOf,
 	"CREATED":     func(op *intram.Operation) string { return when(op.CreatedAt) },
 	"ERROR": func(op *intram.Operation) string {
@@ -126,8 +126,8 @@ func (a *app) operationList(list operationList) *cobra.Command {
 			rows = append(rows, row)
 		}
 		// Ids are as long as the API makes them, so the columns that one can do without give way.
-		header, rows := fit(list.columns, rows, narrowing{"CREATED", day}, narrowing{"REFERENCE", 16}, narrowing{"ERROR", 14}, narrowing{"REFERENCE", 12},
-			narrowing{"ERROR", 12}, narrowing{"TYPE", 8}, narrowing{"ERROR", 8}, narrowing{"ERROR", 0}, narrowing{"REFERENCE", 8})
+		header, rows := fit(list.columns, rows, narrowing{"CREATED", day}, narrowing{"ERROR", 14}, narrowing{"REFERENCE", 16}, narrowing{"ERROR", 10},
+			narrowing{"REFERENCE", 12}, narrowing{"TYPE", 8}, narrowing{"ERROR", 8}, narrowing{"ERROR", 0}, narrowing{"REFERENCE", 8})
 		a.printList(header, rows, "There are no "+list.things+".")
 		return odd.err()
 	}

@@ -173,6 +173,19 @@ func clip(words string, width int) string {
 	return text.Snip(words, width, "…")
 }
 
+// clipStart shortens free text at its beginning, where the texts of a list are alike.
+func clipStart(words string, width int) string {
+	words = strings.Join(strings.Fields(words), " ")
+	if text.StringWidthWithoutEscSequences(words) <= width {
+		return words
+	}
+	end := []rune(words)
+	for len(end) > 0 && text.StringWidthWithoutEscSequences(string(end)) >= width {
+		end = end[1:]
+	}
+	return "…" + string(end)
+}
+
 // money is an amount with its currency.
 func money(amount intram.Amount, currency intram.Currency) string {
 	if currency == "" {
