@@ -156,9 +156,8 @@ func (r *request) extend(extra map[string]any) {
 	if len(own) == 0 {
 		return
 	}
-	body := reflect.TypeOf(r.params)
-	for i := range body.NumField() {
-		name, _, _ := strings.Cut(body.Field(i).Tag.Get("json"), ",")
+	for field := range reflect.TypeOf(r.params).Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		for key := range own {
 			if strings.EqualFold(key, name) {
 				r.invalid.fail("extra", "extra must not have %s: set the field of the parameters", name)

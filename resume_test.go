@@ -879,9 +879,8 @@ func TestOneCandidateIsOneOperation(t *testing.T) {
 // A refund or a payment request that is nearly the intent's is a candidate, and one that is another is not.
 func TestResumeComparesRefundsAndPaymentRequests(t *testing.T) {
 	t.Parallel()
-	payload := func(change func(p map[string]any)) func(http.Header, map[string]any) { return eachPayload(change) }
 	invoice := func(field string, value any) func(http.Header, map[string]any) {
-		return payload(func(p map[string]any) {
+		return eachPayload(func(p map[string]any) {
 			of, _ := p["invoice"].(map[string]any)
 			if of[field] = value; value == nil {
 				delete(of, field)
@@ -904,22 +903,22 @@ func TestResumeComparesRefundsAndPaymentRequests(t *testing.T) {
 		"request: another amount":     {invoice("amount", 1001), other},
 		"request: another currency":   {invoice("currency", "EUR"), other},
 		"request: currency in lower":  {invoice("currency", "xof"), found},
-		"request: no data":            {payload(func(p map[string]any) { delete(p, "webhook_data") }), candidate},
-		"request: other data":         {payload(func(p map[string]any) { p["webhook_data"] = map[string]any{"order": "2"} }), other},
-		"request: more data":          {payload(func(p map[string]any) { p["webhook_data"] = map[string]any{"order": "1", "via": "api"} }), found},
+		"request: no data":            {eachPayload(func(p map[string]any) { delete(p, "webhook_data") }), candidate},
+		"request: other data":         {eachPayload(func(p map[string]any) { p["webhook_data"] = map[string]any{"order": "2"} }), other},
+		"request: more data":          {eachPayload(func(p map[string]any) { p["webhook_data"] = map[string]any{"order": "1", "via": "api"} }), found},
 		"refund: as it is":            {func(http.Header, map[string]any) {}, found},
 		"refund: no amount": {func(h http.Header, l map[string]any) {
 			bare(h, l)
-			payload(func(p map[string]any) { delete(p, "amount") })(h, l)
+			eachPayload(func(p map[string]any) { delete(p, "amount") })(h, l)
 		}, candidate},
-		"refund: another amount":   {payload(func(p map[string]any) { p["amount"] = 301 }), other},
-		"refund: other data":       {payload(func(p map[string]any) { p["metadata"] = map[string]any{"case": "R-2"} }), other},
-		"refund: no data":          {payload(func(p map[string]any) { delete(p, "metadata") }), candidate},
-		"refund: of another":       {payload(func(p map[string]any) { p["transaction_reference"] = "ZZZZZZZZZZ" }), other},
-		"refund: by its other id":  {payload(func(p map[string]any) { p["transaction_reference"] = strings.Repeat("a", 24) }), candidate},
-		"payout: other metadata":   {payload(func(p map[string]any) { p["metadata"] = map[string]any{"n": "2"} }), candidate},
-		"payout: another currency": {payload(func(p map[string]any) { p["currency"] = "EUR" }), candidate},
-		"payout: no metadata":      {payload(func(p map[string]any) { delete(p, "metadata") }), found},
+		"refund: another amount":   {eachPayload(func(p map[string]any) { p["amount"] = 301 }), other},
+		"refund: other data":       {eachPayload(func(p map[string]any) { p["metadata"] = map[string]any{"case": "R-2"} }), other},
+		"refund: no data":          {eachPayload(func(p map[string]any) { delete(p, "metadata") }), candidate},
+		"refund: of another":       {eachPayload(func(p map[string]any) { p["transaction_reference"] = "ZZZZZZZZZZ" }), other},
+		"refund: by its other id":  {eachPayload(func(p map[string]any) { p["transaction_reference"] = strings.Repeat("a", 24) }), candidate},
+		"payout: other metadata":   {eachPayload(func(p map[string]any) { p["metadata"] = map[string]any{"n": "2"} }), candidate},
+		"payout: another currency": {eachPayload(func(p map[string]any) { p["currency"] = "EUR" }), candidate},
+		"payout: no metadata":      {eachPayload(func(p map[string]any) { delete(p, "metadata") }), found},
 		"payout: as it is":         {func(http.Header, map[string]any) {}, found},
 	} {
 		t.Run(name, func(t *testing.T) {

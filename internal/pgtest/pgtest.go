@@ -137,7 +137,7 @@ func (p *Server) init() error {
 func (p *Server) data() string { return filepath.Join(p.dir, "data") }
 
 func (p *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(p.bin, name), args...) //nolint:noctx // it is stopped by signals, not by a context
+	cmd := exec.Command(filepath.Join(p.bin, name), args...) //nolint:gosec,noctx // a program of the machine, stopped by signals
 	cmd.Dir = p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.credential}
 	return cmd
@@ -156,7 +156,7 @@ func (p *Server) Start() error {
 	select {
 	case <-log.ready:
 		return nil
-	case <-time.After(time.Minute):
+	case <-time.After(time.Minute): //nolint:forbidigo // a program of its own knows no other clock
 		return fmt.Errorf("postgres did not come up: %s", log)
 	}
 }
