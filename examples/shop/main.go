@@ -21,9 +21,11 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"time"
@@ -68,17 +70,18 @@ type shop struct {
 
 func main() {
 	address := flag.String("address", "localhost:8000", "where to listen")
-	url := flag.String("url", "", "the shop's address for customers, https://…")
+	public := flag.String("url", "", "the shop's address for customers, https://…")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *address, *url); err != nil {
-		slog.Error("the shop is closed", "error", err) // the SDK's errors hold no secret and no customer
+	err := run(ctx, *address, *public)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the shop is closed:", err) // the SDK's errors hold no secret and no customer
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, address, url string) error {
+func run(ctx context.Context, address, public string) error {
 	client, err := intram.NewClientFromEnv()
 	if err != nil {
 		return err
@@ -92,7 +95,7 @@ func run(ctx context.Context, address, url string) error {
 		return err
 	}
 	defer pool.Close()
-	s, err := open(ctx, pool, client, verifier, url)
+	s, err := open(ctx, pool, client, verifier, public)
 	if err != nil {
 		return err
 	}
@@ -108,7 +111,7 @@ func run(ctx context.Context, address, url string) error {
 	return nil
 }
 
-func open(ctx context.Context, db *pgxpool.Pool, client *intram.Client, verifier *intram.WebhookVerifier, url string) (*shop, error) {
+func open(ctx context.Context, db *pgxpool.Pool, client *intram.Client, verifier *intram.WebhookVerifier, public string) (*shop, error) {
 	if err := pginbox.Migrate(ctx, db); err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func open(ctx context.Context, db *pgxpool.Pool, client *intram.Client, verifier
 	if err != nil {
 		return nil, err
 	}
-	return &shop{db: db, client: client, inbox: inbox, verifier: verifier, url: url, log: slog.Default(), now: time.Now}, nil
+	return &shop{db: db, client: client, inbox: inbox, verifier: verifier, url: public, log: slog.Default(), now: time.Now}, nil
 }
 
 func (s *shop) routes() http.Handler {
@@ -192,7 +195,7 @@ func (s *shop) placeOrder(w http.ResponseWriter, r *http.Request) {
 			ON CONFLICT (id) DO NOTHING`, o.ID, o.Item, o.Amount, o.CreatedAt, intent)
 	}
 	if err != nil {
-		s.log.Error("an order was not saved", "order", o.ID, "error", err)
+		s.log.ErrorContext(r.Context(), "an order was not saved", slog.String("order", o.ID), slog.Any("error", err))
 		http.Error(w, "the order was not taken: try again", http.StatusServiceUnavailable)
 		return
 	}
@@ -214,10 +217,10 @@ func (s *shop) toCheckout(w http.ResponseWriter, r *http.Request, id string) {
 		http.NotFound(w, r)
 	case err != nil:
 		// The order is saved, and its intent asks again: here, or from keepHouse.
-		s.log.Warn("no checkout page yet", "order", id, "outcome", intram.OutcomeOf(err), "error", err)
-		http.Redirect(w, r, "/orders/"+id, http.StatusSeeOther)
+		s.log.WarnContext(r.Context(), "no checkout page yet", slog.String("order", id), slog.Any("outcome", intram.OutcomeOf(err)), slog.Any("error", err))
+		http.Redirect(w, r, "/orders/"+url.PathEscape(id), http.StatusSeeOther)
 	case !o.Payable():
-		http.Redirect(w, r, "/orders/"+id, http.StatusSeeOther)
+		http.Redirect(w, r, "/orders/"+url.PathEscape(id), http.StatusSeeOther)
 	default:
 		http.Redirect(w, r, o.CheckoutURL, http.StatusSeeOther)
 	}
@@ -232,7 +235,7 @@ func (s *shop) askForPayment(ctx context.Context, o *order) error {
 	case errors.Is(err, intram.ErrCannotTell):
 		return s.mark(ctx, o, "for_a_person")
 	case intram.OutcomeOf(err) == intram.OutcomeRejected:
-		s.log.Error("the payment request was refused", "order", o.ID, "error", err)
+		s.log.ErrorContext(ctx, "the payment request was refused", slog.String("order", o.ID), slog.Any("error", err))
 		return s.mark(ctx, o, "refused")
 	case err != nil:
 		return err
@@ -337,7 +340,7 @@ func (s *shop) keepHouse(ctx context.Context) {
 			err = s.reconcile(ctx)
 		}
 		if err != nil {
-			s.log.Error("the house is not kept", "error", err)
+			s.log.ErrorContext(ctx, "the house is not kept", slog.Any("error", err))
 		}
 	}
 }
@@ -353,7 +356,7 @@ func (s *shop) tidy(ctx context.Context) error {
 			_, err := s.client.Refunds.Resume(ctx, refund(o), o.RefundIntent)
 			switch {
 			case errors.Is(err, intram.ErrNeverSent), errors.Is(err, intram.ErrCannotTell), intram.OutcomeOf(err) == intram.OutcomeRejected:
-				s.log.Error("a refund needs a person", "order", o.ID, "error", err)
+				s.log.ErrorContext(ctx, "a refund needs a person", slog.String("order", o.ID), slog.Any("error", err))
 				return s.mark(ctx, o, "for_a_person")
 			case err != nil:
 				return err // it may have been executed: the same intent asks again in a minute
@@ -386,7 +389,7 @@ func (s *shop) reconcile(ctx context.Context) error {
 		return err
 	}
 	for _, failure := range result.Failures {
-		s.log.Error("an event needs a person", "failure", failure)
+		s.log.ErrorContext(ctx, "an event needs a person", slog.Any("failure", failure))
 	}
 	return nil
 }
@@ -396,13 +399,13 @@ var pagesHTML string
 
 var pages = template.Must(template.New("").Parse(pagesHTML))
 
-func (s *shop) showCatalogue(w http.ResponseWriter, _ *http.Request) {
+func (s *shop) showCatalogue(w http.ResponseWriter, r *http.Request) {
 	type offer struct{ Item, Price, Order string }
 	var offers []offer
 	for item, amount := range catalogue {
 		offers = append(offers, offer{item, intram.NewAmount(amount).Grouped() + " F CFA", rand.Text()})
 	}
-	s.show(w, "catalogue", offers)
+	s.show(w, r, "catalogue", offers)
 }
 
 // showOrder is where the checkout page sends the customer back to. It believes nothing that comes with the address.
@@ -412,16 +415,16 @@ func (s *shop) showOrder(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, pgx.ErrNoRows):
 		http.NotFound(w, r)
 	case err != nil:
-		s.log.Error("an order was not read", "error", err)
+		s.log.ErrorContext(r.Context(), "an order was not read", slog.Any("error", err))
 		http.Error(w, "come back in a minute", http.StatusServiceUnavailable)
 	default:
-		s.show(w, "order", o)
+		s.show(w, r, "order", o)
 	}
 }
 
-func (s *shop) show(w http.ResponseWriter, page string, data any) {
+func (s *shop) show(w http.ResponseWriter, r *http.Request, page string, data any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if err := pages.ExecuteTemplate(w, page, data); err != nil {
-		s.log.Error("a page was not shown", "page", page, "error", err)
+		s.log.ErrorContext(r.Context(), "a page was not shown", slog.String("page", page), slog.Any("error", err))
 	}
 }

@@ -65,8 +65,8 @@ func newTown(t *testing.T, opts ...intram.ClientOption) *town {
 		var err error
 		c.shop, err = open(t.Context(), pool, server.Client(opts...), verifier, "https://shop.example")
 		require.NoError(t, err)
-		c.shop.now = server.Now
-		return c.shop.routes()
+		c.now = server.Now
+		return c.routes()
 	})
 	return c
 }
