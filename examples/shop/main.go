@@ -4,6 +4,14 @@
 //	export INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… INTRAM_WEBHOOK_SECRET=whsec_…
 //	DATABASE_URL=postgres://localhost/shop go run . -address :8000 -url https://shop.example
 //
+// To try it without an account, start the fake in another terminal. Set INTRAM_BASE_URL, the sandbox keys and the sandbox webhook
+// secret that it prints:
+//
+//	intram serve --forward-to http://localhost:8000/intram/webhook
+//	DATABASE_URL=postgres://localhost/shop go run . -url http://localhost:8000
+//
+// The database has to exist (createdb shop); the tables are made at the start.
+//
 // What it holds on to:
 //
 //   - An order and the intent of its payment request are saved in one transaction before anything is sent. Whatever happens
