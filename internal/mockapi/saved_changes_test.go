@@ -194,7 +194,35 @@ func TestEachChangeAloneIsInTheLog(t *testing.T) {
 	step("other faults", func() {
 		require.NoError(t, f.s.SeededFaults(4, FaultRate{Fault{Kind: FaultProxyError, On: "/operations", Times: 2}, 400}))
 	})
+	step("the same ones of another seed", func() {
+		require.NoError(t, f.s.SeededFaults(5, FaultRate{Fault{Kind: FaultProxyError, On: "/operations", Times: 2}, 400}))
+	})
 	step("no faults", func() { f.s.ClearFaults() })
+}
+
+// A delivery that ended and was forgotten between two records is in neither of them.
+func TestALogForgetsTheDeliveriesThatTheServerForgets(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{Seed: 11, JournalSize: 16})
+	refuse := true
+	subscription, _ := f.subscribe("*", func(w http.ResponseWriter, _ *http.Request) {
+		if refuse {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	require.NoError(t, f.s.Ping(subscription)) // it waits for its next attempt
+	f.idle()
+	var log savedLog
+	log.begin(t, f.s)
+	refuse = false
+	f.s.Clock().Advance(time.Hour)
+	f.idle()
+	for range 40 {
+		require.NoError(t, f.s.Ping(subscription))
+		f.idle()
+	}
+	log.add(t)
+	log.assertIsStateOf(t, f.s, "forgotten")
 }
 
 // A story goes on from a log as from a saved state: with a restart before each step.
