@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -196,6 +197,30 @@ func TestACallWritesWhatItChanges(t *testing.T) {
 		require.NoError(t, growing.save())
 	}
 	assert.Less(t, growing.written.Load(), 2*whole, "the file is replaced once, and then appended to")
+}
+
+// When as much was appended as there was room for, a whole state takes the log's place.
+func TestALogThatHasGrownIsReplaced(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.json")
+	core, err := mockapi.New(mockapi.Config{Seed: 4010})
+	require.NoError(t, err)
+	t.Cleanup(core.Close)
+	st := newStore(path)
+	st.begin(core)
+	lines := func() int {
+		require.NoError(t, core.TopUp("sandbox", string(intram.MTNBenin), 1))
+		require.NoError(t, st.save())
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return bytes.Count(data, []byte("\n"))
+	}
+	require.Equal(t, 1, lines())
+	require.Equal(t, 2, lines())
+	st.room = 1
+	require.Equal(t, 3, lines(), "there was room for the beginning of a line")
+	require.Equal(t, 1, lines())
+	require.Equal(t, 2, lines())
 }
 
 // After kill -9 the file has lines, the last of them torn at times. The next start goes on from them, and leaves a whole state.
