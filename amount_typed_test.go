@@ -135,3 +135,17 @@ func TestGrouped(t *testing.T) {
 	_, err := intram.ParseAmount("x")
 	require.Error(t, err)
 }
+
+// People call both CFA francs FCFA. Only their codes tell them apart.
+func TestAmountsOfCameroonAreTypedAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"25 000 FCFA", "25000 XAF", "25 000 F CFA", "25000"} {
+		a, err := intram.ParseTypedAmount(text, intram.XAF)
+		require.NoError(t, err, text)
+		assert.Equal(t, "25000", a.String(), text)
+	}
+	_, err := intram.ParseTypedAmount("25000 XOF", intram.XAF)
+	require.Error(t, err)
+	_, err = intram.ParseTypedAmount("25000 XAF", intram.XOF)
+	require.Error(t, err)
+}
