@@ -651,7 +651,7 @@ func TestSubscriptionsAreMadeTestedAndEnded(t *testing.T) {
 func TestThePayinSandboxIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	args := []string{"payin", "create", "--reference", "order-1", "--amount", "300", "--country", "CI", "--msisdn", "+2250700000000"}
-	for address, real := range map[string]bool{
+	for address, isReal := range map[string]bool{
 		"": true, "https://sandbox.novasend.app": true, "https://payin.example.com": true, "https://localhost.example.com": true,
 		"http://localhost:4010": false, "https://127.0.0.1:4010": false, "http://[::1]:4010": false,
 	} {
@@ -662,9 +662,9 @@ func TestThePayinSandboxIsAskedAbout(t *testing.T) {
 			delete(b.env, "INTRAM_PAYIN_BASE_URL")
 		}
 		r := b.run(t, args...)
-		assert.Equal(t, !real, len(seen) == 1, address)
-		assert.Equal(t, real, strings.Contains(r.err, "moves real money") && strings.Contains(r.err, "--yes") && r.code == exitUsage, "%s: %s", address, r.err)
-		if !real {
+		assert.Equal(t, !isReal, len(seen) == 1, address)
+		assert.Equal(t, isReal, strings.Contains(r.err, "moves real money") && strings.Contains(r.err, "--yes") && r.code == exitUsage, "%s: %s", address, r.err)
+		if !isReal {
 			continue
 		}
 		b.person, b.stdin = true, "no\n"
