@@ -87,6 +87,7 @@ func TestHowOftenAnAPIThatIsAwayIsAsked(t *testing.T) {
 	require.ErrorContains(t, run.Pay(t.Context()), "8 lines in a row had no response of the API")
 	assert.EqualValues(t, 8*3, posts.Load(), "each line three times")
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 8, batch.NotSent: 12}, statuses(run))
+	assert.Equal(t, batch.Progress{Lines: 20, InDoubt: 8}, run.Progress())
 }
 
 // A mistake of this program ends the run in words, and the line that it struck stays in doubt.

@@ -2,11 +2,13 @@ package boltjournal_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	bolt "go.etcd.io/bbolt"
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/batch"
@@ -43,4 +45,33 @@ func TestTheNameOfAJournalIsOnTheDiskBeforeItIsUsed(t *testing.T) {
 	held, err = journal.Acquire(t.Context(), begin)
 	require.NoError(t, err, "a journal that could not be used is free")
 	require.NoError(t, held.Release())
+}
+
+// A file has two headers, and the second is on the second page, whose size is that of the machine that began the journal.
+func TestAJournalIsReadByItsSecondHeader(t *testing.T) {
+	t.Parallel()
+	for size := 1 << 10; size <= 1<<16; size <<= 1 {
+		path := filepath.Join(t.TempDir(), "journal")
+		db, err := bolt.Open(path, 0o600, &bolt.Options{PageSize: size})
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		begin := batch.Binding{Version: 2, SHA256: "lines", Environment: intram.Sandbox}
+		held, err := boltjournal.At(path).Acquire(t.Context(), begin)
+		require.NoError(t, err)
+		for range 2 { // both headers know the line
+			require.NoError(t, held.Put(t.Context(), 1, batch.Record{State: batch.Paid}))
+		}
+		require.NoError(t, held.Release())
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		require.NoError(t, err)
+		_, err = file.WriteAt(make([]byte, 64), 16)
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+		held, err = boltjournal.At(path).Acquire(t.Context(), begin)
+		require.NoError(t, err, "pages of %d bytes", size)
+		records, err := held.Records(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, records, 1)
+		require.NoError(t, held.Release())
+	}
 }

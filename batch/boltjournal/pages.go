@@ -86,7 +86,7 @@ func checkPages(data []byte) error {
 // metaOffsets are where the two headers can be: the second is on the second page, whose size only the first one tells.
 func metaOffsets(data []byte) []int {
 	var offsets []int
-	for _, size := range []int{0, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16} {
+	for _, size := range []int{0, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16} {
 		if size+pageHeader+metaSize <= len(data) {
 			offsets = append(offsets, size)
 		}
