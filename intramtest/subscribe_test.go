@@ -79,6 +79,9 @@ func TestAFailedTestPrintsTheDeliveriesThatWereRefused(t *testing.T) {
 			http.Error(w, strings.Repeat("x", 5000)+"the end", http.StatusTeapot)
 		})
 	})
+	server.Subscribe("/moved", func(*intram.WebhookVerifier) http.Handler {
+		return http.RedirectHandler("/elsewhere", http.StatusFound)
+	})
 	server.Subscribe("/good", func(*intram.WebhookVerifier) http.Handler {
 		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	})
@@ -90,6 +93,7 @@ func TestAFailedTestPrintsTheDeliveriesThatWereRefused(t *testing.T) {
 	said := strings.Join(tb.said, "\n")
 	assert.Regexp(t, `payout\.completed to https://receiver-1\.intram\.test/hook, attempt 1: HTTP 5\d\d .+`, said)
 	assert.Contains(t, said, "/slow, attempt 1: HTTP 418 xxx")
+	assert.Contains(t, said, "/moved, attempt 1: HTTP 302", "a redirect is no delivery")
 	assert.NotContains(t, said, "the end", "not all of it")
 	assert.NotContains(t, said, "/good")
 }
