@@ -18,7 +18,7 @@ var ErrAmbiguousAmount = errors.New("intram: amount: it can be read in two ways"
 // [ParseAmount] reads what a program has written. currency is the one that is expected, and may stand behind the number; empty
 // is XOF, which people also write FCFA, F CFA, CFA and F.
 //
-// Thousands may be grouped by spaces of any kind or by apostrophes: "25 000 FCFA". Of a point or a comma it must be sure what they
+// Thousands may be grouped by spaces of any kind or by apostrophes, "25 000 FCFA", but not by tabs or line breaks. Of a point or a comma it must be sure what they
 // mean: "25000,00", "1.250.000" and "25 000,50" have one reading. "25.000" and "1,250" have two, and are refused with
 // [ErrAmbiguousAmount] and both readings, since taking the wrong one pays a thousandth or a thousand times the amount. "2.5E+04",
 // as programs write large numbers, is read too; with a comma it is what a spreadsheet has shown of a number, in three digits, and is
@@ -190,13 +190,13 @@ func withoutLeadingZeros(s string) (string, error) {
 	return s, nil
 }
 
-// visible replaces spaces of every kind by one, typographic apostrophes by plain ones, and leaves out what cannot be seen. The
+// visible replaces spaces of every kind, but for tabs and line breaks, by one, typographic apostrophes by plain ones, and leaves out what cannot be seen. The
 // apostrophe by which spreadsheets mark a text goes too.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case unicode.IsSpace(r):
+		case unicode.Is(unicode.Zs, r):
 			b.WriteByte(' ')
 		case r == '\u2019' || r == '\u02bc':
 			b.WriteByte('\'')

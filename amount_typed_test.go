@@ -51,6 +51,7 @@ func TestParseTypedAmountRefuses(t *testing.T) {
 		"", " ", "-", "FCFA", "abc", "25 00", "2 5000", "25 0000", "1.25.000", "1.250.00", "1.2,3.4", "25.", ",5", "1,2,3", "25000 EUR",
 		"-25000", "+25000", "0123", "00", "25e", "25e99", "1 2E+04", "0x10", "NaN", "٢٥٠٠٠", "25000 FCFA ttc", "Ada Lovelace",
 		"1 250.000.000", "1'250 00", "25,000.000,00", "25..000", ".25.000", "25,,000", "1..250,00", strings.Repeat("9", 65),
+		"500\n250", "500\r\n250", "500\t250", "500\u2028250", "1\u0085250 000",
 	} {
 		amount, err := intram.ParseTypedAmount(text, intram.XOF)
 		require.Error(t, err, "%q was read as %s", text, amount)

@@ -141,10 +141,16 @@ func plainWords(text string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !gounicode.IsLetter(r) && !gounicode.IsDigit(r) }), " ")
 }
 
-// otherUnit is what stands in parentheses behind the name of the column of amounts, and may make 25 mean 25 thousand or 25 euros.
+// otherUnit is a sign in the name of the column of amounts, or a word in parentheses behind it, that may make 25 mean 25 thousand or 25
+// euros.
 func otherUnit(text string) string {
+	for _, sign := range text {
+		if gounicode.Is(gounicode.Sc, sign) || sign == '%' {
+			return string(sign)
+		}
+	}
 	_, unit, _ := strings.Cut(text, "(")
-	for word := range strings.FieldsSeq(plainWords(unit)) {
+	for word := range strings.FieldsSeq(plainWords(strings.ReplaceAll(unit, "(", " "))) {
 		if !slices.Contains([]string{"f", "fcfa", "cfa", "xof", "franc", "francs", "en", "net", "nets", "brut", "a", "payer", "total"}, word) {
 			return word
 		}

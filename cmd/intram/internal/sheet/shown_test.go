@@ -85,6 +85,7 @@ func TestAmountsOfAnotherUnitAreRefused(t *testing.T) {
 	for column, want := range map[string]string{
 		"Montant (FCFA)": "", "Montant (F CFA)": "", "Montant (net à payer)": "", "Montant (en francs CFA)": "",
 		"Montant (milliers)": "milliers", "Montant (en milliers de FCFA)": "milliers", "Amount (EUR)": "eur", "Montant (k)": "k",
+		"Montant €": "€", "Amount [$]": "$", "Montant (%)": "%", "Montant (net) (milliers)": "milliers",
 	} {
 		file := sheet.Read([]byte("reference;" + column + ";provider;msisdn\nA;25;MTN_BENIN_229;2290161234501\n"))
 		if want == "" {
