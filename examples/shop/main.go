@@ -227,7 +227,7 @@ func (s *shop) toCheckout(w http.ResponseWriter, r *http.Request, id string) {
 		// The order is saved, and its intent asks again: here, or from keepHouse.
 		s.log.WarnContext(r.Context(), "no checkout page yet", slog.String("order", id), slog.Any("outcome", intram.OutcomeOf(err)), slog.Any("error", err))
 		http.Redirect(w, r, "/orders/"+url.PathEscape(id), http.StatusSeeOther)
-	case !o.Payable():
+	case !o.Payable() || o.CheckoutURL == "": // it is closed, or it began anew
 		http.Redirect(w, r, "/orders/"+url.PathEscape(id), http.StatusSeeOther)
 	default:
 		http.Redirect(w, r, o.CheckoutURL, http.StatusSeeOther)

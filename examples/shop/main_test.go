@@ -270,3 +270,13 @@ func TestAnOrderOfLastWeekBeginsAnew(t *testing.T) {
 	assert.NotEmpty(t, c.order().CheckoutURL)
 	assert.Equal(t, 1, c.requests())
 }
+
+// The customer who comes back to it has no page yet, and is shown the order.
+func TestAnOrderThatBeginsAnewIsShown(t *testing.T) {
+	t.Parallel()
+	c := newTown(t, intram.WithMaxAttempts(1))
+	require.NoError(t, c.intram.Fault(intramtest.Fault{Kind: intramtest.Reset, Times: 1}))
+	c.buy()
+	c.intram.Advance(72 * time.Hour)
+	assert.Equal(t, "/orders/"+orderID, c.do("POST", "/orders/"+orderID+"/pay", nil).Header().Get("Location"))
+}
