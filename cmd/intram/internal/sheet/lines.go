@@ -128,7 +128,7 @@ func Read(data []byte) *File {
 	}
 	columns, unnamed, notes, problems := readHeader(rows[0], rows[1:])
 	if len(problems) > 0 {
-		file.Problems = append(problems, lowerHeader(rows)...)
+		file.Problems = slices.Concat(problems, lowerHeader(rows))
 		return file
 	}
 	file.Notes = append(file.Notes, notes...)
