@@ -150,11 +150,19 @@ func (e extended) MarshalJSON() ([]byte, error) {
 	return slices.Concat(bytes.TrimSuffix(known, []byte("}")), []byte(","), extra[1:]), nil
 }
 
-// extend adds fields that the SDK does not know to the request's body. A field that it knows is set by its own name.
-func (r *request) extend(extra map[string]any) {
+// with adds fields that the SDK does not know to the request's body. A field that it knows is set by its own name. By value: a request
+// without any stays on the stack.
+func (r request) with(extra map[string]any) request {
+	if len(extra) == 0 {
+		return r
+	}
+	return r.extend(extra)
+}
+
+func (r request) extend(extra map[string]any) request {
 	own, _ := r.invalid.own("extra", extra)
 	if len(own) == 0 {
-		return
+		return r
 	}
 	for field := range reflect.TypeOf(r.params).Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -165,4 +173,5 @@ func (r *request) extend(extra map[string]any) {
 		}
 	}
 	r.params, r.legacy = extended{r.params, own}, nil // 0.1.0 had no such fields
+	return r
 }

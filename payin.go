@@ -279,8 +279,7 @@ func (s *PayinService) request(params PayinSessionParams) request {
 		body.Amount = written
 	}
 	r.params = body
-	r.extend(params.Extra)
-	return r
+	return r.with(params.Extra)
 }
 
 // withCredentials is the protocol to make a call with. Without credentials it is one that refuses the call before sending.

@@ -184,8 +184,7 @@ func (p PaymentRequestParams) request() request {
 		body.Invoice.Amount, body.WebhookData = written, own
 	}
 	r.params = body
-	r.extend(p.Extra)
-	return r
+	return r.with(p.Extra)
 }
 
 // wire checks the parameters and gives them the docs' shape.

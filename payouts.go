@@ -253,8 +253,7 @@ func (p PayoutParams) request() request {
 		body.Amount, body.Metadata = written, own
 	}
 	r.params = body
-	r.extend(p.Extra)
-	return r
+	return r.with(p.Extra)
 }
 
 // wire checks the parameters and gives them the docs' shape.

@@ -146,8 +146,7 @@ func (p RefundParams) request() request {
 		body.Metadata = own
 	}
 	r.params = body
-	r.extend(p.Extra)
-	return r
+	return r.with(p.Extra)
 }
 
 // wire checks the parameters and gives them the docs' shape.

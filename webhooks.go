@@ -67,7 +67,7 @@ func (s *WebhooksService) Create(ctx context.Context, params WebhookParams, opts
 		URL   string    `json:"url"`
 		Event EventType `json:"event"`
 	}{params.URL, params.Event}
-	r.extend(params.Extra)
+	r = r.with(params.Extra)
 	env, err := do[WebhookSubscription](ctx, s.client, r, opts)
 	if err != nil {
 		return nil, err
