@@ -3,6 +3,7 @@ package sheet_test
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -106,4 +107,11 @@ func TestStoredNumbersAreWrittenInPlainDigits(t *testing.T) {
 	} {
 		assert.Equal(t, want, sheet.StoredNumber(stored), stored)
 	}
+}
+
+// A line far below is not left unpaid without a word.
+func TestRowsThatAreNotReadAreTold(t *testing.T) {
+	t.Parallel()
+	text := "reference;amount;provider;msisdn\nA;25;MTN_BENIN_229;2290161234501\n" + strings.Repeat(";;;\n", 200_000) + "B;25;MTN_BENIN_229;2290161234502\n"
+	assert.Equal(t, []string{"0: there are more than 200000 rows: remove the blank ones, or split the file"}, told(sheet.Read([]byte(text)).Problems))
 }

@@ -148,7 +148,8 @@ func readCSV(text string, f form) table {
 			return t
 		}
 		if len(t.rows) > 2*maxLines {
-			return t // more than is ever taken: see maxLines
+			t.rest = append(t.rest, tooLong)
+			return t
 		}
 		number, _ := reader.FieldPos(0)
 		t.rows = append(t.rows, row{number: number + skipped, cells: record})
@@ -176,6 +177,9 @@ func mostOf(line string) rune {
 
 // maxWorkbook is how many bytes the parts of a workbook may come to, unpacked.
 const maxWorkbook = 256 << 20
+
+// tooLong says that rows were not read, among them perhaps one that is to be paid.
+var tooLong = Problem{Message: fmt.Sprintf("there are more than %d rows: remove the blank ones, or split the file", 2*maxLines)}
 
 // readWorkbook reads the first sheet of an .xlsx file that is shown and has anything in it. The cells are as they are stored, with what their
 // format shows beside them where that is something else.
@@ -242,6 +246,9 @@ func (t *table) addSheet(book *excelize.File, sheet string, cells, shown [][]str
 			hidden++
 		}
 		t.rows = append(t.rows, r)
+	}
+	if len(cells) > 2*maxLines+1 {
+		t.rest = append(t.rest, tooLong)
 	}
 	if hidden > 0 {
 		t.notes = append(t.notes, Problem{Message: Count(hidden, "hidden row was", "hidden rows were") + " read too"})
