@@ -84,6 +84,7 @@ func rawRequest(method, path string, params any) request {
 		}
 		r.params = json.RawMessage(body)
 	default:
+		r.method = "" // an error is one line
 		v.fail("method", "method must be GET, POST, PUT, PATCH or DELETE")
 	}
 	return r
@@ -163,6 +164,9 @@ func (r request) extend(extra map[string]any) request {
 	own, _ := r.invalid.own("extra", extra)
 	if len(own) == 0 {
 		return r
+	}
+	for key := range own {
+		r.invalid.check(key != "" && needsNoEncoding(key), "extra", "extra must have names of letters, digits and -_.~: only")
 	}
 	for field := range reflect.TypeOf(r.params).Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -118,6 +118,7 @@ func TestACallOfItsOwnIsCheckedBeforeItIsSent(t *testing.T) {
 		"a line":                {"GET", "/payouts/a\r\nb", nil, "path"},
 		"no method":             {"", "/payouts", nil, "method"},
 		"small letters":         {"get", "/payouts", nil, "method"},
+		"two lines":             {"GET\r\nX: y", "/payouts", nil, "method"},
 		"HEAD":                  {"HEAD", "/payouts", nil, "method"},
 		"a body of GET":         {"GET", "/payouts", map[string]any{}, "params"},
 		"two values":            {"GET", "/payouts", url.Values{"a": {"1", "2"}}, "params"},
@@ -137,6 +138,7 @@ func TestACallOfItsOwnIsCheckedBeforeItIsSent(t *testing.T) {
 			assert.Equal(t, intram.OutcomeNotSent, e.Outcome)
 			require.NotEmpty(t, e.Details)
 			assert.Equal(t, c.field, e.Details[0].Path)
+			assert.NotContains(t, err.Error(), "\n")
 			assert.Empty(t, s.sent)
 		})
 	}
@@ -178,7 +180,7 @@ func TestExtraFieldsOfEachCreation(t *testing.T) {
 			require.Len(t, s.sent, 1)
 			assert.Contains(t, s.sent[0].Body, sent)
 
-			for _, bad := range []map[string]any{{known[name]: 1}, {"x": make(chan int)}, {"x": "\xff"}} {
+			for _, bad := range []map[string]any{{known[name]: 1}, {"x": make(chan int)}, {"x": "\xff"}, {"": 1}, {"amount\x00": 1}} {
 				err := call(client, bad)
 				assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
 				assert.ErrorContains(t, err, "extra")

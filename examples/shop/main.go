@@ -272,8 +272,8 @@ func (s *shop) beginAnew(ctx context.Context, o *order) error {
 }
 
 func (s *shop) mark(ctx context.Context, o *order, state string) error {
+	_, err := s.db.Exec(ctx, "UPDATE orders SET state = $2 WHERE id = $1 AND state = $3", o.ID, state, o.State) // unless it moved meanwhile
 	o.State = state
-	_, err := s.db.Exec(ctx, "UPDATE orders SET state = $2 WHERE id = $1", o.ID, state)
 	return err
 }
 
@@ -320,7 +320,7 @@ func (s *shop) paymentMoved(ctx context.Context, tx pgx.Tx, o *order, event *int
 		o.State = "for_a_person"
 	case o.Payable() || o.State == "failed":
 		o.State = "paid" // send the goods: in this transaction, for example as a row for the warehouse
-	case o.State == "abandoned":
+	case o.State == "abandoned" || o.State == "refused":
 		intent, err := s.client.Refunds.Prepare(refund(o)) // sends nothing; keepHouse does
 		if err != nil {
 			return err

@@ -177,7 +177,10 @@ func lowerHeader(rows []row) []Problem {
 }
 
 // rounded is what a spreadsheet shows of a long number.
-var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$`)
+var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$|^\d[.,]\d+[eE]\d{2,}$`)
+
+// cellError is what a spreadsheet shows of a formula that came to nothing, in English and in French.
+var cellError = regexp.MustCompile(`^#(REF!|N/A|NAME\?|NOM\?|VALUE!|VALEUR!|DIV/0!|NULL!|NUL!|NUM!|NOMBRE!|CALC!|SPILL!)$`)
 
 // readLine makes a payout of a row. What the parameters must be is for [File.Check] to say.
 func (f *File) readLine(r row) {
@@ -200,6 +203,9 @@ func (f *File) readLine(r row) {
 		f.Notes = append(f.Notes, Problem{Line: r.number, Column: f.header(name), Message: message})
 	}
 	for _, name := range Columns {
+		if cellError.MatchString(value(name)) {
+			fail(name, "its formula has failed in the spreadsheet ("+value(name)+"): enter the value")
+		}
 		c, ok := columns[name]
 		shown, other := r.shown[c.at]
 		switch {

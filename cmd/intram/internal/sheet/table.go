@@ -116,6 +116,17 @@ func utf16Without(data []byte, zero int) bool {
 	return true
 }
 
+// textFormula is how people keep a spreadsheet from taking a text for a number: ="0022961234501".
+var textFormula = regexp.MustCompile(`(^|[\n;,\t])="([^"\r\n]*)"`)
+
+// notCSV says why a line cannot be taken apart.
+func notCSV(err error) string {
+	if errors.Is(err, csv.ErrBareQuote) {
+		return `not a line of CSV: a quotation mark stands within a cell: take it out, or save the file again from the spreadsheet; nothing below is read`
+	}
+	return `not a line of CSV: a quotation mark is not closed: what follows it cannot be told apart, and is not read`
+}
+
 // readCSV reads text. The delimiter is what the first line has most of, or what a line sep= says.
 func readCSV(text string, f form) table {
 	if !strings.Contains(text, "\n") {
@@ -129,6 +140,7 @@ func readCSV(text string, f form) table {
 	} else {
 		f.comma = mostOf(first)
 	}
+	text = textFormula.ReplaceAllString(text, `${1}"${2}"`)
 	reader := csv.NewReader(strings.NewReader(text))
 	reader.Comma = f.comma
 	reader.FieldsPerRecord = -1 // counted later, to name the line
@@ -140,7 +152,7 @@ func readCSV(text string, f form) table {
 		}
 		if syntax, ok := errors.AsType[*csv.ParseError](err); ok {
 			// What follows a quote that is not closed cannot be told apart.
-			t.rest = append(t.rest, Problem{Line: syntax.StartLine + skipped, Message: "not a line of CSV: " + syntax.Err.Error()})
+			t.rest = append(t.rest, Problem{Line: syntax.StartLine + skipped, Message: notCSV(syntax.Err)})
 			return t
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -39,7 +40,8 @@ func MSISDN(text, country string, operator intram.ProviderCode) (string, error) 
 	}
 	// The SDK knows the countries of the API exactly, and of the others only what has + in front.
 	parsed, parseErr := phonenumbers.Parse(text, country)
-	if parseErr == nil && phonenumbers.IsValidNumber(parsed) && !known(phonenumbers.GetRegionCodeForNumber(parsed)) {
+	letters := strings.ContainsFunc(text, unicode.IsLetter) // which phonenumbers would dial
+	if parseErr == nil && !letters && phonenumbers.IsValidNumber(parsed) && !known(phonenumbers.GetRegionCodeForNumber(parsed)) {
 		return strings.TrimPrefix(phonenumbers.Format(parsed, phonenumbers.E164), "+"), nil
 	}
 	return "", errors.New(strings.TrimPrefix(err.Error(), intram.ErrInvalidMSISDN.Error()+": "))

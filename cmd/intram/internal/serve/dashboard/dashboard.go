@@ -128,7 +128,7 @@ func (p *page) Tab() string {
 }
 
 // Query is what is looked for.
-func (p *page) Query() string { return p.request.URL.Query().Get("q") }
+func (p *page) Query() string { return strings.ToValidUTF8(p.request.URL.Query().Get("q"), "") }
 
 // Stopwatch is since when the stopwatch runs, and Elapsed for how long.
 func (p *page) Stopwatch() time.Time   { return *p.stopwatch.Load() }

@@ -33,7 +33,7 @@ type filter struct {
 
 // filterOf reads a filter. What is not a time filters nothing.
 func filterOf(q url.Values) filter {
-	f := filter{Q: strings.TrimSpace(q.Get("q")), Kind: q.Get("type"), Status: q.Get("status"), Code: q.Get("code"), From: q.Get("from"), To: q.Get("to")}
+	f := filter{Q: strings.TrimSpace(strings.ToValidUTF8(q.Get("q"), "")), Kind: q.Get("type"), Status: q.Get("status"), Code: q.Get("code"), From: q.Get("from"), To: q.Get("to")}
 	f.seek = seekOf(f.Q)
 	f.from, _ = time.Parse(inputTime, f.From)
 	f.to, _ = time.Parse(inputTime, f.To)

@@ -100,7 +100,7 @@ func find[T any](s seek, all []T, describe func(T) item) found[T] {
 }
 
 func (d *Dashboard) search(p *page) (any, bool) {
-	v := searchView{Q: strings.TrimSpace(p.request.URL.Query().Get("q"))}
+	v := searchView{Q: strings.TrimSpace(p.Query())}
 	if v.Q == "" {
 		return v, true
 	}
