@@ -100,13 +100,18 @@ func readHeader(header row, rows []row) (columns map[string]column, unnamed []in
 		}
 		add(name, "%s", message)
 	}
+	incomplete := false
 	for _, name := range Columns[:2] {
 		if _, ok := columns[name]; !ok {
+			incomplete = true
 			add("", "column %s is missing", name)
 		}
 	}
 	_, mobile := columns["msisdn"]
 	_, bank := columns["account_number"]
+	if _, operator := columns["provider"]; incomplete && mobile && !bank && !operator { // each line says it otherwise
+		add("", "column provider is missing: whose number it is, such as MTN_BENIN_229")
+	}
 	if !mobile && !bank && len(problems) == 0 {
 		add("", "neither a column msisdn nor account_number: one of them says where to pay")
 	}

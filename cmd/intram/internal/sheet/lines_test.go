@@ -28,7 +28,7 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"empty", "", []string{"1:is empty"}},
 		{"only a header", header, []string{"1:no line below"}},
 		{"columns", "reference,amount,colour,amount,msisdn\n", []string{"1:amount is there twice", "1:colour: column 3: unknown"}},
-		{"missing columns", "msisdn\n", []string{"1:column reference is missing", "1:column amount is missing"}},
+		{"missing columns", "msisdn\n", []string{"1:column reference is missing", "1:column amount is missing", "1:column provider is missing"}},
 		{"nowhere to pay", "reference,amount\n", []string{"1:neither a column msisdn"}},
 		{"fields", header + "A,100\n", []string{"2:2 fields"}},
 		{"quotes", header + "A,100,MTN_BENIN_229,22961000000,,\n\"B,100\n", []string{"3:not a line of CSV"}},

@@ -45,3 +45,12 @@ func TestAQuotationMarkInTheWayIsNamed(t *testing.T) {
 		assert.Contains(t, file.Problems[0].Message, words)
 	}
 }
+
+// All columns that are missing are named in one run.
+func TestAllMissingColumnsAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	file := sheet.Read([]byte("Montant;Téléphone;Nom\n100;22961000000;Ada\n200;22961000011;Bob\n"))
+	require.Len(t, file.Problems, 2, "%v", file.Problems)
+	assert.Contains(t, file.Problems[0].Message, "column reference is missing")
+	assert.Contains(t, file.Problems[1].Message, "column provider is missing")
+}
