@@ -273,24 +273,15 @@ func (a *app) beforeBatch(
 		if err != nil {
 			return false, fmt.Errorf("the balance is needed to check the file, and nothing was sent: %w", err)
 		}
-		var found []batch.Problem
-		if !begun && f.lookBack > 0 && !f.allowKnown {
-			if found, err = batch.CheckHistory(ctx, client, unsent, a.clock.Now().Add(-f.lookBack)); err != nil {
-				if _, ok := errors.AsType[*batch.HistoryError](err); ok {
-					err = fmt.Errorf("%w, and give --allow-known-references", err)
-				}
-				return false, err
-			}
+		found, err := a.knownReferences(ctx, client, unsent, begun, f)
+		if err != nil {
+			return false, err
 		}
 		if !f.ignoreBalance {
 			found = append(found, batch.CheckBalance(balance, unsent)...)
 		}
 		if len(found) > 0 {
-			problems := make([]sheet.Problem, len(found))
-			for i, p := range found {
-				problems[i] = file.Problem(p)
-			}
-			return false, a.refuseBatch(name, problems)
+			return false, a.refuseLines(name, file, found)
 		}
 		a.note("%s to make, %s in all; %s available.", sheet.Count(len(unsent), "payout", "payouts"), money(batch.Total(unsent), balance.Currency),
 			money(balance.Available, balance.Currency))
@@ -308,8 +299,39 @@ func (a *app) beforeBatch(
 		if err := a.confirm(f.confirmation, client.Environment(), what); err != nil {
 			return false, err
 		}
+		if client.Environment() == intram.Live && !f.yes {
+			// The question may have stood for long, and another machine has paid meanwhile.
+			found, err := a.knownReferences(ctx, client, unsent, begun, f)
+			if err != nil {
+				return false, err
+			}
+			if len(found) > 0 {
+				return false, a.refuseLines(name, file, found)
+			}
+		}
 	}
 	return false, nil
+}
+
+// knownReferences looks for payouts that have been made with the references of a batch that has not begun.
+func (a *app) knownReferences(ctx context.Context, client *intram.Client, unsent []batch.Line, begun bool, f *batchFlags) ([]batch.Problem, error) {
+	if begun || f.lookBack == 0 || f.allowKnown {
+		return nil, nil
+	}
+	found, err := batch.CheckHistory(ctx, client, unsent, a.clock.Now().Add(-f.lookBack))
+	if _, ok := errors.AsType[*batch.HistoryError](err); ok {
+		err = fmt.Errorf("%w, and give --allow-known-references", err)
+	}
+	return found, err
+}
+
+// refuseLines refuses a batch for what the engine has found.
+func (a *app) refuseLines(name string, file *sheet.File, found []batch.Problem) error {
+	problems := make([]sheet.Problem, len(found))
+	for i, p := range found {
+		problems[i] = file.Problem(p)
+	}
+	return a.refuseBatch(name, problems)
 }
 
 // begunBatch notes what the lines of a batch came to: no exit status may say less.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -496,4 +497,43 @@ func TestAThousandsSeparatorIsRefused(t *testing.T) {
 	require.Len(t, requests, 1)
 	assert.Contains(t, string(requests[0].Body), `"amount":25000`)
 	assert.Contains(t, string(requests[0].Body), `"msisdn":"2290161234567"`)
+}
+
+// paidMeanwhile lets another machine pay a line after the list was read for the first time.
+type paidMeanwhile struct {
+	next http.RoundTripper
+	pay  func()
+	once *sync.Once
+}
+
+func (p paidMeanwhile) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := p.next.RoundTrip(r)
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/operations") {
+		p.once.Do(p.pay)
+	}
+	return resp, err
+}
+
+// While the question stands, a colleague pays the same people from a corrected copy of the file.
+func TestWhatWasPaidWhileTheQuestionStoodIsNotPaidAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.live()
+	file := b.file(t, "salaries.csv", salaries)
+	lines := sheet.Read([]byte(salaries)).Lines
+	colleague := b.server.LiveClient()
+	b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: paidMeanwhile{b.server.Transport(), func() {
+		_, err := colleague.Payouts.Create(t.Context(), lines[0].Params)
+		assert.NoError(t, err)
+	}, new(sync.Once)}}))
+	b.person, b.stdin = true, "yes\n"
+	r := b.run(t, "payouts", "batch", file)
+	assert.Equal(t, exitUsage, r.code, r.err)
+	assert.Contains(t, r.err, "--allow-known-references")
+	made := 0
+	for _, err := range colleague.Payouts.All(t.Context(), intram.OperationListParams{}) {
+		require.NoError(t, err)
+		made++
+	}
+	assert.Equal(t, 1, made)
 }
