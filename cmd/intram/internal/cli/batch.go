@@ -17,6 +17,7 @@ import (
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/batch"
 	"github.com/intram/intram-go/batch/boltjournal"
+	"github.com/intram/intram-go/cmd/intram/internal/durable"
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
@@ -221,7 +222,7 @@ func (a *app) writeTemplate(name string) error {
 	if _, err := os.Lstat(name); err == nil {
 		return usagef("--template: %s is there already: name another", name)
 	}
-	if err := sheet.Replace(name, data); err != nil {
+	if err := durable.Replace(name, data); err != nil {
 		return usagef("--template: %w", err)
 	}
 	a.say("%s is to be filled in, a line for each payout.", name)
@@ -248,7 +249,7 @@ func (a *app) writeRetry(file *sheet.File, results []batch.Result, name string) 
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := sheet.Replace(name, data); err != nil {
+	if err := durable.Replace(name, data); err != nil {
 		return err
 	}
 	a.note("%s failed and can be paid with %s: look at the reasons, correct the lines, and pay the file.", sheet.Count(lines, "line", "lines"), name)
@@ -362,7 +363,7 @@ func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, sh
 	a.begunBatch(run)
 	data, writeErr := file.Results(f.results, results, inShellWords)
 	if writeErr == nil {
-		writeErr = sheet.Replace(f.results, data)
+		writeErr = durable.Replace(f.results, data)
 	}
 	if writeErr != nil {
 		runErr = errors.Join(runErr, fmt.Errorf("the results cannot be written: %w", writeErr))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/intram/intram-go/cmd/intram/internal/durable"
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
@@ -202,30 +203,10 @@ func (st *store) close() error {
 	return err
 }
 
-// writeFile replaces a file in one step: after a crash at any moment it is the old one or the new one, whole. Only its owner
-// can read it.
+// writeFile replaces a file in one step, in a folder that is made if it is not there.
 func writeFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if d, err := os.Open(dir); err == nil { //nolint:gosec // the directory that was just written to
-		_ = d.Sync() // not every file system can, and the file itself is written
-		_ = d.Close()
-	}
-	return nil
+	return durable.Replace(path, data)
 }

@@ -5,12 +5,6 @@ import (
 	"slices"
 )
 
-// ReplaceFile is Replace with another way to make a folder durable.
-var ReplaceFile = replaceFile
-
-// SyncFolder makes the names in a folder durable.
-var SyncFolder = syncFolder
-
 // StoredNumber writes a number of a workbook in plain digits.
 var StoredNumber = storedNumber
 

@@ -3,9 +3,6 @@ package sheet_test
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -249,33 +246,4 @@ func TestATemplateIsReadAsItIsFilledIn(t *testing.T) {
 
 	_, err = sheet.Template("new.ods")
 	require.ErrorContains(t, err, "new.ods: a template is a .csv or an .xlsx file")
-}
-
-func TestAFileIsReplacedInOneStep(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	path := filepath.Join(folder, "r.csv")
-	require.NoError(t, os.WriteFile(path, []byte("older"), 0o644)) // an earlier version wrote it
-	require.NoError(t, os.Chmod(path, 0o644))
-	var synced []string
-	sync := func(path string) error { synced = append(synced, path); return nil }
-	require.NoError(t, sheet.ReplaceFile(path, []byte("newer"), sync))
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, "newer", string(data))
-	assert.Equal(t, []string{folder}, synced, "the name is on the disk too")
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "who was paid what is its owner's alone to read")
-
-	failed := errors.New("the disk is gone")
-	require.ErrorIs(t, sheet.ReplaceFile(path, nil, func(string) error { return failed }), failed)
-	require.Error(t, sheet.Replace(filepath.Join(path, "x"), nil))
-	require.NoError(t, os.Mkdir(filepath.Join(folder, "taken"), 0o700))
-	require.Error(t, sheet.Replace(filepath.Join(folder, "taken"), nil))
-	require.Error(t, sheet.SyncFolder(filepath.Join(folder, "none")))
-	left, err := filepath.Glob(filepath.Join(folder, ".*"))
-	require.NoError(t, err)
-	assert.Empty(t, left)
-	require.NoError(t, sheet.Replace(filepath.Join(folder, "real"), []byte("x")))
 }

@@ -1,10 +1,12 @@
-package sheet
+// Package durable writes files that are whole whatever happens.
+package durable
 
 import (
 	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // Replace writes a file in one step, so that it is whole whatever happens, and only its owner can read it. When it returns, the file and
@@ -27,7 +29,7 @@ func replaceFile(path string, data []byte, syncFolder func(string) error) error 
 	return syncFolder(folder)
 }
 
-// syncFolder makes the names in a folder durable. Windows has no such call, and needs none.
+// syncFolder makes the names in a folder durable. Windows has no such call and needs none, and some file systems have none.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -36,5 +38,9 @@ func syncFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	synced := f.Sync()
+	if errors.Is(synced, errors.ErrUnsupported) || errors.Is(synced, syscall.EINVAL) {
+		synced = nil
+	}
+	return errors.Join(synced, f.Close())
 }
