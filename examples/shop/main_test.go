@@ -214,6 +214,7 @@ func TestALatePaymentIsRefundedOnce(t *testing.T) {
 	require.NoError(t, c.intram.Pay(c.order().Transaction))
 	c.intram.Advance(time.Minute)
 	assert.Equal(t, "refund_due", c.order().State)
+	require.NoError(t, c.intram.SetWorker(intramtest.After(30*time.Second))) // its event does not overtake what follows
 	require.NoError(t, c.intram.Fault(intramtest.Fault{Kind: intramtest.DropResponse, Times: 1}))
 	require.Error(t, c.tidy(t.Context()), "its response is lost")
 	assert.Equal(t, "refund_due", c.order().State)
