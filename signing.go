@@ -43,10 +43,10 @@ func (s *signer) authorize(header http.Header, at time.Time, call *transport.Cal
 	header["X-Signature"] = values[1:2:2]
 }
 
+var queryEncoder = strings.NewReplacer(":", "%3A", "~", "%7E")
+
 // reencoded is a query as a server writes it that has taken it apart. The raw and the decoded reading are one: see needsNoEncoding.
-func reencoded(query string) string {
-	return strings.NewReplacer(":", "%3A", "~", "%7E").Replace(query)
-}
+func reencoded(query string) string { return queryEncoder.Replace(query) }
 
 // reread takes the other reading of queries after a refused signature, once for a call. The client keeps the one that is accepted; when neither
 // is, the signature is refused for another reason.
