@@ -176,17 +176,21 @@ func (o *Operation) Reference() string {
 // or a refund, that of the invoice of a payment request. It is not set ([Amount.IsSet]) when neither says it, as in a
 // refund of all.
 func (o *Operation) Amount() Amount {
-	result := map[string]any(nil)
-	if r, ok := o.Result.(interface{ raw() RawMessage }); ok {
-		result = readObject(r.raw())
-	}
 	payload := readObject(o.Payload)
-	for _, told := range []any{at(payload, "invoice.amount"), at(payload, "amount"), at(result, "amount")} {
+	for _, told := range []any{at(payload, "invoice.amount"), at(payload, "amount"), at(o.resultObject(), "amount")} {
 		if amount, err := parseAmount(textOf(told)); err == nil {
 			return amount
 		}
 	}
 	return Amount{}
+}
+
+// resultObject is the result as the API wrote it, nil when there is none.
+func (o *Operation) resultObject() map[string]any {
+	if r, ok := o.Result.(interface{ raw() RawMessage }); ok {
+		return readObject(r.raw())
+	}
+	return nil
 }
 
 // Metadata returns the caller's own data, as the operation's payload says it: the Metadata of [PayoutParams]

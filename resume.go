@@ -271,11 +271,7 @@ func (l *lookBack) compare(c *Client, kind OperationType, sent map[string]any, o
 		return // a server that does not know the filter
 	}
 	// The result says some of it again, for a list that leaves payloads out.
-	var result map[string]any
-	if r, ok := op.Result.(interface{ raw() RawMessage }); ok {
-		result = readObject(r.raw())
-	}
-	verdict := match(kind, sent, readObject(op.Payload), result)
+	verdict := match(kind, sent, readObject(op.Payload), op.resultObject())
 	elsewhere := op.Environment != "" && op.Environment != c.environment
 	switch {
 	case verdict == differs:
