@@ -81,10 +81,7 @@ func TestAnAnswerWithoutTheAPIsCodeStopsTheBatchAndCostsNoLine(t *testing.T) {
 			assert.Zero(t, counts[batch.Refused]+counts[batch.Failed])
 			assert.Equal(t, 9, counts[batch.NotSent])
 			done()
-			run, _ = b.start(t)
-			require.NoError(t, run.Pay(t.Context()))
-			assert.Equal(t, map[batch.State]int{batch.Paid: 12}, statuses(run))
-			b.requireOnceEach(t)
+			b.paysTheRest(t, 12)
 		})
 	}
 }
@@ -482,7 +479,7 @@ func TestALineWhoseReferencePaidSomethingElseMeanwhileIsNotSent(t *testing.T) {
 		assert.Contains(t, run.Doubts()[0].Message, op.ID)
 		b.requireOnceEach(t)
 		done()
-		// Whoever knows that it is another payout says so.
+		// A caller that knows of another payout allows its reference.
 		run, err = batch.Open(t.Context(), b.server.Client(), boltjournal.At(b.path), b.lines, batch.WithRules(batch.Rules{AllowKnownReferences: true}))
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, run.Close()) })
@@ -535,8 +532,5 @@ func TestAListThatCannotBeReadSendsNoLineOfAnOldBatch(t *testing.T) {
 	done()
 	b.server.ClearFaults()
 	assert.Empty(t, b.asked(t))
-	run, _ = b.start(t)
-	require.NoError(t, run.Pay(t.Context()))
-	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
-	b.requireOnceEach(t)
+	b.paysTheRest(t, 3)
 }

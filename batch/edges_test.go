@@ -113,10 +113,7 @@ func TestAPanicIsNoLossOfTheOtherLines(t *testing.T) {
 		assert.Equal(t, 1, counts[batch.InDoubt], "%s: %v", name, counts)
 		assert.Equal(t, 3, counts[batch.NotSent], "%s: %v", name, counts)
 		done()
-		run, _ = b.start(t)
-		require.NoError(t, run.Pay(t.Context()))
-		assert.Equal(t, map[batch.State]int{batch.Paid: 6}, statuses(run))
-		b.requireOnceEach(t)
+		b.paysTheRest(t, 6)
 	}
 }
 
@@ -244,10 +241,7 @@ func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
 	err := run.Pay(t.Context())
 	require.ErrorContains(t, err, "was accepted as operation op_")
 	require.ErrorContains(t, err, "the journal cannot be written")
-	run, _ = b.start(t)
-	require.NoError(t, run.Pay(t.Context()))
-	assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
-	b.requireOnceEach(t)
+	b.paysTheRest(t, 3)
 }
 
 // Which states a later run leaves alone. Each is written out: a state that is taken for ended is never paid, and one that is not is

@@ -148,8 +148,5 @@ func TestALineThatHasToWaitIsNotRefused(t *testing.T) {
 	_ = run.Pay(t.Context())
 	assert.Zero(t, statuses(run)[batch.Refused], "%v", statuses(run))
 	done()
-	run, _ = b.start(t)
-	require.NoError(t, run.Pay(t.Context()))
-	assert.Equal(t, map[batch.State]int{batch.Paid: 2}, statuses(run))
-	b.requireOnceEach(t)
+	b.paysTheRest(t, 2)
 }

@@ -40,10 +40,7 @@ func TestAConflictOfAnyCodeLeavesItsLineInDoubt(t *testing.T) {
 			assert.EqualValues(t, code, run.Results()[1].Code)
 			assert.Len(t, run.Doubts(), 2)
 			done()
-			run, _ = b.start(t)
-			require.NoError(t, run.Pay(t.Context()))
-			assert.Equal(t, map[batch.State]int{batch.Paid: 3}, statuses(run))
-			b.requireOnceEach(t)
+			b.paysTheRest(t, 3)
 		})
 	}
 }

@@ -99,6 +99,15 @@ func (b *bench) asked(t *testing.T) map[string]int {
 	return counts
 }
 
+// paysTheRest runs the batch once more, after which all lines are paid, once each.
+func (b *bench) paysTheRest(t *testing.T, lines int) {
+	t.Helper()
+	run, _ := b.start(t)
+	require.NoError(t, run.Pay(t.Context()))
+	assert.Equal(t, map[batch.State]int{batch.Paid: lines}, statuses(run))
+	b.requireOnceEach(t)
+}
+
 func (b *bench) requireOnceEach(t *testing.T) {
 	t.Helper()
 	asked := b.asked(t)
@@ -276,10 +285,7 @@ func TestARefusalOfTheMerchantStopsTheBatchAndCostsNoLine(t *testing.T) {
 	assert.Zero(t, statuses(run)[batch.Refused])
 	assert.NotZero(t, statuses(run)[batch.NotSent])
 	done()
-	run, _ = b.start(t)
-	require.NoError(t, run.Pay(t.Context()))
-	assert.Equal(t, map[batch.State]int{batch.Paid: 30}, statuses(run))
-	b.requireOnceEach(t)
+	b.paysTheRest(t, 30)
 }
 
 func TestAnAPIThatIsAwayStopsTheBatch(t *testing.T) {
