@@ -72,7 +72,7 @@ func TestFidelityLeavesNothingOut(t *testing.T) {
 		"POST /v1/payin/sessions", "GET /v1/payin/{reference}", "GET /health",
 	}
 	wanted = append(wanted, constants(t, "errors.go", "ErrorCode")...)
-	wanted = append(wanted, constants(t, "events.go", "EventType")...)
+	wanted = append(wanted, constants(t, "webhook_event.go", "EventType")...)
 	for n := range 14 {
 		wanted = append(wanted, fmt.Sprintf("0000%02d", n))
 	}
