@@ -1,10 +1,14 @@
 package intram
 
 import (
+	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"strings"
+	"sync"
+	"time"
 )
 
 // Bounds of an idempotency key (Merchant API docs, Request headers).
@@ -61,4 +65,87 @@ func DeriveIdempotencyKey(purpose, reference string) (_ string, err error) {
 	material = append(material, reference...)
 	sum := sha256.Sum256(material)
 	return "idem_" + hex.EncodeToString(sum[:]), nil
+}
+
+// maxDoubts is how many keys in doubt a client remembers. An outage can leave more behind; then those that came into doubt first are
+// forgotten.
+const maxDoubts = 10_000
+
+// doubts are the idempotency keys that a client's calls have left in doubt, each with the time of its first call. The way on from
+// [OutcomeUnknown] is to call again with the same key, and what that call is told must not hide what the first may have
+// done: a refused connection, or a refusal that came before the API looked at the key, says nothing of it. Nor does it
+// when the two calls overlap. So only an answer to the key settles a doubt: a success, or a stored answer.
+//
+// Each method takes constant time, however many keys there are. A process that starts anew has none of them; for that
+// there is [Intent]. The zero value is empty.
+type doubts struct {
+	mu    sync.Mutex
+	keys  map[string]*list.Element
+	order list.List // of doubt, in the order in which they arose
+	// anyCase says that the server takes keys that differ only in case for one.
+	anyCase bool
+}
+
+type doubt struct {
+	key   string
+	first time.Time // when the key was first sent
+}
+
+// since reports when the key was first sent, if it is in doubt.
+func (d *doubts) since(key string) (time.Time, bool) {
+	key = d.folded(key)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.keys[key]; e != nil {
+		return valueOf(e).first, true
+	}
+	return time.Time{}, false
+}
+
+// note records that a call left the key in doubt. Of two calls that left it in doubt, the one that was sent first counts.
+func (d *doubts) note(key string, first time.Time) {
+	key = d.folded(key)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.keys[key]; e != nil {
+		if known := valueOf(e); first.Before(known.first) {
+			known.first = first
+		}
+		return
+	}
+	if d.keys == nil {
+		d.keys = map[string]*list.Element{}
+	}
+	d.keys[key] = d.order.PushBack(&doubt{key, first})
+	if len(d.keys) > maxDoubts {
+		d.drop(d.order.Front())
+	}
+}
+
+// settle forgets a key that the API has answered.
+func (d *doubts) settle(key string) {
+	key = d.folded(key)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.keys[key]; e != nil {
+		d.drop(e)
+	}
+}
+
+// folded is the key as the server tells keys apart.
+func (d *doubts) folded(key string) string {
+	if d.anyCase {
+		return strings.ToLower(key)
+	}
+	return key
+}
+
+func (d *doubts) drop(e *list.Element) {
+	delete(d.keys, valueOf(e).key)
+	d.order.Remove(e)
+}
+
+func valueOf(e *list.Element) *doubt {
+	value, _ := e.Value.(*doubt) // the list holds nothing else
+	return value
 }

@@ -2,6 +2,7 @@ package intram
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -194,4 +196,238 @@ func ClaimFromContext(ctx context.Context) (claim Claim, ok bool) {
 
 func withClaim(ctx context.Context, claim Claim) context.Context {
 	return context.WithValue(ctx, claimContextKey{}, claim)
+}
+
+// DefaultInboxCapacity is how many keys a [MemoryInbox] holds unless told otherwise. They take about 30 MB.
+const DefaultInboxCapacity = 100_000
+
+// MemoryInbox is an [Inbox] for a receiver that is a single process: it forgets everything when the process ends, so an event
+// that is delivered again after a restart takes effect again. For real money use a shared one, pginbox or redisinbox.
+//
+// It is bounded. When it is full of keys that are too young to be forgotten, it claims no more and returns [ErrInboxFull],
+// which the handler answers with a 503: a late event is better than one that takes effect twice.
+//
+// The zero value is ready to use. Do not change the fields once it is in use.
+type MemoryInbox struct {
+	// Capacity is how many keys are held at most; 0 and less mean [DefaultInboxCapacity].
+	Capacity int
+	// Retention is how long a key is remembered; less than [InboxRetention] means InboxRetention.
+	Retention time.Duration
+	// Clock is what leases run by; nil is the machine's.
+	Clock Clock
+
+	mu      sync.Mutex
+	entries map[string]*memoryEntry
+	done    list.List // the completed entries, oldest first
+	held    list.List // the others, by the time of their claim
+	claims  uint64
+}
+
+// memoryEntry is a key that is claimed or done.
+type memoryEntry struct {
+	key, token string
+	note       string
+	done       bool
+	lease      time.Duration
+	since      time.Time     // when it was claimed, and then when it was completed
+	place      *list.Element // in the list it is in
+}
+
+// Claim implements [Inbox].
+func (m *MemoryInbox) Claim(ctx context.Context, key string, lease time.Duration) (Claim, error) {
+	if err := CheckClaim(key, lease); err != nil {
+		return Claim{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Claim{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	m.forget(now)
+	e := m.entries[key]
+	switch {
+	case e == nil:
+		if len(m.entries) >= m.capacity() {
+			return Claim{}, ErrInboxFull
+		}
+		e = &memoryEntry{key: key}
+		if m.entries == nil {
+			m.entries = make(map[string]*memoryEntry)
+		}
+		m.entries[key] = e
+	case e.done:
+		return Claim{Key: key, State: ClaimDone, Note: e.note}, nil
+	default:
+		if left := e.left(now); left > 0 {
+			return Claim{Key: key, State: ClaimBusy, RetryIn: left}, nil
+		}
+		m.held.Remove(e.place)
+	}
+	m.claims++
+	e.token, e.lease, e.since = strconv.FormatUint(m.claims, 10), lease, now
+	e.place = m.held.PushBack(e)
+	return Claim{Key: key, State: ClaimHeld, Token: e.token}, nil
+}
+
+// Complete implements [Inbox].
+func (m *MemoryInbox) Complete(ctx context.Context, claim Claim) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.entries[claim.Key]
+	if e == nil || e.token != claim.Token {
+		return ErrLeaseLost
+	}
+	if e.done {
+		return nil
+	}
+	m.held.Remove(e.place)
+	e.done, e.since, e.note = true, m.now(), claim.Note
+	e.place = m.done.PushBack(e)
+	return nil
+}
+
+// Release implements [Inbox].
+func (m *MemoryInbox) Release(ctx context.Context, claim Claim) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.entries[claim.Key]
+	if e == nil || e.done || e.token != claim.Token {
+		return ErrLeaseLost
+	}
+	m.held.Remove(e.place)
+	delete(m.entries, claim.Key)
+	return nil
+}
+
+// left is how long the lease still runs. When the clock was set back, it is never more than the whole lease from now.
+func (e *memoryEntry) left(now time.Time) time.Duration {
+	if now.Before(e.since) {
+		e.since = now
+	}
+	return e.lease - now.Sub(e.since)
+}
+
+// forget drops what is old enough: keys that were done long ago, and claims that nobody came back for.
+func (m *MemoryInbox) forget(now time.Time) {
+	for _, old := range []*list.List{&m.done, &m.held} {
+		for first := old.Front(); first != nil; first = old.Front() {
+			e, ok := first.Value.(*memoryEntry)
+			if !ok || now.Sub(e.since) < max(m.Retention, InboxRetention, e.lease) {
+				break
+			}
+			old.Remove(first)
+			delete(m.entries, e.key)
+		}
+	}
+}
+
+func (m *MemoryInbox) now() time.Time {
+	if m.Clock != nil {
+		return m.Clock.Now()
+	}
+	return systemClock{}.Now()
+}
+
+func (m *MemoryInbox) capacity() int {
+	if m.Capacity > 0 {
+		return m.Capacity
+	}
+	return DefaultInboxCapacity
+}
+
+// DefaultReconcileHorizon is how long the [Reconciler] keeps what has not ended in view, from its creation on.
+const DefaultReconcileHorizon = 30 * 24 * time.Hour
+
+// maxPendingLookups is how many operations that are kept in view one run looks up. Those it has not seen for longest
+// come first.
+const maxPendingLookups = 500
+
+// InboxHorizon is what an [Inbox] can be besides. It bounds how far back [Reconciler.Run] looks; an inbox that does not say remembers for
+// [InboxRetention].
+type InboxHorizon interface {
+	// Horizon returns how long what took effect is remembered at least.
+	Horizon() time.Duration
+}
+
+// PendingStore is what an [Inbox] can be besides: it keeps what the [Reconciler] has to look up again, over restarts and for all
+// replicas. pginbox and redisinbox are one; without one the Reconciler keeps it in memory, and forgets it with its process.
+type PendingStore interface {
+	// KeepPending stores or replaces operations under their ids, and forgets those that have ended.
+	KeepPending(ctx context.Context, scope string, pending []PendingOperation, ended []string) error
+	// Pending returns what is kept for the scope, in any order.
+	Pending(ctx context.Context, scope string) ([]PendingOperation, error)
+}
+
+// PendingOperation is an operation that the [Reconciler] keeps in view: it had not ended, or an event of it had not taken effect.
+type PendingOperation struct {
+	ID        string
+	CreatedAt time.Time
+	// Since is a time before which none of the operation's events had taken effect but those in Told.
+	Since time.Time
+	// Told are the events that have taken effect.
+	Told []EventType
+}
+
+// WithReconcileHorizon sets how long after its creation a [Reconciler] keeps an operation in view that has not ended,
+// [DefaultReconcileHorizon] unless set: a payment link that was not paid, a bank payout that was not settled. What is
+// older is reported once as a failure, and dropped. It does nothing for a handler.
+func WithReconcileHorizon(d time.Duration) HandlerOption {
+	return func(cfg *handlerConfig) { cfg.horizon = d }
+}
+
+// Horizon implements [InboxHorizon].
+func (m *MemoryInbox) Horizon() time.Duration { return max(m.Retention, InboxRetention) }
+
+// horizonOf is how long an inbox remembers at least.
+func horizonOf(inbox Inbox) time.Duration {
+	if says, ok := inbox.(InboxHorizon); ok {
+		return max(says.Horizon(), InboxRetention)
+	}
+	return InboxRetention
+}
+
+// pendingStoreOf is the inbox's own store of what is pending, or one in memory.
+func pendingStoreOf(inbox Inbox) PendingStore {
+	if store, ok := inbox.(PendingStore); ok {
+		return store
+	}
+	return new(memoryPending)
+}
+
+// memoryPending is a PendingStore of one process and one scope.
+type memoryPending struct {
+	mu    sync.Mutex
+	items map[string]PendingOperation
+}
+
+func (m *memoryPending) KeepPending(_ context.Context, _ string, pending []PendingOperation, ended []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.items == nil {
+		m.items = make(map[string]PendingOperation)
+	}
+	for _, p := range pending {
+		m.items[p.ID] = p
+	}
+	for _, id := range ended {
+		delete(m.items, id)
+	}
+	return nil
+}
+
+func (m *memoryPending) Pending(context.Context, string) ([]PendingOperation, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]PendingOperation, 0, len(m.items))
+	for _, p := range m.items {
+		all = append(all, p)
+	}
+	return all, nil
 }

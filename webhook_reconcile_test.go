@@ -1,12 +1,15 @@
 package intram_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,432 +20,476 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// keepingInbox is an inbox that keeps what is pending, as the shared ones do.
-type keepingInbox struct {
-	*intram.MemoryInbox
-	pending map[string]intram.PendingOperation
+// reconciled is a merchant with a subscription, a handler and a reconciler on one inbox.
+type reconciled struct {
+	*testing.T
+	server     *intramtest.Server
+	client     *intram.Client
+	handler    http.Handler
+	reconciler *intram.Reconciler
+	inbox      *intram.MemoryInbox
+
+	mu      sync.Mutex
+	swallow func(n int) bool // whether the n-th delivery is acknowledged and dropped
+	secret  string
+	bodies  []string // of all deliveries, to be sent again
+	dropped int
+	fail    func(*intram.Event) error
+	effects map[string]int
+	events  map[string]*intram.Event // what took effect, by type and operation
 }
 
-func (k keepingInbox) KeepPending(_ context.Context, scope string, pending []intram.PendingOperation, ended []string) error {
-	for _, p := range pending {
-		k.pending[scope+" "+p.ID] = p
+func newReconciled(t *testing.T, opts ...intramtest.Option) *reconciled {
+	t.Helper()
+	opts = append([]intramtest.Option{intramtest.WithoutListener()}, opts...)
+	r := &reconciled{
+		T: t, server: intramtest.NewServer(t, opts...), effects: make(map[string]int), events: make(map[string]*intram.Event),
 	}
-	for _, id := range ended {
-		delete(k.pending, scope+" "+id)
+	r.client = r.server.Client()
+	r.inbox = &intram.MemoryInbox{Clock: r.server.Clock()}
+	subscription, err := r.client.Webhooks.Create(t.Context(), intram.WebhookParams{
+		URL: r.server.Receive(http.HandlerFunc(r.receive)), Event: intram.EventAll,
+	})
+	require.NoError(t, err)
+	r.secret = subscription.Secret
+	verifier, err := intram.NewWebhookVerifier(r.secret)
+	require.NoError(t, err)
+	r.handler = intram.NewWebhookHandler(verifier.WithClock(r.server.Clock()), r.inbox, r.takeEffect)
+	r.reconciler, err = intram.NewReconciler(r.client, r.inbox, r.takeEffect)
+	require.NoError(t, err)
+	return r
+}
+
+func (r *reconciled) takeEffect(_ context.Context, event *intram.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		if err := r.fail(event); err != nil {
+			return err
+		}
 	}
+	id := string(event.Type) + " " + event.OperationID
+	r.effects[id]++
+	r.events[id] = event
 	return nil
 }
 
-func (k keepingInbox) Pending(_ context.Context, scope string) (all []intram.PendingOperation, _ error) {
-	for name, p := range k.pending {
-		if name == scope+" "+p.ID {
-			all = append(all, p)
-		}
+// receive is the network between Intram and the handler.
+func (r *reconciled) receive(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		r.Errorf("reading a delivery: %v", err)
 	}
-	return all, nil
+	r.mu.Lock()
+	n := len(r.bodies)
+	r.bodies = append(r.bodies, string(body))
+	drop := r.swallow != nil && r.swallow(n)
+	if drop {
+		r.dropped++
+	}
+	r.mu.Unlock()
+	if !drop {
+		w.WriteHeader(r.send(n))
+	}
 }
 
-func (r *reconciled) newReconciler(inbox intram.Inbox, opts ...intram.HandlerOption) *intram.Reconciler {
+// send sends a delivery to the handler, once more perhaps, and dated anew as a retry is.
+func (r *reconciled) send(n int) int {
+	r.mu.Lock()
+	body := r.bodies[n]
+	r.mu.Unlock()
+	again := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	again.Header = intram.SignWebhook(r.secret, r.server.Now(), []byte(body))
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, again)
+	return w.Code
+}
+
+func (r *reconciled) run() *intram.Reconciliation {
 	r.Helper()
-	reconciler, err := intram.NewReconciler(r.client, inbox, r.takeEffect, opts...)
+	result, err := r.reconciler.Run(r.Context(), r.server.Now().Add(-48*time.Hour))
 	require.NoError(r, err)
-	return reconciler
-}
-
-// days lets days go by, with a run each.
-func (r *reconciled) days(n int) *intram.Reconciliation {
-	r.Helper()
-	var result *intram.Reconciliation
-	for range n {
-		r.server.Advance(24 * time.Hour)
-		result = r.run()
-		assert.Empty(r, result.Failures)
-	}
 	return result
 }
 
-// A link that is paid on Tuesday and a bank that settles next week end long after they were created.
-func TestWhatEndsDaysLaterIsFound(t *testing.T) {
+func (r *reconciled) must(err error) {
+	r.Helper()
+	require.NoError(r, err)
+}
+
+func (r *reconciled) payout(msisdn string) *intram.Operation {
+	r.Helper()
+	op, err := r.client.Payouts.Create(r.Context(), intram.PayoutParams{
+		Amount: intram.NewAmount(25000), Currency: intram.XOF, Reference: "PO-1",
+		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: msisdn},
+	})
+	require.NoError(r, err)
+	return op
+}
+
+func (r *reconciled) bankPayout() *intram.Operation {
+	r.Helper()
+	op, err := r.client.Payouts.Create(r.Context(), intram.PayoutParams{
+		Amount: intram.NewAmount(500), Currency: intram.XOF,
+		Destination: intram.BankAccount{AccountNumber: "BJ0610100100144390000769", SWIFT: "ECOCBJBJ"},
+	})
+	require.NoError(r, err)
+	return op
+}
+
+func (r *reconciled) payment() (reference string) {
+	r.Helper()
+	op, err := r.client.PaymentRequests.Create(r.Context(), intram.PaymentRequestParams{
+		Invoice:     intram.Invoice{Amount: intram.NewAmount(12000), Currency: intram.XOF},
+		WebhookData: map[string]any{"order_id": "4521"},
+	})
+	require.NoError(r, err)
+	result, err := r.client.PaymentRequests.Wait(r.Context(), op.ID)
+	require.NoError(r, err)
+	return result.TransactionReference
+}
+
+func (r *reconciled) refund(reference string, amount int64) *intram.Operation {
+	r.Helper()
+	params := intram.RefundParams{TransactionReference: reference, Reason: "Demande client"}
+	if amount != 0 { // 0: all of it
+		params.Amount = intram.NewAmount(amount)
+	}
+	op, err := r.client.Refunds.Create(r.Context(), params)
+	require.NoError(r, err)
+	return op
+}
+
+// business makes one of everything that ends, with a time of its own each.
+func (r *reconciled) business() {
+	r.Helper()
+	steps := []func(){
+		func() { r.payout("22961000000") },
+		func() { r.payout("22961000004") }, // no such account
+		func() { r.payout("22961000006") }, // expires
+		func() { r.bankPayout() },
+		func() { r.must(r.server.Complete(r.bankPayout().ID)) },
+		func() { r.must(r.server.Fail(r.bankPayout().ID, intram.CodeProviderRejected)) },
+		func() { r.payment() },
+		func() { r.must(r.server.Pay(r.payment())) },
+		func() { r.must(r.server.Decline(r.payment())) },
+		func() {
+			reference := r.payment()
+			r.must(r.server.Pay(reference))
+			r.refund(reference, 5000)
+			r.refund(reference, 9000) // more than is left
+		},
+	}
+	for _, step := range steps {
+		step()
+		r.server.Advance(time.Second)
+	}
+}
+
+// published is what the fake says has happened.
+func (r *reconciled) published() map[string]int {
+	events := make(map[string]int)
+	for _, e := range r.server.Events() {
+		events[string(e.Type)+" "+e.OperationID] = 1
+	}
+	return events
+}
+
+// In a world where every tenth delivery is swallowed for good, nothing is missing at the end.
+func TestTheReconcilerFindsWhatWasSwallowed(t *testing.T) {
+	t.Parallel()
+	const rounds = 40
+	r := newReconciled(t, intramtest.WithJournalSize(10_000))
+	r.swallow = func(n int) bool { return n%10 == 9 }
+	for range rounds {
+		r.business()
+	}
+	r.server.Advance(7 * time.Minute) // whatever expires has expired
+	require.NoError(t, r.server.Idle(t.Context()))
+	happened := r.published()
+	require.Len(t, happened, len(r.bodies))
+	require.Equal(t, len(r.bodies)/10, r.dropped)
+	require.Len(t, r.effects, len(happened)-r.dropped)
+
+	result := r.run()
+	assert.Empty(t, result.Failures)
+	assert.Equal(t, r.dropped, result.Missing)
+	assert.Equal(t, len(happened)-r.dropped, result.Known)
+	assert.Equal(t, happened, r.effects, "nothing is missing, and nothing is there that did not happen")
+	t.Logf("%d events, %d swallowed, %d found in %d operations and %d transactions; %d took effect, each once",
+		len(happened), r.dropped, result.Missing, result.Operations, result.Transactions, len(r.effects))
+
+	// What was swallowed arrives after all, and so does everything else once more.
+	for n := range r.bodies {
+		require.Equal(t, 200, r.send(n))
+	}
+	again := r.run()
+	assert.Zero(t, again.Missing)
+	assert.Equal(t, len(happened), again.Known)
+	assert.Equal(t, happened, r.effects)
+}
+
+// The same function serves both, so both must give it the same.
+func TestAReconciledEventSaysWhatTheDeliveryWouldHaveSaid(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
 	r.swallow = func(int) bool { return true }
-	reference, settled, unpaid := r.payment(), r.bankPayout(), r.payment()
-	assert.Equal(t, 3, r.run().Pending)
-	r.days(5)
-	before := len(r.effects)
-	require.NoError(t, r.server.Pay(reference))
-	require.NoError(t, r.server.Complete(settled.ID))
-	assert.Equal(t, 1, r.days(1).Pending, "only the link that nobody paid")
-	assert.Len(t, r.effects, before+2)
-	assert.Contains(t, r.effects, "payout.completed "+settled.ID)
-	r.days(3)
-	for id, n := range r.effects {
-		assert.Equal(t, 1, n, id) // payout.queued too, which the inbox has forgotten by now
-	}
-	require.NoError(t, r.server.Decline(unpaid))
-	assert.Zero(t, r.days(1).Pending)
-}
-
-func TestWhatIsPendingIsKeptOverARestartByTheInbox(t *testing.T) {
-	t.Parallel()
-	for _, keeps := range []bool{true, false} {
-		r := newReconciled(t)
-		r.swallow = func(int) bool { return true }
-		inbox := intram.Inbox(r.inbox)
-		if keeps {
-			inbox = keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
-		}
-		reference := r.payment()
-		for range 5 { // a process each
-			r.reconciler = r.newReconciler(inbox)
-			r.run()
-			r.server.Advance(24 * time.Hour)
-		}
-		require.NoError(t, r.server.Pay(reference))
-		r.reconciler = r.newReconciler(inbox)
-		r.run()
-		if keeps {
-			assert.Len(t, r.effects, 2, "created and paid")
-		} else {
-			assert.Len(t, r.effects, 1, "the documentation says so")
-		}
-	}
-}
-
-// Four days without a run: a delivery may have brought the event, and the inbox may have forgotten it since.
-func TestWhatTheInboxMayHaveForgottenIsAFailureAndHasNoEffect(t *testing.T) {
-	t.Parallel()
-	r := newReconciled(t)
-	reference := r.payment()
-	require.NoError(t, r.server.Idle(t.Context())) // a delivery that is still on its way would be one more that is not sure
-	r.run()
-	r.server.Advance(time.Hour)
-	require.NoError(t, r.server.Pay(reference)) // delivered
-	r.server.Advance(time.Second)
+	r.business()
+	r.server.Advance(7 * time.Minute)
 	require.NoError(t, r.server.Idle(t.Context()))
-	require.Len(t, r.effects, 2)
-	r.server.Advance(100 * time.Hour)
-	result := r.run()
-	require.Len(t, result.Failures, 1)
-	require.ErrorIs(t, result.Failures[0].Err, intram.ErrBeyondHorizon)
-	assert.Equal(t, intram.EventPaymentRequestPaid, result.Failures[0].Event.Type)
-	assert.Equal(t, 1, r.effects["payment_request.paid "+result.Failures[0].Event.OperationID])
-	assert.Empty(t, r.run().Failures, "said once")
+	r.run()
+	require.Len(t, r.events, len(r.bodies))
+	for _, body := range r.bodies {
+		delivered, err := verifierAt(t, r.server.Now(), inboxSecret).Verify(intram.SignWebhook(inboxSecret, r.server.Now(), []byte(body)), []byte(body))
+		require.NoError(t, err)
+		id := string(delivered.Type) + " " + delivered.OperationID
+		event := r.events[id]
+		require.NotNil(t, event, id)
+		assert.Equal(t, delivered.InboxKey(), event.InboxKey(), id)
+		assert.Equal(t, delivered.Type, event.Type)
+		assert.Equal(t, facts(delivered.Data), facts(event.Data), id)
+		assert.False(t, event.OccurredAt.IsZero(), id)
+		assert.Empty(t, event.Raw, id)
+		assert.Empty(t, event.DeliveryID, id)
+		assert.Zero(t, event.Attempt, id)
+	}
 }
 
-func TestTheReconcilersOwnHorizonEndsAWatch(t *testing.T) {
+// facts is what an event says that a merchant acts on.
+func facts(data intram.EventData) string {
+	code := func(e *intram.OperationError) intram.ErrorCode {
+		if e == nil {
+			return ""
+		}
+		return e.Code
+	}
+	switch d := data.(type) {
+	case *intram.PayoutEventData:
+		if _, bank := d.Destination.(intram.BankAccount); bank {
+			d.Error = nil // why a bank returned a payout is in its event only
+		}
+		return fmt.Sprint("payout ", d.Reference, " ", d.Amount, " ", d.Currency, " ", d.Status, " ", code(d.Error))
+	case *intram.PaymentRequestEventData:
+		// Why a payment failed is in its event only.
+		return fmt.Sprint("payment ", d.TransactionReference, " ", d.Amount, " ", d.Currency, " ", d.Status, " ", string(d.WebhookData))
+	case *intram.RefundEventData:
+		return fmt.Sprint("refund ", d.TransactionReference, " ", d.Amount, " ", d.Status, " ", d.Reason, " ", code(d.Error))
+	}
+	return fmt.Sprintf("%T", data)
+}
+
+// A payment that was cancelled before it was paid, and one that was given back, both end as REFUNDED. Nobody is told that the first
+// was paid.
+func TestARefundedPaymentIsNotSaidToBePaid(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
-	r.reconciler = r.newReconciler(r.inbox, intram.WithReconcileHorizon(96*time.Hour))
-	r.payment()
-	r.run()
-	r.days(4)
-	r.server.Advance(24 * time.Hour)
+	r.swallow = func(int) bool { return true }
+	reference := r.payment()
+	require.NoError(t, r.server.Pay(reference))
+	refund := r.refund(reference, 0)
 	result := r.run()
-	require.Len(t, result.Failures, 1)
-	require.ErrorIs(t, result.Failures[0].Err, intram.ErrBeyondHorizon)
-	assert.Zero(t, r.days(1).Pending)
-	_, err := intram.NewReconciler(r.client, r.inbox, r.takeEffect, intram.WithReconcileHorizon(time.Hour))
-	require.ErrorContains(t, err, "WithReconcileHorizon")
+	assert.Equal(t, 2, result.Missing)
+	assert.Contains(t, r.effects, "refund.completed "+refund.ID)
+	for id := range r.effects {
+		assert.NotContains(t, id, "paid")
+	}
 }
 
-// An event whose function fails for days is tried until it succeeds.
-func TestAnEventThatFailsForDaysIsNotForgotten(t *testing.T) {
+func TestWhatHasNotEndedIsNotReconciled(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t, intramtest.WithWorker(intramtest.ByHand()))
+	op := r.payout("22961000000")
+	assert.Zero(t, r.run().Missing)
+	require.NoError(t, r.server.Process(op.ID))
+	assert.Zero(t, r.run().Missing)
+	r.swallow = func(int) bool { return true }
+	require.NoError(t, r.server.Complete(op.ID))
+	assert.Equal(t, 1, r.run().Missing)
+}
+
+// The oldest comes first: a payment request is created before it is paid.
+func TestMissingEventsTakeEffectInTheirOrder(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	var order []string
+	r.fail = func(e *intram.Event) error { order = append(order, string(e.Type)); return nil }
+	require.NoError(t, r.server.Pay(r.payment()))
+	r.server.Advance(time.Second)
+	require.NoError(t, r.server.Complete(r.bankPayout().ID))
+	r.run()
+	assert.Equal(t, []string{"payment_request.created", "payment_request.paid", "payout.queued", "payout.completed"}, order)
+}
+
+func TestSinceIsAPointInTimeThatTheInboxRemembers(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
 	r.swallow = func(int) bool { return true }
 	r.payout("22961000000")
-	r.fail = func(*intram.Event) error { return errors.New("the database is down") }
-	for range 5 {
-		assert.Len(t, r.run().Failures, 1)
-		r.server.Advance(24 * time.Hour)
-	}
-	r.fail = nil
-	assert.Equal(t, 1, r.run().Missing)
-}
-
-func TestTheInboxSaysHowFarBackARunMayLook(t *testing.T) {
-	t.Parallel()
-	r := newReconciled(t)
-	r.inbox.Retention = 30 * 24 * time.Hour
-	r.reconciler = r.newReconciler(r.inbox)
-	_, err := r.reconciler.Run(t.Context(), r.server.Now().Add(-29*24*time.Hour))
+	r.server.Advance(time.Hour)
+	from := r.server.Now()
+	r.payout("22961000000")
+	result, err := r.reconciler.Run(t.Context(), from)
 	require.NoError(t, err)
-	_, err = r.reconciler.Run(t.Context(), r.server.Now().Add(-31*24*time.Hour))
+	assert.Equal(t, 1, result.Operations)
+	assert.Equal(t, 1, result.Missing)
+	result, err = r.reconciler.Run(t.Context(), from.Add(-time.Hour))
+	require.NoError(t, err)
+	assert.Equal(t, 2, result.Operations)
+	assert.Equal(t, 1, result.Missing)
+	assert.Equal(t, 1, result.Known)
+
+	_, err = r.reconciler.Run(t.Context(), r.server.Now().Add(-60*time.Hour))
+	require.NoError(t, err)
+	_, err = r.reconciler.Run(t.Context(), r.server.Now().Add(-60*time.Hour-time.Second))
 	require.ErrorContains(t, err, "an inbox may forget")
 }
 
-// A state that cannot be read may hide an event: a failure, and never silence.
-func TestAStateThatCannotBeReadIsAFailure(t *testing.T) {
+func TestAFailureOfOneEventIsNotedAndTriedAgainByTheNextRun(t *testing.T) {
 	t.Parallel()
-	transactions := `{"error":false,"data":[{"reference":"T1","status":"settled","amount":1},{"reference":"T2","status":"success","amount":1}]}`
-	for name, tt := range map[string]struct {
-		operation string
-		failures  int
-		missing   int
-	}{
-		"in capitals":             {`"type":"payout","status":"SUCCEEDED","result":{"status":"COMPLETED","amount":1}`, 0, 1},
-		"a result word":           {`"type":"payout","status":"succeeded","result":{"status":"succeeded","amount":1}`, 1, 0},
-		"no result word":          {`"type":"payout","status":"succeeded","result":{"amount":1}`, 1, 0},
-		"no result":               {`"type":"payout","status":"succeeded"`, 1, 0},
-		"an amount in words":      {`"type":"payout","status":"succeeded","result":{"status":"completed","amount":"mille"}`, 1, 0},
-		"no status":               {`"type":"payout"`, 1, 0},
-		"a new status":            {`"type":"payout","status":"reversed"`, 1, 0},
-		"no type":                 {`"status":"succeeded"`, 1, 0},
-		"a type of another name":  {`"type":"transfer","status":"succeeded"`, 0, 0},
-		"a refund's word":         {`"type":"refund","status":"succeeded","result":{"status":"done","amount":1}`, 1, 0},
-		"a refund that failed":    {`"type":"refund","status":"succeeded","result":{"status":"Failed","amount":1}`, 0, 1},
-		"a payment's transaction": {`"type":"payment_request","status":"succeeded","result":{"transaction_reference":"T1","amount":1}`, 1, 1},
-		"in lower case":           {`"type":"payment_request","status":"succeeded","result":{"transaction_reference":"T2","amount":1}`, 0, 2},
-		"a payment without one":   {`"type":"payment_request","status":"succeeded","result":{"amount":1}`, 1, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			client, _ := scripted(t, answer(200, `{"error":false,"data":[{"operation_id":"op_1",`+tt.operation+`}]}`), answer(200, transactions))
-			inbox := keepingInbox{new(intram.MemoryInbox), make(map[string]intram.PendingOperation)}
-			reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
-			require.NoError(t, err)
-			result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
-			require.NoError(t, err)
-			assert.Equal(t, tt.missing, result.Missing)
-			require.Len(t, result.Failures, tt.failures, "%v", result.Failures)
-			assert.Len(t, inbox.pending, tt.failures, "it is looked up again")
-			for _, f := range result.Failures {
-				require.ErrorIs(t, f.Err, intram.ErrCannotReconcile)
-				assert.Equal(t, "op_1", f.Event.OperationID)
-			}
-		})
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	bad := r.payout("22961000000")
+	r.payout("22961000000")
+	sentinel := errors.New("no row for 22961000000")
+	r.fail = func(e *intram.Event) error {
+		if e.OperationID == bad.ID {
+			return sentinel
+		}
+		return nil
 	}
+	result := r.run()
+	assert.Equal(t, 1, result.Missing)
+	require.Len(t, result.Failures, 1)
+	require.ErrorIs(t, result.Failures[0].Err, sentinel)
+	assert.Equal(t, bad.ID, result.Failures[0].Event.OperationID)
+	assert.NotContains(t, fmt.Sprint(result.Failures), "22961000000")
+
+	r.fail = nil
+	result = r.run()
+	assert.Empty(t, result.Failures)
+	assert.Equal(t, 1, result.Missing)
+	assert.Equal(t, 1, result.Known)
 }
 
-func TestTheReconcilerWakesWaits(t *testing.T) {
+func TestWhatADeliveryIsBringingIsLeftToIt(t *testing.T) {
 	t.Parallel()
-	r := newReconciled(t, intramtest.WithWorker(intramtest.ByHand()))
+	r := newReconciled(t)
 	r.swallow = func(int) bool { return true }
 	op := r.payout("22961000000")
-	require.NoError(t, r.server.Process(op.ID))
-	require.NoError(t, r.server.Complete(op.ID))
-	r.reconciler = r.newReconciler(r.inbox, intram.WithNotify(r.client))
-	require.Equal(t, 1, r.run().Missing)
-	looked := len(r.server.Requests())
-	// The event is known, and trusted: the wait does not look.
-	result, err := r.client.Payouts.Wait(t.Context(), op.ID, intram.WithFirstLook(30*time.Second), intram.WithTrustedEvents())
+	claim, err := r.inbox.Claim(t.Context(), (&intram.Event{Type: intram.EventPayoutCompleted, OperationID: op.ID}).InboxKey(), time.Minute)
 	require.NoError(t, err)
-	assert.Equal(t, intram.PayoutCompleted, result.Status)
-	assert.Len(t, r.server.Requests(), looked)
+	result := r.run()
+	assert.Equal(t, 1, result.Busy)
+	assert.Zero(t, result.Missing)
+	require.NoError(t, r.inbox.Complete(t.Context(), claim))
+	assert.Equal(t, 1, r.run().Known)
+	assert.Empty(t, r.effects)
 }
 
-func TestAnInboxInMemoryIsWarnedOf(t *testing.T) {
-	t.Parallel()
-	r := newReconciled(t)
-	var log bytes.Buffer
-	logger := intram.WithHandlerLogger(slog.New(slog.NewTextHandler(&log, nil)))
-	r.newReconciler(keepingInbox{r.inbox, nil}, logger)
-	assert.Empty(t, log.String())
-	r.newReconciler(r.inbox, logger)
-	assert.Contains(t, log.String(), "in memory")
-}
-
-// behind is the clock of a machine that is behind the server's.
-type behind struct {
-	intram.Clock
-	by time.Duration
-}
-
-func (b behind) Now() time.Time { return b.Clock.Now().Add(-b.by) }
-
-// since is the machine's time, and what it is compared with the server's.
-func TestAClockThatIsBehindMakesNothingTakeEffectTwice(t *testing.T) {
-	t.Parallel()
-	for _, by := range []time.Duration{0, 2 * time.Hour, 11 * time.Hour} {
-		r := newReconciled(t)
-		clock := behind{r.server.Clock(), by}
-		r.client = r.server.Client(intram.WithClock(clock))
-		r.reconciler = r.newReconciler(r.inbox)
-		r.payout("22961000000")
-		late := r.payment()
-		r.server.Advance(time.Second)
-		require.NoError(t, r.server.Idle(t.Context()))
-		r.run()
-		r.server.Advance(time.Hour)
-		require.NoError(t, r.server.Pay(late)) // delivered, and no run looks for days
-		r.server.Advance(time.Second)
-		require.NoError(t, r.server.Idle(t.Context()))
-		require.Len(t, r.effects, 3)
-
-		r.server.Advance(72*time.Hour + 10*time.Minute) // the inbox has forgotten it all
-		_, err := r.reconciler.Run(t.Context(), clock.Now().Add(-71*time.Hour))
-		require.ErrorContains(t, err, "an inbox may forget")
-		result, err := r.reconciler.Run(t.Context(), clock.Now().Add(-60*time.Hour))
-		require.NoError(t, err)
-		require.Len(t, result.Failures, 1)
-		require.ErrorIs(t, result.Failures[0].Err, intram.ErrBeyondHorizon)
-		for id, n := range r.effects {
-			assert.Equal(t, 1, n, "%s, %s behind", id, by)
-		}
-	}
-}
-
-// Sandbox and live never share what is pending, whatever inbox they share.
-func TestWhatIsPendingBelongsToAnEnvironment(t *testing.T) {
+func TestARunEndsWithItsContextBetweenTwoEvents(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
 	r.swallow = func(int) bool { return true }
-	inbox := keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
-	r.payment()
-	r.reconciler = r.newReconciler(inbox, intram.WithInboxScope("shop"))
-	r.run()
-	require.Len(t, inbox.pending, 1)
-	for name := range inbox.pending {
-		assert.Regexp(t, "^sandbox/shop ", name)
-	}
-}
-
-// What could not be looked up stays in view, and is counted.
-func TestWhatCannotBeLookedUpStaysInView(t *testing.T) {
-	t.Parallel()
-	created := time.Now().Add(-90 * time.Hour)
-	inbox := keepingInbox{new(intram.MemoryInbox), map[string]intram.PendingOperation{
-		"live/ op_1": {ID: "op_1", CreatedAt: created, Since: created},
-	}}
-	empty := answer(200, `{"error":false,"data":[]}`)
-	client, _ := scripted(t, empty, empty, answer(404, `{"error":true,"code":"operation_not_found"}`))
-	reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
-	require.NoError(t, err)
-	result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
-	require.NoError(t, err)
-	require.Len(t, result.Failures, 1)
-	assert.Equal(t, 1, result.Pending)
-	assert.Contains(t, inbox.pending, "live/ op_1")
-}
-
-// A run that ends between two events of an operation keeps it, with what has taken effect.
-func TestARunThatIsCutShortKeepsWhatIsLeft(t *testing.T) {
-	t.Parallel()
-	r := newReconciled(t)
-	r.swallow = func(int) bool { return true }
-	inbox := keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
-	op := r.bankPayout()
-	require.NoError(t, r.server.Complete(op.ID))
+	r.payout("22961000000")
+	r.payout("22961000000")
 	ctx, cancel := context.WithCancel(t.Context())
-	reconciler, err := intram.NewReconciler(r.client, inbox, func(_ context.Context, e *intram.Event) error {
-		cancel()
-		return r.takeEffect(t.Context(), e)
+	r.fail = func(*intram.Event) error { cancel(); return nil }
+	result, err := r.reconciler.Run(ctx, r.server.Now().Add(-time.Hour))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Nil(t, result)
+	assert.Len(t, r.effects, 1, "what had begun was not broken off")
+}
+
+func TestARunWhoseListsFailSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/operations", "/transactions"} {
+		r := newReconciled(t)
+		require.NoError(t, r.server.Fault(intramtest.Fault{Kind: intramtest.ServerError, On: "GET " + path, Times: 100}))
+		result, err := r.reconciler.Run(t.Context(), r.server.Now())
+		require.ErrorContains(t, err, "reconciler", path)
+		assert.Nil(t, result)
+	}
+}
+
+func TestAReconcilerNeedsAllItsParts(t *testing.T) {
+	t.Parallel()
+	client := intramtest.NewServer(t, intramtest.WithoutListener()).Client()
+	handle := func(context.Context, *intram.Event) error { return nil }
+	_, err := intram.NewReconciler(nil, new(intram.MemoryInbox), handle)
+	require.ErrorContains(t, err, "the client is nil")
+	_, err = intram.NewReconciler(client, nil, handle)
+	require.ErrorContains(t, err, "the inbox is nil")
+	_, err = intram.NewReconciler(client, new(intram.MemoryInbox), nil)
+	require.ErrorContains(t, err, "the function is nil")
+	_, err = intram.NewReconciler(client, new(intram.MemoryInbox), handle, intram.WithHandlerTimeout(-1))
+	require.ErrorContains(t, err, "WithHandlerTimeout")
+}
+
+// The documentation sends webhook_data on in every event of a payment request. The fake does, and the reconciler has what it has.
+func TestEveryEventOfAPaymentRequestCarriesItsWebhookData(t *testing.T) {
+	t.Parallel()
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	r.payment()
+	r.must(r.server.Pay(r.payment()))
+	r.must(r.server.Decline(r.payment()))
+	failed, err := r.client.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{
+		Invoice:       intram.Invoice{Amount: intram.NewAmount(12000), Currency: intram.XOF},
+		PaymentMethod: intram.PaymentMethod{Code: "NOBODY_BENIN_229"}, WebhookData: map[string]any{"order_id": "4521"},
 	})
 	require.NoError(t, err)
-	_, err = reconciler.Run(ctx, r.server.Now().Add(-48*time.Hour))
-	require.ErrorIs(t, err, context.Canceled)
-	require.Contains(t, inbox.pending, "sandbox/ "+op.ID)
-	assert.Equal(t, []intram.EventType{intram.EventPayoutQueued}, inbox.pending["sandbox/ "+op.ID].Told)
-	r.server.Advance(90 * time.Hour)
-	r.reconciler = r.newReconciler(inbox)
-	r.run()
-	assert.Equal(t, 1, r.effects["payout.queued "+op.ID])
-}
-
-// An event that the inbox may have forgotten is told as a failure once, though its operation stays in view.
-func TestAForgottenEventOfAnOpenOperationIsToldOnce(t *testing.T) {
-	t.Parallel()
-	r := newReconciled(t)
-	r.swallow = func(int) bool { return true }
-	reference := r.payment()
-	inbox := keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}
-	r.reconciler = r.newReconciler(inbox)
-	r.fail = func(*intram.Event) error { return errors.New("the database is down") }
-	assert.Len(t, r.run().Failures, 1)
-	r.fail = nil
-	r.server.Advance(100 * time.Hour)
-	result := r.run()
-	require.Len(t, result.Failures, 1)
-	require.ErrorIs(t, result.Failures[0].Err, intram.ErrBeyondHorizon)
-	result = r.run()
-	assert.Empty(t, result.Failures, "said once")
-	assert.Zero(t, result.Missing, "and it does not take effect after all")
-	require.NoError(t, r.server.Pay(reference))
-	assert.Equal(t, 1, r.run().Missing, "it is still in view")
-}
-
-// busyInbox says of each event that a delivery is bringing it.
-type busyInbox struct{ keepingInbox }
-
-func (busyInbox) Claim(_ context.Context, key string, _ time.Duration) (intram.Claim, error) {
-	return intram.Claim{Key: key, State: intram.ClaimBusy, RetryIn: time.Hour}, nil
-}
-
-// What a delivery is bringing may have taken effect a moment later: from when on nothing had is not moved ahead.
-func TestWhatIsOnItsWayIsNotCertain(t *testing.T) {
-	t.Parallel()
-	r := newReconciled(t)
-	r.swallow = func(int) bool { return true }
-	op := r.payout("22961000000")
-	r.server.Advance(time.Hour)
-	inbox := busyInbox{keepingInbox{r.inbox, make(map[string]intram.PendingOperation)}}
-	r.reconciler = r.newReconciler(inbox)
-	assert.Equal(t, 1, r.run().Busy)
-	kept := inbox.pending["sandbox/ "+op.ID]
-	assert.True(t, kept.Since.Equal(kept.CreatedAt), "%v, created %v", kept.Since, kept.CreatedAt)
-}
-
-// A run looks 500 operations up, and first those that it has not seen for longest.
-func TestWhatWasNotSeenForLongestIsLookedUpFirst(t *testing.T) {
-	t.Parallel()
-	inbox := keepingInbox{new(intram.MemoryInbox), make(map[string]intram.PendingOperation)}
-	began := time.Now().Add(-90 * time.Hour)
-	for i := range 502 {
-		id := fmt.Sprintf("op_%03d", i)
-		inbox.pending["live/ "+id] = intram.PendingOperation{ID: id, CreatedAt: began, Since: began.Add(time.Duration(i) * time.Minute)}
+	r.server.Advance(time.Minute)
+	for _, typ := range []intram.EventType{intram.EventPaymentRequestCreated, intram.EventPaymentRequestFailed} {
+		require.NoError(t, r.server.Trigger(typ, failed.ID))
+		require.NoError(t, r.server.Trigger(typ, r.payment()))
 	}
-	empty := answer(200, `{"error":false,"data":[]}`)
-	client, s := scripted(t, empty, empty)
-	s.forever = answer(404, `{"error":true,"code":"operation_not_found"}`)
-	reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
-	require.NoError(t, err)
-	result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
-	require.NoError(t, err)
-	assert.Equal(t, 502, result.Pending)
-	asked := s.requests()[2:]
-	require.Len(t, asked, 500)
-	assert.True(t, strings.HasSuffix(asked[0].Path, "/op_000"), asked[0].Path)
-	assert.True(t, strings.HasSuffix(asked[499].Path, "/op_499"), asked[499].Path)
-}
 
-// Whatever has not ended stays in view.
-func TestWhatHasNotEndedStaysInView(t *testing.T) {
-	t.Parallel()
-	for _, typ := range []string{"payout", "payment_request", "refund"} {
-		for _, status := range []string{"queued", "processing"} {
-			client, _ := scripted(t, answer(200, `{"error":false,"data":[{"operation_id":"op_1","type":"`+typ+`","status":"`+status+`"}]}`),
-				answer(200, `{"error":false,"data":[]}`))
-			inbox := keepingInbox{new(intram.MemoryInbox), make(map[string]intram.PendingOperation)}
-			reconciler, err := intram.NewReconciler(client, inbox, func(context.Context, *intram.Event) error { return nil })
-			require.NoError(t, err)
-			result, err := reconciler.Run(t.Context(), time.Now().Add(-time.Hour))
-			require.NoError(t, err)
-			assert.Equal(t, 1, result.Pending, "%s %s", typ, status)
-			assert.Len(t, inbox.pending, 1)
+	kinds := map[intram.EventType]int{}
+	for _, published := range r.server.Events() {
+		if !strings.HasPrefix(string(published.Type), "payment_request.") {
+			continue
 		}
+		var event intram.Event
+		require.NoError(t, json.Unmarshal(published.Body, &event))
+		data, ok := event.Data.(*intram.PaymentRequestEventData)
+		if !ok || data.TransactionReference == "" && event.Type == intram.EventPaymentRequestCreated {
+			continue // triggered by hand, of a payment that was never opened
+		}
+		assert.JSONEq(t, `{"order_id":"4521"}`, string(data.WebhookData), event.Type)
+		kinds[event.Type]++
 	}
+	assert.Len(t, kinds, 3)
+
+	r.run()
+	told := map[intram.EventType]int{}
+	for _, event := range r.events {
+		data, ok := event.Data.(*intram.PaymentRequestEventData)
+		require.True(t, ok, event.Type)
+		assert.JSONEq(t, `{"order_id":"4521"}`, string(data.WebhookData), event.Type)
+		told[event.Type]++
+	}
+	assert.Equal(t, map[intram.EventType]int{
+		intram.EventPaymentRequestCreated: 5, intram.EventPaymentRequestPaid: 1, intram.EventPaymentRequestFailed: 2,
+	}, told)
 }
 
-// A refund that waits for its operator is told of twice: as pending, and as it ends.
-func TestARefundThatWaitsIsReconciledToItsEnd(t *testing.T) {
+// A list that leaves payloads out does not say what a payout was that failed: its event says that it failed, and which.
+func TestAFailedPayoutOfAListWithoutPayloadHasNoData(t *testing.T) {
 	t.Parallel()
-	for number, end := range map[string]string{"22961000014": "refund.completed ", "22961000015": "refund.failed "} {
-		r := newReconciled(t)
-		r.swallow = func(int) bool { return true }
-		reference := r.payment()
-		require.NoError(t, r.server.PayWith(reference, intram.MTNBenin, number))
-		refund, err := r.client.Refunds.Create(t.Context(), intram.RefundParams{TransactionReference: reference})
-		require.NoError(t, err)
-		result, err := r.client.Refunds.Wait(t.Context(), refund.ID)
-		require.NoError(t, err)
-		assert.Equal(t, intram.RefundPending, result.Status)
-		assert.False(t, result.Refunded())
-		r.run()
-		assert.Equal(t, 1, r.effects["refund.pending "+refund.ID])
-		r.server.Advance(time.Minute)
-		r.run()
-		r.run()
-		assert.Equal(t, 1, r.effects[end+refund.ID], r.effects)
-	}
+	r := newReconciled(t)
+	r.swallow = func(int) bool { return true }
+	op := r.payout("22961000004")
+	r.server.Advance(time.Minute)
+	require.NoError(t, r.server.Fault(intramtest.Fault{Kind: intramtest.NoPayload, On: "GET /operations", Times: 20}))
+	r.run()
+	event := r.events["payout.failed "+op.ID]
+	require.NotNil(t, event)
+	data, ok := event.Data.(*intram.PayoutEventData)
+	require.True(t, ok)
+	assert.Equal(t, intram.PayoutFailed, data.Status)
+	require.ErrorIs(t, data.Error, intram.CodeProviderRejected)
+	assert.Empty(t, data.Reference)
+	assert.Nil(t, data.Destination)
+	assert.False(t, data.Amount.IsSet())
 }
