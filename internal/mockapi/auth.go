@@ -147,12 +147,13 @@ func (x *exchange) checkSignature() *reply {
 	case x.entry.Timestamp == "":
 		return signatureInvalid("missing_timestamp")
 	}
-	at, ok := parseSignedTime(x.entry.Timestamp)
+	at, ok := parseTime(x.entry.Timestamp)
 	if !ok {
 		return signatureInvalid("invalid_timestamp_format")
 	}
-	// The wire has milliseconds, so the comparison has too: exactly five minutes off still passes.
-	if off := x.now.Add(x.effect.skew).Truncate(time.Millisecond).Sub(at); off > signatureWindow || off < -signatureWindow {
+	// The documented form has milliseconds, so the comparison has too: exactly five minutes off still passes.
+	now := x.now.Add(x.effect.skew).Truncate(time.Millisecond)
+	if off := now.Sub(at.Truncate(time.Millisecond)); off > signatureWindow || off < -signatureWindow {
 		return signatureInvalid("timestamp_out_of_window")
 	}
 	if !q.signedBy(x.account.key, x.entry.Signature) {

@@ -70,11 +70,14 @@ func TestSignatureReasons(t *testing.T) {
 		{"missing_signature", func(h http.Header) { h.Del("X-Signature"); h.Del("X-Timestamp") }},
 		{"missing_timestamp", func(h http.Header) { h.Del("X-Timestamp") }},
 		{"invalid_timestamp_format", func(h http.Header) { h.Set("X-Timestamp", "1716200000") }},
-		{"invalid_timestamp_format", func(h http.Header) { h.Set("X-Timestamp", "2026-05-20T10:30:00Z") }},
-		{"invalid_timestamp_format", func(h http.Header) { h.Set("X-Timestamp", "2026-05-20T10:30:00.000+00:00") }},
+		{"invalid_timestamp_format", func(h http.Header) { h.Set("X-Timestamp", "2026-05-20T10:30:00") }},
+		{"invalid_timestamp_format", func(h http.Header) { h.Set("X-Timestamp", "2026-05-20") }},
 		{"invalid_timestamp_format", func(h http.Header) { h.Set("X-Timestamp", "2026-13-20T10:30:00.000Z") }},
 		{"timestamp_out_of_window", func(h http.Header) { h.Set("X-Timestamp", wireTime(start.Add(-5*time.Minute-time.Millisecond))) }},
 		{"timestamp_out_of_window", func(h http.Header) { h.Set("X-Timestamp", wireTime(start.Add(5*time.Minute+time.Millisecond))) }},
+		{"timestamp_out_of_window", func(h http.Header) { h.Set("X-Timestamp", start.Add(-301*time.Second).Format(time.RFC3339)) }},
+		{"timestamp_out_of_window", func(h http.Header) { h.Set("X-Timestamp", start.UTC().Format("2006-01-02T15:04:05")+"+01:00") }},
+		{"signature_mismatch", func(h http.Header) { h.Set("X-Timestamp", start.UTC().Format("2006-01-02T15:04:05Z")) }}, // signed in another form
 		{"signature_mismatch", func(h http.Header) { h.Set("X-Signature", "sha256=00") }},
 		{"signature_mismatch", func(h http.Header) { h.Set("X-Timestamp", wireTime(start.Add(time.Millisecond))) }},
 	} {
@@ -100,6 +103,23 @@ func TestTimestampWindowIncludesItsEdges(t *testing.T) {
 			r.Header.Set("X-Timestamp", at)
 			r.Header.Set("X-Signature", signature(f.keys.Secret, at, "GET", "/balance", "", ""))
 		}}).ok(200)
+	}
+}
+
+// Every form of a moment is good, with the bytes of the header signed as they are.
+func TestTimestampsOfEveryISOForm(t *testing.T) {
+	t.Parallel()
+	for layout, zone := range map[string]int{
+		"2006-01-02T15:04:05Z": 0, "2006-01-02T15:04:05.0Z": 0, "2006-01-02T15:04:05.000000Z": 0, "2006-01-02T15:04:05,000000000Z": 0,
+		"2006-01-02T15:04:05-07:00": 0, "2006-01-02T15:04:05.000000-07:00": 3600, "2006-01-02T15:04:05-0700": -16200, "2006-01-02T15:04:05-07": 0,
+	} {
+		f := newFixture(t, Config{})
+		at := start.In(time.FixedZone("", zone)).Format(layout)
+		f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) {
+			r.Header.Set("X-Timestamp", at)
+			r.Header.Set("X-Signature", signature(f.keys.Secret, at, "GET", "/balance", "", ""))
+		}}).ok(200)
+		assert.True(t, strings.HasPrefix(f.s.Requests()[0].Canonical(), at+"\nGET\n"), at)
 	}
 }
 

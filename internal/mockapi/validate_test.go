@@ -243,12 +243,12 @@ func TestListRules(t *testing.T) {
 		for query, path := range map[string]string{
 			"limit=0": "limit", "limit=101": "limit", "limit=x": "limit", "limit=": "limit", "limit=1.5": "limit",
 			"status=nothing": "status", "status=": "status", "type=nothing": "type",
-			"before=yesterday": "before", "before=": "before", "before=2026-05-20": "before",
+			"before=yesterday": "before", "before=": "before", "before=2026-05": "before", "before=20260520": "before",
 		} {
 			details := f.do(call{method: "GET", endpoint: endpoint, query: query}).refused(400, "validation_error")
 			assert.Contains(t, details, path, query)
 		}
-		for _, query := range []string{"limit=1", "limit=100", "before=2026-05-20T10:30:00.000Z", "before=2026-05-20T10:30:00Z", "before=2026-05-20T11:30:00%2B01:00", "unknown=1"} {
+		for _, query := range []string{"limit=1", "limit=100", "before=2026-05-20T10:30:00.000Z", "before=2026-05-20T10:30:00Z", "before=2026-05-20", "before=2026-05-20T11:30:00%2B01:00", "unknown=1"} {
 			f.do(call{method: "GET", endpoint: endpoint, query: query}).ok(200)
 		}
 		f.do(call{method: "GET", endpoint: endpoint, query: "a=%zz"}).refused(400, "validation_error")

@@ -2,7 +2,7 @@ package mockapi
 
 import "time"
 
-// wireLayout is ISO 8601 UTC with milliseconds, the only form the API writes and signs with.
+// wireLayout is ISO 8601 UTC with milliseconds, the only form the API writes.
 const wireLayout = "2006-01-02T15:04:05.000Z"
 
 // wireTime is t as it goes over the wire.
@@ -43,33 +43,26 @@ func appendWireTime(b []byte, t time.Time) []byte {
 //nolint:gosec // two digits of a date: n is below 100
 func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
-// parseSignedTime reads an X-Timestamp: exactly the documented form, nothing near it.
-func parseSignedTime(s string) (time.Time, bool) {
-	const shape = "0000-00-00T00:00:00.000Z"
-	if len(s) != len(shape) {
+// isoLayouts are the forms of ISO 8601 that are taken. Each also takes a fraction of a second, of any length.
+var isoLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07"}
+
+// parseTime reads a date with its time and its offset, in any of the forms.
+func parseTime(s string) (time.Time, bool) {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[len("2006-01-02T15")] != ':' { // time.Parse takes an hour of one digit
 		return time.Time{}, false
 	}
-	for i := range len(shape) {
-		if shape[i] == '0' && !isDigit(s[i]) || shape[i] != '0' && s[i] != shape[i] {
-			return time.Time{}, false
+	for _, layout := range isoLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
 		}
 	}
-	number := func(from, to int) (n int) {
-		for _, c := range []byte(s[from:to]) {
-			n = n*10 + int(c-'0')
-		}
-		return n
-	}
-	year, month, day := number(0, 4), time.Month(number(5, 7)), number(8, 10)
-	hour, minute, second := number(11, 13), number(14, 16), number(17, 19)
-	t := time.Date(year, month, day, hour, minute, second, number(20, 23)*int(time.Millisecond), time.UTC)
-	// A date that does not exist is moved to one that does: the 30th of February, or 24 o'clock.
-	y, m, d := t.Date()
-	return t, y == year && m == month && d == day && hour < 24 && minute < 60 && second < 60
+	return time.Time{}, false
 }
 
-// parseCursor reads the before parameter of a list: an ISO date, with or without fraction.
+// parseCursor reads the before parameter of a list: an ISO date, with or without a time.
 func parseCursor(s string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	return t.UTC(), err == nil
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, true
+	}
+	return parseTime(s)
 }
