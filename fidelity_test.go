@@ -21,10 +21,12 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// fidelityRow is a line of docs/fidelity.md: what the fake does, on whose word, and the test that proves it.
+// fidelityRow is a line of docs/fidelity.md: what the fake does, on whose word, the test that proves it, and what that
+// test asserts.
 type fidelityRow struct {
-	line                    int
 	behaviour, source, test string
+	assertions              []string
+	where                   string
 }
 
 func fidelityRows(t *testing.T) []fidelityRow {
@@ -33,29 +35,70 @@ func fidelityRows(t *testing.T) []fidelityRow {
 	require.NoError(t, err)
 	var rows []fidelityRow
 	for i, line := range strings.Split(string(data), "\n") {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if !strings.HasPrefix(line, "|") || len(cells) < 3 || strings.HasPrefix(strings.TrimSpace(cells[0]), "--") || strings.TrimSpace(cells[1]) == "source" {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| behaviour |") {
 			continue
 		}
-		require.Len(t, cells, 3, "docs/fidelity.md:%d has not three cells", i+1)
-		rows = append(rows, fidelityRow{i + 1, strings.TrimSpace(cells[0]), strings.TrimSpace(cells[1]), strings.Trim(strings.TrimSpace(cells[2]), "`")})
+		where := fmt.Sprintf("docs/fidelity.md:%d", i+1)
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		require.Len(t, cells, 4, "%s has not four cells", where)
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		row := fidelityRow{behaviour: cells[0], source: cells[1], test: strings.Trim(cells[2], "`"), where: where}
+		for _, span := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[3], -1) {
+			row.assertions = append(row.assertions, span[1])
+		}
+		rows = append(rows, row)
 	}
 	require.NotEmpty(t, rows)
 	return rows
 }
 
-func TestFidelityNamesASourceAndAnExistingTest(t *testing.T) {
+// TestFidelityQuotesTheTestsThatProveIt finds each quoted fragment in what the named test asserts. Two lines of one test
+// quote different fragments: each behaviour has an assertion of its own.
+func TestFidelityQuotesTheTestsThatProveIt(t *testing.T) {
 	t.Parallel()
-	tests := map[string][]string{}
+	packages := map[string]*testSources{}
+	quotes := map[string]string{}
 	for _, row := range fidelityRows(t) {
-		where := fmt.Sprintf("docs/fidelity.md:%d", row.line)
-		assert.Contains(t, []string{"documented", "seen", "chosen"}, row.source, where)
-		dir, name := filepath.Split(row.test)
-		if _, ok := tests[dir]; !ok {
-			tests[dir] = testFunctions(t, dir)
+		assert.Contains(t, []string{"documented", "seen", "chosen"}, row.source, row.where)
+		dir, test := filepath.Split(row.test)
+		if packages[dir] == nil {
+			packages[dir] = loadTests(t, filepath.Join(dir, "*_test.go"))
 		}
-		assert.Contains(t, tests[dir], name, "%s: no such test in %q", where, dir)
+		if !slices.Contains(packages[dir].tests(), test) {
+			t.Errorf("%s: no such test in %q: %s", row.where, dir, test)
+			continue
+		}
+		if len(row.assertions) == 0 {
+			continue // not read against its test yet
+		}
+		for _, problem := range wrongQuotes(packages[dir], test, row.assertions) {
+			t.Errorf("%s: %s", row.where, problem)
+		}
+		for _, fragment := range row.assertions {
+			key := row.test + " " + fragment
+			assert.Empty(t, quotes[key], "%s quotes what another line quotes of the same test: %s", row.where, fragment)
+			quotes[key] = row.where
+		}
 	}
+}
+
+// wrongQuotes says which fragments do not prove a behaviour, and why.
+func wrongQuotes(s *testSources, test string, fragments []string) []string {
+	var problems []string
+	if len(fragments) == 0 {
+		problems = append(problems, "quotes no assertion of "+test)
+	}
+	for _, fragment := range fragments {
+		switch {
+		case s.decls[fragment] != nil || regexp.MustCompile(`^[a-zA-Z.]+$`).MatchString(fragment):
+			problems = append(problems, "quotes a name alone: "+fragment)
+		case !quoted(s, test, fragment):
+			problems = append(problems, test+" does not assert "+fragment)
+		}
+	}
+	return problems
 }
 
 // TestFidelityLeavesNothingOut wants a row for every endpoint, error code, event and test number.
@@ -101,22 +144,29 @@ func TestEveryCodeOfTheCatalogueIsRecognised(t *testing.T) {
 	}
 }
 
-// testFunctions lists the tests of a folder.
-func testFunctions(t *testing.T, dir string) []string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	require.NoError(t, err)
-	var names []string
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for _, decl := range parsed.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && regexp.MustCompile(`^(Test|Fuzz|Example)`).MatchString(f.Name.Name) {
-				names = append(names, f.Name.Name)
-			}
+// TestALineMustQuoteWhatItsTestAsserts plants the mistakes a line can make.
+func TestALineMustQuoteWhatItsTestAsserts(t *testing.T) {
+	t.Parallel()
+	s := loadTests(t, "internal/mockapi/*_test.go")
+	const test = "TestLiveAllowlist"
+	assert.Empty(t, wrongQuotes(s, test, []string{`text("client_ip")`, `2001:db8::/32`}))
+	for problem, fragments := range map[string][]string{
+		"quotes no assertion of TestLiveAllowlist":        nil,
+		`TestLiveAllowlist does not assert "not_there"`:   {`text("client_ip")`, `"not_there"`},
+		"TestLiveAllowlist does not assert no allowlist":  {"no allowlist"},  // a comment
+		`TestLiveAllowlist does not assert "X-Real-IP"`:   {`"X-Real-IP"`},   // only sent
+		"TestLiveAllowlist does not assert allows every":  {"allows every"},  // of another test
+		"quotes a name alone: refused":                    {"refused"},       // a helper
+		"quotes a name alone: assert.Equal":               {"assert.Equal"},  // of testify
+		"TestLiveAllowlist does not assert the seed was ": {"the seed was "}, // logged by a fixture
+		"TestNothing does not assert 403":                 {"403"},
+	} {
+		name := test
+		if strings.HasPrefix(problem, "TestNothing") {
+			name = "TestNothing"
 		}
+		assert.Equal(t, []string{problem}, wrongQuotes(s, name, fragments))
 	}
-	return names
 }
 
 // constants lists the values of a file's constants of one type.
