@@ -19,7 +19,7 @@ type document []byte
 // parseDocument accepts a JSON object.
 func parseDocument(body []byte) (document, bool) {
 	d := document(bytes.Trim(body, " \t\r\n"))
-	if d.kind() != kindObject || !isValid(d) {
+	if d.kind() != kindObject || !json.Valid(d) {
 		return nil, false
 	}
 	return d, true
