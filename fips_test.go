@@ -38,7 +38,7 @@ func TestUnderStrictFIPSMode(t *testing.T) {
 
 	_, err := intram.NewClient("pk_sandbox_a1", "sk_a1")
 	_, hookErr := intram.NewWebhookVerifier(short)
-	_, payinErr := intram.VerifyPayinNotification(intram.SignPayinNotification("short", body), body, "short")
+	_, payinErr := intram.VerifyPayinNotification(intramtest.SignPayinNotification("short", body), body, "short")
 	if strict {
 		require.ErrorContains(t, err, "secretKey is shorter than 14 bytes")
 		require.ErrorContains(t, hookErr, "webhook secret 1 is shorter than 14 bytes")

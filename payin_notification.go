@@ -55,7 +55,7 @@ type PayinNotification struct {
 //	payin, err := client.Payin.Refresh(r.Context(), note.Payin)
 //	// act on payin.Outcome(), and answer 2xx when that is done: ship once for each reference, also after a failure
 //
-// Errors: [ErrMissingSignature], [ErrDuplicateHeader], [ErrMalformedSignature], [ErrInvalidSignature], [ErrInvalidPayload].
+// Errors: [ErrMissingSignature], [ErrDuplicateHeader], [ErrInvalidSignature], [ErrInvalidPayload].
 // Docs: Payin, Notifications.
 func VerifyPayinNotification(header http.Header, body []byte, secrets ...string) (*PayinNotification, error) {
 	if len(secrets) == 0 {
@@ -72,7 +72,7 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 	}
 	got, err := hex.DecodeString(signature)
 	if err != nil || len(got) != sha256.Size {
-		return nil, ErrMalformedSignature
+		return nil, errMalformedSignature
 	}
 	if signsPayin(secrets, body, got) {
 		return parsePayinNotification(body)
@@ -114,17 +114,6 @@ func parsePayinNotification(body []byte) (*PayinNotification, error) {
 	case PayinUnconfirmed, PayinConfirmationExpired:
 	}
 	return note, nil
-}
-
-// SignPayinNotification signs a body as a payin notification is signed, and returns the headers of the delivery, for testing your
-// own receiver. It signs with any secret.
-func SignPayinNotification(secret string, body []byte) http.Header {
-	mac := newTestMAC(secret)
-	mac.Write(body)
-	header := http.Header{}
-	header.Set("Content-Type", "application/json")
-	header.Set(headerPayinSignature, hex.EncodeToString(mac.Sum(nil)))
-	return header
 }
 
 // Format implements [fmt.Formatter]: which session, and what the customer did.

@@ -20,6 +20,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/internal/jsstringify"
+	"github.com/intram/intram-go/intramtest"
 )
 
 const (
@@ -520,7 +521,7 @@ func TestPayinNotificationVectorsVerify(t *testing.T) {
 			assert.Empty(t, note.Type)
 			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", note, note, *note), "+225")
 		}
-		assert.Equal(t, v.Signature, intram.SignPayinNotification(v.Secret, []byte(v.Body)).Get("X-Signature-Value"))
+		assert.Equal(t, v.Signature, intramtest.SignPayinNotification(v.Secret, []byte(v.Body)).Get("X-Signature-Value"))
 	}
 }
 
@@ -553,12 +554,12 @@ func TestPayinNotificationsThatAreRefused(t *testing.T) {
 	}{
 		"no signature":   {http.Header{}, v.Body, []string{v.Secret}, intram.ErrMissingSignature},
 		"two signatures": {http.Header{"X-Signature-Value": {v.Signature, v.Signature}}, v.Body, []string{v.Secret}, intram.ErrDuplicateHeader},
-		"not hex":        {http.Header{"X-Signature-Value": {"sha256=" + v.Signature}}, v.Body, []string{v.Secret}, intram.ErrMalformedSignature},
-		"short":          {http.Header{"X-Signature-Value": {v.Signature[:62]}}, v.Body, []string{v.Secret}, intram.ErrMalformedSignature},
+		"not hex":        {http.Header{"X-Signature-Value": {"sha256=" + v.Signature}}, v.Body, []string{v.Secret}, intram.ErrInvalidSignature},
+		"short":          {http.Header{"X-Signature-Value": {v.Signature[:62]}}, v.Body, []string{v.Secret}, intram.ErrInvalidSignature},
 		"another secret": {good, v.Body, []string{"another"}, intram.ErrInvalidSignature},
 		"one byte more":  {good, v.Body + " ", []string{v.Secret}, intram.ErrInvalidSignature},
-		"no JSON":        {intram.SignPayinNotification("s", []byte("{")), "{", []string{"s"}, intram.ErrInvalidPayload},
-		"no reference":   {intram.SignPayinNotification("s", []byte("{}")), "{}", []string{"s"}, intram.ErrInvalidPayload},
+		"no JSON":        {intramtest.SignPayinNotification("s", []byte("{")), "{", []string{"s"}, intram.ErrInvalidPayload},
+		"no reference":   {intramtest.SignPayinNotification("s", []byte("{}")), "{}", []string{"s"}, intram.ErrInvalidPayload},
 	} {
 		note, err := intram.VerifyPayinNotification(tc.header, []byte(tc.body), tc.secrets...)
 		require.ErrorIs(t, err, tc.want, name)
@@ -585,7 +586,7 @@ func TestPayinNotificationsVerifyAsTheDocsSampleSignsThem(t *testing.T) {
 	t.Parallel()
 	const secret = "payin-webhook-secret"
 	verify := func(body, signed string) (*intram.PayinNotification, error) {
-		return intram.VerifyPayinNotification(intram.SignPayinNotification(secret, []byte(signed)), []byte(body), "old-secret", secret)
+		return intram.VerifyPayinNotification(intramtest.SignPayinNotification(secret, []byte(signed)), []byte(body), "old-secret", secret)
 	}
 	for body, signed := range map[string]string{
 		payinVectors(t)[0].Body: strings.ReplaceAll(payinVectors(t)[0].Body, `\/`, `/`),
@@ -625,7 +626,7 @@ func TestPayinNotificationTypeFollowsTheConfirmation(t *testing.T) {
 		"accepted": intram.EventPayinConfirmed, "declined": intram.EventPayinDeclined, "none": "", "expired": "", "new": "",
 	} {
 		body := fmt.Appendf(nil, `{"reference":"r","confirmationStatus":%q}`, confirmation)
-		note, err := intram.VerifyPayinNotification(intram.SignPayinNotification("s", body), body, "s")
+		note, err := intram.VerifyPayinNotification(intramtest.SignPayinNotification("s", body), body, "s")
 		require.NoError(t, err)
 		assert.Equal(t, want, note.Type, confirmation)
 	}
@@ -648,7 +649,7 @@ func FuzzVerifyPayinNotification(f *testing.F) {
 		}
 		signed := false
 		for _, form := range forms {
-			header := intram.SignPayinNotification("secret", form)
+			header := intramtest.SignPayinNotification("secret", form)
 			signed = signed || strings.EqualFold(signature, header.Get("X-Signature-Value"))
 			if _, err := intram.VerifyPayinNotification(header, []byte(body), "secret"); err != nil {
 				require.ErrorIs(t, err, intram.ErrInvalidPayload)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/intramtest"
 )
 
 // Payins are read as strictly as everything else that says an amount.
@@ -31,7 +32,7 @@ func TestPayinsThatCanBeReadInTwoWaysAreRefused(t *testing.T) {
 		assert.Nil(t, session, name)
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "%s: %v", name, err)
 
-		_, err = intram.VerifyPayinNotification(intram.SignPayinNotification("s", []byte(body)), []byte(body), "s")
+		_, err = intram.VerifyPayinNotification(intramtest.SignPayinNotification("s", []byte(body)), []byte(body), "s")
 		require.ErrorIs(t, err, intram.ErrInvalidPayload, name)
 	}
 }

@@ -301,7 +301,7 @@ func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *ref
 	if !h.intake.logger.Enabled(r.Context(), slog.LevelWarn) {
 		return
 	}
-	deliveryID, _ := unsignedHeaders(r.Header)
+	deliveryID, _ := onlyHeader(r.Header, headerWebhookDelivery, nil)
 	attrs := []slog.Attr{slog.String("reason", why.reason), slog.Int("status", why.status), slog.String("delivery_id", scrubID(deliveryID))}
 	if why.err != nil {
 		attrs = append(attrs, slog.String("error", causeText(why.err)))

@@ -78,11 +78,8 @@ func TestTheSecretSaysWhoseEventItIs(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{"a": 1, "b": 1}, effects)
 
-	envelope, err := verifier.VerifyEnvelope(intram.SignWebhook("whsec_b", time.Now(), []byte(payoutBody("op_1"))), []byte(payoutBody("op_1")))
+	event, err := verifier.Verify(intram.SignWebhook("whsec_b", time.Now(), []byte(payoutBody("op_1"))), []byte(payoutBody("op_1")))
 	require.NoError(t, err)
-	event, err := envelope.Event()
-	require.NoError(t, err)
-	assert.Equal(t, "b", envelope.Scope)
 	assert.Equal(t, "b", event.Scope)
 
 	for name, bad := range map[string][]*intram.WebhookVerifier{
@@ -225,7 +222,7 @@ func TestAHeaderMapInLowerCaseVerifies(t *testing.T) {
 
 	note := `{"reference":"R1","confirmation_status":"ACCEPTED"}`
 	payin := http.Header{}
-	for name, values := range intram.SignPayinNotification("s1", []byte(note)) {
+	for name, values := range intramtest.SignPayinNotification("s1", []byte(note)) {
 		payin[strings.ToLower(name)] = values
 	}
 	_, err = intram.VerifyPayinNotification(payin, []byte(note), "s1")

@@ -95,32 +95,33 @@ func TestWebhookWindow(t *testing.T) {
 	t.Parallel()
 	v := webhookVectors(t)[0]
 	const window = 5 * time.Minute
+	past := intram.ErrStaleTimestamp.Error()
+	future := past + " (it is in the future)"
 	for _, tt := range []struct {
 		age  time.Duration
-		want error
+		want string
 	}{
-		{0, nil},
-		{window - time.Millisecond, nil},
-		{window, nil},
-		{window + time.Nanosecond, intram.ErrStaleTimestamp},
-		{window + time.Millisecond, intram.ErrStaleTimestamp},
-		{24 * time.Hour, intram.ErrStaleTimestamp},
-		{-window + time.Millisecond, nil},
-		{-window, nil},
-		{-window - time.Nanosecond, intram.ErrFutureTimestamp},
-		{-window - time.Millisecond, intram.ErrFutureTimestamp},
-		{-24 * time.Hour, intram.ErrFutureTimestamp},
-		{250 * 365 * 24 * time.Hour, intram.ErrStaleTimestamp},
+		{0, ""},
+		{window - time.Millisecond, ""},
+		{window, ""},
+		{window + time.Nanosecond, past},
+		{window + time.Millisecond, past},
+		{24 * time.Hour, past},
+		{-window + time.Millisecond, ""},
+		{-window, ""},
+		{-window - time.Nanosecond, future},
+		{-window - time.Millisecond, future},
+		{-24 * time.Hour, future},
+		{250 * 365 * 24 * time.Hour, past},
 	} {
 		event, err := verifierAt(t, v.at(t).Add(tt.age), v.Secret).Verify(v.header(), []byte(v.Body))
-		if tt.want == nil {
+		if tt.want == "" {
 			require.NoError(t, err, "%v off", tt.age)
 			continue
 		}
-		require.ErrorIs(t, err, tt.want, "%v off", tt.age)
+		require.EqualError(t, err, tt.want, "%v off", tt.age)
 		require.ErrorIs(t, err, intram.ErrStaleTimestamp, "one test serves both sides")
 		assert.Nil(t, event)
-		assert.Equal(t, tt.want == intram.ErrFutureTimestamp, errors.Is(err, intram.ErrFutureTimestamp)) //nolint:errorlint // which of the two it is
 	}
 	// A clock at the ends of time does not wrap around.
 	for _, now := range []time.Time{{}, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)} {
@@ -161,7 +162,7 @@ func TestWebhookRefusals(t *testing.T) {
 		name   string
 		change func(http.Header) (body string)
 		want   error
-		also   error
+		says   string // in the error's text
 	}{
 		{name: "no signature", change: func(h http.Header) string { h.Del("X-Intram-Signature"); return v.Body }, want: intram.ErrMissingSignature},
 		{name: "empty signature", change: func(h http.Header) string { h.Set("X-Intram-Signature", ""); return v.Body }, want: intram.ErrMissingSignature},
@@ -175,18 +176,18 @@ func TestWebhookRefusals(t *testing.T) {
 		{name: "two in one header", change: func(h http.Header) string {
 			h.Set("X-Intram-Signature", v.Signature+", "+v.Signature)
 			return v.Body
-		}, want: intram.ErrMalformedSignature, also: intram.ErrInvalidSignature},
-		{name: "no scheme", change: func(h http.Header) string { h.Set("X-Intram-Signature", sum); return v.Body }, want: intram.ErrMalformedSignature},
-		{name: "another scheme", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha512="+sum); return v.Body }, want: intram.ErrMalformedSignature},
-		{name: "upper-case scheme", change: func(h http.Header) string { h.Set("X-Intram-Signature", "SHA256="+sum); return v.Body }, want: intram.ErrMalformedSignature},
-		{name: "one digit short", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="+sum[1:]); return v.Body }, want: intram.ErrMalformedSignature},
-		{name: "one byte short", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="+sum[2:]); return v.Body }, want: intram.ErrMalformedSignature},
-		{name: "one byte more", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="+sum+"00"); return v.Body }, want: intram.ErrMalformedSignature},
-		{name: "no digits", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="); return v.Body }, want: intram.ErrMalformedSignature},
+		}, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "no scheme", change: func(h http.Header) string { h.Set("X-Intram-Signature", sum); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "another scheme", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha512="+sum); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "upper-case scheme", change: func(h http.Header) string { h.Set("X-Intram-Signature", "SHA256="+sum); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "one digit short", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="+sum[1:]); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "one byte short", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="+sum[2:]); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "one byte more", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="+sum+"00"); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
+		{name: "no digits", change: func(h http.Header) string { h.Set("X-Intram-Signature", "sha256="); return v.Body }, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
 		{name: "not hexadecimal", change: func(h http.Header) string {
 			h.Set("X-Intram-Signature", "sha256="+strings.Repeat("g", 64))
 			return v.Body
-		}, want: intram.ErrMalformedSignature, also: intram.ErrInvalidSignature},
+		}, want: intram.ErrInvalidSignature, says: "64 hexadecimal digits"},
 		{name: "zeros", change: func(h http.Header) string {
 			h.Set("X-Intram-Signature", "sha256="+strings.Repeat("0", 64))
 			return v.Body
@@ -210,7 +211,7 @@ func TestWebhookRefusals(t *testing.T) {
 			return v.Timestamp[len(v.Timestamp)-4:] + "." + v.Body
 		}, want: intram.ErrInvalidTimestamp},
 		{name: "stale", change: signed("2026-05-20T10:26:13.999Z", v.Body), want: intram.ErrStaleTimestamp},
-		{name: "future", change: signed("2026-05-20T10:36:14.001Z", v.Body), want: intram.ErrFutureTimestamp, also: intram.ErrStaleTimestamp},
+		{name: "future", change: signed("2026-05-20T10:36:14.001Z", v.Body), want: intram.ErrStaleTimestamp, says: "(it is in the future)"},
 		{name: "body is not JSON", change: signed(v.Timestamp, "event=x"), want: intram.ErrInvalidPayload},
 		{name: "body is empty", change: signed(v.Timestamp, ""), want: intram.ErrInvalidPayload},
 		{name: "body is null", change: signed(v.Timestamp, "null"), want: intram.ErrInvalidPayload},
@@ -228,9 +229,7 @@ func TestWebhookRefusals(t *testing.T) {
 			event, err := verifierAt(t, v.at(t), v.Secret).Verify(header, []byte(body))
 			assert.Nil(t, event)
 			require.ErrorIs(t, err, tt.want)
-			if tt.also != nil {
-				require.ErrorIs(t, err, tt.also)
-			}
+			assert.ErrorContains(t, err, tt.says)
 			// Each failure is its own: none but the documented families overlap.
 			for _, other := range []error{
 				intram.ErrMissingSignature, intram.ErrMissingTimestamp, intram.ErrDuplicateHeader, intram.ErrInvalidSignature,
@@ -507,7 +506,7 @@ func TestATimestampInAnyISO8601FormIsRead(t *testing.T) {
 	} {
 		require.NoError(t, verify(fmt.Sprintf(form, "10"), v.Body), form)
 		require.ErrorIs(t, verify(fmt.Sprintf(form, "09"), v.Body), intram.ErrStaleTimestamp, form)
-		require.ErrorIs(t, verify(fmt.Sprintf(form, "11"), v.Body), intram.ErrFutureTimestamp, form)
+		require.ErrorContains(t, verify(fmt.Sprintf(form, "11"), v.Body), "in the future", form)
 	}
 	require.NoError(t, verify("2026-05-20T11:31:14.000+0100", v.Body))
 	for _, none := range []string{"2026-05-20", "10:31:14", "20 May 2026 10:31:14", "2026-05-20T10:31:14+0000+0000", " ", "T"} {

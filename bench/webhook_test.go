@@ -153,7 +153,6 @@ func BenchmarkWebhook(b *testing.B) {
 			return nil
 		})
 		run("intram-Authenticate", func() error { return verifier.Authenticate(header, body) })
-		run("intram-VerifyEnvelope", func() error { _, err := verifier.VerifyEnvelope(header, body); return err })
 		run("intram-Verify", func() error { _, err := verifier.Verify(header, body); return err })
 		benchmarkPeers(run, size.bytes, now)
 	}

@@ -2,6 +2,7 @@ package intramtest
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	intram "github.com/intram/intram-go"
@@ -105,6 +106,12 @@ func (s *Server) SetLivePayinWebhook(url, secret string) error {
 // SetPayinWebhook is [Server.SetPayinWebhook] for this merchant's sandbox.
 func (m *Merchant) SetPayinWebhook(url, secret string) error {
 	return m.server.core.SetPayinWebhook(m.PayinAPIKey, url, secret)
+}
+
+// SignPayinNotification signs a body as a payin notification is signed, and returns the headers of the delivery, for
+// testing your own receiver. It signs with any secret. Docs: Payin, Notifications.
+func SignPayinNotification(secret string, body []byte) http.Header {
+	return mockapi.SignPayinNotification(secret, body)
 }
 
 // PayinState is where a payin session is. Amounts are in whole units.

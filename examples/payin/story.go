@@ -227,7 +227,7 @@ func (s *story) seeForgery(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	request.Header = intram.SignPayinNotification("a guess", body)
+	request.Header = intramtest.SignPayinNotification("a guess", body)
 	status, err := send(request)
 	if err != nil {
 		return err

@@ -94,6 +94,13 @@ func (sub *subscription) sign(a *Attempt, body []byte) {
 	a.Signature = sub.key.signWebhook(a.Timestamp, body)
 }
 
+// SignPayinNotification returns the headers of a notification with this body.
+func SignPayinNotification(secret string, body []byte) http.Header {
+	h := http.Header{}
+	setPayinHeaders(h, Attempt{Signature: signPayin(secret, body)})
+	return h
+}
+
 // setPayinHeaders is all that a notification has: nothing names the event, the delivery or the attempt.
 func setPayinHeaders(h http.Header, a Attempt) {
 	h.Set("User-Agent", "Payin-Notifications/1.0")

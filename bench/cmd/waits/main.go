@@ -247,7 +247,7 @@ func receive(ctx context.Context, client *intram.Client, lag *lags, in io.Writer
 		if err != nil {
 			return
 		}
-		if event, err := verifier.VerifyEnvelope(r.Header, body); err == nil {
+		if event, err := verifier.Verify(r.Header, body); err == nil {
 			lag.begin(event.OperationID)
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))

@@ -273,7 +273,7 @@ func TestADamagedSecretIsNamed(t *testing.T) {
 		fmt.Fprintf(&head, "%s: %s\n", name, values[0])
 	}
 	headers, body := "@"+b.file(t, "head.txt", "\uFEFF"+head.String()), "@"+b.file(t, "body.json", event)
-	note := "@" + b.file(t, "note.txt", "X-Signature-Value: "+intram.SignPayinNotification("s", nil).Get("X-Signature-Value"))
+	note := "@" + b.file(t, "note.txt", "X-Signature-Value: "+intramtest.SignPayinNotification("s", nil).Get("X-Signature-Value"))
 	refused := func(says string, args ...string) {
 		t.Helper()
 		r := b.run(t, args...)

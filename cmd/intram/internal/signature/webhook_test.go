@@ -156,8 +156,9 @@ func TestTheTimeOfADeliveryIsReadAsTheSDKReadsIt(t *testing.T) {
 				require.True(t, v.Good, "%v", v.Findings)
 				return
 			}
-			sdk := map[string]error{stale: intram.ErrStaleTimestamp, future: intram.ErrFutureTimestamp, format: intram.ErrInvalidTimestamp}
+			sdk := map[string]error{stale: intram.ErrStaleTimestamp, future: intram.ErrStaleTimestamp, format: intram.ErrInvalidTimestamp}
 			require.ErrorIs(t, said, sdk[test.want])
+			require.Equal(t, test.want == future, strings.Contains(said.Error(), "in the future"))
 			require.Equal(t, []string{test.want}, ids(v))
 			require.False(t, v.Good)
 		})
