@@ -115,9 +115,16 @@ SIMULATESEEDS ?= 500000
 SIMULATEFROM ?= 1
 SIMULATECISEEDS := 3000
 
+# Packages of npm in their pinned versions. The lock files name no registry: npm asks the one that it is configured for.
+NPMCI := npm ci --ignore-scripts --no-audit --no-fund --prefix
+
 .PHONY: axe
-axe: ## bring axe-core, in its pinned version, for the browser test of the dashboard
-	npm ci --prefix cmd/intram/internal/serve/testdata/axe --ignore-scripts --no-audit --no-fund
+axe: ## bring axe-core for the browser test of the dashboard
+	$(NPMCI) cmd/intram/internal/serve/testdata/axe
+
+.PHONY: foreign-packages
+foreign-packages: ## bring what the foreign clients are made with: Express
+	$(NPMCI) internal/mockapi/testdata/clients
 
 .PHONY: screenshots
 screenshots: ## take the pictures of docs/serve.md again, with chromium
@@ -185,7 +192,7 @@ importer-check: ## fail when an importer would get more modules or bytes than wa
 	scripts/importer-cost.sh --check
 
 .PHONY: foreign-clients
-foreign-clients: ## run the clients that share no code with the SDK (needs python3, openssl, curl, jq)
+foreign-clients: ## run the clients that share no code with the SDK (after foreign-packages)
 	scripts/foreign-clients.sh
 
 .PHONY: quickstart
