@@ -80,16 +80,63 @@ func TestAnswersLookLikeThePublishedPayloads(t *testing.T) {
 			sameShape(t, "", shapeOf(t, testdata(t, "examples", name)), shapeOf(t, a.body))
 		})
 	}
-	assert.Equal(t, messageOf(t, "error.idempotency_conflict.json"), conflict.text("message"))
-	assert.Equal(t, messageOf(t, "error.ip_not_allowed.json"), refusedIP.text("message"))
-	assert.Equal(t, messageOf(t, "error.validation.json"), invalid.text("message"))
-	assert.Equal(t, messageOf(t, "error.signature_invalid.json"), unsigned.text("message"))
-	assert.Equal(t, messageOf(t, "webhook.created.current.json"), whs.text("message"))
 }
 
-func messageOf(t *testing.T, name string) string {
-	t.Helper()
-	return answer{t: t, body: testdata(t, "examples", name)}.text("message")
+// What the documentation says in words, the fake says in the same: the whole error, its details and where client_ip stands.
+func TestPublishedMessagesAreWordForWord(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{PeerAddress: "203.0.113.99", Merchant: MerchantConfig{IPAllowlist: []string{"203.0.113.1"}}})
+	whole := func(a answer) any {
+		var v any
+		require.NoErrorf(t, json.Unmarshal(a.body, &v), "%s", a.body)
+		return v
+	}
+	of := func(path string) func(answer) any { return func(a answer) any { return a.at(path) } }
+	webhook := f.post("/webhooks", `{"url":"https://my-app.example.com/intram/webhook","event":"*"}`).ok(201)
+	subscription := "/webhooks/" + webhook.text("data.subscription_id")
+	f.do(call{method: "POST", endpoint: "/payouts", body: payoutBody(1, "22961234567"), key: "the-same-key"}).ok(202)
+	old := func(r *http.Request) { r.Header.Set("X-Timestamp", "2020-01-01T00:00:00.000Z") }
+	payout := func(amount int64, number string) answer {
+		return f.operation(f.post("/payouts", payoutBody(amount, number)).ok(202).text("data.operation_id"))
+	}
+	for _, c := range []struct {
+		example string
+		part    func(answer) any
+		got     answer
+	}{
+		{"error.idempotency_conflict.json", whole, f.do(call{method: "POST", endpoint: "/payouts", body: payoutBody(2, "22961234567"), key: "the-same-key"})},
+		{"error.ip_not_allowed.json", whole, f.do(call{method: "GET", endpoint: "/balance", keys: f.s.Merchant().Live})},
+		{"error.validation.json", whole, f.post("/payouts", payoutBody(0, "22961234567"))},
+		{"error.signature_invalid.json", of("code"), f.do(call{method: "GET", endpoint: "/balance", edit: old})},
+		{"error.signature_invalid.json", of("message"), f.do(call{method: "GET", endpoint: "/balance", edit: old})},
+		{"operation.failed.current.json", of("data.error"), payout(999_999_999, "22961234567")},
+		{"operation.provider_rejected.current.json", of("data.error"), payout(1000, "22961000004")},
+		{"webhook.created.current.json", of("message"), webhook},
+		{"webhook.test.current.json", whole, f.post(subscription+"/test", "{}")},
+		{"webhook.deleted.current.json", whole, f.do(call{method: "DELETE", endpoint: subscription})},
+	} {
+		published := answer{t: t, body: testdata(t, "examples", c.example)}
+		assert.Equal(t, c.part(published), c.part(c.got), c.example)
+	}
+}
+
+// A method has one name wherever it is shown.
+func TestPaymentMethodsHaveTheirPublishedNames(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	for code, name := range map[string]string{mtnBenin: "MTN Bénin", moovBenin: "Moov Bénin", cardCode: "Carte Visa"} {
+		_, reference := f.requestPayment(1000, "", "")
+		require.NoError(t, f.s.PayWith(reference, code, "22961234567"))
+		f.s.Clock().Advance(lateAnswer)
+		assert.Equal(t, name, f.transaction(reference).text("data.payment_method"))
+		events := f.s.Events()
+		body := answer{t: t, body: events[len(events)-1].Body}
+		assert.Equal(t, []string{"payment_request.paid", name}, []string{body.text("event"), body.text("data.payment_method")})
+		assert.Contains(t, string(f.get("/balance").body), `"payment_method":"`+name+`"`)
+		_, open := f.requestPayment(1000, "", "")
+		page := f.browse("GET", gatewayPath+open, nil, nil)
+		assert.Contains(t, string(page.body), `<option value="`+code+`">`+name+`</option>`)
+	}
 }
 
 // shape is the structure of a JSON value: its kind, and the members of an object in their order.

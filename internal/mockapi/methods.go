@@ -29,13 +29,14 @@ const (
 	bankCode  = "BANK"
 )
 
-// methods is the catalogue, in the order the balance lists wallets.
+// methods is the catalogue, in the order the balance lists wallets. The names of MTN, Moov and the card are the published
+// ones; the other two are ours, in the same language.
 var methods = [...]*method{
 	{index: 0, code: mtnBenin, name: "MTN Bénin", country: "BJ", kind: mobileMoney, refundable: true},
 	{index: 1, code: moovBenin, name: "Moov Bénin", country: "BJ", kind: mobileMoney, refundable: true},
 	{index: 2, code: sbinBenin, name: "SBIN Bénin", country: "BJ", kind: mobileMoney, refundable: true},
-	{index: 3, code: cardCode, name: "Card", kind: card, refundable: true},
-	{index: 4, code: bankCode, name: "Bank", kind: bankTransfer},
+	{index: 3, code: cardCode, name: "Carte Visa", kind: card, refundable: true},
+	{index: 4, code: bankCode, name: "Virement bancaire", kind: bankTransfer},
 }
 
 func methodByCode(code string) *method {

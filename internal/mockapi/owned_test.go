@@ -40,7 +40,7 @@ func TestWhatAMerchantOwnsIsListedByEnvironment(t *testing.T) {
 	require.True(t, ok)
 	assert.True(t, card.Confirming)
 	assert.False(t, card.Open)
-	assert.Equal(t, []string{"Card", sandbox}, []string{card.Method, card.Environment})
+	assert.Equal(t, []string{"Carte Visa", sandbox}, []string{card.Method, card.Environment})
 
 	payins := f.s.Payins(sandbox, 100)
 	require.Len(t, payins, 2)

@@ -57,7 +57,7 @@ func TestEveryAccountOfTheLedgerHasWords(t *testing.T) {
 		}
 	}
 	for account, want := range map[string]string{
-		"wallet:mer_1:sandbox:MTN_BENIN_229": "Your MTN Bénin wallet", "wallet:mer_1:sandbox:CARD:pending": "Your Card wallet, announced",
+		"wallet:mer_1:sandbox:MTN_BENIN_229": "Your MTN Bénin wallet", "wallet:mer_1:sandbox:CARD:pending": "Your Carte Visa wallet, announced",
 		"wallet:mer_1:live:PAYIN": "Your Payin wallet", "provider:sandbox:MOOV_AFRICA_BENIN_229": "Moov Bénin: customers and recipients",
 		"clearing:mer_1:live": "Under way", "something:else": "something:else",
 	} {
