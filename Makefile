@@ -123,7 +123,7 @@ axe: ## bring axe-core for the browser test of the dashboard
 	$(NPMCI) cmd/intram/internal/serve/testdata/axe
 
 .PHONY: foreign-packages
-foreign-packages: ## bring what the foreign clients are made with: Express
+foreign-packages: ## bring what the foreign clients are made with: Express and TypeScript
 	$(NPMCI) internal/mockapi/testdata/clients
 
 .PHONY: screenshots

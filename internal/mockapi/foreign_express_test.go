@@ -22,7 +22,7 @@ import (
 // Its two common mistakes fail here as they do against the API.
 func TestAReceiverInExpress(t *testing.T) {
 	t.Parallel()
-	needExpress(t)
+	needPackage(t, "express")
 	// Names that are numbers come first, and 1.0 becomes 1, when JSON.stringify writes them again.
 	odd := map[string]any{"rate": json.Number("1.0"), "lines": map[string]any{"b": 1, "1": 2}}
 	for name, tt := range map[string]struct {
@@ -117,7 +117,7 @@ func TestAReceiverInExpress(t *testing.T) {
 // The documentation's sample for payins checks the signature of the body that it has parsed and written again.
 func TestAPayinReceiverInExpress(t *testing.T) {
 	t.Parallel()
-	needExpress(t)
+	needPackage(t, "express")
 	server := newRunningServer(t)
 	keys := server.Merchant().SandboxPayin
 	socket := listenLocally(t)
@@ -175,18 +175,6 @@ func statusOf(t *testing.T, method, url string, body []byte, header http.Header)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	return response.StatusCode
-}
-
-// needExpress skips the test where node or express is missing, but not in CI.
-func needExpress(t *testing.T) {
-	t.Helper()
-	needPrograms(t, "node")
-	if _, err := os.Stat(filepath.Join("testdata", "clients", "node_modules", "express")); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("express is missing, and CI must have it: make foreign-packages")
-		}
-		t.Skip("express is missing: make foreign-packages") //nolint:forbidigo // a laptop may lack it; CI may not
-	}
 }
 
 // newRunningServer starts a fake on the present: the receivers tell the time by the machine's clock, as a merchant's do.

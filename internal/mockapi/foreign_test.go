@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,14 +37,19 @@ func TestForeignClients(t *testing.T) {
 	}{
 		{"client.py", []string{"python3"}},
 		{"client.js", []string{"node"}},
+		{"client.ts", []string{"node"}},
 		{"client.php", []string{"php"}},
 		{"client.sh", []string{"bash", "curl", "jq", "openssl", "python3"}},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
 			t.Parallel()
 			needPrograms(t, tt.needs...)
+			script := "testdata/clients/" + tt.script
+			if filepath.Ext(script) == ".ts" {
+				script = compileTypeScript(t, tt.script)
+			}
 			server := newForeignServer(t)
-			got := runForeignClient(t, server, tt.needs[0], "testdata/clients/"+tt.script)
+			got := runForeignClient(t, server, tt.needs[0], script)
 			want := sdkStory(t)
 
 			assert.Equal(t, steps(want), steps(got), "the steps of the story")
@@ -153,6 +159,29 @@ func needPrograms(t *testing.T, names ...string) {
 			t.Skipf("%s is missing", name) //nolint:forbidigo // a laptop may lack the programs; CI may not
 		}
 	}
+}
+
+// needPackage is needPrograms for a package that npm brings.
+func needPackage(t *testing.T, name string) {
+	t.Helper()
+	needPrograms(t, "node")
+	if _, err := os.Stat(filepath.Join("testdata", "clients", "node_modules", name)); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is missing, and CI must have it: make foreign-packages", name)
+		}
+		t.Skipf("%s is missing: make foreign-packages", name) //nolint:forbidigo // a laptop may lack it; CI may not
+	}
+}
+
+// compileTypeScript checks the types of a script, and returns the path of what node runs.
+func compileTypeScript(t *testing.T, script string) string {
+	t.Helper()
+	needPackage(t, "typescript")
+	made, clients := t.TempDir(), filepath.Join("testdata", "clients")
+	compiler := filepath.Join(clients, "node_modules", "typescript", "lib", "tsc.js")
+	said, err := exec.CommandContext(t.Context(), "node", compiler, "--project", clients, "--outDir", made).CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	return filepath.Join(made, strings.TrimSuffix(script, ".ts")+".js")
 }
 
 // newForeignServer starts a fake at a date long past, so that a client must read the server's time off its answers,
