@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,6 +64,10 @@ func (s *testSources) add(t *testing.T, file string, source []byte) {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
 			s.decls[decl.Name.Name] = append(s.decls[decl.Name.Name], decl)
+			if decl.Recv != nil {
+				receiver := strings.TrimPrefix(types.ExprString(decl.Recv.List[0].Type), "*")
+				s.decls[receiver] = append(s.decls[receiver], decl)
+			}
 		case *ast.GenDecl:
 			for _, spec := range decl.Specs {
 				if value, ok := spec.(*ast.ValueSpec); ok {
@@ -122,17 +127,6 @@ func names(expressions []ast.Expr, variable string) bool {
 	return found
 }
 
-// tests lists the tests, fuzz targets and examples.
-func (s *testSources) tests() []string {
-	var names []string
-	for name := range s.decls {
-		if isTest.MatchString(name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // assertions returns the source of what a test asserts, one string for each expression: what is compared by its own
 // assertions and those of the functions it names, and the rows of the tables they go through. Comments, logged text and the
 // messages of assertions are left out: they are printed, not compared.
@@ -172,7 +166,7 @@ func (s *testSources) comparedIn(body ast.Node) []ast.Expr {
 	return found
 }
 
-// named returns a test, and the functions and variables of its package that it names.
+// named returns a test, and the functions, variables and types' methods of its package that it names.
 func (s *testSources) named(test string) []ast.Node {
 	named := slices.Clone(s.decls[test])
 	for _, body := range s.decls[test] {
@@ -294,6 +288,7 @@ func TestPlanted(t *testing.T) {
 	assert.WithinDuration(t, a, b, 15*time.Second)
 	want := []string{"wanted" /* "in a wanted literal" */}
 	assert.Equal(t, want, resp.list)
+	rapid.Check(t, rapid.StateMachineActions(&machine{}))
 	set := []string{"set and only sent"}
 	post(t, set...).keep()
 	details := refused(t, resp, "argument of a helper", "only sent by a helper")
@@ -340,22 +335,29 @@ func post(t *testing.T, body string, status int) answer {
 	return resp
 }
 
+type machine struct{}
+
+func (m *machine) Step(t *rapid.T) {
+	if c := m.step(); c.answer != "condition of a method" {
+		t.Fatalf("no answer")
+	}
+}
+
 func TestAnother(t *testing.T) { require.Equal(t, "in another test", "") }
 `))
 	s.findHelpers()
-	assert.ElementsMatch(t, []string{"TestPlanted", "TestAnother"}, s.tests())
 	for fragment, want := range map[string]bool{
 		`"compared"`: true, `text("read in a comparison")`: true, `"wanted"`: true, `15*time.Second`: true, `"argument of a helper"`: true,
-		`"condition"`: true, `"row of a package's table"`: true, `"row of a table"`: true, `"told by a helper"`: true, `"row given to a helper"`: true, "202": true, `"polled"`: true,
+		`"condition"`: true, `"row of a package's table"`: true, `"row of a table"`: true, `"told by a helper"`: true, `"row given to a helper"`: true, "202": true, "condition of a method": true, `"polled"`: true,
 		"in a comment": false, "logged": false, "in a request": false, "in a message": false, "beside an assertion": false, "message of one argument": false,
 		"in a wanted literal": false, "set and only sent": false, "only sent by a helper": false, "/endpoint": false, "failure's text": false, "harmless condition": false, "row that nothing reads": false,
 		"row of a loop that checks nothing": false, "logged inside": false, "two steps away": false, "in another test": false, "nowhere": false,
 	} {
-		assert.Equal(t, want, quoted(s, "TestPlanted", fragment), fragment)
+		assert.Equal(t, want, quoted(s.assertions("TestPlanted"), fragment), fragment)
 	}
 }
 
-// quoted reports whether a fragment stands in what a test asserts.
-func quoted(s *testSources, test, fragment string) bool {
-	return slices.ContainsFunc(s.assertions(test), func(text string) bool { return strings.Contains(text, fragment) })
+// quoted reports whether a quote is part of one of the expressions that a test asserts.
+func quoted(asserted []string, quote string) bool {
+	return slices.ContainsFunc(asserted, func(text string) bool { return strings.Contains(text, quote) })
 }

@@ -21,12 +21,12 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// fidelityRow is a line of docs/fidelity.md: what the fake does, on whose word, the test that proves it, and what that
-// test asserts.
+// fidelityRow is a line of docs/fidelity.md: what the fake does, on whose word, the tests that prove it, and what they
+// assert.
 type fidelityRow struct {
-	behaviour, source, test string
-	assertions              []string
-	where                   string
+	behaviour, source string
+	tests, assertions []string
+	where             string
 }
 
 func fidelityRows(t *testing.T) []fidelityRow {
@@ -44,58 +44,79 @@ func fidelityRows(t *testing.T) []fidelityRow {
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
-		row := fidelityRow{behaviour: cells[0], source: cells[1], test: strings.Trim(cells[2], "`"), where: where}
-		for _, span := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[3], -1) {
-			row.assertions = append(row.assertions, span[1])
-		}
-		rows = append(rows, row)
+		rows = append(rows, fidelityRow{cells[0], cells[1], quotes(cells[2]), quotes(cells[3]), where})
 	}
 	require.NotEmpty(t, rows)
 	return rows
 }
 
-// TestFidelityQuotesTheTestsThatProveIt finds each quoted fragment in what the named test asserts. Two lines of one test
-// quote different fragments: each behaviour has an assertion of its own.
+// quotes returns what a cell has between backquotes.
+func quotes(cell string) []string {
+	var found []string
+	for _, span := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+		found = append(found, span[1])
+	}
+	return found
+}
+
+// TestFidelityQuotesTheTestsThatProveIt finds each quote in what a named test asserts. Two lines of one test quote
+// different things: each behaviour has an assertion of its own.
 func TestFidelityQuotesTheTestsThatProveIt(t *testing.T) {
 	t.Parallel()
 	packages := map[string]*testSources{}
-	quotes := map[string]string{}
+	quoting := map[string]string{}
 	for _, row := range fidelityRows(t) {
 		assert.Contains(t, []string{"documented", "seen", "chosen"}, row.source, row.where)
-		dir, test := filepath.Split(row.test)
-		if packages[dir] == nil {
-			packages[dir] = loadTests(t, filepath.Join(dir, "*_test.go"))
-		}
-		if !slices.Contains(packages[dir].tests(), test) {
-			t.Errorf("%s: no such test in %q: %s", row.where, dir, test)
-			continue
-		}
 		if len(row.assertions) == 0 {
 			continue // not read against its test yet
 		}
-		for _, problem := range wrongQuotes(packages[dir], test, row.assertions) {
+		asserted := map[string][]string{}
+		for _, name := range row.tests {
+			dir, test := filepath.Split(name)
+			if packages[dir] == nil {
+				packages[dir] = loadTests(t, filepath.Join(dir, "*_test.go"))
+			}
+			asserted[name] = packages[dir].assertions(test)
+		}
+		for _, problem := range wrongQuotes(asserted, row.assertions) {
 			t.Errorf("%s: %s", row.where, problem)
 		}
-		for _, fragment := range row.assertions {
-			key := row.test + " " + fragment
-			assert.Empty(t, quotes[key], "%s quotes what another line quotes of the same test: %s", row.where, fragment)
-			quotes[key] = row.where
+		for name, texts := range asserted {
+			for _, quote := range row.assertions {
+				if key := name + " " + quote; quoted(texts, quote) {
+					assert.Empty(t, quoting[key], "%s quotes what another line quotes of %s: %s", row.where, name, quote)
+					quoting[key] = row.where
+				}
+			}
 		}
 	}
 }
 
-// wrongQuotes says which fragments do not prove a behaviour, and why.
-func wrongQuotes(s *testSources, test string, fragments []string) []string {
+// wrongQuotes says what is wrong with the quotes of a line. Each must be found in what one of its tests asserts, and each
+// test must have one.
+func wrongQuotes(asserted map[string][]string, quotes []string) []string {
 	var problems []string
-	if len(fragments) == 0 {
-		problems = append(problems, "quotes no assertion of "+test)
+	if len(asserted) == 0 {
+		problems = append(problems, "names no test")
 	}
-	for _, fragment := range fragments {
+	for name, texts := range asserted {
 		switch {
-		case s.decls[fragment] != nil || regexp.MustCompile(`^[a-zA-Z.]+$`).MatchString(fragment):
-			problems = append(problems, "quotes a name alone: "+fragment)
-		case !quoted(s, test, fragment):
-			problems = append(problems, test+" does not assert "+fragment)
+		case texts == nil || !isTest.MatchString(filepath.Base(name)):
+			problems = append(problems, "there is no test "+name+", or it asserts nothing")
+		case !slices.ContainsFunc(quotes, func(quote string) bool { return quoted(texts, quote) }):
+			problems = append(problems, "quotes nothing of what "+name+" asserts")
+		}
+	}
+	for _, quote := range quotes {
+		found := false
+		for _, texts := range asserted {
+			found = found || quoted(texts, quote)
+		}
+		switch {
+		case regexp.MustCompile(`^((assert|require|t)\.)?[a-zA-Z]+$`).MatchString(quote):
+			problems = append(problems, "quotes a name alone: "+quote)
+		case !found:
+			problems = append(problems, "quotes what no test asserts: "+quote)
 		}
 	}
 	return problems
@@ -144,29 +165,30 @@ func TestEveryCodeOfTheCatalogueIsRecognised(t *testing.T) {
 	}
 }
 
-// TestALineMustQuoteWhatItsTestAsserts plants the mistakes a line can make.
-func TestALineMustQuoteWhatItsTestAsserts(t *testing.T) {
+// TestALineMustQuoteWhatItsTestsAssert plants the mistakes that a line can make.
+func TestALineMustQuoteWhatItsTestsAssert(t *testing.T) {
 	t.Parallel()
 	s := loadTests(t, "internal/mockapi/*_test.go")
-	const test = "TestLiveAllowlist"
-	assert.Empty(t, wrongQuotes(s, test, []string{`text("client_ip")`, `2001:db8::/32`}))
-	for problem, fragments := range map[string][]string{
-		"quotes no assertion of TestLiveAllowlist":        nil,
-		`TestLiveAllowlist does not assert "not_there"`:   {`text("client_ip")`, `"not_there"`},
-		"TestLiveAllowlist does not assert no allowlist":  {"no allowlist"},  // a comment
-		`TestLiveAllowlist does not assert "X-Real-IP"`:   {`"X-Real-IP"`},   // only sent
-		"TestLiveAllowlist does not assert allows every":  {"allows every"},  // of another test
-		"quotes a name alone: refused":                    {"refused"},       // a helper
-		"quotes a name alone: assert.Equal":               {"assert.Equal"},  // of testify
-		"TestLiveAllowlist does not assert the seed was ": {"the seed was "}, // logged by a fixture
-		"TestNothing does not assert 403":                 {"403"},
+	asserted := map[string][]string{"TestLiveAllowlist": s.assertions("TestLiveAllowlist")}
+	assert.Empty(t, wrongQuotes(asserted, []string{`text("client_ip")`, `2001:db8::/32`}))
+	const good = `text("client_ip")`
+	for quote, problem := range map[string]string{
+		`"not_there"`:   `quotes what no test asserts: "not_there"`,
+		"no allowlist":  "quotes what no test asserts: no allowlist",  // a comment
+		`"X-Real-IP"`:   `quotes what no test asserts: "X-Real-IP"`,   // only sent
+		"allows every":  "quotes what no test asserts: allows every",  // of another test
+		"the seed was ": "quotes what no test asserts: the seed was ", // logged by a fixture
+		"refused":       "quotes a name alone: refused",
+		"assert.Equal":  "quotes a name alone: assert.Equal",
 	} {
-		name := test
-		if strings.HasPrefix(problem, "TestNothing") {
-			name = "TestNothing"
-		}
-		assert.Equal(t, []string{problem}, wrongQuotes(s, name, fragments))
+		assert.Equal(t, []string{problem}, wrongQuotes(asserted, []string{good, quote}))
 	}
+	assert.Equal(t, []string{"quotes nothing of what TestLiveAllowlist asserts"}, wrongQuotes(asserted, nil))
+	assert.Equal(t, []string{"names no test"}, wrongQuotes(nil, nil))
+	asserted["TestNothing"] = s.assertions("TestNothing")
+	assert.Equal(t, []string{"there is no test TestNothing, or it asserts nothing"}, wrongQuotes(asserted, []string{good}))
+	asserted["TestNothing"] = s.assertions("TestAPIKeyErrors")
+	assert.Equal(t, []string{"quotes nothing of what TestNothing asserts"}, wrongQuotes(asserted, []string{good}))
 }
 
 // constants lists the values of a file's constants of one type.

@@ -16,9 +16,13 @@ import (
 func TestBothPrefixesAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
-	for _, prefix := range []string{"/v1", "/api/v1/merchant"} {
-		f.do(call{method: "GET", endpoint: "/balance", prefix: prefix}).ok(200)
+	for prefix, status := range map[string]int{"/v1": 200, "/api/v1/merchant": 200, "/v2": 404} {
+		f.do(call{method: "GET", endpoint: "/balance", prefix: prefix}).ok(status)
 	}
+	// The path of the URL that was called is not the signed one.
+	f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) {
+		r.Header.Set("X-Signature", sign(f.keys.Secret, r.Header.Get("X-Timestamp")+"\nGET\n/v1/balance\n\n"))
+	}}).refused(401, "signature_invalid")
 }
 
 func TestUnknownPathsAreTheProxysHTML(t *testing.T) {
@@ -96,13 +100,15 @@ func TestSignatureReasons(t *testing.T) {
 
 func TestTimestampWindowIncludesItsEdges(t *testing.T) {
 	t.Parallel()
-	for _, off := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
+	for off, status := range map[time.Duration]int{
+		-5*time.Minute - time.Millisecond: 401, -5 * time.Minute: 200, 5 * time.Minute: 200, 5*time.Minute + 2*time.Millisecond: 401,
+	} {
 		f := newFixture(t, Config{Start: start.Add(400 * time.Microsecond)}) // the wire only has milliseconds
 		f.do(call{method: "GET", endpoint: "/balance", edit: func(r *http.Request) {
 			at := wireTime(start.Add(off))
 			r.Header.Set("X-Timestamp", at)
 			r.Header.Set("X-Signature", signature(f.keys.Secret, at, "GET", "/balance", "", ""))
-		}}).ok(200)
+		}}).ok(status)
 	}
 }
 

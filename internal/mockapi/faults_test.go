@@ -216,3 +216,16 @@ func TestFaultsOnARealConnection(t *testing.T) {
 	}
 	assert.True(t, found, "the refused dial is in the journal")
 }
+
+func TestIdempotencyInProgressIsNotKept(t *testing.T) {
+	t.Parallel()
+	for executed, wallet := range map[bool]int64{false: 1_000_000, true: 999_000} {
+		f := newFixture(t, Config{})
+		require.NoError(t, f.s.AddFault(Fault{Kind: FaultIdempotencyInProgress, Executed: executed}))
+		c := call{method: "POST", endpoint: "/payouts", body: payoutBody(1000, "22961234567"), key: "under-way"}
+		f.do(c).refused(409, "idempotency_in_progress")
+		assert.Equal(t, wallet, f.wallet(mtnBenin))
+		f.do(c).ok(202)
+		assert.EqualValues(t, 999_000, f.wallet(mtnBenin), "executed once, before or after the refusal")
+	}
+}

@@ -71,6 +71,11 @@ func TestAnswersCarryTheServersDateAndARequestID(t *testing.T) {
 	assert.Equal(t, f.s.Requests()[0].ID, a.header.Get("X-Request-Id"))
 	f.s.Clock().Advance(time.Minute)
 	assert.Equal(t, "Wed, 20 May 2026 10:31:00 GMT", f.get("/balance").header.Get("Date"))
+	for endpoint, status := range map[string]int{"/operations/op_nothing": 404, "/payouts": 405, "/nothing": 404, "/transactions?limit=0": 400} {
+		assert.NotEmpty(t, f.get(endpoint).ok(status).header.Get("X-Request-Id"), endpoint)
+	}
+	assert.NotEmpty(t, f.do(call{method: "GET", endpoint: "/balance", keys: f.s.Merchant().Live}).ok(403).header.Get("X-Request-Id"))
+	assert.NotEmpty(t, f.browse("GET", "/v1/payin/order-1", nil, nil).ok(401).header.Get("X-Request-Id"))
 }
 
 func TestSnapshotAndRestore(t *testing.T) {
