@@ -39,6 +39,7 @@ func TestForeignClients(t *testing.T) {
 		{"client.js", []string{"node"}},
 		{"client.ts", []string{"node"}},
 		{"client.php", []string{"php"}},
+		{"client.java", []string{"java", "javac"}},
 		{"client.sh", []string{"bash", "curl", "jq", "openssl", "python3"}},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
