@@ -86,15 +86,16 @@ func TestFailedTestPrintsTheSeed(t *testing.T) {
 func TestWrongOptionsFailTheTest(t *testing.T) {
 	t.Parallel()
 	for wrong, opt := range map[string]intramtest.Option{
-		"FeeBasisPoints":   intramtest.WithFeeBasisPoints(-5),
-		"DeliveryAttempts": intramtest.WithDeliveryAttempts(0),
-		"MinAmount":        intramtest.WithInvoiceLimits(10, 5),
-		"IPAllowlist":      intramtest.WithIPAllowlist("nowhere"),
-		"TrustedProxies":   intramtest.WithTrustedProxies("nowhere"),
-		"WorkAfter":        intramtest.WithWorker(intramtest.After(0)),
-		"JournalSize":      intramtest.WithJournalSize(-1),
-		"environment":      intramtest.WithBalance("staging", intram.MTNBenin, 1),
-		"listening":        intramtest.WithAddress("nowhere:-1"),
+		"FeeBasisPoints":       intramtest.WithFeeBasisPoints(-5),
+		"PayoutFeeBasisPoints": intramtest.WithPayoutFeeBasisPoints(-1),
+		"DeliveryAttempts":     intramtest.WithDeliveryAttempts(0),
+		"MinAmount":            intramtest.WithInvoiceLimits(10, 5),
+		"IPAllowlist":          intramtest.WithIPAllowlist("nowhere"),
+		"TrustedProxies":       intramtest.WithTrustedProxies("nowhere"),
+		"WorkAfter":            intramtest.WithWorker(intramtest.After(0)),
+		"JournalSize":          intramtest.WithJournalSize(-1),
+		"environment":          intramtest.WithBalance("staging", intram.MTNBenin, 1),
+		"listening":            intramtest.WithAddress("nowhere:-1"),
 	} {
 		tb := &fakeTB{}
 		assert.Nil(t, intramtest.NewServer(tb, opt))

@@ -82,6 +82,12 @@ func WithFeeBasisPoints(points int64) Option {
 	}
 }
 
+// WithPayoutFeeBasisPoints sets the fee of a payout in hundredths of a percent. The wallet is debited with the amount and the fee, and
+// has to hold both. The default is none: the documentation names no rate.
+func WithPayoutFeeBasisPoints(points int64) Option {
+	return func(s *settings) { s.core.PayoutFeeBasisPoints = points }
+}
+
 // WithInvoiceLimits sets the smallest and the largest invoice, in whole units. The default is 100 to 2 000 000.
 func WithInvoiceLimits(smallest, largest int64) Option {
 	return func(s *settings) { s.core.MinAmount, s.core.MaxAmount = smallest, largest }

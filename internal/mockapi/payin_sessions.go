@@ -47,7 +47,7 @@ func (s *Server) newPayin(a *account, request payinRequest) *payin {
 	p := &payin{
 		id: s.entropy.id(prefix, 26), reference: request.reference, code: s.entropy.reference(), account: a,
 		number: request.number, customer: request.customer, successURL: request.successURL, failureURL: request.failureURL,
-		amount: request.amount, fee: s.fee(request.amount), created: s.date(), script: payinScriptOf(a.environment, request.number),
+		amount: request.amount, fee: feeOf(request.amount, s.feeBasisPoints), created: s.date(), script: payinScriptOf(a.environment, request.number),
 		status: payinProcessing, confirmation: payinNone,
 	}
 	p.expires = p.created.Add(s.payin.expiry)

@@ -46,7 +46,7 @@ func (s *Server) completePaymentRequest(op *operation) {
 	p := op.payment
 	tx := s.newTransaction(op, typeCredit)
 	tx.amount = p.amount
-	tx.fees = s.fee(p.amount)
+	tx.fees = feeOf(p.amount, s.feeBasisPoints)
 	tx.net = tx.amount - tx.fees
 	tx.method = methodByCode(p.methodCode)
 	tx.number = p.msisdn
@@ -76,10 +76,10 @@ func (p *paymentRequest) failedData(f *operationFailure) []byte {
 	return append(f.appendJSON(appendName(b, "error")), '}')
 }
 
-// fee is the payment's fee, rounded half up to whole units. The amount is below 10^15, so the product fits.
-func (s *Server) fee(amount int64) int64 {
+// feeOf is the fee of an amount, rounded half up to whole units. The amount is below 10^15, so the product fits.
+func feeOf(amount, basisPoints int64) int64 {
 	whole, rest := amount/10_000, amount%10_000
-	return whole*s.feeBasisPoints + (rest*s.feeBasisPoints+5_000)/10_000
+	return whole*basisPoints + (rest*basisPoints+5_000)/10_000
 }
 
 // appendPaymentResult writes the result of GET /operations/:id.

@@ -59,7 +59,7 @@ func TestFeesAreRoundedHalfUp(t *testing.T) {
 		{-1, 12_000, 0}, {10_000, 777, 777}, {1, 4999, 0}, {1, 5000, 1}, {150, 999_999_999_999_999, 15_000_000_000_000},
 	} {
 		s := newFixture(t, Config{FeeBasisPoints: c.points}).s
-		assert.Equal(t, c.fee, s.fee(c.amount), "%d at %d", c.amount, c.points)
+		assert.Equal(t, c.fee, feeOf(c.amount, s.feeBasisPoints), "%d at %d", c.amount, c.points)
 	}
 }
 

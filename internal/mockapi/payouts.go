@@ -14,8 +14,8 @@ func (x *exchange) createPayout() reply {
 	return op.accepted()
 }
 
-// beginPayout debits the wallet: the one of the provider's payment method, or for a bank payout the first that
-// holds enough. The money waits in clearing until the provider has answered.
+// beginPayout debits the wallet with the amount and its fees: the one of the provider's payment method, or for a bank
+// payout the first that holds enough. The money waits in clearing until the provider has answered.
 func (s *Server) beginPayout(op *operation) *operationFailure {
 	p := op.payout
 	if !p.bank && p.providerCode == "" {
@@ -24,10 +24,12 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 	if !p.bank && !op.isHandled() {
 		return failureOf("provider_unavailable")
 	}
+	fees := feeOf(p.amount, s.payoutFeeBasisPoints)
+	debit := p.amount + fees
 	wallets := s.state.books[op.account].wallets
 	var w *wallet
 	for _, candidate := range wallets {
-		if p.bank && s.state.ledger.balance(candidate.available) >= p.amount || !p.bank && candidate.method.code == p.providerCode {
+		if p.bank && s.state.ledger.balance(candidate.available) >= debit || !p.bank && candidate.method.code == p.providerCode {
 			w = candidate
 			break
 		}
@@ -35,7 +37,7 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 	switch {
 	case w == nil && (!p.bank || len(wallets) == 0):
 		return failureOf("merchant_wallet_missing")
-	case w == nil || s.state.ledger.balance(w.available) < p.amount:
+	case w == nil || s.state.ledger.balance(w.available) < debit:
 		return failureOf("insufficient_balance")
 	case !p.bank && s.state.down[p.providerCode]:
 		return failureOf("provider_unavailable")
@@ -45,10 +47,10 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 		number = p.account
 	}
 	tx := s.newTransaction(op, typeDebit)
-	tx.amount, tx.net, tx.method, tx.number = p.amount, p.amount, w.method, number
+	tx.amount, tx.fees, tx.net, tx.method, tx.number = p.amount, fees, p.amount, w.method, number
 	tx.customerName = p.name
-	op.wallet, op.held = w.method.code, p.amount
-	s.post(op, "payout debited", move{w.available, op.account.clearing, p.amount})
+	op.wallet, op.held = w.method.code, debit
+	s.post(op, "payout debited", move{w.available, op.account.clearing, debit})
 	return nil
 }
 
@@ -73,8 +75,7 @@ func (s *Server) completePayout(op *operation) {
 	}
 	s.changing(op.reference).status = txSuccess
 	op.resultStatus = "completed"
-	s.post(op, "payout completed", move{op.account.clearing, op.account.provider(methodByCode(op.wallet)), op.held})
-	op.held = 0
+	s.payOut(op, "payout completed", op.account.clearing, methodByCode(op.wallet))
 	s.emitPayout(op, "payout.completed", "completed", nil)
 	if op.script.reordered {
 		// The event that came first arrives last.
@@ -94,8 +95,7 @@ func (s *Server) failPayout(op *operation, f *operationFailure) {
 func (s *Server) settlePayout(op *operation) {
 	op.resultStatus = "completed"
 	s.changing(op.reference).status = txSuccess
-	s.post(op, "settlement completed", move{op.account.settlement, op.account.provider(methodByCode(bankCode)), op.held})
-	op.held = 0
+	s.payOut(op, "settlement completed", op.account.settlement, methodByCode(bankCode))
 	s.emitPayout(op, "payout.completed", "completed", nil)
 }
 
@@ -119,9 +119,18 @@ func (s *Server) creditBack(op *operation, from accountNumber, memo string) {
 	op.held = 0
 }
 
-// post moves money for an operation.
-func (s *Server) post(op *operation, memo string, m move) {
-	s.state.ledger.post(posting{at: s.date(), operationID: op.id, reference: op.reference, memo: memo, moves: [2]move{m}})
+// payOut sends what a payout holds to its provider, and the fees to where fees go.
+func (s *Server) payOut(op *operation, memo string, from accountNumber, m *method) {
+	fees := s.state.transactions[op.reference].fees
+	s.post(op, memo, move{from, op.account.provider(m), op.held - fees}, move{from, op.account.fees, fees})
+	op.held = 0
+}
+
+// post moves money for an operation, in one or two moves.
+func (s *Server) post(op *operation, memo string, moves ...move) {
+	p := posting{at: s.date(), operationID: op.id, reference: op.reference, memo: memo}
+	copy(p.moves[:], moves)
+	s.state.ledger.post(p)
 }
 
 func (s *Server) emitPayout(op *operation, kind, status string, f *operationFailure) {

@@ -66,6 +66,42 @@ func TestPayoutNeedsTheWholeAmount(t *testing.T) {
 	assert.Zero(t, f.wallet(mtnBenin))
 }
 
+// The wallet has to hold the fees beside the amount, and is debited with both.
+func TestPayoutFeesComeOnTop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{PayoutFeeBasisPoints: 100, Merchant: MerchantConfig{Balances: map[string]map[string]int64{"sandbox": {mtnBenin: 10_099}}}})
+	account := func(name string) int64 {
+		var sum int64
+		for _, e := range f.s.Ledger() {
+			if strings.HasPrefix(e.Account, name) {
+				sum += e.Amount
+			}
+		}
+		return sum
+	}
+	for _, body := range []string{payoutBody(10_000, "22961234567"), bankBody(10_000)} {
+		f.failedWith(f.post("/payouts", body).ok(202).text("data.operation_id"), "insufficient_balance")
+	}
+	assert.EqualValues(t, 10_099, f.wallet(mtnBenin), "the amount alone is there, and nothing moves")
+
+	require.NoError(t, f.s.TopUp(sandbox, mtnBenin, 1))
+	f.post("/payouts", payoutBody(10_000, "22961000003")).ok(202) // declined
+	assert.EqualValues(t, 10_100, f.wallet(mtnBenin), "the fees are credited back too")
+	id := f.payout(10_000, "22961234567")
+	assert.Zero(t, f.wallet(mtnBenin))
+	tx := f.get("/transactions?type=DEBIT&status=SUCCESS").ok(200)
+	assert.Equal(t, []any{"10000", "100", "10000"}, []any{tx.at("data.0.amount"), tx.at("data.0.fees"), tx.at("data.0.net_amount")})
+	assert.Equal(t, "10000", f.operation(id).at("data.result.amount"))
+	assert.EqualValues(t, 100, account("fees:"))
+	assert.EqualValues(t, 10_000, account("provider:"+sandbox+":"+mtnBenin))
+
+	require.NoError(t, f.s.TopUp(sandbox, mtnBenin, 5050))
+	bank := f.post("/payouts", bankBody(5000)).ok(202).text("data.operation_id")
+	assert.Zero(t, f.wallet(mtnBenin))
+	require.NoError(t, f.s.Complete(bank))
+	assert.EqualValues(t, 150, account("fees:"))
+}
+
 func TestPayoutWithoutProviderCodeFailsInTheWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

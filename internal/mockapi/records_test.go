@@ -223,15 +223,16 @@ func TestKeysAndIdsLookLikeTheRealOnes(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
 	for wrong, c := range map[string]Config{
-		"Currency":       {Currency: "francs"},
-		"FeeBasisPoints": {FeeBasisPoints: 10_001},
-		"MinAmount":      {MinAmount: 10, MaxAmount: 5},
-		"MaxAmount":      {MaxAmount: maxUnits + 1},
-		"JournalSize":    {JournalSize: -1},
-		"environment":    {Merchant: MerchantConfig{Balances: map[string]map[string]int64{"staging": {}}}},
-		"payment method": {Merchant: MerchantConfig{Balances: map[string]map[string]int64{"live": {"ORANGE": 1}}}},
-		"balance":        {Merchant: MerchantConfig{Balances: map[string]map[string]int64{"live": {mtnBenin: -1}}}},
-		"is neither":     {TrustedProxies: []string{"proxy"}},
+		"Currency":             {Currency: "francs"},
+		"FeeBasisPoints":       {FeeBasisPoints: 10_001},
+		"PayoutFeeBasisPoints": {PayoutFeeBasisPoints: -1},
+		"MinAmount":            {MinAmount: 10, MaxAmount: 5},
+		"MaxAmount":            {MaxAmount: maxUnits + 1},
+		"JournalSize":          {JournalSize: -1},
+		"environment":          {Merchant: MerchantConfig{Balances: map[string]map[string]int64{"staging": {}}}},
+		"payment method":       {Merchant: MerchantConfig{Balances: map[string]map[string]int64{"live": {"ORANGE": 1}}}},
+		"balance":              {Merchant: MerchantConfig{Balances: map[string]map[string]int64{"live": {mtnBenin: -1}}}},
+		"is neither":           {TrustedProxies: []string{"proxy"}},
 	} {
 		_, err := New(c)
 		require.ErrorContains(t, err, wrong)

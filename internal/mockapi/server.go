@@ -45,6 +45,8 @@ type Config struct {
 	Currency string
 	// FeeBasisPoints is the fee of a payment in hundredths of a percent. Default 200 (2 %); -1 for none.
 	FeeBasisPoints int64
+	// PayoutFeeBasisPoints is the fee of a payout, which its wallet is debited with beside the amount. Default none.
+	PayoutFeeBasisPoints int64
 	// MinAmount and MaxAmount are the limits of an invoice, in whole units. Default 100 and 2 000 000.
 	MinAmount, MaxAmount int64
 	// TrustedProxies are the peers whose X-Real-IP is believed: addresses or CIDR.
@@ -81,6 +83,7 @@ type Server struct {
 
 	currency             string
 	feeBasisPoints       int64
+	payoutFeeBasisPoints int64
 	minAmount, maxAmount int64
 	trustedProxies       []netip.Prefix
 	peerAddress          string
@@ -130,26 +133,27 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		clock:          newClock(c.Start, c.Running),
-		entropy:        entropy,
-		requests:       journal{ring: make([]atomic.Pointer[Request], c.JournalSize)},
-		keys:           newIdempotency(),
-		currency:       c.Currency,
-		feeBasisPoints: c.FeeBasisPoints,
-		minAmount:      c.MinAmount,
-		maxAmount:      c.MaxAmount,
-		peerAddress:    c.PeerAddress,
-		strictURLs:     c.StrictWebhookURLs,
-		journalSize:    c.JournalSize,
-		retryDelays:    retryDelays[:c.DeliveryAttempts-1],
-		readNumber:     c.ReadNumber,
-		beforeAnswer:   c.BeforeAnswer,
-		state:          newState(),
-		worker:         c.Worker,
-		baseURL:        strings.TrimSuffix(c.BaseURL, "/"),
-		lanes:          map[string]*lane{},
-		receivers:      newReceivers(),
-		outgoing:       newOutgoing(),
+		clock:                newClock(c.Start, c.Running),
+		entropy:              entropy,
+		requests:             journal{ring: make([]atomic.Pointer[Request], c.JournalSize)},
+		keys:                 newIdempotency(),
+		currency:             c.Currency,
+		feeBasisPoints:       c.FeeBasisPoints,
+		payoutFeeBasisPoints: c.PayoutFeeBasisPoints,
+		minAmount:            c.MinAmount,
+		maxAmount:            c.MaxAmount,
+		peerAddress:          c.PeerAddress,
+		strictURLs:           c.StrictWebhookURLs,
+		journalSize:          c.JournalSize,
+		retryDelays:          retryDelays[:c.DeliveryAttempts-1],
+		readNumber:           c.ReadNumber,
+		beforeAnswer:         c.BeforeAnswer,
+		state:                newState(),
+		worker:               c.Worker,
+		baseURL:              strings.TrimSuffix(c.BaseURL, "/"),
+		lanes:                map[string]*lane{},
+		receivers:            newReceivers(),
+		outgoing:             newOutgoing(),
 	}
 	for _, p := range c.TrustedProxies {
 		prefix, err := parsePrefix(p)
@@ -210,6 +214,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("intramtest: Config.Currency: %q is not an ISO 4217 code", c.Currency)
 	case c.FeeBasisPoints < -1 || c.FeeBasisPoints > 10_000:
 		return c, fmt.Errorf("intramtest: Config.FeeBasisPoints: %d, want 0 to 10000, or -1 for no fee", c.FeeBasisPoints)
+	case c.PayoutFeeBasisPoints < 0 || c.PayoutFeeBasisPoints > 10_000:
+		return c, fmt.Errorf("intramtest: Config.PayoutFeeBasisPoints: %d, want 0 to 10000", c.PayoutFeeBasisPoints)
 	case c.MinAmount < 1 || c.MaxAmount < c.MinAmount || c.MaxAmount > maxUnits:
 		return c, fmt.Errorf("intramtest: Config.MinAmount and MaxAmount: %d and %d, want 1 ≤ MinAmount ≤ MaxAmount ≤ %d", c.MinAmount, c.MaxAmount, int64(maxUnits))
 	case c.DeliveryAttempts != len(retryDelays) && c.DeliveryAttempts != len(retryDelays)+1:
