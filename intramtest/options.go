@@ -88,7 +88,8 @@ func WithPayoutFeeBasisPoints(points int64) Option {
 	return func(s *settings) { s.core.PayoutFeeBasisPoints = points }
 }
 
-// WithInvoiceLimits sets the smallest and the largest invoice, in whole units. The default is 100 to 2 000 000.
+// WithInvoiceLimits sets the smallest and the largest invoice, in whole units. The default is 100 to
+// 2 000 000, and 20 000 000 in the sandbox, which is more permissive.
 func WithInvoiceLimits(smallest, largest int64) Option {
 	return func(s *settings) { s.core.MinAmount, s.core.MaxAmount = smallest, largest }
 }

@@ -17,7 +17,7 @@ const (
 // createPaymentRequest answers POST /payment-requests.
 func (x *exchange) createPaymentRequest() reply {
 	s := x.server
-	request, refused := validatePaymentRequest(x.document, s)
+	request, refused := validatePaymentRequest(x.document, s, x.account.environment)
 	if refused != nil {
 		return *refused
 	}

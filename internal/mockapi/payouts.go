@@ -3,7 +3,7 @@ package mockapi
 // createPayout answers POST /payouts.
 func (x *exchange) createPayout() reply {
 	s := x.server
-	request, refused := validatePayout(x.document, s)
+	request, refused := validatePayout(x.document, s, x.account.environment)
 	if refused != nil {
 		return *refused
 	}

@@ -47,8 +47,10 @@ type Config struct {
 	FeeBasisPoints int64
 	// PayoutFeeBasisPoints is the fee of a payout, which its wallet is debited with beside the amount. Default none.
 	PayoutFeeBasisPoints int64
-	// MinAmount and MaxAmount are the limits of an invoice, in whole units. Default 100 and 2 000 000.
+	// MinAmount and MaxAmount are the limits of an invoice, in whole units. Default 100 and 2 000 000; the sandbox is more
+	// permissive, and takes 20 000 000.
 	MinAmount, MaxAmount int64
+	sandboxMaxAmount     int64
 	// TrustedProxies are the peers whose X-Real-IP is believed: addresses or CIDR.
 	TrustedProxies []string
 	// PeerAddress stands for the address of every caller, in place of the socket's.
@@ -85,6 +87,7 @@ type Server struct {
 	feeBasisPoints       int64
 	payoutFeeBasisPoints int64
 	minAmount, maxAmount int64
+	sandboxMaxAmount     int64
 	trustedProxies       []netip.Prefix
 	peerAddress          string
 	strictURLs           bool
@@ -142,6 +145,7 @@ func New(c Config) (*Server, error) {
 		payoutFeeBasisPoints: c.PayoutFeeBasisPoints,
 		minAmount:            c.MinAmount,
 		maxAmount:            c.MaxAmount,
+		sandboxMaxAmount:     c.sandboxMaxAmount,
 		peerAddress:          c.PeerAddress,
 		strictURLs:           c.StrictWebhookURLs,
 		journalSize:          c.JournalSize,
@@ -196,7 +200,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.MinAmount = 100
 	}
 	if c.MaxAmount == 0 {
-		c.MaxAmount = 2_000_000
+		c.MaxAmount, c.sandboxMaxAmount = 2_000_000, 20_000_000
+	} else {
+		c.sandboxMaxAmount = c.MaxAmount
 	}
 	if c.DeliveryAttempts == 0 {
 		c.DeliveryAttempts = len(retryDelays) + 1

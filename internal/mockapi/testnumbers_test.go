@@ -129,6 +129,21 @@ func TestRejectionsSayWhy(t *testing.T) {
 	}
 }
 
+// The docs print the numbers without a country code.
+func TestPublishedTestNumbersAreTakenAsPrinted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{PeerAddress: "203.0.113.7", Merchant: MerchantConfig{IPAllowlist: []string{"203.0.113.7"}}})
+	for number, operator := range map[string]string{"61000000": mtnBenin, "94000000": moovBenin} {
+		body := strings.Replace(payoutBody(1000, number), mtnBenin, operator, 1)
+		assert.Equal(t, "succeeded", f.operation(f.post("/payouts", body).ok(202).text("data.operation_id")).text("data.status"))
+		_, reference := f.requestPayment(1000, operator, number)
+		require.NoError(t, f.s.Pay(reference))
+		assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.status"))
+		f.do(call{method: "POST", endpoint: "/payouts", body: body, keys: f.s.Merchant().Live}).refused(400, "validation_error")
+	}
+	f.post("/payouts", strings.Replace(payoutBody(1000, "61000000"), mtnBenin, moovBenin, 1)).refused(400, "validation_error")
+}
+
 func TestLiveKnowsNoTestNumbers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Merchant: MerchantConfig{IPAllowlist: []string{"127.0.0.1"}}})

@@ -170,8 +170,8 @@ func TestPaymentRequestCodes(t *testing.T) {
 	f.post("/payment-requests", strings.Replace(paymentBody(1000, "", ""), "XOF", "EUR", 1)).refused(400, "unknown_currency")
 	f.post("/payment-requests", paymentBody(99, "", "")).refused(400, "amount_too_small")
 	f.post("/payment-requests", paymentBody(100, "", "")).ok(202)
-	f.post("/payment-requests", paymentBody(2_000_000, "", "")).ok(202)
-	f.post("/payment-requests", paymentBody(2_000_001, "", "")).refused(400, "amount_too_large")
+	f.post("/payment-requests", paymentBody(20_000_000, "", "")).ok(202)
+	f.post("/payment-requests", paymentBody(20_000_001, "", "")).refused(400, "amount_too_large")
 	f.post("/payment-requests", strings.Replace(paymentBody(777, "", ""), "777", "1e400", 1)).refused(400, "amount_too_large")
 	f.post("/payouts", strings.Replace(payoutBody(1, "22961234567"), "XOF", "EUR", 1)).refused(400, "unknown_currency")
 
@@ -180,6 +180,17 @@ func TestPaymentRequestCodes(t *testing.T) {
 	other.post("/payment-requests", body).ok(202)
 	other.post("/payment-requests", strings.Replace(body, `"amount":5`, `"amount":4`, 1)).refused(400, "amount_too_small")
 	other.post("/payment-requests", strings.Replace(body, `"amount":5`, `"amount":11`, 1)).refused(400, "amount_too_large")
+}
+
+// The sandbox is more permissive than live.
+func TestLiveHasTheStandardLimits(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{PeerAddress: "203.0.113.7", Merchant: MerchantConfig{IPAllowlist: []string{"203.0.113.7"}}})
+	f.keys = f.s.Merchant().Live
+	f.post("/payment-requests", paymentBody(2_000_000, "", "")).ok(202)
+	f.post("/payment-requests", paymentBody(2_000_001, "", "")).refused(400, "amount_too_large")
+	f.keys = f.s.Merchant().Sandbox
+	f.post("/payment-requests", paymentBody(2_000_001, "", "")).ok(202)
 }
 
 func TestRefundRules(t *testing.T) {
