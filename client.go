@@ -1,7 +1,6 @@
 package intram
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/credential"
+	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -53,8 +53,8 @@ type Client struct {
 	timeout     time.Duration
 	merchant    *protocol
 
-	operationWaits   *poller[Operation, *Operation]
-	transactionWaits *poller[Transaction, *Transaction]
+	operationWaits   *poll.Poller[Operation]
+	transactionWaits *poll.Poller[Transaction]
 }
 
 // NewClient makes a client from the public key (pk_…, sent with each call) and the secret key (sk_…, never sent: it
@@ -96,21 +96,9 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	c.Transactions = &TransactionsService{client: c}
 	c.Operations = &OperationsService{client: c}
 	c.Webhooks = &WebhooksService{client: c}
-	rate := newPollRate(cfg.pollRate)
-	c.operationWaits = newPoller[Operation](c, rate,
-		func(ctx context.Context, id string, opts []CallOption) (*Operation, error) {
-			return c.Operations.Get(ctx, id, opts...)
-		},
-		func(ctx context.Context, q listQuery, opts []CallOption) (*Page[Operation], error) {
-			return listPage[Operation, operationWire](ctx, c, "/operations", q, opts)
-		})
-	c.transactionWaits = newPoller[Transaction](c, rate,
-		func(ctx context.Context, id string, opts []CallOption) (*Transaction, error) {
-			return c.Transactions.Get(ctx, id, opts...)
-		},
-		func(ctx context.Context, q listQuery, opts []CallOption) (*Page[Transaction], error) {
-			return listPage[Transaction, transactionWire](ctx, c, "/transactions", q, opts)
-		})
+	rate := poll.NewRate(cfg.clock, cfg.pollRate)
+	c.operationWaits = newOperationWaits(c, rate)
+	c.transactionWaits = newTransactionWaits(c, rate)
 	if c.Payin, err = newPayinService(c, cfg); err != nil {
 		return nil, err
 	}

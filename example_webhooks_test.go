@@ -80,8 +80,8 @@ func ExampleWithNotify() {
 		fmt.Println(err)
 		return
 	}
-	// The event ends the wait. Had none come in 30 s, it would poll.
-	result, err := client.Payouts.Wait(ctx, op.ID, intram.WithFirstLook(30*time.Second), intram.WithTrustedEvents())
+	// The event wakes the wait. If none came in 30 s, the wait would poll.
+	result, err := client.Payouts.Wait(ctx, op.ID, intram.WithInitialDelay(30*time.Second))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -89,19 +89,11 @@ func DecodeFailure(status int, header http.Header, body []byte) *Error {
 		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected, Word: readError(status, body)})
 }
 
-// PollSteps is how many watches the poller has gone through.
-func PollSteps(c *Client) int {
-	c.operationWaits.mu.Lock()
-	defer c.operationWaits.mu.Unlock()
-	return c.operationWaits.steps
-}
+// PollSteps returns how many targets the poller of operations has visited.
+func PollSteps(c *Client) int { return c.operationWaits.Steps() }
 
-// PendingWaits is how many operations are waited for.
-func PendingWaits(c *Client) int {
-	c.operationWaits.mu.Lock()
-	defer c.operationWaits.mu.Unlock()
-	return len(c.operationWaits.watches) + len(c.operationWaits.flights) + len(c.operationWaits.batches)
-}
+// PendingWaits returns how many operations are waited for or being looked up.
+func PendingWaits(c *Client) int { return c.operationWaits.Pending() }
 
 // NotAfter is when the last attempt of a payout made now may begin.
 func NotAfter(ctx context.Context, c *Client, params PayoutParams) (time.Time, error) {

@@ -209,29 +209,6 @@ func (o *Operation) Metadata() map[string]any {
 func (o *Operation) identity() string   { return firstWord(o.ID, string(o.Raw)) }
 func (o *Operation) created() time.Time { return o.CreatedAt }
 
-// What the waits need to know of an operation.
-func (o *Operation) names() [2]string { return [2]string{o.ID} }
-func (o *Operation) kind() string     { return string(o.Type) }
-
-func (o *Operation) ended() (ended, whole bool) {
-	return o.Status.Finished(), o.Result != nil || o.Error != nil
-}
-
-func (o *Operation) olderThan(seen *Operation) bool {
-	return o.Status == OperationQueued && seen.Status != OperationQueued || !o.UpdatedAt.IsZero() && o.UpdatedAt.Before(seen.UpdatedAt)
-}
-
-func (o *Operation) abridged() (*Operation, string) {
-	short := &Operation{Type: o.Type, Status: o.Status, Environment: o.Environment, Attempts: o.Attempts}
-	return short, fmt.Sprint(o.Type, "|", o.Status, "|", o.Environment, "|", o.Attempts)
-}
-
-func (o *Operation) recalled(id string, created time.Time) *Operation {
-	short, _ := o.abridged()
-	short.ID, short.CreatedAt = id, created
-	return short
-}
-
 // complete implements answer.
 func (o *Operation) complete() error {
 	switch {

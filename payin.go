@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/strictjson"
 )
 
@@ -23,7 +24,7 @@ type PayinService struct {
 	client   *Client
 	protocol *protocol // nil without credentials
 	account  string
-	waits    *poller[Payin, *Payin]
+	waits    *poll.Poller[Payin]
 	seen     payinMemory
 }
 
@@ -227,15 +228,6 @@ func (p *Payin) Outcome() PayinOutcome {
 	return PayinPending
 }
 
-// What the waits need to know of a session. There is no list of sessions.
-func (p *Payin) names() [2]string                  { return [2]string{p.Reference, p.ID} }
-func (p *Payin) created() time.Time                { return p.CreatedAt }
-func (p *Payin) kind() string                      { return "" }
-func (p *Payin) ended() (ended, whole bool)        { return p.Outcome().Finished(), true }
-func (p *Payin) olderThan(*Payin) bool             { return false } // no page overtakes a look-up
-func (p *Payin) abridged() (*Payin, string)        { return p, "" }
-func (p *Payin) recalled(string, time.Time) *Payin { return p }
-
 // CreateSession asks for a payment. Nothing is debited until the customer confirms at the session's PaymentURL;
 // [PayinService.Wait] or a notification tells.
 //
@@ -299,9 +291,13 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
 func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
-	p, err := awaitOne(ctx, s.waits, "reference", reference, &payinWait, opts)
+	cfg, err := payinWait.with(ctx, opts, "reference", reference)
 	if err != nil {
-		return nil, waitFailure(err, &WaitError{Payin: p, ID: reference})
+		return nil, err
+	}
+	p, err := s.waits.Wait(ctx, reference, &cfg.Schedule, nil)
+	if err != nil {
+		return nil, waitFailure(ctx, err, &WaitError{Payin: p, ID: reference})
 	}
 	return p, nil
 }

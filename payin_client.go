@@ -1,7 +1,6 @@
 package intram
 
 import (
-	"context"
 	"crypto/fips140"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/intram/intram-go/internal/credential"
+	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 )
@@ -126,10 +126,7 @@ var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: Payi
 // newPayinService makes the client's payin service; without credentials, one whose calls say so.
 func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	s := &PayinService{client: c, account: cfg.payin.account}
-	s.waits = newPoller[Payin](c, newPollRate(cfg.pollRate),
-		func(ctx context.Context, reference string, opts []CallOption) (*Payin, error) {
-			return s.Get(ctx, reference, opts...)
-		}, nil)
+	s.waits = newPayinWaits(c, poll.NewRate(cfg.clock, cfg.pollRate), s)
 	if cfg.payin.apiKey.value() == "" {
 		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != nil {
 			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")

@@ -137,9 +137,13 @@ func (s *TransactionsService) Get(ctx context.Context, reference string, opts ..
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Merchant API, Payment requests.
 func (s *TransactionsService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Transaction, error) {
-	t, err := awaitOne(ctx, s.client.transactionWaits, "reference", reference, &paymentWait, opts)
+	cfg, err := paymentWait.with(ctx, opts, "reference", reference)
 	if err != nil {
-		return nil, waitFailure(err, &WaitError{Transaction: t, ID: reference})
+		return nil, err
+	}
+	t, err := s.client.transactionWaits.Wait(ctx, reference, &cfg.Schedule, nil)
+	if err != nil {
+		return nil, waitFailure(ctx, err, &WaitError{Transaction: t, ID: reference})
 	}
 	return t, nil
 }
@@ -194,14 +198,6 @@ func (p TransactionListParams) query() listQuery {
 // identity and created are what pagination knows an item by.
 func (t *Transaction) identity() string   { return firstWord(t.Reference, t.ID, string(t.Raw)) }
 func (t *Transaction) created() time.Time { return t.CreatedAt }
-
-// What the waits need to know of a transaction.
-func (t *Transaction) names() [2]string                        { return [2]string{t.Reference, t.ID} }
-func (t *Transaction) kind() string                            { return string(t.Type) }
-func (t *Transaction) ended() (ended, whole bool)              { return t.Status.Finished(), true }
-func (t *Transaction) olderThan(*Transaction) bool             { return false } // pending is the only state before the end
-func (t *Transaction) abridged() (*Transaction, string)        { return t, "" }
-func (t *Transaction) recalled(string, time.Time) *Transaction { return t }
 
 // complete implements answer.
 func (t *Transaction) complete() error {

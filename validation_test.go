@@ -194,19 +194,19 @@ func TestParametersAreRefusedBeforeSending(t *testing.T) {
 		{"no poll interval", func(c *intram.Client) error {
 			_, err := c.WaitForOperation(t.Context(), "op_1", intram.WithPollInterval(0, time.Second))
 			return err
-		}, "poll_interval", "above 0"},
+		}, "WithPollInterval", "above 0"},
 		{"negative poll interval", func(c *intram.Client) error {
 			_, err := c.WaitForOperation(t.Context(), "op_1", intram.WithPollInterval(-time.Second, time.Second))
 			return err
-		}, "poll_interval", "above 0"},
+		}, "WithPollInterval", "above 0"},
 		{"poll interval upside down", func(c *intram.Client) error {
 			_, err := c.Transactions.Wait(t.Context(), "AB12CD34EF", intram.WithPollInterval(2*time.Second, time.Second))
 			return err
-		}, "poll_interval", "below its start"},
+		}, "WithPollInterval", "below lowest"},
 		{"negative wait", func(c *intram.Client) error {
 			_, err := c.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(-1))
 			return err
-		}, "max_wait", "negative"},
+		}, "WithMaxWait", "negative"},
 
 		// Lists.
 		{"limit below", transactions(intram.TransactionListParams{Limit: -1}), "limit", "between 1 and 100"},

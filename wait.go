@@ -5,66 +5,57 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
+	"net/http"
 	"slices"
 	"time"
 
+	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// How long and how often the SDK asks, unless told otherwise (Merchant API docs, Operations and Payment requests).
+// Default settings of a wait (Merchant API docs, Operations and Payment requests).
 const (
 	DefaultPollMin = time.Second
 	DefaultPollMax = 10 * time.Second
 	DefaultMaxWait = 60 * time.Second
-	// DefaultPollRate is how many look-ups a second all waits of a client make together at most: see [WithPollRate].
+	// DefaultPollRate is how many lookups a second all waits of a client make together at most:
+	// see [WithPollRate].
 	DefaultPollRate = 20
-
-	// longestPause bounds what a Retry-After can make of a wait that has no end of its own.
-	longestPause = 5 * time.Minute
 )
 
 // WaitOption is a setting of one wait.
 type WaitOption func(*waitConfig)
 
 type waitConfig struct {
-	pollMin, pollMax time.Duration
-	maxWait          time.Duration
-	firstLook        time.Duration
-	trustEvents      bool
-	progress         func(*Operation)
+	poll.Schedule
+
+	progress func(*Operation)
 }
 
-// WithPollInterval sets the time between two polls: it starts at lowest and grows by half up to highest, each one jittered. The default
-// is 1 s to 10 s, as documented. A Retry-After in an answer goes first, and [WithPollRate] bounds all waits of a client together.
+// WithPollInterval sets the time between two lookups: it starts at lowest and grows by half up to
+// highest, each time with a jitter. The default is 1 s to 10 s, as documented. A Retry-After in a
+// response takes precedence, and [WithPollRate] bounds all waits of a client together. lowest must
+// be above 0, and highest no less than lowest.
 func WithPollInterval(lowest, highest time.Duration) WaitOption {
-	return func(cfg *waitConfig) { cfg.pollMin, cfg.pollMax = lowest, highest }
+	return func(cfg *waitConfig) { cfg.Min, cfg.Max = lowest, highest }
 }
 
-// WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, 6 minutes for a customer's payment, and no end for
-// [Client.WaitMany]. 0 waits for as long as the context lasts. The operation is looked up once more at the end, for which the server
-// has up to a second.
+// WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, 6 minutes for a
+// customer's payment, 10 minutes for a payin session, and no end for [Client.WaitMany]. 0 waits for
+// as long as the context lasts. One more lookup is made at the end, which may take up to a second.
 func WithMaxWait(d time.Duration) WaitOption {
-	return func(cfg *waitConfig) { cfg.maxWait = d }
+	return func(cfg *waitConfig) { cfg.MaxWait = d }
 }
 
-// WithFirstLook leaves out all polls in the first d of a wait, for merchants whose webhooks call [Client.Notify]: the event wakes the wait, and
-// polling begins only when none has come. Without it the first look is at once. 30 s is a good value, for most operations end
-// before.
-func WithFirstLook(d time.Duration) WaitOption {
-	return func(cfg *waitConfig) { cfg.firstLook = d }
+// WithInitialDelay makes no lookup in the first d of a wait, for merchants whose webhooks call
+// [Client.Notify]: the event wakes the wait, and polling begins only if none has come. Without it
+// the first lookup is made at once. 30 s is a good value, since most operations end before.
+func WithInitialDelay(d time.Duration) WaitOption {
+	return func(cfg *waitConfig) { cfg.InitialDelay = d }
 }
 
-// WithTrustedEvents lets a verified event that was given to [Client.Notify] end a wait for an operation without a look-up. The operation
-// then is what the event says: id, type, status, result or error, and CompletedAt; there is no Payload and no Raw. Events
-// that do not say how the operation ended, like payout.queued, only lead to a look-up. Waits for transactions and payin
-// sessions have no such events, and leave this option aside.
-func WithTrustedEvents() WaitOption {
-	return func(cfg *waitConfig) { cfg.trustEvents = true }
-}
-
-// WithProgress calls f with the operation each time it was looked up, on the waiting goroutine. Waits for transactions
-// and payin sessions have no operation, and do not call it.
+// WithProgress calls f with the operation each time it was looked up, on the waiting goroutine.
+// Waits for transactions and payin sessions have no operation, and do not call it.
 func WithProgress(f func(*Operation)) WaitOption {
 	return func(cfg *waitConfig) { cfg.progress = f }
 }
@@ -80,9 +71,13 @@ func WithProgress(f func(*Operation)) WaitOption {
 // Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] when the operation failed or expired; [*WaitError],
 // with what was last seen of the operation, when the wait ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
-	op, err := awaitOne(ctx, c.operationWaits, "operation_id", operationID, &operationWait, opts)
+	cfg, err := operationWait.with(ctx, opts, "operation_id", operationID)
 	if err != nil {
-		return nil, waitFailure(err, &WaitError{Operation: op, ID: operationID})
+		return nil, err
+	}
+	op, err := c.operationWaits.Wait(ctx, operationID, &cfg.Schedule, cfg.progress)
+	if err != nil {
+		return nil, waitFailure(ctx, err, &WaitError{Operation: op, ID: operationID})
 	}
 	return succeeded(op)
 }
@@ -165,43 +160,32 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 	return result, nil
 }
 
-// awaitOne checks what was asked for, and waits.
-func awaitOne[T any, P subject[T]](ctx context.Context, p *poller[T, P], name, id string, defaults *waitConfig, opts []WaitOption) (*T, error) {
-	cfg, err := defaults.with(ctx, opts, name, id)
-	if err != nil {
-		return nil, err
-	}
-	return p.await(ctx, id, cfg)
-}
-
-// The waits of the documentation, which all waits without options share.
+// The documented waits. All waits without options share them.
 var (
-	operationWait = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: DefaultMaxWait}
-	paymentWait   = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax, maxWait: 6 * time.Minute}
-	payinWait     = waitConfig{pollMin: 5 * time.Second, pollMax: DefaultPollMax, maxWait: 10 * time.Minute}
-	manyWait      = waitConfig{pollMin: DefaultPollMin, pollMax: DefaultPollMax}
+	operationWait = waitConfig{Schedule: poll.Schedule{Min: DefaultPollMin, Max: DefaultPollMax, MaxWait: DefaultMaxWait}}
+	paymentWait   = waitConfig{Schedule: poll.Schedule{Min: DefaultPollMin, Max: DefaultPollMax, MaxWait: 6 * time.Minute}}
+	payinWait     = waitConfig{Schedule: poll.Schedule{Min: 5 * time.Second, Max: DefaultPollMax, MaxWait: 10 * time.Minute}}
+	manyWait      = waitConfig{Schedule: poll.Schedule{Min: DefaultPollMin, Max: DefaultPollMax}}
 )
 
-// with is the configuration that the options make, once it and what is waited for were checked.
+// with applies the options, and checks the result, the context and the ids.
 func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string, ids ...string) (*waitConfig, error) {
 	if len(opts) > 0 {
 		own := *cfg
-		cfg = &own
 		for _, opt := range opts {
 			if opt != nil {
-				opt(cfg)
+				opt(&own)
 			}
 		}
-		for _, d := range []*time.Duration{&own.pollMin, &own.pollMax, &own.maxWait, &own.firstLook} {
-			*d = min(*d, time.Duration(forever))
-		}
+		own.Schedule = own.Limited()
+		cfg = &own
 	}
 	var v validation
 	v.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the wait")
-	v.check(cfg.pollMin > 0, "poll_interval", "poll_interval must start above 0")
-	v.check(cfg.pollMax >= cfg.pollMin, "poll_interval", "poll_interval must not end below its start")
-	v.check(cfg.maxWait >= 0, "max_wait", "max_wait must not be negative")
-	v.check(cfg.firstLook >= 0, "first_look", "first_look must not be negative")
+	v.check(cfg.Min > 0, "WithPollInterval", "WithPollInterval: lowest must be above 0")
+	v.check(cfg.Max >= cfg.Min, "WithPollInterval", "WithPollInterval: highest must not be below lowest")
+	v.check(cfg.MaxWait >= 0, "WithMaxWait", "WithMaxWait: the time must not be negative")
+	v.check(cfg.InitialDelay >= 0, "WithInitialDelay", "WithInitialDelay: the time must not be negative")
 	for _, id := range ids {
 		v.pathID(name, id)
 	}
@@ -211,25 +195,14 @@ func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string,
 	return cfg, nil
 }
 
-// jitterParts is how finely the jitter is drawn.
-const jitterParts = 1024
-
-// pause is how long to wait after so many polls: half as long again each time, spread by a quarter either way so that waits that began
-// together do not stay together, within the bounds that were asked for.
-func (cfg *waitConfig) pause(polls uint8, draw int64) time.Duration {
-	interval := cfg.pollMin
-	for ; polls > 0 && interval < cfg.pollMax; polls-- {
-		interval = min(cfg.pollMax, interval+interval/2)
-	}
-	spread := interval - interval/4 + interval/2*time.Duration(draw)/jitterParts
-	return min(max(spread, cfg.pollMin), cfg.pollMax)
-}
-
-// waitFailure makes the error of a wait that ended first. Parameters that were refused are no wait at all.
-func waitFailure(err error, failure *WaitError) error {
-	var e *Error
-	if errors.As(err, &e) && e.Outcome == OutcomeNotSent && e.Code == CodeValidationError {
-		return err
+// waitFailure returns the error of a wait that ended before what it waits for.
+func waitFailure(ctx context.Context, err error, failure *WaitError) error {
+	var timeout *poll.TimeoutError
+	switch {
+	case errors.As(err, &timeout):
+		err = maxWaitError{after: timeout.After, lookup: timeout.Lookup}
+	case err == ctx.Err(): //nolint:errorlint // the context's own, not one that a lookup failed with
+		err = whyEnded(ctx)
 	}
 	failure.Err = err
 	return failure
@@ -253,89 +226,140 @@ func (c *Client) WaitMany(ctx context.Context, operationIDs []string, opts ...Wa
 			yield(nil, err)
 			return
 		}
-		c.operationWaits.awaitMany(ctx, operationIDs, cfg, func(id string, op *Operation, err error) bool {
+		c.operationWaits.WaitMany(ctx, operationIDs, &cfg.Schedule, cfg.progress, func(id string, op *Operation, err error) bool {
 			if err != nil {
-				return yield(nil, waitFailure(err, &WaitError{Operation: op, ID: id}))
+				return yield(nil, waitFailure(ctx, err, &WaitError{Operation: op, ID: id}))
 			}
 			return yield(succeeded(op))
 		})
 	}
 }
 
-// awaitMany waits for all ids and hands over each as it ends, until hand says that it is enough.
-func (p *poller[T, P]) awaitMany(ctx context.Context, ids []string, cfg *waitConfig, hand func(id string, item *T, err error) bool) {
-	news := make(chan struct{}, 1)
-	waiting := p.joinAll(ctx, ids, cfg, news)
-	defer func() { p.leaveAll(waiting, news) }()
-	for len(waiting) > 0 {
-		var ended error
-		select {
-		case <-news:
-		case <-ctx.Done():
-			ended = whyEnded(ctx)
-		}
-		done, seen := p.collect(news)
-		for _, item := range seen {
-			cfg.show(item)
-		}
-		if ended != nil {
-			done = slices.Collect(maps.Keys(waiting))
-		}
-		for _, w := range done {
-			id, mine := waiting[w]
-			if !mine {
-				continue
-			}
-			item, _, err := p.look(id, w, news, cfg, ended)
-			delete(waiting, w)
-			if !hand(id, item, err) {
-				return
-			}
-		}
+// Notify tells the client's waits about a verified event. A wait for its operation, or for the
+// transaction that it is about, looks that up at once instead of when the next lookup is due. The
+// events of what is not yet waited for are kept, the last 1024 of them, for a wait that begins
+// later.
+//
+// [WithNotify] makes a webhook handler call it. Do not give it events that are not verified. It
+// never blocks and sends nothing itself, and an event's data end no wait: only a lookup does. So
+// an event of another merchant's ([Event].Scope) does no harm.
+//
+// Docs: Merchant API, Webhooks.
+func (c *Client) Notify(event *Event) {
+	if event == nil {
+		return
+	}
+	if event.OperationID != "" {
+		c.operationWaits.Notify(event.OperationID)
+	}
+	var reference string
+	switch data := event.Data.(type) {
+	case *PaymentRequestEventData:
+		reference = data.TransactionReference
+	case *RefundEventData:
+		reference = data.TransactionReference
+	}
+	if reference != "" && event.Type != EventPaymentRequestCreated {
+		c.transactionWaits.Notify(reference)
 	}
 }
 
-// joinAll begins to wait for all of the ids.
-func (p *poller[T, P]) joinAll(ctx context.Context, ids []string, cfg *waitConfig, news chan struct{}) map[*watch[T]]string {
-	p.mu.Lock()
-	p.joined++
-	p.batches[news] = &batch[T]{order: p.joined}
-	p.mu.Unlock()
-	waiting := make(map[*watch[T]]string, len(ids))
-	known := make(map[string]struct{}, len(ids))
-	for _, id := range ids {
-		if _, twice := known[id]; twice {
-			continue
+// newOperationWaits returns the poller of a client's operations.
+func newOperationWaits(c *Client, rate *poll.Rate) *poll.Poller[Operation] {
+	cfg := pollConfig(c, rate, c.Operations.Get, func(o *Operation) poll.State {
+		return poll.State{
+			IDs: [2]string{o.ID}, Created: o.CreatedAt, Kind: string(o.Type),
+			Finished: o.Status.Finished(), Complete: o.Result != nil || o.Error != nil,
 		}
-		known[id] = struct{}{}
-		waiting[p.join(ctx, id, cfg, news)] = id
+	})
+	cfg.List = pollList[Operation, operationWire](c, "/operations")
+	cfg.Older = func(o, seen *Operation) bool {
+		return o.Status == OperationQueued && seen.Status != OperationQueued || !o.UpdatedAt.IsZero() && o.UpdatedAt.Before(seen.UpdatedAt)
 	}
-	return waiting
+	cfg.Abridge = func(o *Operation) *Operation {
+		return &Operation{
+			ID: o.ID, Type: o.Type, Status: o.Status, Environment: o.Environment, Attempts: o.Attempts,
+			CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+		}
+	}
+	return poll.New(cfg)
 }
 
-// leaveAll ends what is left of a batch.
-func (p *poller[T, P]) leaveAll(waiting map[*watch[T]]string, news chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for w := range waiting {
-		p.leave(w, news)
-	}
-	delete(p.batches, news)
+// newTransactionWaits returns the poller of a client's transactions. They have one state before
+// the end, so a slow page cannot take one back.
+func newTransactionWaits(c *Client, rate *poll.Rate) *poll.Poller[Transaction] {
+	cfg := pollConfig(c, rate, c.Transactions.Get, func(t *Transaction) poll.State {
+		return poll.State{
+			IDs: [2]string{t.Reference, t.ID}, Created: t.CreatedAt, Kind: string(t.Type),
+			Finished: t.Status.Finished(), Complete: true,
+		}
+	})
+	cfg.List = pollList[Transaction, transactionWire](c, "/transactions")
+	return poll.New(cfg)
 }
 
-// collect takes what a batch has to look at.
-func (p *poller[T, P]) collect(news chan struct{}) (done []*watch[T], seen []*T) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	b := p.batches[news]
-	done, seen = b.done, b.seen
-	b.done, b.seen = nil, nil
-	return done, seen
+// newPayinWaits returns the poller of payin sessions, which no list shows.
+func newPayinWaits(c *Client, rate *poll.Rate, s *PayinService) *poll.Poller[Payin] {
+	return poll.New(pollConfig(c, rate, s.Get, func(p *Payin) poll.State {
+		return poll.State{IDs: [2]string{p.Reference, p.ID}, Created: p.CreatedAt, Finished: p.Outcome().Finished(), Complete: true}
+	}))
 }
 
-// show calls the function that was given for operations.
-func (cfg *waitConfig) show(item any) {
-	if op, ok := item.(*Operation); ok && cfg.progress != nil {
-		cfg.progress(op)
+// pollConfig returns what all pollers of a client have in common.
+func pollConfig[T any](c *Client, rate *poll.Rate, get func(context.Context, string, ...CallOption) (*T, error),
+	describe func(*T) poll.State,
+) poll.Config[T] {
+	return poll.Config[T]{
+		Clock: c.clock, Random: c.rand, Rate: rate, Timeout: c.timeout,
+		Get: func(ctx context.Context, id string, timeout time.Duration) (*T, time.Duration, error) {
+			var resp Response
+			item, err := get(ctx, id, lookupOptions(&resp, timeout)...)
+			return item, resp.RetryAfter, err
+		},
+		Transient: isTransient, NotFound: isNotFound, Describe: describe,
 	}
+}
+
+// pollList returns the function that reads a page for a poller.
+func pollList[T any, W wire[T]](c *Client, path string) func(context.Context, poll.Query, time.Duration) (*poll.Page[T], time.Duration, error) {
+	return func(ctx context.Context, q poll.Query, timeout time.Duration) (*poll.Page[T], time.Duration, error) {
+		var resp Response
+		page, err := listPage[T, W](ctx, c, path, listQuery{limit: poll.PageSize, typ: q.Kind, before: q.Before}, lookupOptions(&resp, timeout))
+		if err != nil {
+			return nil, resp.RetryAfter, err
+		}
+		read := &poll.Page[T]{Items: page.Items, Full: page.full(poll.PageSize)}
+		for _, item := range page.Unreadable {
+			read.Unreadable = append(read.Unreadable, item.ID)
+		}
+		return read, resp.RetryAfter, nil
+	}
+}
+
+// lookupOptions are the options of a poller's lookup, for which the wait is the retry loop.
+func lookupOptions(resp *Response, timeout time.Duration) []CallOption {
+	return []CallOption{WithMaxAttempts(1), WithResponseInto(resp), withTimeout(timeout)}
+}
+
+// isTransient reports whether a lookup that failed is worth another one. A lookup moves no money,
+// so another one is always safe.
+func isTransient(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Outcome {
+	case OutcomeUnknown:
+		return true
+	case OutcomeNotSent:
+		return e.Code != CodeValidationError
+	case OutcomeRejected:
+		return e.StatusCode == http.StatusTooManyRequests || e.foreign // a proxy's page says nothing about the operation
+	}
+	return false
+}
+
+// isNotFound recognizes the error of an id that the API does not know.
+func isNotFound(err error) bool {
+	return errors.Is(err, CodeOperationNotFound) || errors.Is(err, CodeTransactionNotFound) || errors.Is(err, CodeTransactionDoesNotExist)
 }

@@ -157,11 +157,11 @@ func TestWaitManyChecksWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	client, s := waiting(t, 50)
 	for name, wait := range map[string]func(yield func(*intram.Operation, error) bool){
-		"operation_id":  client.WaitMany(t.Context(), []string{"op_1", "..", "op_2"}),
-		"ctx":           client.WaitMany(nil, []string{"op_1"}), //nolint:staticcheck // what a careless caller does
-		"max_wait":      client.WaitMany(t.Context(), []string{"op_1"}, intram.WithMaxWait(-1)),
-		"first_look":    client.WaitMany(t.Context(), []string{"op_1"}, intram.WithFirstLook(-1)),
-		"poll_interval": client.WaitMany(t.Context(), []string{"op_1"}, intram.WithPollInterval(0, 0)),
+		"operation_id":     client.WaitMany(t.Context(), []string{"op_1", "..", "op_2"}),
+		"ctx":              client.WaitMany(nil, []string{"op_1"}), //nolint:staticcheck // what a careless caller does
+		"WithMaxWait":      client.WaitMany(t.Context(), []string{"op_1"}, intram.WithMaxWait(-1)),
+		"WithInitialDelay": client.WaitMany(t.Context(), []string{"op_1"}, intram.WithInitialDelay(-1)),
+		"WithPollInterval": client.WaitMany(t.Context(), []string{"op_1"}, intram.WithPollInterval(0, 0)),
 	} {
 		n := 0
 		for op, err := range wait {

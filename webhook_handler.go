@@ -90,13 +90,12 @@ func WithClaimLease(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) { cfg.lease = d }
 }
 
-// WithNotify gives each verified event to [Client.Notify], so that whoever waits for what it is about, in this process, is woken at once. It
-// is given before the inbox is asked and whether or not the event is new: to wake a wait twice does no harm.
+// WithNotify gives each verified event to [Client.Notify], so that a wait in this process for what it
+// is about is woken at once. The event is given before the inbox is asked and whether or not it is
+// new: to wake a wait twice does no harm.
 //
-// The client belongs to the scope of [WithInboxScope]. A handler whose verifier has secrets of
-// several scopes ([JoinVerifiers]) uses the data of an event ([WithTrustedEvents]) only if the
-// event has that scope. Other events, and all events if the option is absent, cause a lookup:
-// no merchant's secret can end the wait of another one.
+// An event causes a lookup with the client's own keys. So the events of other merchants, which a
+// handler with secrets of several scopes receives ([JoinVerifiers]), end no wait.
 func WithNotify(c *Client) HandlerOption {
 	return func(cfg *handlerConfig) { cfg.notify, cfg.notifySet = c, true }
 }
@@ -209,7 +208,7 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if h.intake.notify != nil {
-		h.intake.notify.notify(event, h.clientOwns(event))
+		h.intake.notify.Notify(event)
 	}
 	o := h.intake.take(r.Context(), event)
 	switch o.verdict {
@@ -228,16 +227,6 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case outlived:
 		respond(w, http.StatusInternalServerError, "the event was not handled in time")
 	}
-}
-
-// clientOwns reports whether the event was signed with a secret of the merchant whose client
-// [WithNotify] was given. It is not known without a scope if there are several: then it is false.
-func (h *webhookHandler) clientOwns(event *Event) bool {
-	if h.verifier.hasOneScope() {
-		return true
-	}
-	own := h.intake.scope
-	return own != "" && (event.Scope == own || event.Scope == "")
 }
 
 // refusal is a delivery that does not get as far as the inbox.

@@ -308,7 +308,7 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 			continue
 		}
 		if r.intake.notify != nil {
-			r.intake.notify.notify(event, true) // the API's own word, read with the client's keys
+			r.intake.notify.Notify(event)
 		}
 		o := r.intake.take(ctx, event)
 		r.result.add(event, o)

@@ -225,11 +225,13 @@ func TestTheReconcilerWakesWaits(t *testing.T) {
 	r.reconciler = r.newReconciler(r.inbox, intram.WithNotify(r.client))
 	require.Equal(t, 1, r.run().Missing)
 	looked := len(r.server.Requests())
-	// The event is known, and trusted: the wait does not look.
-	result, err := r.client.Payouts.Wait(t.Context(), op.ID, intram.WithFirstLook(30*time.Second), intram.WithTrustedEvents())
+	// The event is known: the wait looks at once.
+	began := r.server.Clock().Now()
+	result, err := r.client.Payouts.Wait(t.Context(), op.ID, intram.WithInitialDelay(30*time.Second))
 	require.NoError(t, err)
 	assert.Equal(t, intram.PayoutCompleted, result.Status)
-	assert.Len(t, r.server.Requests(), looked)
+	assert.Zero(t, r.server.Clock().Now().Sub(began))
+	assert.Len(t, r.server.Requests(), looked+1)
 }
 
 func TestAnInboxInMemoryIsWarnedOf(t *testing.T) {

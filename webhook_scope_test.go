@@ -229,23 +229,23 @@ func TestAHeaderMapInLowerCaseVerifies(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Merchant b signs, with its own secret, that merchant a's payout is completed.
-func TestAnotherMerchantsSignatureEndsNoTrustedWait(t *testing.T) {
+// Merchant b signs, with its own secret, that merchant a's payout is completed. The wait for the
+// payout is ended by the API's response to a's client.
+func TestAnotherMerchantsEventOnlyCausesALookup(t *testing.T) {
 	t.Parallel()
 	body := strings.Replace(payoutBody("op_1"), "25000", "1", 1)
 	for name, tt := range map[string]struct {
 		scopeA, scopeB string
 		opts           []intram.HandlerOption
 		signedBy       string
-		trusted        bool
 	}{
-		"b, and the client has no scope":    {"a", "b", nil, "whsec_b", false},
-		"b, and the client is a's":          {"a", "b", []intram.HandlerOption{intram.WithInboxScope("a")}, "whsec_b", false},
-		"b, which has no scope":             {"a", "", nil, "whsec_b", false},
-		"a, and the client has no scope":    {"a", "b", nil, "whsec_a", false},
-		"a, and the client is a's":          {"a", "b", []intram.HandlerOption{intram.WithInboxScope("a")}, "whsec_a", true},
-		"a, with two secrets in one scope":  {"a", "a", nil, "whsec_a", true},
-		"a, with two secrets and no scopes": {"", "", nil, "whsec_a", true},
+		"b, and the client has no scope":    {"a", "b", nil, "whsec_b"},
+		"b, and the client is a's":          {"a", "b", []intram.HandlerOption{intram.WithInboxScope("a")}, "whsec_b"},
+		"b, which has no scope":             {"a", "", nil, "whsec_b"},
+		"a, and the client has no scope":    {"a", "b", nil, "whsec_a"},
+		"a, and the client is a's":          {"a", "b", []intram.HandlerOption{intram.WithInboxScope("a")}, "whsec_a"},
+		"a, with two secrets in one scope":  {"a", "a", nil, "whsec_a"},
+		"a, with two secrets and no scopes": {"", "", nil, "whsec_a"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			client, s := waiting(t, 50, finished(t))
@@ -259,23 +259,19 @@ func TestAnotherMerchantsSignatureEndsNoTrustedWait(t *testing.T) {
 			handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox),
 				func(context.Context, *intram.Event) error { return nil }, append(tt.opts, intram.WithNotify(client))...)
 			assert.Equal(t, 200, deliverSigned(handler, tt.signedBy, body), name)
-			_, err = client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute))
+			_, err = client.WaitForOperation(t.Context(), "op_1", intram.WithInitialDelay(time.Minute))
 			require.NoError(t, err, name)
-			lookups := 1
-			if tt.trusted {
-				lookups = 0
-			}
-			assert.Len(t, s.requests(), lookups, name)
+			assert.Len(t, s.requests(), 1, name)
 			synctest.Wait()
 		})
 	}
-	// Notify itself is told of no scope, so it believes events without one only.
+	// Notify itself is told of no scope.
 	synctest.Test(t, func(t *testing.T) {
 		client, s := waiting(t, 50, finished(t))
 		event := eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{})
 		event.Scope = "b"
 		client.Notify(event)
-		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithTrustedEvents(), intram.WithFirstLook(time.Minute))
+		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithInitialDelay(time.Minute))
 		require.NoError(t, err)
 		assert.Len(t, s.requests(), 1)
 	})

@@ -130,11 +130,6 @@ func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
 	return joined, nil
 }
 
-// hasOneScope reports whether all secrets have the same scope.
-func (v *WebhookVerifier) hasOneScope() bool {
-	return !slices.ContainsFunc(v.secrets, func(s webhookSecret) bool { return s.scope != v.secrets[0].scope })
-}
-
 // Format implements [fmt.Formatter]: how many secrets, and none of them.
 func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 	n := 0

@@ -353,10 +353,7 @@ func (p *process) await(o *order, rec *intentRecord) {
 		opts = append(opts, intram.WithPollInterval(pollMin, pollMin*time.Duration(1+at.of("max").below(6))))
 	}
 	if at.of("first look").percent(20) {
-		opts = append(opts, intram.WithFirstLook(at.of("first look after").between(0, time.Minute)))
-	}
-	if at.of("trusts events").percent(30) {
-		opts = append(opts, intram.WithTrustedEvents())
+		opts = append(opts, intram.WithInitialDelay(at.of("first look after").between(0, time.Minute)))
 	}
 	rank, updated := 0, time.Time{}
 	result, err := p.client.Payouts.Wait(c.in(p.ctx), rec.operation,
@@ -365,11 +362,7 @@ func (p *process) await(o *order, rec *intentRecord) {
 			if op.Status.Finished() {
 				next = 3
 			}
-			told := op.UpdatedAt.IsZero() // by an event
-			if told {
-				w.tally.saw("wait: ended by an event")
-			}
-			w.require(next >= rank && (told || !op.UpdatedAt.Before(updated)), c.who, "went back to %s", op.Status)
+			w.require(next >= rank && !op.UpdatedAt.Before(updated), c.who, "went back to %s", op.Status)
 			rank, updated = next, op.UpdatedAt
 		}))...)
 	if p.dead() {

@@ -83,7 +83,7 @@ var landmarks = []string{
 	"intent: expired", "intent: found in the list after it expired", "intent: not found in the list after it expired",
 	"intent: read back after a crash",
 	"wait: succeeded", "wait: failed", "wait: ended first", "wait: Retry-After waited for",
-	"wait: ended by an event", "wait: served by a page",
+	"wait: served by a page",
 	"event: refused as stale", "event: forgery refused", "event: known already", "event: claimed elsewhere",
 	"event: delivery exhausted", "event: found by the reconciler", "event: out of order", "event: lease lost",
 	flooded, clockHoursOff, rebuilt, secondProcess, foreignEvent, foreignIgnored, withoutData, settledDaysLater,

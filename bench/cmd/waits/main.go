@@ -155,7 +155,7 @@ func measure(n int, over time.Duration, webhooks, many bool) error {
 	lag := &lags{begun: make(map[string]time.Time, n), took: make([]time.Duration, 0, n)}
 	opts := []intram.WaitOption{intram.WithMaxWait(0)}
 	if webhooks {
-		opts = append(opts, intram.WithFirstLook(2*over))
+		opts = append(opts, intram.WithInitialDelay(2*over))
 		if err := receive(ctx, client, lag, in, lines); err != nil {
 			return err
 		}

@@ -46,8 +46,8 @@ func TestWaitsTakeTimesOfAnyLength(t *testing.T) {
 		after time.Duration
 	}{
 		"max wait":    {[]intram.WaitOption{intram.WithMaxWait(most)}, sec},
-		"first look":  {[]intram.WaitOption{intram.WithFirstLook(most), intram.WithMaxWait(time.Hour)}, time.Hour},
-		"both":        {[]intram.WaitOption{intram.WithFirstLook(30 * sec), intram.WithMaxWait(most - 1)}, 31 * sec},
+		"first look":  {[]intram.WaitOption{intram.WithInitialDelay(most), intram.WithMaxWait(time.Hour)}, time.Hour},
+		"both":        {[]intram.WaitOption{intram.WithInitialDelay(30 * sec), intram.WithMaxWait(most - 1)}, 31 * sec},
 		"highest":     {[]intram.WaitOption{intram.WithPollInterval(sec, most)}, sec},
 		"lowest, too": {[]intram.WaitOption{intram.WithPollInterval(most, most), intram.WithMaxWait(time.Hour)}, time.Hour},
 	} {
@@ -334,10 +334,7 @@ func trouble(t *testing.T, seed uint64) {
 	for range 150 {
 		pauses, id := time.Duration(draw(60_000))*ms, fmt.Sprintf("op_%d", draw(n))
 		maxWait, gone := time.Duration(draw(40))*sec, time.Duration(draw(200))*sec
-		opts := []intram.WaitOption{intram.WithMaxWait(maxWait), intram.WithFirstLook(time.Duration(draw(2)*draw(30)) * sec)}
-		if draw(2) == 0 {
-			opts = append(opts, intram.WithTrustedEvents())
-		}
+		opts := []intram.WaitOption{intram.WithMaxWait(maxWait), intram.WithInitialDelay(time.Duration(draw(2)*draw(30)) * sec)}
 		if draw(3) == 0 {
 			opts = append(opts, intram.WithProgress(func(op *intram.Operation) { assert.NotEmpty(t, op.ID) }))
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // mostPerWait bounds what a pending wait costs, in bytes.
-const mostPerWait = 250
+const mostPerWait = 600
 
 // What a pending wait costs, besides its caller's goroutine.
 //

@@ -610,7 +610,7 @@ func TestSlowPageDoesNotTakeAStateBack(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, id := range ids[:3] {
 			wg.Go(func() {
-				_, err := client.WaitForOperation(t.Context(), id, intram.WithFirstLook(time.Second))
+				_, err := client.WaitForOperation(t.Context(), id, intram.WithInitialDelay(time.Second))
 				assert.NoError(t, err)
 			})
 		}

@@ -45,7 +45,7 @@ func TestPagesAreOfTheTypeThatIsWaitedFor(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, id := range ids {
 			wg.Go(func() {
-				_, err := client.WaitForOperation(t.Context(), id, intram.WithFirstLook(time.Second))
+				_, err := client.WaitForOperation(t.Context(), id, intram.WithInitialDelay(time.Second))
 				assert.NoError(t, err)
 			})
 		}
