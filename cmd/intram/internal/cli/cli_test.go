@@ -40,6 +40,8 @@ type bench struct {
 	zone   *time.Location // nil is UTC
 	// stdout is where the output goes instead of to the test.
 	stdout io.Writer
+	// webhookURL is what probes subscribe.
+	webhookURL string
 	// shows lists the secrets that a command may show: those that it is there to show.
 	shows []string
 }
@@ -95,7 +97,7 @@ func (b *bench) runWith(t *testing.T, ctx context.Context, args ...string) resul
 		lookupEnv:  func(name string) (string, bool) { value, ok := b.env[name]; return value, ok },
 		configFile: filepath.Join(b.home, "intram", "config.toml"), localDir: filepath.Join(b.home, "servers"),
 		isTerminal: func(stream any) bool { _, input := stream.(*strings.Reader); return b.person && input },
-		readHidden: func(context.Context) (string, error) { return b.hidden, nil },
+		readHidden: func(context.Context) (string, error) { return b.hidden, nil }, webhookURL: b.webhookURL,
 	}
 	if b.stdout != nil {
 		a.out = b.stdout

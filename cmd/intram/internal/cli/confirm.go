@@ -2,13 +2,13 @@ package cli
 
 import (
 	"bufio"
-	"net/netip"
-	"net/url"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/fidelity"
 )
 
 // confirmation is asked for before real money moves.
@@ -28,28 +28,23 @@ func (a *app) confirm(c confirmation, environment intram.Environment, what strin
 
 // confirmPayin is confirm for payin sessions, whose sandbox moves real money too. One on this machine is a fake.
 func (a *app) confirmPayin(c confirmation, s *settings, what string) error {
-	if s.environment() == intram.Live || c.yes || onThisMachine(s.payinBaseURL.value) {
+	if s.environment() == intram.Live || c.yes || fidelity.OnThisMachine(s.payinBaseURL.value) {
 		return a.confirm(c, s.environment(), what)
 	}
 	return a.ask("The sandbox of payin sessions", "the sandbox of payin sessions moves real money", what)
 }
 
-// onThisMachine reports whether an address is of the loopback. No address stands for the documented one.
-func onThisMachine(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
-}
-
 // ask asks the person at the terminal whether real money shall move.
 func (a *app) ask(whose, why, what string) error {
+	return a.askFirst(why, what, fmt.Sprintf("%s: this will %s, with real money.", whose, what))
+}
+
+// askFirst asks the person at the terminal before something is sent, after a sentence that says what.
+func (a *app) askFirst(why, what, sentence string) error {
 	if !a.isTerminal(a.in) {
 		return usagef("%s, and nobody is here to be asked: give --yes to %s. Nothing was sent", why, what)
 	}
-	a.sayError("%s: this will %s, with real money. Type yes to go on:", whose, what)
+	a.sayError("%s Type yes to go on:", sentence)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if strings.TrimSpace(answer) != "yes" {
 		return usagef("not confirmed; nothing was sent")

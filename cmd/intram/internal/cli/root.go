@@ -40,6 +40,8 @@ type app struct {
 	readHidden func(context.Context) (string, error)
 	// throttle is the least time between two drawings of a progress bar.
 	throttle time.Duration
+	// webhookURL is what the subscriptions of "intram fidelity run" name. Empty is an address that does not exist.
+	webhookURL string
 
 	connection connectionFlags
 	asJSON     bool
@@ -123,6 +125,7 @@ to the fake that "intram serve" runs.
 	root.AddCommand(
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
 		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(), a.callCommand(),
+		a.fidelityCommand(),
 		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()

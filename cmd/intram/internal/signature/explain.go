@@ -531,11 +531,15 @@ func (p *puzzle) addAlgorithms() {
 
 // Sign makes the headers of a request: what the documentation asks for.
 func Sign(publicKey, secretKey, method, target string, body []byte, at time.Time) (headers [][2]string, err error) {
+	return SignAs(publicKey, secretKey, method, target, body, at.UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
+// SignAs is [Sign] with a timestamp that is written already, in whichever form.
+func SignAs(publicKey, secretKey, method, target string, body []byte, timestamp string) (headers [][2]string, err error) {
 	endpoint, _, query, err := Split(target)
 	if err != nil {
 		return nil, err
 	}
-	timestamp := at.UTC().Format("2006-01-02T15:04:05.000Z")
 	var text bytes.Buffer
 	text.WriteString(strings.Join([]string{timestamp, strings.ToUpper(method), SignedPrefix + endpoint, sortQuery(query), ""}, "\n"))
 	text.Write(body)

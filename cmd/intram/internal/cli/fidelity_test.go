@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/cmd/intram/internal/local"
+)
+
+// fidelityBench is a bench whose fake stands for the sandbox.
+func fidelityBench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
+	b.webhookURL = b.server.Receive(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	return b
+}
+
+func TestTheProbesAreConfirmedPlayedAndCompared(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	report := filepath.Join(b.home, "report.json")
+	b.person, b.stdin = true, "yes\n"
+	r := b.run(t, "fidelity", "run", "--payin", "--out", report)
+	require.Zero(t, r.code, r.err)
+	b.golden(t, "fidelity-run", r.out)
+	said := strings.Join(strings.Fields(r.err), " ") // where its lines break depends on the address
+	assert.Regexp(t, `^About \d+ calls will be sent to http://127.0.0.1:\d+/v1, one after the other, .*They create 5 payouts \(500 XOF in all, to the published test numbers\), `+
+		`\d+ payment requests \(never paid\), 1 refund \(of an unpaid one\) and 5 webhook subscriptions \(deleted again\)\. `+
+		`Some of the calls go to payin sessions at .*, and create nothing\. Type yes to go on: `, said)
+	assert.Contains(t, said, "To hold it against the fake: intram fidelity compare "+report)
+
+	r = b.run(t, "fidelity", "compare", report)
+	require.Zero(t, r.code, r.err)
+	b.golden(t, "fidelity-compare", r.out)
+	assert.NotContains(t, r.out, "DIFFERS")
+
+	r = b.run(t, "fidelity", "compare", report, "--against", report)
+	assert.Zero(t, r.code, r.err)
+	var compared struct {
+		Agree, Differ int
+		Lines         []struct{ Verdict string }
+	}
+	b.json(t, &compared, "fidelity", "compare", report)
+	assert.Greater(t, compared.Agree, 50)
+	assert.Zero(t, compared.Differ)
+
+	r = b.run(t, "fidelity", "run", "--out", report, "--yes")
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "must be a new file")
+}
+
+func TestTheProbesAreNotSentUnlessTheyAreConfirmed(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	report := filepath.Join(b.home, "report.json")
+	r := b.run(t, "fidelity", "run", "--out", report)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "give --yes to play them")
+	b.person, b.stdin = true, "no\n"
+	r = b.run(t, "fidelity", "run", "--out", report)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "calls will be sent to")
+	assert.Empty(t, b.server.Requests())
+	assert.NoFileExists(t, report)
+}
+
+func TestProbesAreNeverSentWithLiveKeysNorToAnUnknownAddress(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	public, secret := b.env["INTRAM_PUBLIC_KEY"], b.env["INTRAM_SECRET_KEY"]
+	for _, tt := range []struct {
+		name  string
+		spoil func()
+	}{
+		{"live keys", func() { b.live() }},
+		{"a live secret key", func() { delete(b.env, "INTRAM_PROFILE"); b.env["INTRAM_PUBLIC_KEY"] = public }},
+		{"a live public key", func() { b.env["INTRAM_PUBLIC_KEY"], b.env["INTRAM_SECRET_KEY"] = b.server.LivePublicKey, secret }},
+		{"another address", func() { b.env["INTRAM_PUBLIC_KEY"], b.env["INTRAM_BASE_URL"] = public, "https://api.example.com/v1" }},
+		{"live payins", func() {
+			b.env["INTRAM_BASE_URL"], b.env["INTRAM_PAYIN_BASE_URL"] = b.server.URL, "https://business.novasend.app"
+		}},
+	} {
+		tt.spoil()
+		r := b.run(t, "fidelity", "run", "--payin", "--yes", "--out", filepath.Join(b.home, "report.json"))
+		assert.Equal(t, exitUsage, r.code, "%s: %s", tt.name, r.err)
+		assert.Empty(t, b.server.Requests(), tt.name)
+		assert.NoFileExists(t, filepath.Join(b.home, "report.json"))
+	}
+}
+
+func TestADifferenceIsToldWithItsExitStatus(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	fake := b.server
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		fake.ServeHTTP(recorder, r)
+		for name, values := range recorder.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Del("X-Request-Id")
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write([]byte(strings.ReplaceAll(recorder.Body.String(), `"completed_date"`, `"completed_at"`)))
+	}))
+	t.Cleanup(proxy.Close)
+	b.env["INTRAM_BASE_URL"] = proxy.URL
+	report := filepath.Join(b.home, "report.json")
+	b.ok(t, "fidelity", "run", "--yes", "--out", report)
+	r := b.run(t, "fidelity", "compare", report)
+	assert.Equal(t, exitRefused, r.code)
+	b.golden(t, "fidelity-differs", grepAround(r.out, "DIFFERS", "X-Request-Id", "differ,"))
+	var compared struct{ Differ int }
+	r = b.json(t, &compared, "fidelity", "compare", report)
+	assert.Equal(t, 2, compared.Differ)
+	assert.Equal(t, exitRefused, r.code)
+}
+
+// grepAround keeps the lines that have one of the words, and those that go on below them.
+func grepAround(text string, words ...string) string {
+	var kept []string
+	on := false
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "      ") {
+			on = false
+			for _, w := range words {
+				on = on || strings.Contains(line, w)
+			}
+		}
+		if on {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+func TestAnInterruptedRunLeavesAReport(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	fake := b.server
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/payouts") {
+			interrupt()
+		}
+		fake.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	b.env["INTRAM_BASE_URL"] = proxy.URL
+	report := filepath.Join(b.home, "report.json")
+	r := b.runWith(t, ctx, "fidelity", "run", "--yes", "--out", report)
+	assert.Equal(t, exitNoAnswer, r.code)
+	assert.Contains(t, r.err, "interrupted; the report has what was seen until then")
+	r = b.run(t, "fidelity", "compare", report)
+	assert.Zero(t, r.code)
+	assert.Contains(t, r.out, "The run of this report was interrupted.")
+	assert.Contains(t, r.out, "the run was interrupted")
+}
+
+func TestARunWithoutAnyResponseIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	b.env["INTRAM_BASE_URL"] = "http://127.0.0.1:1"
+	report := filepath.Join(b.home, "report.json")
+	r := b.run(t, "fidelity", "run", "--yes", "--out", report)
+	assert.Equal(t, exitNoAnswer, r.code)
+	assert.Contains(t, r.err, "no line could be played")
+	r = b.run(t, "fidelity", "compare", report)
+	assert.Equal(t, exitNoAnswer, r.code)
+	assert.Contains(t, r.err, "no line could be compared")
+}
+
+func TestTheLocalFakeIsPlayedWithoutAsking(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	keys := local.Keys{PublicKey: b.server.PublicKey, SecretKey: b.server.SecretKey, PayinAPIKey: b.server.PayinAPIKey, PayinAPIClient: b.server.PayinAPIClient}
+	_, err := local.Write(filepath.Join(b.home, "servers"), local.Server{URL: b.server.URL, Sandbox: keys})
+	require.NoError(t, err)
+	report := filepath.Join(b.home, "report.json")
+	r := b.run(t, "fidelity", "run", "--local", "--json", "--out", report)
+	require.Zero(t, r.code, r.err)
+	var shown, kept map[string]any
+	require.NoError(t, json.Unmarshal([]byte(r.out), &shown))
+	data, err := os.ReadFile(report)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &kept))
+	assert.Equal(t, kept, shown)
+	assert.Equal(t, "a server on this machine", kept["server"])
+}
+
+func TestWhatIsNoReportIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newConfigBench(t)
+	r := b.run(t, "fidelity", "compare", b.file(t, "other.json", `{"schema":"intram.fidelity/99"}`))
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "version intram.fidelity/1")
+	r = b.run(t, "fidelity", "compare", filepath.Join(b.home, "missing.json"))
+	assert.Equal(t, exitUsage, r.code)
+}

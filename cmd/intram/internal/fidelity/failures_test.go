@@ -1,0 +1,190 @@
+package fidelity
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/intramtest"
+)
+
+func page500(code int) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte("<html>maintenance</html>"))
+	}
+}
+
+// What a proxy or a server in trouble says tells nothing about the API: it is never a difference.
+func TestTroubleIsInconclusiveAndNoDifference(t *testing.T) {
+	t.Parallel()
+	fake := fakeReport(t)
+	lists := calls(get, "/operations")
+	for name, p := range map[string]plant{
+		"500":        {match: lists, change: refusal(http.StatusInternalServerError, "internal_error")},
+		"502":        {match: lists, instead: page500(http.StatusBadGateway)},
+		"503":        {instead: page500(http.StatusServiceUnavailable)},
+		"a 403 page": {match: lists, instead: page500(http.StatusForbidden)},
+		"a 200 page": {match: lists, instead: page500(http.StatusOK)},
+		"a redirect": {instead: func(w http.ResponseWriter) {
+			w.Header().Set("Location", "https://example.com")
+			w.WriteHeader(http.StatusFound)
+		}},
+		"429": {match: lists, instead: func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}},
+		"no connection": {match: lists, instead: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }},
+		"half a body":   {match: lists, change: func(_ *http.Request, w *httptest.ResponseRecorder) { w.Body.Truncate(w.Body.Len() / 2) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report, _, err := Run(t.Context(), behind(t, p), discard)
+			require.NoError(t, err)
+			assert.True(t, report.Finished, "it goes on after a line that cannot be played")
+			by := verdicts(Compare(report, fake))
+			assert.NotEmpty(t, by[Inconclusive])
+			for _, c := range by[Inconclusive] {
+				assert.Contains(t, c.Why, "could not be played: ")
+			}
+			assert.Empty(t, by[Differs])
+		})
+	}
+}
+
+// A pause that the API asks for is made, and the call is sent again with the same key.
+func TestTheRunWaitsWhenItIsAskedTo(t *testing.T) {
+	t.Parallel()
+	config := behind(t, plant{match: nth(1, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/payouts") }), instead: func(w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}})
+	report, _, err := Run(t.Context(), config, discard)
+	require.NoError(t, err)
+	for _, c := range Compare(report, fakeReport(t)) {
+		assert.NotContains(t, []Verdict{Differs, Inconclusive}, c.Verdict, "%s: %s", c.Behaviour, c.Why)
+	}
+}
+
+// An operation that does not end is waited for within a bound, and costs the lines that need it alone.
+func TestAnOperationThatNeverEndsIsNotWaitedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	server, config := sandbox(t, intramtest.WithWorker(intramtest.ByHand()))
+	report, _ := play(t, config)
+	by := verdicts(Compare(report, fakeReport(t)))
+	assert.Empty(t, by[Differs])
+	assert.NotEmpty(t, by[Agrees])
+	require.NotEmpty(t, by[Inconclusive])
+	assert.Contains(t, by[Inconclusive][0].Why, "did not end within 1m0s (last status queued)")
+	assert.Less(t, server.Now().Sub(testTime), 20*time.Minute)
+}
+
+// The worker takes some seconds, as the real one does: nothing else is seen.
+func TestASlowWorkerIsNoDifference(t *testing.T) {
+	t.Parallel()
+	_, config := sandbox(t, intramtest.WithWorker(intramtest.After(9*time.Second)))
+	report, _ := play(t, config)
+	for _, c := range Compare(report, fakeReport(t)) {
+		assert.NotContains(t, []Verdict{Differs, Inconclusive}, c.Verdict, "%s: %s %v", c.Behaviour, c.Why, c.Differences)
+	}
+}
+
+func TestAnInterruptedRunLeavesWhatItHasSeen(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	config := behind(t, plant{match: call(get, "/webhooks"), instead: func(w http.ResponseWriter) {
+		interrupt() // while a subscription is there
+		w.WriteHeader(http.StatusOK)
+	}})
+	var saved []byte
+	report, _, err := Run(ctx, config, func(r *Report) (err error) { saved, err = r.Encode(); return err })
+	require.ErrorIs(t, err, context.Canceled)
+	kept, err := Decode(saved)
+	require.NoError(t, err)
+	assert.False(t, kept.Finished)
+	by := verdicts(Compare(kept, fakeReport(t)))
+	assert.NotEmpty(t, by[Agrees])
+	assert.Empty(t, by[Differs])
+	assert.Contains(t, by[NotPlayed], Comparison{Entry: entryOf(t, "https only"), Verdict: NotPlayed, Why: "the run was interrupted"})
+	assert.False(t, report.Finished)
+}
+
+// The subscription of an interrupted probe is deleted all the same.
+func TestAnInterruptedRunLeavesNoSubscription(t *testing.T) {
+	t.Parallel()
+	server, config := sandbox(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	inner := config.Transport
+	config.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		response, err := inner.RoundTrip(r)
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/webhooks") {
+			interrupt()
+		}
+		return response, err
+	})
+	_, _, err := Run(ctx, config, discard)
+	require.ErrorIs(t, err, context.Canceled)
+	list, err := server.Client().Webhooks.List(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, list)
+}
+
+func entryOf(t *testing.T, begins string) Entry {
+	t.Helper()
+	for _, e := range Ledger() {
+		if strings.HasPrefix(e.Behaviour, begins) {
+			return e
+		}
+	}
+	t.Fatalf("no line begins with %s", begins)
+	return Entry{}
+}
+
+// A report that cannot be written is found out before anything is sent.
+func TestNothingIsSentWhenTheReportCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	server, config := sandbox(t)
+	full := errors.New("the disk is full")
+	_, _, err := Run(t.Context(), config, func(*Report) error { return full })
+	require.ErrorIs(t, err, full)
+	assert.Empty(t, server.Requests())
+}
+
+// A clock that is off by minutes is corrected by the server's date, as the SDK does.
+func TestAWrongClockIsCorrected(t *testing.T) {
+	t.Parallel()
+	server, config := sandbox(t)
+	config.Clock = offClock{server, 17 * time.Minute}
+	report, _ := play(t, config)
+	for _, c := range Compare(report, fakeReport(t)) {
+		assert.NotContains(t, []Verdict{Differs}, c.Verdict, "%s: %s %v", c.Behaviour, c.Why, c.Differences)
+	}
+}
+
+// offClock is a machine whose clock is wrong.
+type offClock struct {
+	server *intramtest.Server
+	off    time.Duration
+}
+
+func (c offClock) Now() time.Time { return c.server.Now().Add(c.off) }
+
+func (c offClock) Sleep(ctx context.Context, d time.Duration) error {
+	return c.server.Clock().Sleep(ctx, d)
+}
+
+func TestAReportOfAnotherVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "[]", "{}", `{"schema":"intram.fidelity/2"}`, `{"schema":1}`} {
+		_, err := Decode([]byte(text))
+		assert.Error(t, err, text)
+	}
+}

@@ -1,0 +1,110 @@
+package fidelity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+var webhookProbes = []Probe{
+	{Line: Line{sectionWebhooks, "`POST /webhooks`, `GET /webhooks`, `DELETE /webhooks/:subscription_id`, `POST /webhooks/:subscription_id/test`; the secret is shown once; `test.ping`"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+		seen := Observation{}
+		err := s.subscribed(ctx, "payout.completed", func(created *response, id string) error {
+			seen["POST /webhooks"], seen["POST /webhooks: data"] = created.outcome(), shape(dig(created.body, "data"))
+			list, err := s.get(ctx, "/webhooks")
+			if err != nil {
+				return err
+			}
+			seen["GET /webhooks"], seen["GET /webhooks: data"] = list.outcome(), kind(dig(list.body, "data"))
+			seen["GET /webhooks: a subscription"] = "not listed"
+			for _, item := range items(dig(list.body, "data")) {
+				if text(dig(item, "subscription_id")) == id || text(dig(item, "id")) == id {
+					seen["GET /webhooks: a subscription"] = shape(item)
+				}
+			}
+			ping, err := s.send(ctx, request{method: http.MethodPost, target: "/webhooks/" + url.PathEscape(id) + "/test", body: "{}"})
+			if err != nil {
+				return err
+			}
+			seen["POST /webhooks/:subscription_id/test"] = ping.outcome()
+			deleted, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+			if err != nil {
+				return err
+			}
+			again, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+			if err != nil {
+				return err
+			}
+			seen["DELETE"], seen["DELETE, again"] = deleted.outcome(), again.outcome()
+			return nil
+		})
+		return seen, err
+	}},
+	{Line: Line{sectionWebhooks, "https only, and in the fake http on loopback, unless told otherwise"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+		seen := Observation{}
+		for _, address := range []struct{ fact, url string }{
+			{"http", "http://intram-fidelity.invalid/webhooks"}, {"another scheme", "ftp://intram-fidelity.invalid/webhooks"}, {"no URL", "intram-fidelity"},
+		} {
+			r, err := s.post(ctx, "/webhooks", fmt.Sprintf(`{"url":%q,"event":"payout.completed"}`, address.url))
+			if err != nil {
+				return nil, err
+			}
+			seen[address.fact] = r.refused()
+			if err := s.unsubscribe(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		return seen, nil
+	}},
+	{Line: Line{sectionWebhooks, "Exact events, families, * and all"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+		seen := Observation{}
+		for _, event := range []string{"payout.completed", "payout.*", "*", "all", "no such event"} {
+			r, err := s.post(ctx, "/webhooks", fmt.Sprintf(`{"url":%q,"event":%q}`, s.config.WebhookURL, event))
+			if err != nil {
+				return nil, err
+			}
+			seen[event] = r.refused()
+			if err := s.unsubscribe(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		return seen, nil
+	}},
+}
+
+// subscribed makes a subscription for the time of a function.
+func (s *Session) subscribed(ctx context.Context, event string, during func(created *response, id string) error) error {
+	created, err := s.post(ctx, "/webhooks", fmt.Sprintf(`{"url":%q,"event":%q}`, s.config.WebhookURL, event))
+	if err != nil {
+		return err
+	}
+	id := subscriptionID(created)
+	if id == "" {
+		return inconclusive("POST /webhooks was not accepted: %s", created.refused())
+	}
+	err = during(created, id)
+	return errors.Join(err, s.unsubscribe(ctx, created))
+}
+
+func subscriptionID(r *response) string {
+	if r.status >= http.StatusBadRequest {
+		return ""
+	}
+	if id := text(dig(r.body, "data", "subscription_id")); id != "" {
+		return id
+	}
+	return text(dig(r.body, "data", "id"))
+}
+
+// unsubscribe deletes a subscription that a response has made, if it has, also when the run is interrupted meanwhile. One that is
+// gone already is what was wanted.
+func (s *Session) unsubscribe(ctx context.Context, created *response) error {
+	id := subscriptionID(created)
+	if id == "" {
+		return nil
+	}
+	_, err := s.send(context.WithoutCancel(ctx), request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+	return err
+}
