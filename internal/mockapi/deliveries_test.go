@@ -535,6 +535,31 @@ func TestPaymentEventsCarryTheMerchantsData(t *testing.T) {
 		"payment_method":"MTN Bénin","webhook_data":{"order_id":"4521"}}}`, id, reference), got.bodies[0])
 }
 
+// Whatever becomes of a payment request, each of its events has its webhook_data.
+func TestEveryPaymentEventCarriesTheMerchantsData(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	request := func(method string) (id, reference string) {
+		body := strings.TrimSuffix(paymentBody(12_000, method, ""), "}") + `,"webhook_data":{"order_id": "4521"}}`
+		id = f.post("/payment-requests", body).ok(202).text("data.operation_id")
+		reference, _ = f.operation(id).at("data.result.transaction_reference").(string)
+		return id, reference
+	}
+	_, card := request(cardCode)
+	require.NoError(t, f.s.Pay(card))
+	f.s.Clock().Advance(lateAnswer)
+	_, declined := request(mtnBenin)
+	require.NoError(t, f.s.Decline(declined))
+	kinds := map[string]int{}
+	for _, e := range f.s.Events() {
+		kinds[e.Type]++
+		assert.Equal(t, "4521", answer{t: t, body: e.Body}.at("data.webhook_data.order_id"), e.Type)
+	}
+	assert.Equal(t, map[string]int{
+		"payment_request.created": 2, "payment_request.pending": 1, "payment_request.paid": 1, "payment_request.failed": 1,
+	}, kinds)
+}
+
 func TestCloseEndsDeliveries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

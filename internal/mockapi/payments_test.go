@@ -36,6 +36,7 @@ func TestPaidPaymentCreditsTheNetAmount(t *testing.T) {
 	f := newFixture(t, Config{})
 	_, reference := f.requestPayment(12_000, mtnBenin, "22961234567")
 	require.NoError(t, f.s.Pay(reference))
+	assert.Equal(t, []string{"payment_request.created", "payment_request.paid"}, f.events(reference))
 	tx := f.transaction(reference)
 	assert.Equal(t, "SUCCESS", tx.text("data.status"))
 	assert.Equal(t, []string{"12000", "240", "11760"}, []string{tx.text("data.amount"), tx.text("data.fees"), tx.text("data.net_amount")})
@@ -99,6 +100,10 @@ func TestDeclinedPayment(t *testing.T) {
 	require.NoError(t, f.s.Decline(reference))
 	assert.Equal(t, "ERROR", f.transaction(reference).text("data.status"))
 	assert.Equal(t, []string{"payment_request.created", "payment_request.failed"}, f.events(id))
+	_, refused := f.requestPayment(1000, mtnBenin, "22961000003")
+	require.NoError(t, f.s.Pay(refused))
+	assert.Equal(t, "ERROR", f.transaction(refused).text("data.status"))
+	assert.Equal(t, []string{"payment_request.created", "payment_request.failed"}, f.events(refused), "refused by the operator")
 	require.Error(t, f.s.Decline(reference))
 	require.Error(t, f.s.Pay(reference))
 	require.ErrorContains(t, f.s.Pay("NOTHING000"), `"NOTHING000"`)
@@ -185,7 +190,7 @@ func TestListsGoBackInTimeAndEnd(t *testing.T) {
 		f.s.Clock().Advance(time.Second)
 		want = append([]string{f.payout(int64(i+1), "22961234567")}, want...)
 	}
-	var got []string
+	got := 0
 	before := ""
 	for page := 0; ; page++ {
 		query := "limit=20"
@@ -195,16 +200,18 @@ func TestListsGoBackInTimeAndEnd(t *testing.T) {
 		a := f.do(call{method: "GET", endpoint: "/operations", query: query}).ok(200)
 		items := a.at("data").([]any)
 		for i := range items {
-			got = append(got, a.text(fmt.Sprintf("data.%d.operation_id", i)))
+			assert.Equal(t, want[got], a.text(fmt.Sprintf("data.%d.operation_id", i)), "newest first")
+			got++
 		}
 		if a.at("paging.next_before") == nil {
-			assert.Equal(t, 2, page)
+			assert.Equal(t, 2, page, "45 items on pages of 20")
+			assert.Nil(t, a.at("paging.next_before"))
 			break
 		}
 		before = a.text("paging.next_before")
 		assert.Equal(t, a.text(fmt.Sprintf("data.%d.date", len(items)-1)), before, "the date of the last item")
 	}
-	assert.Equal(t, want, got)
+	assert.Len(t, want, got)
 }
 
 func TestListsFilter(t *testing.T) {

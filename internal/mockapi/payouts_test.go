@@ -145,6 +145,12 @@ func TestMetadataIsInTheEventsOfAPayout(t *testing.T) {
 		event := events[len(events)-1]
 		assert.Equal(t, id, event.OperationID)
 		assert.Contains(t, string(event.Body), `"metadata":{"n":12345678901234567890,"é":[]}`)
+		if event.Type == "payout.queued" {
+			require.NoError(t, f.s.Complete(id))
+			events = f.s.Events()
+			assert.Equal(t, "payout.completed", events[len(events)-1].Type)
+			assert.Contains(t, string(events[len(events)-1].Body), `"metadata":{"n":12345678901234567890,"é":[]}`)
+		}
 	}
 	f.payout(5, "22961000000")
 	events := f.s.Events()
@@ -160,6 +166,7 @@ func TestRefusedPayoutIsCreditedBack(t *testing.T) {
 	assert.Equal(t, "Subscriber not found", op.text("data.error.details.responsemsg"))
 	assert.Equal(t, "Subscriber not found", op.text("data.error.message"))
 	assert.Nil(t, op.at("data.result"))
+	assert.Equal(t, []string{"payout.failed"}, f.events(id))
 	assert.EqualValues(t, 1_000_000, f.wallet(mtnBenin))
 	assert.Equal(t, "ERROR", f.get("/transactions").text("data.0.status"))
 	var memos []string
@@ -177,6 +184,7 @@ func TestProviderThatIsDown(t *testing.T) {
 	require.NoError(t, f.s.SetProviderDown(mtnBenin, true))
 	id := f.payout(5, "22961234567")
 	f.failedWith(id, "provider_unavailable")
+	f.failedWith(f.post("/payouts", strings.Replace(payoutBody(5, "22961000001"), mtnBenin, moovBenin, 1)).ok(202).text("data.operation_id"), "provider_error")
 	f.post("/payouts", strings.Replace(payoutBody(5, "22961234567"), mtnBenin, moovBenin, 1)).ok(202)
 	require.NoError(t, f.s.SetProviderDown(mtnBenin, false))
 	assert.Equal(t, "succeeded", f.operation(f.payout(5, "22961234567")).text("data.status"))

@@ -39,6 +39,8 @@ func TestPayoutRules(t *testing.T) {
 	t.Parallel()
 	mobile := `"destination":{"type":"mobile_money","provider_code":"MTN_BENIN_229","msisdn":"22961234567"}`
 	bank := `"destination":{"type":"bank_account","account_number":"123"}`
+	queued := newFixture(t, Config{}).post("/payouts", `{"amount":1,`+mobile+`}`).ok(202)
+	assert.Equal(t, []string{"payout", "queued"}, []string{queued.text("data.type"), queued.text("data.status")})
 	with := func(fields string) string { return `{"amount":1000,` + mobile + fields + `}` }
 	to := func(destination string) string { return `{"amount":1000,"destination":` + destination + `}` }
 	checkRules(t, "/payouts", 202, []rule{
@@ -168,10 +170,13 @@ func TestPaymentRequestCodes(t *testing.T) {
 	f.post("/payment-requests", `{}`).refused(400, "missing_invoice")
 	f.post("/payment-requests", `{"invoice":null}`).refused(400, "missing_invoice")
 	f.post("/payment-requests", strings.Replace(paymentBody(1000, "", ""), "XOF", "EUR", 1)).refused(400, "unknown_currency")
-	f.post("/payment-requests", paymentBody(99, "", "")).refused(400, "amount_too_small")
-	f.post("/payment-requests", paymentBody(100, "", "")).ok(202)
-	f.post("/payment-requests", paymentBody(20_000_000, "", "")).ok(202)
-	f.post("/payment-requests", paymentBody(20_000_001, "", "")).refused(400, "amount_too_large")
+	for amount, code := range map[int64]string{99: "amount_too_small", 100: "", 20_000_000: "", 20_000_001: "amount_too_large"} {
+		if a := f.post("/payment-requests", paymentBody(amount, "", "")); code == "" {
+			a.ok(202)
+		} else {
+			a.refused(400, code)
+		}
+	}
 	f.post("/payment-requests", strings.Replace(paymentBody(777, "", ""), "777", "1e400", 1)).refused(400, "amount_too_large")
 	f.post("/payouts", strings.Replace(payoutBody(1, "22961234567"), "XOF", "EUR", 1)).refused(400, "unknown_currency")
 
@@ -187,8 +192,9 @@ func TestLiveHasTheStandardLimits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{PeerAddress: "203.0.113.7", Merchant: MerchantConfig{IPAllowlist: []string{"203.0.113.7"}}})
 	f.keys = f.s.Merchant().Live
-	f.post("/payment-requests", paymentBody(2_000_000, "", "")).ok(202)
-	f.post("/payment-requests", paymentBody(2_000_001, "", "")).refused(400, "amount_too_large")
+	for amount, status := range map[int64]int{2_000_000: 202, 2_000_001: 400} {
+		f.post("/payment-requests", paymentBody(amount, "", "")).ok(status)
+	}
 	f.keys = f.s.Merchant().Sandbox
 	f.post("/payment-requests", paymentBody(2_000_001, "", "")).ok(202)
 }
@@ -212,6 +218,10 @@ func TestRefundRules(t *testing.T) {
 		details := f.post("/refunds", r.body).refused(400, "validation_error")
 		assert.Contains(t, details[r.path], r.msg, r.name)
 	}
+	f.post("/refunds", refundBody("ZZZZZZZZZZ", 0)).refused(404, "transaction_not_found")
+	assert.Empty(t, f.get("/operations?type=refund").at("data"), "no operation of what is refused at once")
+	queued := f.post("/refunds", refundBody(reference, 1)).ok(202)
+	assert.Equal(t, []string{"refund", "queued"}, []string{queued.text("data.type"), queued.text("data.status")})
 	f.post("/refunds", fmt.Sprintf(`{"transaction_reference":%q,"amount":null,"reason":"%s","metadata":{"a":1}}`, reference, strings.Repeat("r", 500))).ok(202)
 }
 

@@ -13,6 +13,11 @@ func TestCreationAlwaysSaysQueued(t *testing.T) {
 	for _, mode := range []WorkerMode{WorkAtOnce(), WorkAfter(time.Second), WorkAfterPolls(2), WorkByHand()} {
 		f := newFixture(t, Config{Worker: mode})
 		assert.Equal(t, "queued", f.post("/payouts", payoutBody(1, "22961234567")).ok(202).text("data.status"))
+		assert.Equal(t, "queued", f.post("/payment-requests", paymentBody(1000, mtnBenin, "")).ok(202).text("data.status"))
+		require.NoError(t, f.s.SetWorker(WorkAtOnce()))
+		reference := f.paid(1000)
+		require.NoError(t, f.s.SetWorker(mode))
+		assert.Equal(t, "queued", f.post("/refunds", refundBody(reference, 1)).ok(202).text("data.status"))
 	}
 }
 
@@ -28,6 +33,7 @@ func TestWorkerAtOnce(t *testing.T) {
 func TestWorkerAfterADelay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Worker: WorkAfter(10 * time.Second)})
+	f.get("/operations/op_nothing").refused(404, "operation_not_found")
 	id := f.payout(1, "22961234567")
 	for _, c := range []struct {
 		advance time.Duration
