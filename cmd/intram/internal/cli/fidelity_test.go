@@ -33,8 +33,8 @@ func TestTheProbesAreConfirmedPlayedAndCompared(t *testing.T) {
 	require.Zero(t, r.code, r.err)
 	b.golden(t, "fidelity-run", r.out)
 	said := strings.Join(strings.Fields(r.err), " ") // where its lines break depends on the address
-	assert.Regexp(t, `^About \d+ calls will be sent to http://127.0.0.1:\d+/v1, one after the other, .*They create 5 payouts \(500 XOF in all, to the published test numbers\), `+
-		`\d+ payment requests \(never paid\), 1 refund \(of an unpaid one\) and 5 webhook subscriptions \(deleted again\)\. `+
+	assert.Regexp(t, `^About \d+ calls will be sent to http://127.0.0.1:\d+/v1, one after the other, .*They create 7 payouts \(700 XOF in all, to the published test numbers\), `+
+		`\d+ payment requests \(never paid\), 1 refund \(of an unpaid one\) and 6 webhook subscriptions \(deleted again\)\. `+
 		`Some of the calls go to payin sessions at .*, and create nothing\. Type yes to go on: `, said)
 	assert.Contains(t, said, "To hold it against the fake: intram fidelity compare "+report)
 

@@ -26,7 +26,7 @@ var goAdvice = regexp.MustCompile(`\b(intram|errors|http|context|sql)\.[A-Z]|\b(
 	`|\b(Resume|Prepare|Unwrap)\b|%T|\bnil\b|\b(public|secret)Key\b`)
 
 // notOfTheCommand are parts of the SDK that the command does not use: handlers and verifiers of webhooks, and amounts in databases.
-var notOfTheCommand = regexp.MustCompile(`(^|/)(handler|intake|inbox\w*|router|reconcile|verify|redact|amount)\.go$`)
+var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|redact|amount)\.go$`)
 
 // unreachable are texts for programs that give nil, or call what the command does not call.
 var unreachable = regexp.MustCompile(`\bis (a )?nil\b|ClientOption is|PayinOption is|^intent is what Prepare makes|use the intent as Prepare made it` +

@@ -12,10 +12,12 @@ import (
 
 // What probes send. Payouts go to the published test numbers and nowhere else.
 const (
-	mtnNumber   = "22961000000"
-	moovNumber  = "22994000000"
-	mtnOperator = "MTN_BENIN_229"
-	smallAmount = 100
+	mtnNumber    = "22961000000"
+	moovNumber   = "22994000000"
+	mtnOperator  = "MTN_BENIN_229"
+	mtnName      = "MTN Bénin"
+	moovOperator = "MOOV_AFRICA_BENIN_229"
+	smallAmount  = 100
 	// foreignOperator is one of Côte d'Ivoire, for which a number of Benin is none.
 	foreignOperator = "MTN_CI_225"
 	// noOperator is an operator of Benin that does not exist.
@@ -60,7 +62,7 @@ func (s *Session) create(ctx context.Context, target, body string) (*operation, 
 func (s *Session) follow(ctx context.Context, target string, created *response) (*operation, error) {
 	id := text(dig(created.body, "data", "operation_id"))
 	if created.status >= http.StatusBadRequest || id == "" {
-		return nil, inconclusive("POST %s was not accepted: %s", target, created.refused())
+		return nil, &refusedError{target, created.refused()}
 	}
 	o := &operation{created: created}
 	wait, err := time.Second, error(nil)

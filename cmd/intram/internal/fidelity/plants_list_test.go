@@ -34,7 +34,7 @@ func accessPlants() []plant {
 		{name: "body first", line: "The checks come", match: and(call(post, "/payment-requests"), header("X-Signature", wrongSignature)), change: refusal(http.StatusBadRequest, "invalid_body")},
 		{name: "403", line: "`missing_api_key`", also: []string{"The checks come"}, match: header("X-Api-Key", unknownKey), change: status(http.StatusForbidden)},
 		{name: "renamed", line: "`missing_api_key`", match: header("X-Api-Key", ""), change: replace("missing_api_key", "api_key_missing")},
-		{name: "no reason", line: "`signature_invalid`", also: []string{"A timestamp exactly"}, change: replace("Signature verification failed: timestamp_out_of_window", "Signature verification failed")},
+		{name: "no reason", line: "`signature_invalid`", also: []string{"A timestamp exactly", "Errors and messages"}, change: replace("Signature verification failed: timestamp_out_of_window", "Signature verification failed")},
 		{name: "reason renamed", line: "`signature_invalid`", match: header("X-Timestamp", "yesterday"), change: replace("invalid_timestamp_format", "signature_mismatch")},
 		{name: "é refused", line: "The canonical string", match: sends("é"), change: answer(http.StatusUnauthorized, mismatchRefused)},
 		{name: "not sorted", line: "The canonical string", match: queried("type=payout&limit=1"), change: answer(http.StatusUnauthorized, mismatchRefused)},
@@ -62,7 +62,7 @@ func idempotencyPlants() []plant {
 		{name: "JSON compared", line: "The fingerprint covers", match: and(call(post, "/refunds"), sends("{ }")), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "in progress", line: "Two requests with one key", match: second(and(requests, sends(`"amount":102`))), change: refusal(http.StatusConflict, "idempotency_in_progress")},
 		{name: "refusals not kept", line: "Refusals that come after", match: call(post, "/refunds"), change: noHeader("Idempotent-Replay")},
-		{name: "refusals before kept", line: "Refusals that come after", match: func(_ *http.Request, body string) bool { return body == `{"amount":1}` }, change: refusal(http.StatusConflict, "idempotency_conflict")},
+		{name: "refusals before kept", line: "Refusals that come after", also: []string{"Errors and messages"}, match: func(_ *http.Request, body string) bool { return body == `{"amount":1}` }, change: refusal(http.StatusConflict, "idempotency_conflict")},
 	}
 }
 
@@ -72,6 +72,8 @@ func payloadPlants() []plant {
 		{name: "a number as string", line: "Answers have the field names", match: calls(get, "/transactions/"), change: replace(`"net_amount":98`, `"net_amount":"98"`)},
 		{name: "null", line: "Answers have the field names", match: calls(get, "/operations/"), change: replace(`"_links":{`, `"_links":null,"links":{`)},
 		{name: "another order", line: "Answers have the field names", match: call(post, "/payment-requests"), change: replace(`{"error":false,"http_status":202,`, `{"http_status":202,"error":false,`)},
+		{name: "other words", line: "Errors and messages", match: call(post, "/refunds"), change: replace("already used with a different", "used before with another")},
+		{name: "no words", line: "Errors and messages", match: calls(http.MethodDelete, "/webhooks/"), change: replace("Webhook deleted", "OK")},
 		{name: "the first mistake alone", line: "`validation_error`", match: sends(`"note":1,"metadata":[]`), change: replace(`},{"path":"currency"`, `},{"path":"amount"`)},
 		{name: "422", line: "`validation_error`", match: call(post, "/webhooks"), also: []string{"https only", "Exact events"}, change: func(_ *http.Request, w *httptest.ResponseRecorder) {
 			if w.Code == http.StatusBadRequest {
@@ -81,6 +83,7 @@ func payloadPlants() []plant {
 		{name: "arrays", line: "`invalid_body`", match: and(call(post, "/refunds"), sends("[]")), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "forms", line: "`invalid_body`", match: header("Content-Type", "application/x-www-form-urlencoded"), change: refusal(http.StatusUnsupportedMediaType, "unsupported_media_type")},
 		{name: "strings", line: "Amounts are JSON numbers", match: sends(`"amount":"1000"`), rewrite: func(body string) string { return strings.Replace(body, `"1000"`, "1000", 1) }},
+		{name: "1e3 refused", line: "Amounts are JSON numbers", match: sends("1e3"), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "1e3", line: "Amounts are JSON numbers", match: sends("1e3"), rewrite: func(body string) string { return strings.Replace(body, "1e3", "101", 1) }},
 	}
 }
@@ -90,6 +93,9 @@ func payoutPlants() []plant {
 	return []plant{
 		{name: "renamed", line: "`GET /balance`", match: call(get, "/balance"), change: replace(`"pending"`, `"on_hold"`)},
 		{name: "a string", line: "`GET /balance`", match: call(get, "/balance"), change: replace(`"pending":0`, `"pending":"0"`)},
+		{name: "refused", line: "`POST /payouts`", match: and(payouts, sends(`"msisdn":"22961000000"}}`), sends(mtnOperator), sends("BJ")), change: refusal(http.StatusForbidden, "payouts_disabled"), also: []string{
+			"Answers have", "MTN Bénin", "A payout costs", "A payout debits", "`000000`", "The list of transactions", "Errors and messages",
+		}},
 		{name: "long references", line: "`POST /payouts`", match: and(payouts, sends("rrrrr")), change: accepted},
 		{name: "another field", line: "`POST /payouts`", match: payouts, change: replace(`"path":"destination.account_number"`, `"path":"destination.iban"`)},
 		{name: "in the worker", line: "A number that does not begin", match: sends(foreignOperator), change: answer(http.StatusAccepted, `{"error":false,"http_status":202,"data":{}}`)},
@@ -99,6 +105,9 @@ func payoutPlants() []plant {
 		{name: "another code", line: "`missing_provider_code`", match: calls(get, "/operations/"), change: replace("missing_provider_code", "provider_error")},
 		{name: "at once", line: "An operator that nobody handles", match: and(payouts, sends(noOperator)), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "paid", line: "An operator that nobody handles", match: sends(noOperator), rewrite: func(body string) string { return strings.Replace(body, noOperator, mtnOperator, 1) }},
+		{name: "printed without its code", line: "`61000000`", match: sends(`"msisdn":"94000000"`), change: refusal(http.StatusBadRequest, "validation_error")},
+		{name: "another name", line: "MTN Bénin", change: replace("MTN Bénin", "MTN Benin")},
+		{name: "fees", line: "A payout costs no fees", match: queried("type=DEBIT"), change: replace(`"fees":0`, `"fees":2`)},
 		{name: "Moov fails", line: "`000000`", match: sends(moovNumber), rewrite: func(body string) string { return strings.Replace(body, moovNumber, "22994000001", 1) }},
 	}
 }
@@ -106,6 +115,9 @@ func payoutPlants() []plant {
 func paymentPlants() []plant {
 	requests := call(post, "/payment-requests")
 	return []plant{
+		{name: "refused", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100,`)), change: refusal(http.StatusBadRequest, "validation_error"), also: []string{
+			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Answers have", "The QR code", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The answer to a creation",
+		}},
 		{name: "two addresses", line: "`POST /payment-requests`", match: calls(get, "/operations/"), change: replace(`"payment_url":"http`, `"payment_url":"https://example.com/http`)},
 		{name: "ready at once", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100`)), also: []string{"The same key", "Limits", "`unsupported_payment_method`", "`idempotency_conflict`"}, change: func(_ *http.Request, w *httptest.ResponseRecorder) {
 			if w.Code == http.StatusAccepted {
@@ -115,7 +127,8 @@ func paymentPlants() []plant {
 		{name: "renamed", line: "`missing_invoice`", change: replace("missing_invoice", "invoice_missing")},
 		{name: "checked first", line: "`missing_invoice`", match: and(requests, sends("XXX")), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "from 99", line: "Limits of an invoice", match: sends(`"amount":99,`), rewrite: func(body string) string { return strings.Replace(body, "99", "100", 1) }},
-		{name: "up to 1 999 999", line: "Limits of an invoice", match: sends(`"amount":2000000,`), change: refusal(http.StatusBadRequest, "amount_too_large")},
+		{name: "up to 19 999 999", line: "Limits of an invoice", match: sends(`"amount":20000000,`), change: refusal(http.StatusBadRequest, "amount_too_large")},
+		{name: "those of live", line: "The sandbox has limits of its own", match: sends(`"amount":2000001,`), change: refusal(http.StatusBadRequest, "amount_too_large")},
 		{name: "SVG", line: "The QR code", match: calls(get, "/operations/"), change: replace("data:image/png;base64,", "data:image/svg+xml;base64,")},
 		{name: "at once", line: "`unsupported_payment_method`", match: sends("FIDELITY_NO_SUCH_METHOD"), change: refusal(http.StatusBadRequest, "unsupported_payment_method")},
 		{name: "400", line: "`POST /refunds`", match: call(post, "/refunds"), change: func(_ *http.Request, w *httptest.ResponseRecorder) {
@@ -133,14 +146,14 @@ func listPlants() []plant {
 		{name: "another one", line: "`GET /transactions/:reference`", match: calls(get, "/transactions/"), change: replace(`"reference":"`, `"reference":"X`)},
 		{name: "limit 101", line: "`GET /transactions`, `GET /operations`", match: and(call(get, "/operations"), queried("limit=101")), change: accepted},
 		{name: "no filter", line: "`GET /transactions`, `GET /operations`", match: queried("type=CREDIT"), change: replace(`"type":"CREDIT"`, `"type":"DEBIT"`)},
-		{name: "not listed", line: "The list of transactions holds", match: queried("type=DEBIT"), change: accepted},
+		{name: "not listed", line: "The list of transactions holds", also: []string{"MTN Bénin", "A payout costs no fees"}, match: queried("type=DEBIT"), change: accepted},
 		{name: "no days", line: "`before` takes those forms", match: queried("before=2020-01-01&"), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "another cursor", line: "Newest first", match: and(call(get, "/operations"), queried("limit=2")), change: replace(`"next_before":"2026-`, `"next_before":"2025-`)},
 		{name: "an end without null", line: "Newest first", match: queried("before=2000"), change: replace(`"next_before":null`, `"next_before":""`)},
 		{name: "oldest first", line: "Newest first", match: and(call(get, "/transactions"), queried("limit=2")), change: reversed},
 		{name: "inclusive", line: "The cursor is strictly before", match: and(call(get, "/transactions"), queried("limit=20")), change: inclusive},
 		{name: "renamed", line: "`GET /operations/:id`", match: calls(get, "/operations/"), change: replace("operation_not_found", "not_found")},
-		{name: "completed", line: "`GET /operations/:id`", also: []string{"`000000`", "`POST /payment-requests`"}, match: calls(get, "/operations/"), change: replace(`"status":"succeeded"`, `"status":"completed"`)},
+		{name: "completed", line: "`GET /operations/:id`", also: []string{"`000000`", "`61000000`", "`POST /payment-requests`"}, match: calls(get, "/operations/"), change: replace(`"status":"succeeded"`, `"status":"completed"`)},
 		{name: "processing", line: "The answer to a creation", match: call(post, "/payment-requests"), change: replace(`"status":"queued"`, `"status":"processing"`)},
 	}
 }
@@ -150,6 +163,7 @@ func webhookPlants() []plant {
 	return []plant{
 		{name: "the secret again", line: "`POST /webhooks`", match: call(get, "/webhooks"), change: replace(`"date"`, `"secret":"whsec_planted","date"`)},
 		{name: "204", line: "`POST /webhooks`", match: calls(http.MethodDelete, "/webhooks/"), change: replace("webhook_not_found", "subscription_not_found")},
+		{name: "an address that exists", line: "`POST /webhooks`", also: []string{"Exact events", "Errors and messages"}, match: and(subscriptions, sends("receiver-"), sends(`"event":"payout.completed"`)), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "a ping", line: "`POST /webhooks`", match: call(post, "/test"), change: status(http.StatusOK)},
 		{name: "http", line: "https only", match: and(subscriptions, sends(`"http://`)), change: answer(http.StatusCreated, subscribed201)},
 		{name: "no families", line: "Exact events", match: and(subscriptions, sends("payout.*")), change: refusal(http.StatusBadRequest, "validation_error")},

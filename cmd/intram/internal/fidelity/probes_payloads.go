@@ -3,10 +3,14 @@ package fidelity
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
+	"time"
 )
 
 var payloadProbes = []Probe{
 	{Line: Line{sectionPayloads, "Answers have the field names, kinds and order of the current revision"}, play: playShapes},
+	{Line: Line{sectionPayloads, "Errors and messages that the docs print are word for word theirs: the whole error, its details, `client_ip` at its top level"}, play: playMessages},
 	{Line: Line{sectionPayloads, "`validation_error`: 400, each wrong field named in details, all at once"}, play: refusals(func(*Session) []step {
 		return []step{
 			posting("a payout with six wrong fields", "/payouts", `{"amount":0,"currency":"xof","destination":{"type":"mobile_money","country_code":"bj","msisdn":"+`+mtnNumber+`"},"note":1,"metadata":[]}`),
@@ -31,6 +35,10 @@ var payloadProbes = []Probe{
 			return nil, err
 		}
 		o, err := s.create(ctx, "/payment-requests", paymentBody("1e3", ""))
+		if outcome, refused := refusedAs(err); refused {
+			seen["1e3 is 1000"] = outcome
+			return seen, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -88,4 +96,52 @@ func playShapes(ctx context.Context, s *Session) (Observation, error) {
 		seen["a refusal: details"] = shape(details[0])
 	}
 	return seen, nil
+}
+
+// playMessages compares messages with those that the documentation prints, and writes down whether they are the same.
+func playMessages(ctx context.Context, s *Session) (Observation, error) {
+	seen := Observation{}
+	says := func(fact string, r *response, want string, path ...string) {
+		seen[fact] = yes(text(dig(r.body, path...)) == want)
+	}
+	key := s.next("key")
+	for _, call := range []struct {
+		fact, want string
+		request
+	}{
+		{"", "", request{method: http.MethodPost, target: "/refunds", body: "{}", key: key}},
+		{"idempotency_conflict", "Idempotency-Key already used with a different request body", request{method: http.MethodPost, target: "/refunds", body: `{"amount":1}`, key: key}},
+		{"signature_invalid", "Signature verification failed: timestamp_out_of_window", request{method: http.MethodGet, target: "/balance", off: -time.Hour}},
+	} {
+		r, err := s.send(ctx, call.request)
+		if err != nil {
+			return nil, err
+		}
+		if call.fact != "" {
+			says(call.fact, r, call.want, "message")
+		}
+	}
+	r, err := s.post(ctx, "/payouts", strings.Replace(payoutBody(`"provider_code":"`+mtnOperator+`","msisdn":"`+mtnNumber+`"`, ""), "100", "0", 1))
+	if err != nil {
+		return nil, err
+	}
+	says("validation_error", r, "Invalid payout request", "message")
+	if details := items(dig(r.body, "details")); len(details) == 1 {
+		seen["validation_error: details"] = yes(text(dig(details[0], "path")) == "amount" && text(dig(details[0], "msg")) == "amount must be > 0")
+	}
+	err = s.subscribed(ctx, "payout.completed", func(created *response, id string) error {
+		says("a subscription is made", created, "Webhook created. Store the secret now — it will not be shown again.", "message")
+		ping, err := s.send(ctx, request{method: http.MethodPost, target: "/webhooks/" + url.PathEscape(id) + "/test", body: "{}"})
+		if err != nil {
+			return err
+		}
+		deleted, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+		if err != nil {
+			return err
+		}
+		says("a test is sent", ping, "Test delivery enqueued", "message")
+		says("a subscription is deleted", deleted, "Webhook deleted", "message")
+		return nil
+	})
+	return seen, err
 }

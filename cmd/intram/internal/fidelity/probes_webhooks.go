@@ -40,6 +40,9 @@ var webhookProbes = []Probe{
 			seen["DELETE"], seen["DELETE, again"] = deleted.outcome(), again.outcome()
 			return nil
 		})
+		if outcome, refused := refusedAs(err); refused {
+			return Observation{"POST /webhooks": outcome}, nil
+		}
 		return seen, err
 	}},
 	{Line: Line{sectionWebhooks, "https only, and in the fake http on loopback, unless told otherwise"}, play: func(ctx context.Context, s *Session) (Observation, error) {
@@ -82,7 +85,7 @@ func (s *Session) subscribed(ctx context.Context, event string, during func(crea
 	}
 	id := subscriptionID(created)
 	if id == "" {
-		return inconclusive("POST /webhooks was not accepted: %s", created.refused())
+		return &refusedError{"/webhooks", created.refused()}
 	}
 	err = during(created, id)
 	return errors.Join(err, s.unsubscribe(ctx, created))

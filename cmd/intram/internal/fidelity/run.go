@@ -95,7 +95,10 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 		}
 		facts, err := p.play(ctx, s)
 		report.Calls = s.activity.Calls
-		var unclear *inconclusiveError
+		var (
+			unclear *inconclusiveError
+			refused *refusedError
+		)
 		switch {
 		case ctx.Err() != nil:
 			return report, s.activity, ctx.Err()
@@ -103,6 +106,8 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 			return report, s.activity, err
 		case errors.As(err, &unclear):
 			result.State, result.Why = StateInconclusive, "could not be played: "+unclear.why
+		case errors.As(err, &refused):
+			result.State, result.Why = StateInconclusive, "could not be played: "+refused.Error()
 		case err != nil:
 			result.State, result.Why = StateInconclusive, "could not be played: "+redact.Cause(err, nil)
 		default:

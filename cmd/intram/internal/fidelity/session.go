@@ -134,6 +134,20 @@ func inconclusive(format string, args ...any) error {
 	return &inconclusiveError{fmt.Sprintf(format, args...)}
 }
 
+// refusedError is a creation that the API has refused. It is a fact of the line that is about it, and keeps the lines that need what was to be
+// created from being played.
+type refusedError struct{ target, outcome string }
+
+func (e *refusedError) Error() string { return "POST " + e.target + " was refused: " + e.outcome }
+
+// refusedAs is how the API has refused a creation, if that is what an error says.
+func refusedAs(err error) (outcome string, refused bool) {
+	if e := new(refusedError); errors.As(err, &e) {
+		return e.outcome, true
+	}
+	return "", false
+}
+
 // next is a name that nothing of this run or another has: a key or a reference.
 func (s *Session) next(what string) string {
 	s.mu.Lock()

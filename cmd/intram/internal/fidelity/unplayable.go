@@ -32,7 +32,7 @@ var reasons = []reason{
 	}},
 	{sectionAccess, whyLive, []string{
 		"`merchant_inactive`: 403, live only: the sandbox is open to accounts that are not validated",
-		"`ip_allowlist_empty`, `ip_not_allowed`: 403 in live, exact addresses and CIDR, IPv4 and IPv6, `client_ip` in the answer",
+		"`ip_allowlist_empty`, `ip_not_allowed`: 403 in live, exact addresses and CIDR, IPv4 and IPv6, `client_ip` in the second, at its top level",
 	}},
 	{sectionAccess, "is set in the portal, not by the API", []string{
 		"At most 20 entries; 0.0.0.0/0 is refused",
@@ -65,6 +65,9 @@ var reasons = []reason{
 	{sectionPayouts, "needs a payout of more than the wallet holds, and only small amounts are sent", []string{
 		"`insufficient_balance`: on the operation, nothing moves",
 	}},
+	{sectionPayouts, "needs a rate of fees, which the sandbox may not have", []string{
+		"The fees of a payout come on top: `insufficient_balance` is judged on amount plus fees, and the wallet is debited with both",
+	}},
 	{sectionPayouts, "needs a bank account, and only published test numbers are paid", []string{
 		"A bank payout ends as queued_for_settlement with `payout.queued`; the back office settles it later",
 	}},
@@ -86,6 +89,7 @@ var reasons = []reason{
 		"`stripe_unavailable`: a card refund while the card provider is down",
 	}},
 	{sectionWebhooks, whyReceiver, []string{
+		"The signature covers the bytes of the body: a receiver in Express that checks what `JSON.stringify` writes again refuses `1.0` and names that are numbers",
 		"Signature and headers of a delivery",
 		"The signature, against vectors made with openssl",
 		"Only a 2xx within 15 s acknowledges",
@@ -99,6 +103,7 @@ var reasons = []reason{
 		"`transfer.completed`, `transfer.failed`: of the earlier revision, sent by hand only",
 	}},
 	{sectionPayin, whySession, []string{
+		"The docs' sample, in Express, verifies notifications and refuses a forged one",
 		"`POST /v1/payin/sessions`: the same key gets the same answer to the byte and creates nothing",
 		"A reference is unique for a merchant in an environment; a second session with it answers `transaction_is_already_processed`: 409",
 		"The first revision requires accountId; another's is `wallet_not_found`: 404",
@@ -145,7 +150,7 @@ func unplayable(line Line) string {
 			return r.why
 		}
 	}
-	if why := wholeSections[line.Section]; why != "" && line != successNumber {
+	if why := wholeSections[line.Section]; why != "" && line != successNumber && line != printedNumbers {
 		return why
 	}
 	return ""
