@@ -2,6 +2,9 @@ package intramtest_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -538,6 +541,12 @@ func TestPreviousSecretIsTheOneBeforeTheRotation(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, r.server.Idle(t.Context()))
 	require.Len(t, r.effects(), 1)
+	deliveries := r.server.Deliveries()
+	require.Len(t, deliveries, 1)
+	signed := deliveries[0].Attempts[0]
+	mac := hmac.New(sha256.New, []byte(previous))
+	mac.Write([]byte(signed.Timestamp + "." + string(deliveries[0].Body)))
+	assert.Equal(t, "sha256="+hex.EncodeToString(mac.Sum(nil)), signed.Signature, "by the secret before the rotation")
 
 	_, err = r.server.RotateWebhookSecret("whs_unknown")
 	require.ErrorContains(t, err, "whs_unknown")

@@ -122,16 +122,18 @@ func TestSubscriptionsOfOneURLAreDeliveredEachOnItsOwn(t *testing.T) {
 // The documentation counts attempts from 1 to 5 in one place, and six of them in another.
 func TestFiveAttempts(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, Config{DeliveryAttempts: 5})
-	var got received
-	got.answer(500)
-	f.subscribe("*", got.ServeHTTP)
-	f.payout(1, "22961234567")
-	f.s.Clock().Advance(2*time.Hour + 36*time.Minute)
-	assert.Equal(t, 5, got.count())
-	assert.Equal(t, DeliveryExhausted, f.s.Deliveries()[0].Status)
-	f.s.Clock().Advance(24 * time.Hour)
-	assert.Equal(t, 5, got.count())
+	for attempts, horizon := range map[int]time.Duration{5: 2*time.Hour + 36*time.Minute, 6: 14*time.Hour + 36*time.Minute} {
+		f := newFixture(t, Config{DeliveryAttempts: attempts})
+		var got received
+		got.answer(500)
+		f.subscribe("*", got.ServeHTTP)
+		f.payout(1, "22961234567")
+		f.s.Clock().Advance(72 * time.Hour)
+		assert.Equal(t, attempts, got.count())
+		d := f.s.Deliveries()[0]
+		assert.Equal(t, DeliveryExhausted, d.Status)
+		assert.Equal(t, horizon, d.Attempts[attempts-1].Time.Sub(start))
+	}
 	for _, n := range []int{-1, 1, 4, 7} {
 		_, err := New(Config{DeliveryAttempts: n})
 		require.ErrorContains(t, err, "DeliveryAttempts")
@@ -147,12 +149,14 @@ func TestRetrySchedule(t *testing.T) {
 	f.payout(1, "22961234567")
 	f.idle()
 	due := start
+	var waited []time.Duration
 	for i, wait := range []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 12 * time.Hour} {
 		assert.Equal(t, i+1, got.count())
 		d := f.s.Deliveries()[0]
 		assert.Equal(t, DeliveryPending, d.Status)
 		due = due.Add(wait)
 		assert.Equal(t, due, d.NextAttempt)
+		waited = append(waited, d.NextAttempt.Sub(f.s.Clock().Now()))
 		f.s.Clock().Advance(wait - time.Millisecond)
 		assert.Equal(t, i+1, got.count())
 		f.s.Clock().Advance(time.Millisecond)
@@ -164,6 +168,7 @@ func TestRetrySchedule(t *testing.T) {
 		assert.Equal(t, got.requests[0].Header.Get("X-Intram-Delivery"), last.Header.Get("X-Intram-Delivery"))
 		assert.Equal(t, got.bodies[0], got.bodies[i+1])
 	}
+	assert.Equal(t, []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 12 * time.Hour}, waited)
 	d := f.s.Deliveries()[0]
 	assert.Equal(t, DeliveryExhausted, d.Status)
 	assert.Len(t, d.Attempts, 6)
@@ -497,6 +502,7 @@ func TestTriggeredEvents(t *testing.T) {
 		{"refund.failed", refundReference, refund, "data.refund_reference", refundReference},
 		{"dispute.opened", payout, payout, "data.operation_id", payout},
 		{"transfer.completed", payout, payout, "data.type", "payout"},
+		{"transfer.failed", payout, payout, "data.type", "payout"},
 	} {
 		before := got.count()
 		require.NoError(t, f.s.Trigger(c.event, c.id), c.event)

@@ -2,6 +2,7 @@ package mockapi
 
 import (
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,9 +41,14 @@ func TestReorderedAttemptIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
 	var answered atomic.Int32
+	var order [3]string // of the first attempts
 	busy, gate := make(chan struct{}), make(chan struct{})
-	f.subscribe("*", func(w http.ResponseWriter, _ *http.Request) {
-		if answered.Add(1) == 1 {
+	f.subscribe("*", func(w http.ResponseWriter, r *http.Request) {
+		n := answered.Add(1)
+		if n <= 3 {
+			order[n-1] = r.Header.Get("X-Intram-Delivery")
+		}
+		if n == 1 {
 			close(busy)
 			<-gate
 		}
@@ -56,6 +62,9 @@ func TestReorderedAttemptIsReleasedOnce(t *testing.T) {
 	close(gate)
 	f.idle()
 	require.EqualValues(t, 3, answered.Load())
+	sent := f.s.Deliveries()
+	assert.Equal(t, sent[1].ID, order[0], "the second before the first, which is released behind what waits")
+	assert.Positive(t, slices.Index(order[:], sent[0].ID))
 	for _, d := range f.s.Deliveries() {
 		assert.Equal(t, []time.Duration{0}, attemptsAfter(d))
 	}

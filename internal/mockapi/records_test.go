@@ -194,6 +194,8 @@ func TestSameSeedSameServer(t *testing.T) {
 		for _, r := range f.s.Requests() {
 			all.Write(r.Response)
 		}
+		m := f.s.Merchant()
+		all.WriteString(m.Sandbox.Public + m.Sandbox.Secret + m.Live.Public + m.Live.Secret)
 		for _, d := range f.s.Deliveries() {
 			all.WriteString(d.ID)
 		}

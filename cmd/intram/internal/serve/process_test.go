@@ -189,8 +189,10 @@ func TestNoIDComesAgainAtTheNextStart(t *testing.T) {
 			t.Parallel()
 			received := newReceiver(t)
 			ids, deliveries, secrets := map[string]bool{}, map[string]bool{}, []string{}
+			var keys []string
 			for range 2 {
 				p := startProcess(t, t.TempDir(), append(args, "--forward-to", received.url)...)
+				keys = append(keys, p.local().Sandbox.PublicKey+" "+p.local().Sandbox.SecretKey)
 				op, err := p.client().Payouts.Create(t.Context(), payout("22961000000", 100))
 				require.NoError(t, err)
 				assert.False(t, ids[op.ID], "the id %s comes again", op.ID)
@@ -201,6 +203,7 @@ func TestNoIDComesAgainAtTheNextStart(t *testing.T) {
 				secrets = append(secrets, strings.Join(regexp.MustCompile(`whsec_\w+`).FindAllString(p.banner, -1), " "))
 				p.kill()
 			}
+			assert.Equal(t, keys[0], keys[1])
 			assert.Equal(t, secrets[0], secrets[1], "the secrets of --forward-to stay, each in its environment")
 		})
 	}
