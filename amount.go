@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // Amount is an exact decimal amount of money, in whole units of its currency: 1000 is 1 000 XOF. It is
@@ -277,7 +279,7 @@ func (a Amount) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a string; null is an amount that was
 // not set.
 func (a *Amount) UnmarshalJSON(data []byte) error {
-	if isNull(data) {
+	if wire.IsNull(data) {
 		*a = Amount{}
 		return nil
 	}
@@ -344,12 +346,12 @@ const XAF Currency = "XAF"
 
 // UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null and any other kind of value are no currency.
 func (c *Currency) UnmarshalJSON(data []byte) error {
-	var code text
-	if isObject(data) {
+	var code wire.Text
+	if wire.IsObject(data) {
 		var object struct {
-			Code text `json:"code"`
+			Code wire.Text `json:"code"`
 		}
-		if err := unmarshal(data, &object); err != nil {
+		if err := wire.Unmarshal(data, &object); err != nil {
 			return err
 		}
 		code = object.Code

@@ -3,8 +3,11 @@ package intram
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // BalanceService reads the merchant's wallet.
@@ -38,15 +41,15 @@ type PaymentMethodBalance struct {
 
 // UnmarshalJSON reads a payment method's part. The name describes, and may be of any kind; the amounts may not.
 func (b *PaymentMethodBalance) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		PaymentMethod text   `json:"payment_method"`
-		Available     Amount `json:"available"`
-		Pending       Amount `json:"pending"`
+	var w struct {
+		PaymentMethod wire.Text `json:"payment_method"`
+		Available     Amount    `json:"available"`
+		Pending       Amount    `json:"pending"`
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := wire.UnmarshalObject(data, &w); err != nil {
 		return err
 	}
-	*b = PaymentMethodBalance{PaymentMethod: string(wire.PaymentMethod), Available: wire.Available, Pending: wire.Pending}
+	*b = PaymentMethodBalance{PaymentMethod: string(w.PaymentMethod), Available: w.Available, Pending: w.Pending}
 	return nil
 }
 
@@ -54,38 +57,47 @@ func (b *PaymentMethodBalance) UnmarshalJSON(data []byte) error {
 //
 // Endpoint: GET /balance. Errors: [*Error] with the authentication codes. Docs: Merchant API, Balance.
 func (s *BalanceService) Get(ctx context.Context, opts ...CallOption) (*Balance, error) {
-	env, err := do[Balance](ctx, s.client, request{method: http.MethodGet, template: "/balance", path: "/balance"}, opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[Balance, balanceWire](ctx, s.client, request{method: http.MethodGet, template: "/balance", path: "/balance"}, opts)
 }
 
-// UnmarshalJSON reads both revisions of the docs.
-func (b *Balance) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Currency  Currency               `json:"currency"`
-		Available *Amount                `json:"available"`
-		Pending   *Amount                `json:"pending"`
-		Methods   []PaymentMethodBalance `json:"payment_method_balances"`
-		AsOf      timestamp              `json:"as_of"`
+// balanceWire is a wallet as both revisions of the docs write it.
+type balanceWire struct {
+	Currency  Currency       `json:"currency"`
+	Available *Amount        `json:"available"`
+	Pending   *Amount        `json:"pending"`
+	Methods   methodBalances `json:"payment_method_balances"`
+	AsOf      wire.Time      `json:"as_of"`
+}
+
+// methodBalances are amounts, which are acted on: what is no list of them is an error.
+type methodBalances []PaymentMethodBalance
+
+// UnmarshalJSON reads a list.
+func (m *methodBalances) UnmarshalJSON(data []byte) error {
+	if err := json.Unmarshal(data, (*[]PaymentMethodBalance)(m)); err != nil {
+		return fmt.Errorf("payment_method_balances: %w", err)
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
-	}
-	*b = Balance{Currency: wire.Currency, PaymentMethods: wire.Methods, AsOf: wire.AsOf.Time}
-	for _, m := range wire.Methods {
+	return nil
+}
+
+// model implements shape.
+func (w balanceWire) model(raw RawMessage) Balance {
+	b := Balance{Currency: w.Currency, PaymentMethods: w.Methods, AsOf: w.AsOf.Time, Raw: raw}
+	for _, m := range w.Methods {
 		b.Available = b.Available.Add(m.Available)
 		b.Pending = b.Pending.Add(m.Pending)
 	}
-	if wire.Available != nil {
-		b.Available = *wire.Available
+	if w.Available != nil {
+		b.Available = *w.Available
 	}
-	if wire.Pending != nil {
-		b.Pending = *wire.Pending
+	if w.Pending != nil {
+		b.Pending = *w.Pending
 	}
-	return b.Raw.UnmarshalJSON(data)
+	return b
 }
+
+// UnmarshalJSON reads both revisions of the docs.
+func (b *Balance) UnmarshalJSON(data []byte) error { return readValue[Balance, balanceWire](data, b) }
 
 // MarshalJSON writes what the API sent.
 func (b Balance) MarshalJSON() ([]byte, error) {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/transport"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // maxObjectDepth is how many levels an object of the caller's own may have. It comes back in responses and events, and other readers
@@ -92,19 +94,6 @@ type request struct {
 	reference        string     // the caller's own name of what is created, for the error
 	asked            askedFor   // what the response must be about
 	invalid          validation // what is wrong with the parameters
-}
-
-// do makes a call of the Merchant API and reads its envelope. On error the envelope is nil and the error is an [*Error].
-func do[T any](ctx context.Context, c *Client, r request, opts []CallOption) (*envelope[T], error) {
-	var env *envelope[T]
-	err := c.merchant.do(ctx, r, opts, func(body []byte) (err error) {
-		env, err = decodeEnvelope[T](body)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return env, nil
 }
 
 // do is the one way from a service to the wire: check, marshal once, send, decode. The error is an [*Error].
@@ -317,16 +306,7 @@ func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {
 // Endpoint: any. Errors: [*Error], with [CodeValidationError] before anything is sent. Docs: Merchant API, Authentication.
 func (c *Client) Do(ctx context.Context, method, path string, params any, opts ...CallOption) (RawMessage, error) {
 	r := rawRequest(method, path, params)
-	var raw RawMessage
-	err := c.merchant.do(ctx, r, opts, func(body []byte) error {
-		raw = body
-		_, err := decodeEnvelope[json.RawMessage](body)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return raw, nil
+	return doVerdict(ctx, c, r, opts)
 }
 
 // PrepareDo checks a call of [Client.Do] that is neither GET nor DELETE, and returns its [Intent], to be saved before the call is made
@@ -361,7 +341,7 @@ func rawRequest(method, path string, params any) request {
 		switch {
 		case err != nil:
 			v.fail("params", "params cannot be written as JSON")
-		case firstByte(body) != '{':
+		case wire.FirstByte(body) != '{':
 			v.fail("params", "params must be an object: a struct or a map")
 		case altersText(body):
 			v.fail("params", "params has text that is not valid UTF-8")

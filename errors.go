@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // ErrorCode is the API's stable name of a refusal or a failure. It is an error itself, so that one test serves
@@ -424,19 +426,19 @@ func (e *OperationError) Is(target error) bool {
 // a string is the message, and anything else is kept in Details.Raw.
 func (e *OperationError) UnmarshalJSON(data []byte) error {
 	*e = OperationError{}
-	var wire struct {
-		Code    text             `json:"code"`
-		Message text             `json:"message"`
+	var w struct {
+		Code    wire.Text        `json:"code"`
+		Message wire.Text        `json:"message"`
 		Details ProviderResponse `json:"details"`
 	}
-	switch firstByte(data) {
+	switch wire.FirstByte(data) {
 	case '{':
-		if err := unmarshal(data, &wire); err != nil {
+		if err := wire.Unmarshal(data, &w); err != nil {
 			return err
 		}
-		e.Code, e.Message, e.Details = ErrorCode(wire.Code), string(wire.Message), wire.Details
+		e.Code, e.Message, e.Details = ErrorCode(w.Code), string(w.Message), w.Details
 	case '"':
-		return unmarshalString(data, &e.Message)
+		return wire.UnmarshalString(data, &e.Message)
 	default:
 		if value := string(bytes.TrimSpace(data)); value != "false" && value != "0" && value != "[]" {
 			return e.Details.Raw.UnmarshalJSON(data)

@@ -142,7 +142,7 @@ func (q listQuery) size() int {
 }
 
 // listPage reads a page. One that is larger than the SDK reads is asked for in halves, down to a single item.
-func listPage[T any, W wire[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
+func listPage[T any, W shape[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
 	asked := 0
 	for {
 		page, err := onePage[T, W](ctx, c, path, q, opts)
@@ -162,7 +162,7 @@ func listPage[T any, W wire[T]](ctx context.Context, c *Client, path string, q l
 	}
 }
 
-func onePage[T any, W wire[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
+func onePage[T any, W shape[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
 	r := request{method: http.MethodGet, template: path, path: path}
 	r.query = q.encode(&r.invalid)
 	var page *Page[T]

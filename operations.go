@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // OperationsService looks up what became of payouts, payment requests and refunds.
@@ -49,12 +52,24 @@ func (s OperationStatus) Finished() bool {
 
 // UnmarshalJSON reads a status in any case, and the word "completed".
 func (s *OperationStatus) UnmarshalJSON(data []byte) error {
-	var w word
+	var w wire.Word
 	if err := w.UnmarshalJSON(data); err != nil {
 		return err
 	}
 	*s = operationStatus(w)
 	return nil
+}
+
+// operationStatus reads a status in any case, and the word "completed".
+func operationStatus(w wire.Word) OperationStatus {
+	switch lower := OperationStatus(strings.ToLower(string(w))); lower {
+	case "completed":
+		return OperationSucceeded
+	case OperationQueued, OperationProcessing, OperationSucceeded, OperationFailed, OperationExpired:
+		return lower
+	default:
+		return OperationStatus(w)
+	}
 }
 
 // Operation is a payout, a payment request or a refund as the API carries it out.
@@ -137,7 +152,7 @@ func (s *OperationsService) All(ctx context.Context, params OperationListParams,
 // query selects operations of one type, or of the parameters' own when it is empty.
 func (p OperationListParams) query(only OperationType) listQuery {
 	return listQuery{
-		limit: p.Limit, only: string(only), typ: firstWord(string(p.Type), string(only)), status: string(p.Status),
+		limit: p.Limit, only: string(only), typ: cmp.Or(string(p.Type), string(only)), status: string(p.Status),
 		since: p.Since, before: p.Before,
 	}
 }
@@ -156,7 +171,7 @@ func (c *Client) operations(ctx context.Context, q listQuery, opts []CallOption)
 		return nil, err
 	}
 	if q.only != "" { // a server may not know the filter
-		page.drop(func(o *Operation) bool { return o.Type != "" && !foldedEqual(o.Type, OperationType(q.only)) },
+		page.drop(func(o *Operation) bool { return o.Type != "" && !wire.EqualFold(o.Type, OperationType(q.only)) },
 			func(*ItemError) bool { return false })
 	}
 	return cut(page, q.since), nil
@@ -206,46 +221,46 @@ func (o *Operation) Metadata() map[string]any {
 }
 
 // identity and created are what pagination knows an item by.
-func (o *Operation) identity() string   { return firstWord(o.ID, string(o.Raw)) }
+func (o *Operation) identity() string   { return cmp.Or(o.ID, string(o.Raw)) }
 func (o *Operation) created() time.Time { return o.CreatedAt }
 
-// complete implements answer.
+// complete implements whole.
 func (o *Operation) complete() error {
 	switch {
 	case o.ID == "":
-		return errors.New("the answer has no operation_id")
+		return errors.New("the response has no operation_id")
 	case !usableID(o.ID):
-		return errors.New("the answer's operation_id cannot be one")
+		return errors.New("the response's operation_id cannot be one")
 	}
 	return nil
 }
 
 // operationWire is an operation as both revisions of the docs write it.
 type operationWire struct {
-	ID            ident           `json:"operation_id"`
-	Type          word            `json:"type"`
-	Status        word            `json:"status"`
-	Environment   word            `json:"env"`
-	Payload       part            `json:"payload"`
+	ID            wire.ID         `json:"operation_id"`
+	Type          wire.Word       `json:"type"`
+	Status        wire.Word       `json:"status"`
+	Environment   wire.Word       `json:"env"`
+	Payload       wire.Part       `json:"payload"`
 	Result        json.RawMessage `json:"result"`
 	Error         *OperationError `json:"error"`
-	Attempts      count           `json:"attempts"`
-	Date          timestamp       `json:"date"`
-	CreatedAt     timestamp       `json:"created_at"`
-	UpdatedDate   timestamp       `json:"updated_date"`
-	UpdatedAt     timestamp       `json:"updated_at"`
-	CompletedDate timestamp       `json:"completed_date"`
-	CompletedAt   timestamp       `json:"completed_at"`
+	Attempts      wire.Count      `json:"attempts"`
+	Date          wire.Time       `json:"date"`
+	CreatedAt     wire.Time       `json:"created_at"`
+	UpdatedDate   wire.Time       `json:"updated_date"`
+	UpdatedAt     wire.Time       `json:"updated_at"`
+	CompletedDate wire.Time       `json:"completed_date"`
+	CompletedAt   wire.Time       `json:"completed_at"`
 }
 
-// model implements wire.
+// model implements shape.
 func (w operationWire) model(raw RawMessage) Operation {
 	o := Operation{
-		ID: string(w.ID), Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload.of(raw),
+		ID: string(w.ID), Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload.Of(raw),
 		Result: decodeResult(OperationType(w.Type), w.Result), Error: w.Error.orNil(), Attempts: int(w.Attempts),
-		CreatedAt:   firstTime(w.Date, w.CreatedAt),
-		UpdatedAt:   firstTime(w.UpdatedDate, w.UpdatedAt),
-		CompletedAt: firstTime(w.CompletedDate, w.CompletedAt),
+		CreatedAt:   cmp.Or(w.Date, w.CreatedAt).Time,
+		UpdatedAt:   cmp.Or(w.UpdatedDate, w.UpdatedAt).Time,
+		CompletedAt: cmp.Or(w.CompletedDate, w.CompletedAt).Time,
 		Raw:         raw,
 	}
 	if o.Error != nil {
@@ -256,7 +271,7 @@ func (w operationWire) model(raw RawMessage) Operation {
 
 // UnmarshalJSON reads both revisions of the docs.
 func (o *Operation) UnmarshalJSON(data []byte) error {
-	return readWire[Operation, operationWire](data, o)
+	return readValue[Operation, operationWire](data, o)
 }
 
 // MarshalJSON writes what the API sent.
@@ -284,7 +299,7 @@ func (r UnknownResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprin
 // decodeResult reads a result as its operation's type says. What does not fit is kept, not judged: a result that the SDK cannot
 // read must not hide that the operation succeeded.
 func decodeResult(typ OperationType, data json.RawMessage) OperationResult {
-	if len(data) == 0 || isNull(data) {
+	if len(data) == 0 || wire.IsNull(data) {
 		return nil
 	}
 	var result OperationResult

@@ -2,8 +2,8 @@ package intram
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/intram/intram-go/internal/poll"
-	"github.com/intram/intram-go/internal/strictjson"
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // PayinService takes payments by payin sessions: a mobile-money payment that the customer confirms through a link. It is a
@@ -73,7 +73,7 @@ const PayinFailureWindow = 48 * time.Hour
 
 // UnmarshalJSON reads a status in any case.
 func (s *PayinStatus) UnmarshalJSON(data []byte) error {
-	return unmarshalWord(data, s, PayinProcessing, PayinProcessed, PayinTimedOut, PayinStatusSuccess, PayinStatusFailed)
+	return wire.UnmarshalWord(data, s, PayinProcessing, PayinProcessed, PayinTimedOut, PayinStatusSuccess, PayinStatusFailed)
 }
 
 // PayinConfirmation is what the customer answered.
@@ -89,7 +89,7 @@ const (
 
 // UnmarshalJSON reads an answer in any case.
 func (c *PayinConfirmation) UnmarshalJSON(data []byte) error {
-	return unmarshalWord(data, c, PayinUnconfirmed, "pending", PayinConfirmationAccepted, PayinConfirmationDeclined, PayinConfirmationExpired)
+	return wire.UnmarshalWord(data, c, PayinUnconfirmed, "pending", PayinConfirmationAccepted, PayinConfirmationDeclined, PayinConfirmationExpired)
 }
 
 // PayinOutcome is what became of a payment, as [Payin.Outcome] reads it.
@@ -149,7 +149,7 @@ const (
 
 // UnmarshalJSON reads a status in any case.
 func (s *PayinTransactionStatus) UnmarshalJSON(data []byte) error {
-	return unmarshalWord(data, s, PayinTransactionPending, PayinTransactionCompleted, PayinTransactionFailed)
+	return wire.UnmarshalWord(data, s, PayinTransactionPending, PayinTransactionCompleted, PayinTransactionFailed)
 }
 
 // PayinTransaction is the movement of a payin's money.
@@ -170,17 +170,17 @@ type PayinFailure struct {
 
 // UnmarshalJSON reads a failure of any kind: what is no object is its message.
 func (f *PayinFailure) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Code    text `json:"code"`
-		Message text `json:"message"`
+	var w struct {
+		Code    wire.Text `json:"code"`
+		Message wire.Text `json:"message"`
 	}
 	var err error
-	if isObject(data) {
-		err = unmarshal(data, &wire)
+	if wire.IsObject(data) {
+		err = wire.Unmarshal(data, &w)
 	} else if value := string(bytes.TrimSpace(data)); value != "false" && value != "0" {
-		err = wire.Message.UnmarshalJSON(data)
+		err = w.Message.UnmarshalJSON(data)
 	}
-	*f = PayinFailure{Code: ErrorCode(wire.Code), Message: string(wire.Message)}
+	*f = PayinFailure{Code: ErrorCode(w.Code), Message: string(w.Message)}
 	return err
 }
 
@@ -304,19 +304,10 @@ func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitO
 
 // do makes a call. names are those of the session that is looked up, as far as they are known.
 func (s *PayinService) do(ctx context.Context, r request, names payinNames, opts []CallOption) (*Payin, error) {
-	p := new(Payin)
-	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) error {
-		if err := json.Unmarshal(body, p); err != nil {
-			return fmt.Errorf("the answer is not the JSON that the docs describe: %w", err)
-		}
-		if err := strictjson.Check(body); err != nil {
-			return fmt.Errorf("the answer can be read in two ways: %w", err)
-		}
-		if p.ID == "" && p.Reference == "" {
-			return errors.New("the answer has no reference")
-		}
-		if p.ID != "" && !usableID(p.ID) || p.Reference != "" && !usableID(p.Reference) {
-			return errors.New("the answer's reference cannot be one")
+	var p *Payin
+	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) (err error) {
+		if p, err = readPayin(body); err != nil {
+			return err
 		}
 		return p.about(&r, names)
 	})
@@ -327,6 +318,22 @@ func (s *PayinService) do(ctx context.Context, r request, names payinNames, opts
 		s.seen.keep(payinNames{p.Reference, p.ID}, "")
 	}
 	return p, nil
+}
+
+// readPayin reads a response with a session, which has no envelope.
+func readPayin(body []byte) (*Payin, error) {
+	var w payinWire
+	if _, err := wire.Read(body, &w); err != nil {
+		return nil, err
+	}
+	p := w.model(body)
+	switch {
+	case p.ID == "" && p.Reference == "":
+		return nil, errors.New("the response has no reference")
+	case p.ID != "" && !usableID(p.ID), p.Reference != "" && !usableID(p.Reference):
+		return nil, errors.New("the response's reference cannot be one")
+	}
+	return &p, nil
 }
 
 // payinBody is POST /v1/payin/sessions as the docs write it.
@@ -375,50 +382,49 @@ func (p PayinSessionParams) wire(v *validation) payinBody {
 	return body
 }
 
-// UnmarshalJSON reads both revisions of the docs.
-func (p *Payin) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		ID                   text              `json:"id"`
-		Reference            ident             `json:"reference"`
-		CustomerReference    ident             `json:"customerReference"`
-		Status               PayinStatus       `json:"status"`
-		ConfirmationStatus   PayinConfirmation `json:"confirmationStatus"`
-		ConfirmationRequired flag              `json:"confirmationRequired"`
-		Amount               Amount            `json:"amount"`
-		Fee                  *Amount           `json:"fee"`
-		Fees                 Amount            `json:"fees"` // notifications say it so
-		ChargedAmount        Amount            `json:"chargedAmount"`
-		Currency             Currency          `json:"currency"`
-		Customer             payinCustomerWire `json:"customer"`
-		CustomerName         text              `json:"customerName"`
-		PhoneNumber          text              `json:"phoneNumber"`
-		PaymentURL           text              `json:"paymentUrl"`
-		Transaction          *PayinTransaction `json:"transaction"`
-		Failure              *PayinFailure     `json:"failure"`
-		CreatedAt            timestamp         `json:"createdAt"`
-	}
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	*p = Payin{
-		ID: string(wire.ID), Reference: string(wire.Reference), Status: wire.Status, ConfirmationStatus: wire.ConfirmationStatus,
-		ConfirmationRequired: bool(wire.ConfirmationRequired), Amount: wire.Amount, Fee: wire.Fees,
-		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency, PaymentURL: string(wire.PaymentURL),
+// payinWire is a session as both revisions of the docs write it.
+type payinWire struct {
+	ID                   wire.Text         `json:"id"`
+	Reference            wire.ID           `json:"reference"`
+	CustomerReference    wire.ID           `json:"customerReference"`
+	Status               PayinStatus       `json:"status"`
+	ConfirmationStatus   PayinConfirmation `json:"confirmationStatus"`
+	ConfirmationRequired wire.Flag         `json:"confirmationRequired"`
+	Amount               Amount            `json:"amount"`
+	Fee                  *Amount           `json:"fee"`
+	Fees                 Amount            `json:"fees"` // notifications say it so
+	ChargedAmount        Amount            `json:"chargedAmount"`
+	Currency             Currency          `json:"currency"`
+	Customer             payinCustomerWire `json:"customer"`
+	CustomerName         wire.Text         `json:"customerName"`
+	PhoneNumber          wire.Text         `json:"phoneNumber"`
+	PaymentURL           wire.Text         `json:"paymentUrl"`
+	Transaction          *PayinTransaction `json:"transaction"`
+	Failure              *PayinFailure     `json:"failure"`
+	CreatedAt            wire.Time         `json:"createdAt"`
+}
+
+// model implements shape.
+func (w payinWire) model(raw RawMessage) Payin {
+	p := Payin{
+		ID: string(w.ID), Reference: string(w.Reference), Status: w.Status, ConfirmationStatus: w.ConfirmationStatus,
+		ConfirmationRequired: bool(w.ConfirmationRequired), Amount: w.Amount, Fee: w.Fees,
+		ChargedAmount: w.ChargedAmount, Currency: w.Currency, PaymentURL: string(w.PaymentURL),
 		Customer: PayinCustomer{
-			Name:        firstWord(string(wire.Customer.Name), string(wire.CustomerName)),
-			PhoneNumber: firstWord(string(wire.Customer.PhoneNumber), string(wire.PhoneNumber)),
+			Name:        string(cmp.Or(w.Customer.Name, w.CustomerName)),
+			PhoneNumber: string(cmp.Or(w.Customer.PhoneNumber, w.PhoneNumber)),
 		},
-		Transaction: wire.Transaction, Failure: wire.Failure, CreatedAt: wire.CreatedAt.Time,
+		Transaction: w.Transaction, Failure: w.Failure, CreatedAt: w.CreatedAt.Time, Raw: raw,
 	}
-	if wire.Fee != nil {
-		p.Fee = *wire.Fee
+	if w.Fee != nil {
+		p.Fee = *w.Fee
 	}
 	if p.ConfirmationStatus == "pending" {
 		p.ConfirmationStatus = PayinUnconfirmed
 	}
 	// In the first revision, reference is the system's and customerReference the merchant's.
-	if wire.CustomerReference != "" {
-		p.ID, p.Reference = firstWord(string(wire.ID), string(wire.Reference)), string(wire.CustomerReference)
+	if w.CustomerReference != "" {
+		p.ID, p.Reference = cmp.Or(string(w.ID), string(w.Reference)), string(w.CustomerReference)
 	}
 	// {} means the same as null: the customer has not confirmed.
 	if p.Transaction != nil && p.Transaction.isEmpty() {
@@ -427,22 +433,15 @@ func (p *Payin) UnmarshalJSON(data []byte) error {
 	if p.Failure != nil && *p.Failure == (PayinFailure{}) {
 		p.Failure = nil
 	}
-	return p.Raw.UnmarshalJSON(data)
+	return p
 }
+
+// UnmarshalJSON reads both revisions of the docs.
+func (p *Payin) UnmarshalJSON(data []byte) error { return readValue[Payin, payinWire](data, p) }
 
 type payinCustomerWire struct {
-	Name        text `json:"name"`
-	PhoneNumber text `json:"phoneNumber"`
-}
-
-// firstWord is the first of several names for one field that was present.
-func firstWord(candidates ...string) string {
-	for _, c := range candidates {
-		if c != "" {
-			return c
-		}
-	}
-	return ""
+	Name        wire.Text `json:"name"`
+	PhoneNumber wire.Text `json:"phoneNumber"`
 }
 
 // isEmpty reports a transaction that says nothing.
@@ -450,16 +449,16 @@ func (t *PayinTransaction) isEmpty() bool { return t.Reference == "" && t.Status
 
 // UnmarshalJSON reads the transaction; its amounts come as strings.
 func (t *PayinTransaction) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Reference     text                   `json:"reference"`
+	var w struct {
+		Reference     wire.Text              `json:"reference"`
 		Status        PayinTransactionStatus `json:"status"`
 		Amount        Amount                 `json:"amount"`
 		Fees          Amount                 `json:"fees"`
 		ChargedAmount Amount                 `json:"chargedAmount"`
 		Currency      Currency               `json:"currency"`
-		CustomerName  text                   `json:"customerName"`
-		PhoneNumber   text                   `json:"phoneNumber"`
-		ProcessedAt   timestamp              `json:"processedAt"`
+		CustomerName  wire.Text              `json:"customerName"`
+		PhoneNumber   wire.Text              `json:"phoneNumber"`
+		ProcessedAt   wire.Time              `json:"processedAt"`
 	}
 	*t = PayinTransaction{}
 	switch string(bytes.TrimSpace(data)) {
@@ -467,14 +466,14 @@ func (t *PayinTransaction) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	// It has the final word on the money: what is no object is no word.
-	if err := unmarshalObject(data, &wire); err != nil {
+	if err := wire.UnmarshalObject(data, &w); err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
 	*t = PayinTransaction{
-		Reference: string(wire.Reference), Status: wire.Status, Amount: wire.Amount, Fees: wire.Fees,
-		ChargedAmount: wire.ChargedAmount, Currency: wire.Currency,
-		Customer:    PayinCustomer{Name: string(wire.CustomerName), PhoneNumber: string(wire.PhoneNumber)},
-		ProcessedAt: wire.ProcessedAt.Time,
+		Reference: string(w.Reference), Status: w.Status, Amount: w.Amount, Fees: w.Fees,
+		ChargedAmount: w.ChargedAmount, Currency: w.Currency,
+		Customer:    PayinCustomer{Name: string(w.CustomerName), PhoneNumber: string(w.PhoneNumber)},
+		ProcessedAt: w.ProcessedAt.Time,
 	}
 	return nil
 }
@@ -603,7 +602,7 @@ func (s *PayinService) Refresh(ctx context.Context, p *Payin, opts ...CallOption
 		p = new(Payin) // which has no reference, as the error says
 	}
 	names := payinNames{p.Reference, p.ID}
-	asked := firstWord(names.reference, names.id)
+	asked := cmp.Or(names.reference, names.id)
 	known, refused := s.seen.of(asked)
 	if known != names {
 		refused = ""

@@ -16,6 +16,8 @@ import (
 	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // Where payin sessions are (Payin docs, Transport). Unlike the Merchant API, each environment has its own address.
@@ -169,8 +171,8 @@ func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Cal
 // object with a code, and with the status of the response.
 func readPayinError(status int, body []byte) transport.Word {
 	var own struct {
-		Code   ErrorCode `json:"code"`
-		Status leniently `json:"statusCode"`
+		Code   ErrorCode   `json:"code"`
+		Status wire.Status `json:"statusCode"`
 	}
 	if json.Unmarshal(body, &own) != nil || own.Status == 0 || strictjson.Check(body) != nil {
 		return transport.NoWord

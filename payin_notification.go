@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +11,8 @@ import (
 
 	"github.com/intram/intram-go/internal/credential"
 	"github.com/intram/intram-go/internal/jsstringify"
-	"github.com/intram/intram-go/internal/strictjson"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // headerPayinSignature carries a notification's signature (Payin docs, Notifications).
@@ -77,7 +77,7 @@ func VerifyPayinNotification(header http.Header, body []byte, secrets ...string)
 	if signsPayin(secrets, body, got) {
 		return parsePayinNotification(body)
 	}
-	rewritten, ok := jsstringify.Rewrite(withoutBOM(body))
+	rewritten, ok := jsstringify.Rewrite(wire.WithoutBOM(body))
 	if !ok || !signsPayin(secrets, rewritten, got) {
 		return nil, ErrInvalidSignature
 	}
@@ -95,17 +95,16 @@ func signsPayin(secrets []string, body, signature []byte) (fits bool) {
 }
 
 func parsePayinNotification(body []byte) (*PayinNotification, error) {
-	note := &PayinNotification{Payin: new(Payin)}
-	body = withoutBOM(body)
-	if err := json.Unmarshal(body, note.Payin); err != nil {
+	var w payinWire
+	body = wire.WithoutBOM(body)
+	if _, err := wire.Read(body, &w); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
-	if err := strictjson.Check(body); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
-	}
-	if note.Payin.Reference == "" && note.Payin.ID == "" {
+	payin := w.model(keep(body))
+	if payin.Reference == "" && payin.ID == "" {
 		return nil, fmt.Errorf("%w: it has no reference", ErrInvalidPayload)
 	}
+	note := &PayinNotification{Payin: &payin}
 	switch note.Payin.ConfirmationStatus {
 	case PayinConfirmationAccepted:
 		note.Type = EventPayinConfirmed

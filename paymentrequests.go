@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -9,6 +10,8 @@ import (
 	"net/mail"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // PaymentRequestsService asks customers for money through a checkout page.
@@ -93,10 +96,10 @@ const (
 
 // Paid reports whether the customer has paid: the status is [PaymentRequestPaid] in any case. Every other word, one that the SDK
 // does not know or none at all included, is not paid.
-func (r *PaymentRequestResult) Paid() bool { return foldedEqual(r.Status, PaymentRequestPaid) }
+func (r *PaymentRequestResult) Paid() bool { return wire.EqualFold(r.Status, PaymentRequestPaid) }
 
 // Failed reports whether the result says that the payment failed.
-func (r *PaymentRequestResult) Failed() bool { return foldedEqual(r.Status, PaymentRequestFailed) }
+func (r *PaymentRequestResult) Failed() bool { return wire.EqualFold(r.Status, PaymentRequestFailed) }
 
 // judge implements judged. The wait is for the checkout page, and whether it is there is no question of the word.
 func (r *PaymentRequestResult) judge() resultVerdict {
@@ -233,35 +236,27 @@ func (c Customer) check(v *validation) {
 
 // paymentRequestResultWire is a payment request's result as the docs write it. An event has its fields too.
 type paymentRequestResultWire struct {
-	TransactionReference ident    `json:"transaction_reference"`
-	Status               word     `json:"status"`
-	Amount               Amount   `json:"amount"`
-	Currency             Currency `json:"currency"`
-	GatewayURL           text     `json:"gateway_url"`
-	PaymentURL           text     `json:"payment_url"`
-	ReceiptURL           text     `json:"receipt_url"`
-	QRCode               text     `json:"qr_code"`
+	TransactionReference wire.ID   `json:"transaction_reference"`
+	Status               wire.Word `json:"status"`
+	Amount               Amount    `json:"amount"`
+	Currency             Currency  `json:"currency"`
+	GatewayURL           wire.Text `json:"gateway_url"`
+	PaymentURL           wire.Text `json:"payment_url"`
+	ReceiptURL           wire.Text `json:"receipt_url"`
+	QRCode               wire.Text `json:"qr_code"`
+}
+
+// model implements shape.
+func (w paymentRequestResultWire) model(raw RawMessage) PaymentRequestResult {
+	return PaymentRequestResult{
+		TransactionReference: string(w.TransactionReference), Status: string(w.Status), Amount: w.Amount, Currency: w.Currency,
+		GatewayURL: string(cmp.Or(w.GatewayURL, w.PaymentURL)), ReceiptURL: string(w.ReceiptURL), QRCode: string(w.QRCode), Raw: raw,
+	}
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *PaymentRequestResult) UnmarshalJSON(data []byte) error {
-	var wire paymentRequestResultWire
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	return r.read(&wire, data)
-}
-
-// read takes over what was read from data.
-func (r *PaymentRequestResult) read(wire *paymentRequestResultWire, data []byte) error {
-	if wire.GatewayURL == "" {
-		wire.GatewayURL = wire.PaymentURL
-	}
-	*r = PaymentRequestResult{
-		TransactionReference: string(wire.TransactionReference), Status: string(wire.Status), Amount: wire.Amount, Currency: wire.Currency,
-		GatewayURL: string(wire.GatewayURL), ReceiptURL: string(wire.ReceiptURL), QRCode: string(wire.QRCode),
-	}
-	return r.Raw.UnmarshalJSON(data)
+	return readValue[PaymentRequestResult, paymentRequestResultWire](data, r)
 }
 
 // MarshalJSON writes what the API sent.
@@ -311,20 +306,20 @@ func (m PaymentMethod) LogValue() slog.Value { return slog.StringValue(fmt.Sprin
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
 func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
-	wire := paymentRequestParamsJSON{
+	w := paymentRequestParamsJSON{
 		Invoice: invoiceParamsJSON{
 			Amount: p.Invoice.Amount.orNothing(), Currency: p.Invoice.Currency,
 			Description: p.Invoice.Description, Customer: p.Invoice.Customer,
 		},
 		PaymentMethod: p.PaymentMethod, ReturnURLs: p.ReturnURLs, WebhookData: p.WebhookData, Extra: p.Extra,
 	}
-	return lossless(wire)
+	return lossless(w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. Numbers in WebhookData are read as
 // [json.Number], to the last digit.
 func (p *PaymentRequestParams) UnmarshalJSON(data []byte) error {
-	var wire struct {
+	var w struct {
 		paymentRequestParamsJSON
 
 		// As 0.1.0 wrote them.
@@ -332,24 +327,24 @@ func (p *PaymentRequestParams) UnmarshalJSON(data []byte) error {
 		OldURLs   ReturnURLs     `json:"ReturnURLs"`
 		OldData   map[string]any `json:"WebhookData"`
 	}
-	if err := decodeParams(data, &wire); err != nil {
+	if err := decodeParams(data, &w); err != nil {
 		return err
 	}
 	*p = PaymentRequestParams{
 		Invoice: Invoice{
-			Amount: amountOf(wire.Invoice.Amount), Currency: wire.Invoice.Currency,
-			Description: wire.Invoice.Description, Customer: wire.Invoice.Customer,
+			Amount: amountOf(w.Invoice.Amount), Currency: w.Invoice.Currency,
+			Description: w.Invoice.Description, Customer: w.Invoice.Customer,
 		},
-		PaymentMethod: wire.PaymentMethod, ReturnURLs: wire.ReturnURLs, WebhookData: wire.WebhookData, Extra: wire.Extra,
+		PaymentMethod: w.PaymentMethod, ReturnURLs: w.ReturnURLs, WebhookData: w.WebhookData, Extra: w.Extra,
 	}
 	if p.PaymentMethod == (PaymentMethod{}) {
-		p.PaymentMethod = wire.OldMethod
+		p.PaymentMethod = w.OldMethod
 	}
 	if p.ReturnURLs == (ReturnURLs{}) {
-		p.ReturnURLs = wire.OldURLs
+		p.ReturnURLs = w.OldURLs
 	}
 	if p.WebhookData == nil {
-		p.WebhookData = wire.OldData
+		p.WebhookData = w.OldData
 	}
 	return nil
 }

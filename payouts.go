@@ -10,6 +10,8 @@ import (
 	"net/http"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // Longest texts of the API, in characters.
@@ -95,7 +97,7 @@ const (
 
 // UnmarshalJSON reads a status in any case.
 func (s *PayoutStatus) UnmarshalJSON(data []byte) error {
-	return unmarshalWord(data, s, PayoutCompleted, PayoutQueuedForSettlement, PayoutFailed)
+	return wire.UnmarshalWord(data, s, PayoutCompleted, PayoutQueuedForSettlement, PayoutFailed)
 }
 
 // PayoutResult is what a payout's operation came to.
@@ -112,11 +114,11 @@ type PayoutResult struct {
 
 // Paid reports whether the money has reached the destination: the status is [PayoutCompleted] in any case. Every other
 // word, one that the SDK does not know or none at all included, is not paid.
-func (r *PayoutResult) Paid() bool { return foldedEqual(r.Status, PayoutCompleted) }
+func (r *PayoutResult) Paid() bool { return wire.EqualFold(r.Status, PayoutCompleted) }
 
 // Failed reports whether the result says that the payout failed, as a bank payout does that the bank returned. A result that is
 // neither Paid nor Failed leaves the payout open: do not pay again on its word.
-func (r *PayoutResult) Failed() bool { return foldedEqual(r.Status, PayoutFailed) }
+func (r *PayoutResult) Failed() bool { return wire.EqualFold(r.Status, PayoutFailed) }
 
 // judge implements judged.
 func (r *PayoutResult) judge() resultVerdict {
@@ -138,21 +140,21 @@ type ProviderResponse struct {
 func (p *ProviderResponse) UnmarshalJSON(data []byte) error {
 	*p = ProviderResponse{}
 	type plain ProviderResponse
-	if isNull(data) || isObject(data) && json.Unmarshal(data, (*plain)(p)) == nil {
+	if wire.IsNull(data) || wire.IsObject(data) && json.Unmarshal(data, (*plain)(p)) == nil {
 		return nil
 	}
-	var wire struct {
-		ResponseCode     text `json:"responsecode"`
-		ResponseMessage  text `json:"responsemsg"`
-		ServiceReference text `json:"serviceref"`
+	var w struct {
+		ResponseCode     wire.Text `json:"responsecode"`
+		ResponseMessage  wire.Text `json:"responsemsg"`
+		ServiceReference wire.Text `json:"serviceref"`
 	}
-	if isObject(data) {
-		if err := unmarshal(data, &wire); err != nil {
+	if wire.IsObject(data) {
+		if err := wire.Unmarshal(data, &w); err != nil {
 			return err
 		}
 	}
 	*p = ProviderResponse{
-		ResponseCode: string(wire.ResponseCode), ResponseMessage: string(wire.ResponseMessage), ServiceReference: string(wire.ServiceReference),
+		ResponseCode: string(w.ResponseCode), ResponseMessage: string(w.ResponseMessage), ServiceReference: string(w.ServiceReference),
 	}
 	return p.Raw.UnmarshalJSON(data)
 }
@@ -329,69 +331,58 @@ func (b BankAccount) body() destinationBody {
 }
 
 // decodeDestination reads a destination of any kind. null is none.
-func decodeDestination(data json.RawMessage) (Destination, error) {
-	if len(data) == 0 || isNull(data) {
-		return nil, nil //nolint:nilnil // an absent destination is a nil Destination
+func decodeDestination(data []byte) Destination {
+	if len(data) == 0 || wire.IsNull(data) {
+		return nil
 	}
-	var wire struct {
-		Type           text `json:"type"`
-		CountryCode    text `json:"country_code"`
-		ProviderCode   text `json:"provider_code"`
-		MSISDN         text `json:"msisdn"`
-		SWIFT          text `json:"swift"`
-		AccountNumber  text `json:"account_number"`
-		AccountName    text `json:"account_name"`
-		AccountSurname text `json:"account_surname"`
+	var w struct {
+		Type           wire.Text `json:"type"`
+		CountryCode    wire.Text `json:"country_code"`
+		ProviderCode   wire.Text `json:"provider_code"`
+		MSISDN         wire.Text `json:"msisdn"`
+		SWIFT          wire.Text `json:"swift"`
+		AccountNumber  wire.Text `json:"account_number"`
+		AccountName    wire.Text `json:"account_name"`
+		AccountSurname wire.Text `json:"account_surname"`
 	}
-	if err := unmarshal(data, &wire); err != nil {
-		return nil, err
-	}
-	switch wire.Type {
+	_ = wire.Unmarshal(data, &w) // reads every kind
+	switch w.Type {
 	case typeMobileMoney:
 		return MobileMoney{
-			ProviderCode: ProviderCode(wire.ProviderCode), MSISDN: string(wire.MSISDN), CountryCode: string(wire.CountryCode),
-			AccountName: string(wire.AccountName), AccountSurname: string(wire.AccountSurname),
-		}, nil
+			ProviderCode: ProviderCode(w.ProviderCode), MSISDN: string(w.MSISDN), CountryCode: string(w.CountryCode),
+			AccountName: string(w.AccountName), AccountSurname: string(w.AccountSurname),
+		}
 	case typeBankAccount:
 		return BankAccount{
-			AccountNumber: string(wire.AccountNumber), SWIFT: string(wire.SWIFT),
-			AccountName: string(wire.AccountName), AccountSurname: string(wire.AccountSurname),
-		}, nil
+			AccountNumber: string(w.AccountNumber), SWIFT: string(w.SWIFT),
+			AccountName: string(w.AccountName), AccountSurname: string(w.AccountSurname),
+		}
 	default:
-		return UnknownDestination{Type: string(wire.Type), Raw: RawMessage(data)}, nil
+		return UnknownDestination{Type: string(w.Type), Raw: RawMessage(data)}
 	}
 }
 
 // payoutResultWire is a payout's result as the docs write it. An event has its fields too.
 type payoutResultWire struct {
-	Reference        text             `json:"reference"`
+	Reference        wire.Text        `json:"reference"`
 	Amount           Amount           `json:"amount"`
 	Currency         Currency         `json:"currency"`
-	Destination      json.RawMessage  `json:"destination"`
+	Destination      wire.Part        `json:"destination"`
 	Status           PayoutStatus     `json:"status"`
 	ProviderResponse ProviderResponse `json:"provider_response"`
 }
 
-// UnmarshalJSON reads both revisions of the docs.
-func (r *PayoutResult) UnmarshalJSON(data []byte) error {
-	var wire payoutResultWire
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
+// model implements shape.
+func (w payoutResultWire) model(raw RawMessage) PayoutResult {
+	return PayoutResult{
+		Reference: string(w.Reference), Amount: w.Amount, Currency: w.Currency, Destination: decodeDestination(w.Destination.Of(raw)),
+		Status: w.Status, ProviderResponse: w.ProviderResponse, Raw: raw,
 	}
-	return r.read(&wire, data)
 }
 
-// read takes over what was read from data.
-func (r *PayoutResult) read(wire *payoutResultWire, data []byte) error {
-	destination, err := decodeDestination(wire.Destination)
-	if err != nil {
-		return err
-	}
-	*r = PayoutResult{
-		Reference: string(wire.Reference), Amount: wire.Amount, Currency: wire.Currency, Destination: destination,
-		Status: wire.Status, ProviderResponse: wire.ProviderResponse,
-	}
-	return r.Raw.UnmarshalJSON(data)
+// UnmarshalJSON reads both revisions of the docs.
+func (r *PayoutResult) UnmarshalJSON(data []byte) error {
+	return readValue[PayoutResult, payoutResultWire](data, r)
 }
 
 // MarshalJSON writes what the API sent.
@@ -443,29 +434,25 @@ func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
 func (p PayoutParams) MarshalJSON() ([]byte, error) {
-	wire := payoutParamsJSON{
+	w := payoutParamsJSON{
 		Amount: p.Amount.orNothing(), Currency: p.Currency, Reference: p.Reference, Note: p.Note, Metadata: p.Metadata, Extra: p.Extra,
 	}
 	var err error
-	if wire.Destination, err = encodeDestination(p.Destination); err != nil {
+	if w.Destination, err = encodeDestination(p.Destination); err != nil {
 		return nil, err
 	}
-	return lossless(wire)
+	return lossless(w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. Numbers in Metadata are read as [json.Number], to the last digit.
 func (p *PayoutParams) UnmarshalJSON(data []byte) error {
-	var wire payoutParamsJSON
-	if err := decodeParams(data, &wire); err != nil {
-		return err
-	}
-	destination, err := decodeDestination(wire.Destination)
-	if err != nil {
+	var w payoutParamsJSON
+	if err := decodeParams(data, &w); err != nil {
 		return err
 	}
 	*p = PayoutParams{
-		Amount: amountOf(wire.Amount), Currency: wire.Currency, Destination: destination,
-		Reference: wire.Reference, Note: wire.Note, Metadata: wire.Metadata, Extra: wire.Extra,
+		Amount: amountOf(w.Amount), Currency: w.Currency, Destination: decodeDestination(w.Destination),
+		Reference: w.Reference, Note: w.Note, Metadata: w.Metadata, Extra: w.Extra,
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // secret is a string that prints as [redacted] in every format. It is kept behind a function, since fmt
@@ -51,20 +53,18 @@ func (m RawMessage) MarshalJSON() ([]byte, error) {
 	if len(m) == 0 {
 		return []byte("null"), nil
 	}
-	return withoutBOM(m), nil
+	return wire.WithoutBOM(m), nil
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. It keeps a copy; null leaves the message empty.
 func (m *RawMessage) UnmarshalJSON(data []byte) error {
-	if isNull(data) {
+	if wire.IsNull(data) {
 		*m = nil
 		return nil
 	}
 	*m = bytes.Clone(data)
 	return nil
 }
-
-func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }
 
 // marshalRaw is MarshalJSON for what came from the API: it goes out as it came in.
 func marshalRaw(raw RawMessage, fallback any) ([]byte, error) {

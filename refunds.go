@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"net/http"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // RefundsService gives customers their money back.
@@ -45,7 +48,7 @@ const (
 
 // UnmarshalJSON reads a status in any case.
 func (s *RefundStatus) UnmarshalJSON(data []byte) error {
-	return unmarshalWord(data, s, RefundCompleted, RefundPending, RefundFailed)
+	return wire.UnmarshalWord(data, s, RefundCompleted, RefundPending, RefundFailed)
 }
 
 // RefundResult is what a refund's operation came to.
@@ -61,10 +64,10 @@ type RefundResult struct {
 
 // Refunded reports whether the customer has the money back: the status is [RefundCompleted] in any case. Every other word, one
 // that the SDK does not know or none at all included, is not refunded.
-func (r *RefundResult) Refunded() bool { return foldedEqual(r.Status, RefundCompleted) }
+func (r *RefundResult) Refunded() bool { return wire.EqualFold(r.Status, RefundCompleted) }
 
 // Failed reports whether the result says that the refund failed.
-func (r *RefundResult) Failed() bool { return foldedEqual(r.Status, RefundFailed) }
+func (r *RefundResult) Failed() bool { return wire.EqualFold(r.Status, RefundFailed) }
 
 // judge implements judged.
 func (r *RefundResult) judge() resultVerdict {
@@ -173,28 +176,23 @@ func (p RefundParams) wire(v *validation) refundBody {
 // refundResultWire is a refund's result as the docs write it. An event has its fields too.
 type refundResultWire struct {
 	Status               RefundStatus     `json:"status"`
-	RefundReference      text             `json:"refund_reference"`
+	RefundReference      wire.Text        `json:"refund_reference"`
 	Amount               Amount           `json:"amount"`
-	TransactionReference text             `json:"transaction_reference"`
+	TransactionReference wire.Text        `json:"transaction_reference"`
 	ProviderResponse     ProviderResponse `json:"provider_response"`
+}
+
+// model implements shape.
+func (w refundResultWire) model(raw RawMessage) RefundResult {
+	return RefundResult{
+		Status: w.Status, RefundReference: string(w.RefundReference), Amount: w.Amount,
+		TransactionReference: string(w.TransactionReference), ProviderResponse: w.ProviderResponse, Raw: raw,
+	}
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *RefundResult) UnmarshalJSON(data []byte) error {
-	var wire refundResultWire
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	return r.read(&wire, data)
-}
-
-// read takes over what was read from data.
-func (r *RefundResult) read(wire *refundResultWire, data []byte) error {
-	*r = RefundResult{
-		Status: wire.Status, RefundReference: string(wire.RefundReference), Amount: wire.Amount,
-		TransactionReference: string(wire.TransactionReference), ProviderResponse: wire.ProviderResponse,
-	}
-	return r.Raw.UnmarshalJSON(data)
+	return readValue[RefundResult, refundResultWire](data, r)
 }
 
 // MarshalJSON writes what the API sent.
@@ -229,7 +227,7 @@ func (p RefundParams) MarshalJSON() ([]byte, error) {
 // number that could not be computed, and must not refund all. Numbers in Metadata are read as [json.Number], to the
 // last digit.
 func (p *RefundParams) UnmarshalJSON(data []byte) error {
-	var wire struct {
+	var w struct {
 		TransactionReference string          `json:"transaction_reference"`
 		FieldName            string          `json:"TransactionReference"` // as 0.1.0 wrote it
 		Amount               json.RawMessage `json:"amount"`
@@ -237,22 +235,22 @@ func (p *RefundParams) UnmarshalJSON(data []byte) error {
 		Metadata             map[string]any  `json:"metadata"`
 		Extra                map[string]any  `json:"extra"`
 	}
-	if err := decodeParams(data, &wire); err != nil {
+	if err := decodeParams(data, &w); err != nil {
 		return err
 	}
 	var amount Amount
 	switch {
-	case wire.Amount == nil:
-	case isNull(wire.Amount):
+	case w.Amount == nil:
+	case wire.IsNull(w.Amount):
 		return errors.New("intram: amount is null: leave it out to refund all")
 	default:
-		if err := amount.UnmarshalJSON(wire.Amount); err != nil {
+		if err := amount.UnmarshalJSON(w.Amount); err != nil {
 			return err
 		}
 	}
 	*p = RefundParams{
-		TransactionReference: firstWord(wire.TransactionReference, wire.FieldName),
-		Amount:               amount, Reason: wire.Reason, Metadata: wire.Metadata, Extra: wire.Extra,
+		TransactionReference: cmp.Or(w.TransactionReference, w.FieldName),
+		Amount:               amount, Reason: w.Reason, Metadata: w.Metadata, Extra: w.Extra,
 	}
 	return nil
 }

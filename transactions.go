@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // TransactionsService looks up money that moved, or is about to.
@@ -35,12 +38,22 @@ func (s TransactionStatus) Finished() bool {
 
 // UnmarshalJSON reads a status in any case.
 func (s *TransactionStatus) UnmarshalJSON(data []byte) error {
-	var w word
+	var w wire.Word
 	if err := w.UnmarshalJSON(data); err != nil {
 		return err
 	}
 	*s = transactionStatus(w)
 	return nil
+}
+
+// transactionStatus reads a status in any case.
+func transactionStatus(w wire.Word) TransactionStatus {
+	switch upper := TransactionStatus(strings.ToUpper(string(w))); upper {
+	case TransactionPending, TransactionSuccess, TransactionError, TransactionRefunded:
+		return upper
+	default:
+		return TransactionStatus(w)
+	}
 }
 
 // TransactionType is which way the money goes, seen from the merchant's wallet.
@@ -85,7 +98,7 @@ type Transaction struct {
 
 // Paid reports whether the money has moved: the status is [TransactionSuccess] in any case. Every other word, one that the SDK
 // does not know or none at all included, is not paid. Of a [TransactionRefunded] payment nothing is left.
-func (t *Transaction) Paid() bool { return foldedEqual(t.Status, TransactionSuccess) }
+func (t *Transaction) Paid() bool { return wire.EqualFold(t.Status, TransactionSuccess) }
 
 // TransactionPaymentMethod is how a transaction was paid. The current revision of the docs gives the name only.
 type TransactionPaymentMethod struct {
@@ -196,27 +209,27 @@ func (p TransactionListParams) query() listQuery {
 }
 
 // identity and created are what pagination knows an item by.
-func (t *Transaction) identity() string   { return firstWord(t.Reference, t.ID, string(t.Raw)) }
+func (t *Transaction) identity() string   { return cmp.Or(t.Reference, t.ID, string(t.Raw)) }
 func (t *Transaction) created() time.Time { return t.CreatedAt }
 
-// complete implements answer.
+// complete implements whole.
 func (t *Transaction) complete() error {
 	switch {
 	case t.Reference == "" && t.ID == "":
-		return errors.New("the answer has no reference")
+		return errors.New("the response has no reference")
 	case t.Reference != "" && !usableID(t.Reference), t.ID != "" && !usableID(t.ID):
-		return errors.New("the answer's reference cannot be one")
+		return errors.New("the response's reference cannot be one")
 	}
 	return nil
 }
 
 // transactionWire is a transaction as both revisions of the docs write it.
 type transactionWire struct {
-	Reference        ident             `json:"reference"`
-	ID               text              `json:"id"`
-	Status           word              `json:"status"`
-	Type             word              `json:"type"`
-	Environment      word              `json:"env"`
+	Reference        wire.ID           `json:"reference"`
+	ID               wire.Text         `json:"id"`
+	Status           wire.Word         `json:"status"`
+	Type             wire.Word         `json:"type"`
+	Environment      wire.Word         `json:"env"`
 	Amount           Amount            `json:"amount"`
 	Fees             Amount            `json:"fees"`
 	NetAmount        Amount            `json:"net_amount"`
@@ -224,25 +237,25 @@ type transactionWire struct {
 	PaymentMethod    paymentMethodWire `json:"payment_method"`
 	Customer         customerWire      `json:"customer"`
 	Source           sourceWire        `json:"source"`
-	SourceMSISDN     text              `json:"source_msisdn"`
-	ServiceReference text              `json:"service_reference"`
-	DeclinedReason   text              `json:"declined_reason"`
-	WebhookData      part              `json:"webhook_data"`
-	Date             timestamp         `json:"date"`
-	CreatedAt        timestamp         `json:"created_at"`
-	RefundedAt       timestamp         `json:"refunded_at"`
+	SourceMSISDN     wire.Text         `json:"source_msisdn"`
+	ServiceReference wire.Text         `json:"service_reference"`
+	DeclinedReason   wire.Text         `json:"declined_reason"`
+	WebhookData      wire.Part         `json:"webhook_data"`
+	Date             wire.Time         `json:"date"`
+	CreatedAt        wire.Time         `json:"created_at"`
+	RefundedAt       wire.Time         `json:"refunded_at"`
 	Refunds          []refundEntryWire `json:"refunds"`
 }
 
-// model implements wire.
+// model implements shape.
 func (w transactionWire) model(raw RawMessage) Transaction {
 	t := Transaction{
 		Reference: string(w.Reference), ID: string(w.ID), Status: transactionStatus(w.Status), Type: TransactionType(w.Type),
 		Environment: Environment(w.Environment), Amount: w.Amount, Fees: w.Fees, NetAmount: w.NetAmount, Currency: w.Currency,
 		PaymentMethod: TransactionPaymentMethod(w.PaymentMethod), Customer: w.Customer.model(),
-		Source:           TransactionSource{Number: firstWord(string(w.Source.Number), string(w.SourceMSISDN))},
-		ServiceReference: string(w.ServiceReference), DeclinedReason: string(w.DeclinedReason), WebhookData: w.WebhookData.of(raw),
-		CreatedAt: firstTime(w.Date, w.CreatedAt), RefundedAt: w.RefundedAt.Time, Raw: raw,
+		Source:           TransactionSource{Number: cmp.Or(string(w.Source.Number), string(w.SourceMSISDN))},
+		ServiceReference: string(w.ServiceReference), DeclinedReason: string(w.DeclinedReason), WebhookData: w.WebhookData.Of(raw),
+		CreatedAt: cmp.Or(w.Date, w.CreatedAt).Time, RefundedAt: w.RefundedAt.Time, Raw: raw,
 	}
 	if w.Refunds != nil {
 		t.Refunds = make([]RefundEntry, len(w.Refunds))
@@ -255,7 +268,7 @@ func (w transactionWire) model(raw RawMessage) Transaction {
 
 // UnmarshalJSON reads both revisions of the docs.
 func (t *Transaction) UnmarshalJSON(data []byte) error {
-	return readWire[Transaction, transactionWire](data, t)
+	return readValue[Transaction, transactionWire](data, t)
 }
 
 // MarshalJSON writes what the API sent.
@@ -270,20 +283,20 @@ type paymentMethodWire TransactionPaymentMethod
 // UnmarshalJSON reads both revisions of the docs. Another kind of value says nothing.
 func (m *paymentMethodWire) UnmarshalJSON(data []byte) error {
 	*m = paymentMethodWire{}
-	var wire struct {
-		Name text `json:"name"`
-		Code text `json:"code"`
-		Type text `json:"type"`
+	var w struct {
+		Name wire.Text `json:"name"`
+		Code wire.Text `json:"code"`
+		Type wire.Text `json:"type"`
 	}
-	switch firstByte(data) {
+	switch wire.FirstByte(data) {
 	case '"':
-		return unmarshalString(data, &m.Name)
+		return wire.UnmarshalString(data, &m.Name)
 	case '{':
-		if err := unmarshal(data, &wire); err != nil {
+		if err := wire.Unmarshal(data, &w); err != nil {
 			return err
 		}
 	}
-	*m = paymentMethodWire{Name: string(wire.Name), Code: ProviderCode(wire.Code), Type: string(wire.Type)}
+	*m = paymentMethodWire{Name: string(w.Name), Code: ProviderCode(w.Code), Type: string(w.Type)}
 	return nil
 }
 
@@ -294,16 +307,16 @@ func (m *TransactionPaymentMethod) UnmarshalJSON(data []byte) error {
 
 // sourceWire is where the money came from.
 type sourceWire struct {
-	Number text `json:"number"`
+	Number wire.Text `json:"number"`
 }
 
 // customerWire has one name, or two.
 type customerWire struct {
-	Email     text `json:"email"`
-	Name      text `json:"name"`
-	ID        text `json:"id"`
-	FirstName text `json:"first_name"`
-	LastName  text `json:"last_name"`
+	Email     wire.Text `json:"email"`
+	Name      wire.Text `json:"name"`
+	ID        wire.Text `json:"id"`
+	FirstName wire.Text `json:"first_name"`
+	LastName  wire.Text `json:"last_name"`
 }
 
 func (w customerWire) model() TransactionCustomer {
@@ -319,7 +332,7 @@ func (w customerWire) model() TransactionCustomer {
 // UnmarshalJSON reads both revisions of the docs: one name, or two.
 func (c *TransactionCustomer) UnmarshalJSON(data []byte) error {
 	var w customerWire
-	if err := unmarshalObject(data, &w); err != nil {
+	if err := wire.UnmarshalObject(data, &w); err != nil {
 		return err
 	}
 	*c = w.model()
@@ -328,26 +341,26 @@ func (c *TransactionCustomer) UnmarshalJSON(data []byte) error {
 
 // refundEntryWire is a refund in the list, in both revisions of the docs.
 type refundEntryWire struct {
-	Reference        text      `json:"reference"`
-	ServiceReference text      `json:"service_reference"`
-	Status           text      `json:"status"`
+	Reference        wire.Text `json:"reference"`
+	ServiceReference wire.Text `json:"service_reference"`
+	Status           wire.Text `json:"status"`
 	Amount           Amount    `json:"amount"`
-	Reason           text      `json:"reason"`
-	Date             timestamp `json:"date"`
-	CreatedAt        timestamp `json:"created_at"`
+	Reason           wire.Text `json:"reason"`
+	Date             wire.Time `json:"date"`
+	CreatedAt        wire.Time `json:"created_at"`
 }
 
 func (w refundEntryWire) model() RefundEntry {
 	return RefundEntry{
-		Reference: string(w.Reference), ServiceReference: string(w.ServiceReference), Status: transactionStatus(word(w.Status)),
-		Amount: w.Amount, Reason: string(w.Reason), CreatedAt: firstTime(w.Date, w.CreatedAt),
+		Reference: string(w.Reference), ServiceReference: string(w.ServiceReference), Status: transactionStatus(wire.Word(w.Status)),
+		Amount: w.Amount, Reason: string(w.Reason), CreatedAt: cmp.Or(w.Date, w.CreatedAt).Time,
 	}
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (r *RefundEntry) UnmarshalJSON(data []byte) error {
 	var w refundEntryWire
-	if err := unmarshalObject(data, &w); err != nil {
+	if err := wire.UnmarshalObject(data, &w); err != nil {
 		return err
 	}
 	*r = w.model()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // Default settings of a wait (Merchant API docs, Operations and Payment requests).
@@ -107,7 +109,7 @@ func (o *Operation) judge() resultVerdict {
 	}
 	verdict := result.judge()
 	_, unread := o.Result.(*UnknownResult)
-	if unread && verdict == saidNothing && (foldedEqual(o.Type, OperationPayout) || foldedEqual(o.Type, OperationRefund)) {
+	if unread && verdict == saidNothing && (wire.EqualFold(o.Type, OperationPayout) || wire.EqualFold(o.Type, OperationRefund)) {
 		return saidUnknown
 	}
 	return verdict
@@ -115,7 +117,7 @@ func (o *Operation) judge() resultVerdict {
 
 // judge implements judged, by the one word that all results have.
 func (r *UnknownResult) judge() resultVerdict {
-	if foldedEqual(textOf(readObject(r.Raw)["status"]), string(PayoutFailed)) {
+	if wire.EqualFold(textOf(readObject(r.Raw)["status"]), string(PayoutFailed)) {
 		return saidFailed
 	}
 	return saidNothing
@@ -134,7 +136,7 @@ const (
 )
 
 func judgeWord[S ~string](status, failed S, known ...S) resultVerdict {
-	isStatus := func(word S) bool { return foldedEqual(status, word) }
+	isStatus := func(word S) bool { return wire.EqualFold(status, word) }
 	switch {
 	case isStatus(failed):
 		return saidFailed
@@ -321,7 +323,7 @@ func pollConfig[T any](c *Client, rate *poll.Rate, get func(context.Context, str
 }
 
 // pollList returns the function that reads a page for a poller.
-func pollList[T any, W wire[T]](c *Client, path string) func(context.Context, poll.Query, time.Duration) (*poll.Page[T], time.Duration, error) {
+func pollList[T any, W shape[T]](c *Client, path string) func(context.Context, poll.Query, time.Duration) (*poll.Page[T], time.Duration, error) {
 	return func(ctx context.Context, q poll.Query, timeout time.Duration) (*poll.Page[T], time.Duration, error) {
 		var resp Response
 		page, err := listPage[T, W](ctx, c, path, listQuery{limit: poll.PageSize, typ: q.Kind, before: q.Before}, lookupOptions(&resp, timeout))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // bodyScanner goes through a JSON document once.
@@ -124,59 +126,60 @@ type eventJSON struct {
 // base64), scope, delivery_id and attempt. Data that jsonb would refuse (a NUL, text that is not UTF-8) is in
 // signed_body only. It contains personal data. Docs: Merchant API, Webhooks.
 func (e Event) MarshalJSON() ([]byte, error) {
-	wire := eventJSON{
+	w := eventJSON{
 		Type: storable(string(e.Type)), OperationID: storable(e.OperationID), OccurredAt: e.OccurredAt,
 		SignedBody: e.Raw, Scope: e.Scope, DeliveryID: storable(e.DeliveryID), Attempt: e.Attempt,
 	}
 	if len(e.Raw) == 0 {
-		wire.SignedBody = nil
+		w.SignedBody = nil
 		data, err := marshalEventData(e.Data)
 		if err != nil {
 			return nil, err
 		}
-		wire.Data = data
+		w.Data = data
 	} else {
 		var body struct {
 			Data json.RawMessage `json:"data"`
 		}
-		if json.Unmarshal(withoutBOM(e.Raw), &body) == nil && isStorable(body.Data) {
-			wire.Data = body.Data
+		if json.Unmarshal(wire.WithoutBOM(e.Raw), &body) == nil && isStorable(body.Data) {
+			w.Data = body.Data
 		}
 	}
-	return json.Marshal(wire)
+	return json.Marshal(w)
 }
 
 // UnmarshalJSON reads what [Event.MarshalJSON] wrote, and the body of a delivery, which is what version 0.1.0 wrote. What it
 // reads is not verified: it must come from a store of yours. Errors: [ErrInvalidPayload].
 func (e *Event) UnmarshalJSON(data []byte) error {
-	var wire eventJSON
-	var stored struct {
-		SignedBody json.RawMessage `json:"signed_body"`
+	var queued struct {
+		SignedBody wire.Part  `json:"signed_body"`
+		Scope      wire.Text  `json:"scope"`
+		DeliveryID wire.Text  `json:"delivery_id"`
+		Attempt    wire.Count `json:"attempt"`
 	}
-	if err := json.Unmarshal(data, &stored); err != nil {
+	if err := wire.UnmarshalObject(data, &queued); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
-	if stored.SignedBody == nil { // not even null
-		event, err := parseEvent(data)
-		if err == nil {
-			*e = *event
+	var signed []byte
+	if queued.SignedBody != nil {
+		if err := json.Unmarshal(queued.SignedBody, &signed); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 		}
+	}
+	if len(signed) > 0 {
+		data = signed
+	}
+	event, err := parseEvent(data)
+	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
-	}
-	event := &Event{Type: EventType(wire.Type), OperationID: wire.OperationID, OccurredAt: wire.OccurredAt}
-	if len(wire.SignedBody) > 0 {
-		var err error
-		if event, err = parseEvent(wire.SignedBody); err != nil {
-			return err
+	if queued.SignedBody != nil { // it may be null, and is in what MarshalJSON wrote
+		event.Scope, event.DeliveryID, event.Attempt = string(queued.Scope), string(queued.DeliveryID), int(queued.Attempt)
+		if len(signed) == 0 {
+			event.Raw = nil
+			setEventOperation(event)
 		}
-	} else {
-		event.Data = decodeEventData(event.Type, bytes.Clone(wire.Data))
-		setEventOperation(event)
 	}
-	event.Scope, event.DeliveryID, event.Attempt = wire.Scope, wire.DeliveryID, wire.Attempt
 	*e = *event
 	return nil
 }

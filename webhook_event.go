@@ -1,14 +1,18 @@
 package intram
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
 	"github.com/intram/intram-go/internal/strictjson"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // EventType names what happened.
@@ -117,40 +121,87 @@ func (*UnknownEventData) isEventData()        {}
 // empty, and the event is handed over with data that the SDK does not know. Refused is only what is no JSON object, has none of an
 // event's members, or says one of them twice.
 func parseEvent(body []byte) (*Event, error) {
-	text := withoutBOM(body)
-	var wire struct {
-		Type        json.RawMessage `json:"event"`
-		OperationID json.RawMessage `json:"operation_id"`
-		OccurredAt  timestamp       `json:"occurred_at"`
-		Data        json.RawMessage `json:"data"`
+	event := &Event{Raw: bytes.Clone(body)}
+	text := wire.WithoutBOM(event.Raw)
+	parts, twoWays := strictjson.Split(text)
+	if twoWays == nil && event.readTyped(text, parts) {
+		return event, nil
 	}
-	if err := json.Unmarshal(text, &wire); err != nil {
+	var w struct {
+		eventHead
+		Data wire.Part `json:"data"`
+	}
+	if err := wire.UnmarshalObject(text, &w); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
 	}
-	event := &Event{OccurredAt: wire.OccurredAt.Time}
-	var typed, identified bool
-	event.Type, typed = readEventType(wire.Type)
-	event.OperationID, identified = readEventOperation(wire.OperationID)
-	if !typed && event.OperationID == "" && wire.Data == nil && wire.OccurredAt.IsZero() {
+	var typed bool
+	event.Type, typed = readEventType(w.Type)
+	event.OperationID, _ = readEventOperation(w.OperationID)
+	event.OccurredAt = w.OccurredAt.Time
+	event.Data = &UnknownEventData{Raw: RawMessage(slices.Clip(w.Data))}
+	switch {
+	case !typed && event.OperationID == "" && w.Data == nil && w.OccurredAt.IsZero():
 		return nil, fmt.Errorf("%w: it has none of an event's members", ErrInvalidPayload)
+	case twoWays != nil && (len(w.Data) == 0 || strictjson.Check(w.Data) == nil):
+		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(twoWays))
 	}
-	if typed && identified {
-		event.Data = decodeEventData(event.Type, wire.Data)
-	} else {
-		event.Data = &UnknownEventData{Raw: RawMessage(wire.Data)}
+	// If it is the data that can be read in two ways, the event is sure: it is kept, and its data is not read.
+	return event, nil
+}
+
+// eventHead is what all events have.
+type eventHead struct {
+	Type        wire.Part `json:"event"`
+	OperationID wire.Part `json:"operation_id"`
+	OccurredAt  wire.Time `json:"occurred_at"`
+}
+
+// readTyped reads an event with data of a family that the SDK knows, in one pass. It reports false for every other one.
+func (e *Event) readTyped(text []byte, parts strictjson.Parts) bool {
+	typ, ok := readEventType(parts.Event)
+	if !ok || !wire.IsObject(parts.Data) {
+		return false
 	}
-	if err := strictjson.Check(text); err != nil {
-		if len(wire.Data) == 0 || strictjson.Check(wire.Data) == nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(err))
-		}
-		// The event is sure, and what it says of the money can be read in two ways: it is kept, unread.
-		event.Data = &UnknownEventData{Raw: RawMessage(wire.Data)}
+	var head *eventHead
+	var data EventData
+	switch family, _, _ := strings.Cut(string(typ), "."); family {
+	case "payout":
+		head, data = readEventData[PayoutEventData, payoutEventWire](text, parts.Data)
+	case "payment_request":
+		head, data = readEventData[PaymentRequestEventData, paymentRequestEventWire](text, parts.Data)
+	case "refund":
+		head, data = readEventData[RefundEventData, refundEventWire](text, parts.Data)
+	case "test":
+		head, data = readEventData[PingData, pingWire](text, parts.Data)
 	}
-	return event, event.Raw.UnmarshalJSON(body)
+	if head == nil {
+		return false
+	}
+	id, ok := readEventOperation(head.OperationID)
+	if ok {
+		e.Type, e.OperationID, e.OccurredAt, e.Data = typ, id, head.OccurredAt.Time, data
+	}
+	return ok
+}
+
+// readEventData reads a body around a W, which stands at raw. It returns nil when the body cannot be read so.
+func readEventData[T any, W shape[T], P interface {
+	*T
+	EventData
+}](text []byte, raw RawMessage) (*eventHead, EventData) {
+	w := new(struct {
+		eventHead
+		Data W `json:"data"`
+	})
+	if wire.Unmarshal(text, w) != nil {
+		return nil, nil
+	}
+	data := w.Data.model(raw)
+	return &w.eventHead, P(&data)
 }
 
 // readEventType reads the type of an event, as it is written: one in capitals is a type that the SDK does not know.
-func readEventType(data json.RawMessage) (typ EventType, ok bool) {
+func readEventType(data []byte) (typ EventType, ok bool) {
 	var text string
 	if len(data) == 0 || data[0] != '"' || json.Unmarshal(data, &text) != nil {
 		return "", false
@@ -159,9 +210,9 @@ func readEventType(data json.RawMessage) (typ EventType, ok bool) {
 }
 
 // readEventOperation reads the operation of an event: a string, or an integer as it is written. None is fine.
-func readEventOperation(data json.RawMessage) (id string, ok bool) {
+func readEventOperation(data []byte) (id string, ok bool) {
 	switch {
-	case len(data) == 0 || isNull(data):
+	case len(data) == 0 || wire.IsNull(data):
 		return "", true
 	case data[0] == '"':
 		return id, json.Unmarshal(data, &id) == nil
@@ -171,91 +222,72 @@ func readEventOperation(data json.RawMessage) (id string, ok bool) {
 	return "", false
 }
 
-// decodeEventData reads the data as the type's family says. What does not fit is kept: an event that is signed is never refused for
-// what it says.
-func decodeEventData(typ EventType, data json.RawMessage) EventData {
-	family, _, _ := strings.Cut(string(typ), ".")
-	var typed interface {
-		EventData
-		json.Unmarshaler
-	}
-	switch family {
-	case "payout":
-		typed = new(PayoutEventData)
-	case "payment_request":
-		typed = new(PaymentRequestEventData)
-	case "refund":
-		typed = new(RefundEventData)
-	case "test":
-		typed = new(PingData)
-	default:
-		return &UnknownEventData{Raw: RawMessage(data)}
-	}
-	// Called directly: json.Unmarshal would go through the data twice more to find out that it is valid and where it ends.
-	if len(data) == 0 || isNull(data) || typed.UnmarshalJSON(data) != nil {
-		return &UnknownEventData{Raw: RawMessage(data)}
-	}
-	return typed
+type payoutEventWire struct {
+	payoutResultWire
+	Error    *OperationError `json:"error"`
+	Metadata wire.Part       `json:"metadata"`
+}
+
+// model implements shape.
+func (w payoutEventWire) model(raw RawMessage) PayoutEventData {
+	return PayoutEventData{PayoutResult: w.payoutResultWire.model(raw), Error: w.Error.orNil(), Metadata: w.Metadata.Of(raw)}
 }
 
 // UnmarshalJSON reads an event's data.
 func (d *PayoutEventData) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		payoutResultWire
-		Error    *OperationError `json:"error"`
-		Metadata RawMessage      `json:"metadata"`
+	return readValue[PayoutEventData, payoutEventWire](data, d)
+}
+
+type paymentRequestEventWire struct {
+	paymentRequestResultWire
+	Error         *OperationError   `json:"error"`
+	WebhookData   wire.Part         `json:"webhook_data"`
+	Fees          Amount            `json:"fees"`
+	NetAmount     Amount            `json:"net_amount"`
+	PaymentMethod paymentMethodWire `json:"payment_method"`
+}
+
+// model implements shape.
+func (w paymentRequestEventWire) model(raw RawMessage) PaymentRequestEventData {
+	return PaymentRequestEventData{
+		PaymentRequestResult: w.paymentRequestResultWire.model(raw), Error: w.Error.orNil(), WebhookData: w.WebhookData.Of(raw),
+		Fees: w.Fees, NetAmount: w.NetAmount, PaymentMethod: TransactionPaymentMethod(w.PaymentMethod),
 	}
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	d.Error, d.Metadata = wire.Error.orNil(), wire.Metadata
-	return d.read(&wire.payoutResultWire, data)
 }
 
 // UnmarshalJSON reads an event's data.
 func (d *PaymentRequestEventData) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		paymentRequestResultWire
-		Error         *OperationError   `json:"error"`
-		WebhookData   RawMessage        `json:"webhook_data"`
-		Fees          Amount            `json:"fees"`
-		NetAmount     Amount            `json:"net_amount"`
-		PaymentMethod paymentMethodWire `json:"payment_method"`
-	}
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	d.Error, d.WebhookData = wire.Error.orNil(), wire.WebhookData
-	d.Fees, d.NetAmount, d.PaymentMethod = wire.Fees, wire.NetAmount, TransactionPaymentMethod(wire.PaymentMethod)
-	return d.read(&wire.paymentRequestResultWire, data)
+	return readValue[PaymentRequestEventData, paymentRequestEventWire](data, d)
+}
+
+type refundEventWire struct {
+	refundResultWire
+	Error  *OperationError `json:"error"`
+	Reason wire.Text       `json:"reason"`
+}
+
+// model implements shape.
+func (w refundEventWire) model(raw RawMessage) RefundEventData {
+	return RefundEventData{RefundResult: w.refundResultWire.model(raw), Error: w.Error.orNil(), Reason: string(w.Reason)}
 }
 
 // UnmarshalJSON reads an event's data.
 func (d *RefundEventData) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		refundResultWire
-		Error  *OperationError `json:"error"`
-		Reason text            `json:"reason"`
-	}
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	d.Error, d.Reason = wire.Error.orNil(), string(wire.Reason)
-	return d.read(&wire.refundResultWire, data)
+	return readValue[RefundEventData, refundEventWire](data, d)
+}
+
+type pingWire struct {
+	Test   wire.Flag `json:"test"`
+	SentAt wire.Time `json:"sent_at"`
+}
+
+// model implements shape.
+func (w pingWire) model(RawMessage) PingData {
+	return PingData{Test: bool(w.Test), SentAt: w.SentAt.Time}
 }
 
 // UnmarshalJSON reads an event's data.
-func (d *PingData) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		Test   flag      `json:"test"`
-		SentAt timestamp `json:"sent_at"`
-	}
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	d.Test, d.SentAt = bool(wire.Test), wire.SentAt.Time
-	return nil
-}
+func (d *PingData) UnmarshalJSON(data []byte) error { return readValue[PingData, pingWire](data, d) }
 
 // MarshalJSON writes what the API sent.
 func (d *UnknownEventData) MarshalJSON() ([]byte, error) { return d.Raw.MarshalJSON() }

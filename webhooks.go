@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // WebhooksService manages where events are sent. To receive them, see [WebhookVerifier].
@@ -68,22 +71,14 @@ func (s *WebhooksService) Create(ctx context.Context, params WebhookParams, opts
 		Event EventType `json:"event"`
 	}{params.URL, params.Event}
 	r = r.with(params.Extra)
-	env, err := do[WebhookSubscription](ctx, s.client, r, opts)
-	if err != nil {
-		return nil, err
-	}
-	return &env.Data, nil
+	return doModel[WebhookSubscription, subscriptionWire](ctx, s.client, r, opts)
 }
 
 // List reads the subscriptions, without their secrets.
 //
 // Endpoint: GET /webhooks. Errors: [*Error] with the authentication codes. Docs: Merchant API, Webhooks.
 func (s *WebhooksService) List(ctx context.Context, opts ...CallOption) ([]WebhookSubscription, error) {
-	env, err := do[[]WebhookSubscription](ctx, s.client, request{method: http.MethodGet, template: "/webhooks", path: "/webhooks"}, opts)
-	if err != nil {
-		return nil, err
-	}
-	return env.Data, nil
+	return doList[WebhookSubscription, subscriptionWire](ctx, s.client, request{method: http.MethodGet, template: "/webhooks", path: "/webhooks"}, opts)
 }
 
 // Delete ends a subscription. Deliveries under way are not cancelled.
@@ -96,7 +91,7 @@ func (s *WebhooksService) Delete(ctx context.Context, subscriptionID string, opt
 		path: "/webhooks/" + url.PathEscape(subscriptionID),
 	}
 	r.invalid.pathID("subscription_id", subscriptionID)
-	_, err := do[json.RawMessage](ctx, s.client, r, opts)
+	_, err := doVerdict(ctx, s.client, r, opts)
 	return err
 }
 
@@ -110,45 +105,45 @@ func (s *WebhooksService) SendTest(ctx context.Context, subscriptionID string, o
 		path: "/webhooks/" + url.PathEscape(subscriptionID) + "/test", params: struct{}{},
 	}
 	r.invalid.pathID("subscription_id", subscriptionID)
-	_, err := do[json.RawMessage](ctx, s.client, r, opts)
+	_, err := doVerdict(ctx, s.client, r, opts)
 	return err
 }
 
-// complete implements answer.
+// complete implements whole.
 func (w *WebhookSubscription) complete() error {
 	switch {
 	case w.ID == "":
-		return errors.New("the answer has no subscription_id")
+		return errors.New("the response has no subscription_id")
 	case !usableID(w.ID):
-		return errors.New("the answer's subscription_id cannot be one")
+		return errors.New("the response's subscription_id cannot be one")
 	}
 	return nil
+}
+
+// subscriptionWire is a subscription as both revisions of the docs write it.
+type subscriptionWire struct {
+	SubscriptionID wire.ID   `json:"subscription_id"`
+	ID             wire.ID   `json:"id"`
+	URL            wire.Text `json:"url"`
+	Event          wire.Text `json:"event"`
+	Secret         wire.ID   `json:"secret"`
+	SecretHint     wire.Text `json:"secret_hint"`
+	Date           wire.Time `json:"date"`
+	CreatedAt      wire.Time `json:"created_at"`
+}
+
+// model implements shape.
+func (w subscriptionWire) model(RawMessage) WebhookSubscription {
+	return WebhookSubscription{
+		ID: string(cmp.Or(w.SubscriptionID, w.ID)), URL: string(w.URL), Event: EventType(w.Event),
+		Secret: string(w.Secret), SecretHint: string(w.SecretHint),
+		CreatedAt: cmp.Or(w.Date, w.CreatedAt).Time,
+	}
 }
 
 // UnmarshalJSON reads both revisions of the docs.
 func (w *WebhookSubscription) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		SubscriptionID ident     `json:"subscription_id"`
-		ID             ident     `json:"id"`
-		URL            text      `json:"url"`
-		Event          text      `json:"event"`
-		Secret         ident     `json:"secret"`
-		SecretHint     text      `json:"secret_hint"`
-		Date           timestamp `json:"date"`
-		CreatedAt      timestamp `json:"created_at"`
-	}
-	if err := unmarshalObject(data, &wire); err != nil {
-		return err
-	}
-	if wire.SubscriptionID == "" {
-		wire.SubscriptionID = wire.ID
-	}
-	*w = WebhookSubscription{
-		ID: string(wire.SubscriptionID), URL: string(wire.URL), Event: EventType(wire.Event),
-		Secret: string(wire.Secret), SecretHint: string(wire.SecretHint),
-		CreatedAt: firstTime(wire.Date, wire.CreatedAt),
-	}
-	return nil
+	return readValue[WebhookSubscription, subscriptionWire](data, w)
 }
 
 // MarshalJSON writes the subscription without its secret.

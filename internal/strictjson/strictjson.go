@@ -1,7 +1,10 @@
 // Package strictjson refuses JSON that two readers could read in two ways.
 //
-// encoding/json takes the last of two keys with one name, and takes AMOUNT for amount. Where money is read, an answer that says
+// encoding/json takes the last of two keys with one name, and takes AMOUNT for amount. Where money is read, a response that says
 // an amount twice says nothing.
+//
+// Its scanner is the only one beside encoding/json's. encoding/json/v2 refuses duplicate names itself, matches names by their
+// case, and bounds nothing less: this package ends when Go 1.27, which has it, is the oldest version that the module supports.
 package strictjson
 
 import (
@@ -54,10 +57,35 @@ func Depth(document []byte) int {
 	return s.skip()
 }
 
-// Parts is where the answer's own value stands in a document, so that it can be kept as it came.
+// Member returns the value of a key of an object of valid JSON, nil when there is none.
+func Member(object []byte, key string) []byte {
+	s := scanner{data: object}
+	for s.space(); s.peek() == '{' || s.peek() == ','; s.space() {
+		s.at++
+		if s.space(); s.peek() != '"' {
+			break
+		}
+		name := unescaped(s.str())
+		s.space()
+		s.at++ // past the colon
+		s.space()
+		start := s.at
+		if s.value(0, false) != nil {
+			break
+		}
+		if bytes.EqualFold(name, []byte(key)) {
+			return object[start:s.at:s.at]
+		}
+	}
+	return nil
+}
+
+// Parts is where the response's own value stands in a document, so that it can be kept as it came.
 type Parts struct {
 	// Data is the value of the key data of the outermost object, nil when there is none.
 	Data []byte
+	// Event is likewise the value of the key event.
+	Event []byte
 	// Items are the elements of Data when it is an array.
 	Items [][]byte
 	// Paging is the value of the key paging of the outermost object, nil when there is none.
@@ -84,10 +112,11 @@ var scanners = sync.Pool{New: func() any { return &scanner{keys: make([]uint64, 
 // seed keeps a server from choosing keys that are taken for each other.
 var seed = maphash.MakeSeed()
 
-// dataKey is the key whose value is split, and pagingKey the one whose value is noted.
+// dataKey is the key whose value is split, and pagingKey and eventKey are those whose value is noted.
 var (
 	dataKey   = []byte("data")
 	pagingKey = []byte("paging")
+	eventKey  = []byte("event")
 )
 
 // scanner goes through valid JSON once.
@@ -198,8 +227,10 @@ func (s *scanner) object(depth int) error {
 		if err := s.value(depth, checked); err != nil {
 			return err
 		}
-		if depth == 1 && bytes.EqualFold(key, pagingKey) {
-			s.parts.Paging = s.data[start:s.at:s.at]
+		if value := s.data[start:s.at:s.at]; depth == 1 && bytes.EqualFold(key, pagingKey) {
+			s.parts.Paging = value
+		} else if depth == 1 && bytes.EqualFold(key, eventKey) {
+			s.parts.Event = value
 		}
 	}
 }

@@ -156,6 +156,16 @@ func TestCheckAllocatesOnce(t *testing.T) {
 	assert.LessOrEqual(t, int(testing.AllocsPerRun(100, func() { _ = strictjson.Check(data) })), 1)
 }
 
+func TestMember(t *testing.T) {
+	t.Parallel()
+	for object, want := range map[string]string{
+		`{"a":"x"}`: `"x"`, ` { "b" : [ {"a":1}, "]}" ] , "A" : {"a":2} } `: `{"a":2}`, `{"\u0061":1}`: "1", `{"b":{"a":1},"a":null,"c":1}`: "null",
+		`{"b":{"a":1}}`: "", `{}`: "", `[{"a":1}]`: "", `"a"`: "", "": "",
+	} {
+		assert.Equal(t, want, string(strictjson.Member([]byte(object), "a")), object)
+	}
+}
+
 // FuzzCheck compares with a reader that is slow and plain.
 func FuzzCheck(f *testing.F) {
 	f.Add(`{"a":1,"A":[{"\u0061":2,"a":3}],"metadata":{"x":1,"x":2}}`)
@@ -163,8 +173,15 @@ func FuzzCheck(f *testing.F) {
 	f.Add(`[[[]]]`)
 	f.Fuzz(func(t *testing.T, document string) {
 		err := strictjson.Check([]byte(document)) // never panics, valid or not
+		member := strictjson.Member([]byte(document), "a")
 		if !json.Valid([]byte(document)) {
 			return
+		}
+		var object struct {
+			A json.RawMessage `json:"a"`
+		}
+		if err == nil && json.Unmarshal([]byte(document), &object) == nil && string(object.A) != string(member) {
+			t.Fatalf("%q: the member is %q, not %q", document, member, object.A)
 		}
 		decoder := json.NewDecoder(strings.NewReader(document))
 		decoder.UseNumber()
