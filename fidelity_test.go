@@ -67,9 +67,6 @@ func TestFidelityQuotesTheTestsThatProveIt(t *testing.T) {
 	quoting := map[string]string{}
 	for _, row := range fidelityRows(t) {
 		assert.Contains(t, []string{"documented", "seen", "chosen"}, row.source, row.where)
-		if len(row.assertions) == 0 {
-			continue // not read against its test yet
-		}
 		asserted := map[string][]string{}
 		for _, name := range row.tests {
 			dir, test := filepath.Split(name)
@@ -98,6 +95,9 @@ func wrongQuotes(asserted map[string][]string, quotes []string) []string {
 	var problems []string
 	if len(asserted) == 0 {
 		problems = append(problems, "names no test")
+	}
+	if len(quotes) == 0 {
+		problems = append(problems, "quotes no assertion")
 	}
 	for name, texts := range asserted {
 		switch {
@@ -153,7 +153,12 @@ func TestFidelityLeavesNothingOut(t *testing.T) {
 // TestEveryCodeOfTheCatalogueIsRecognised holds also for the codes that the fake has no occasion to send.
 func TestEveryCodeOfTheCatalogueIsRecognised(t *testing.T) {
 	t.Parallel()
-	for _, code := range constants(t, "errors.go", "ErrorCode") {
+	codes := constants(t, "errors.go", "ErrorCode")
+	require.Subset(t, codes, []string{
+		"transaction_not_refundable", "transaction_not_processed", "wallet_not_enough_cash", "wallet_should_be_different",
+		"client_kyc_not_approved", "transaction_otp_required", "transaction_already_refunded",
+	}, "codes that the fake does not send")
+	for _, code := range codes {
 		server := &payinServer{answers: []payinAnswer{{status: http.StatusForbidden, body: `{"code":"` + code + `","message":"no","statusCode":403}`}}}
 		_, err := newPayin(t, server).Get(t.Context(), "order-1")
 		require.ErrorIs(t, err, intram.ErrorCode(code))
@@ -183,8 +188,8 @@ func TestALineMustQuoteWhatItsTestsAssert(t *testing.T) {
 	} {
 		assert.Equal(t, []string{problem}, wrongQuotes(asserted, []string{good, quote}))
 	}
-	assert.Equal(t, []string{"quotes nothing of what TestLiveAllowlist asserts"}, wrongQuotes(asserted, nil))
-	assert.Equal(t, []string{"names no test"}, wrongQuotes(nil, nil))
+	assert.Equal(t, []string{"quotes no assertion", "quotes nothing of what TestLiveAllowlist asserts"}, wrongQuotes(asserted, nil))
+	assert.Equal(t, []string{"names no test", "quotes no assertion"}, wrongQuotes(nil, nil))
 	asserted["TestNothing"] = s.assertions("TestNothing")
 	assert.Equal(t, []string{"there is no test TestNothing, or it asserts nothing"}, wrongQuotes(asserted, []string{good}))
 	asserted["TestNothing"] = s.assertions("TestAPIKeyErrors")

@@ -130,7 +130,7 @@ func TestPayinReplayIsTheSameToTheByteAndCreatesNothing(t *testing.T) {
 	}
 	first := f.send(c).ok(200)
 	require.NoError(t, f.s.ConfirmPayin("order-1"))
-	f.s.Clock().Advance(23 * time.Hour)
+	f.s.Clock().Advance(24*time.Hour - time.Millisecond)
 	again := c
 	again.edit = func(r *http.Request) { r.Header.Set("Accept-Language", "fr") }
 	replay := f.send(again).ok(200)
@@ -147,7 +147,7 @@ func TestPayinReplayIsTheSameToTheByteAndCreatesNothing(t *testing.T) {
 	f.send(other).ok(200) // another environment's keys are another scope
 
 	// After the window the reference still stands in the way of a second charge.
-	f.s.Clock().Advance(2 * time.Hour)
+	f.s.Clock().Advance(time.Millisecond)
 	f.send(c).refusedPayin(409, "transaction_is_already_processed")
 	assert.EqualValues(t, 300, f.payinWallet())
 
@@ -155,6 +155,7 @@ func TestPayinReplayIsTheSameToTheByteAndCreatesNothing(t *testing.T) {
 	bad := payinCall{method: "POST", path: "/v1/payin/sessions", body: f.session("order-3", "+2210702968786"), key: "1d5ca80f-8d5e-4ed6-a8b3-6fb9a0a9e6a1"}
 	f.send(bad).refusedPayin(404, "provider_not_found")
 	bad.edit = again.edit
+	f.send(bad).refusedPayin(404, "provider_not_found")
 	assert.NotContains(t, string(f.send(bad).body), "opérateur", "to the byte: in the language of the first answer")
 }
 
@@ -262,6 +263,7 @@ func TestPayinFieldsAreValidated(t *testing.T) {
 		"URL of a script":       {set("action", map[string]any{"successUrl": "javascript:alert(1)", "failureUrl": "https://a.example"}), 400, "validation_error", "action.successUrl must be"},
 		"URLs of an app":        {set("action", map[string]any{"successUrl": "myapp://paid", "failureUrl": "http://a.example"}), 200, "", ""},
 		"accountId of nobody":   {set("accountId", "merchant_nobody"), 200, "", ""}, // the newer revision has none
+		"no accountId":          {unset("accountId"), 200, "", ""},
 		"unknown field":         {set("colour", "green"), 200, "", ""},
 		"metadata":              {set("metadata", map[string]any{"a": 1}), 200, "", ""},
 		"several at once: msis": {func(m map[string]any) { delete(m, "msisdn"); delete(m, "country") }, 400, "validation_error", "msisdn is required; country is required"},
@@ -281,6 +283,20 @@ func TestPayinFieldsAreValidated(t *testing.T) {
 	}
 }
 
+func TestPayinTakesTheCountriesOfXOFAndCameroon(t *testing.T) {
+	t.Parallel()
+	f := newPayinFixture(t, Config{})
+	for country, number := range map[string]string{
+		"BJ": "+2290161234567", "BF": "+22670123456", "CI": "+2250702968786", "GW": "+245955123456", "ML": "+22370123456", "NE": "+22790123456",
+		"SN": "+221771234567", "TG": "+22890123456", "CM": "+237650123456",
+	} {
+		body := f.session("order-"+country, number, func(m map[string]any) { m["country"] = country })
+		a := f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: body}).ok(200)
+		assert.Equal(t, number, a.text("customer.phoneNumber"))
+		assert.Equal(t, map[bool]string{true: "XAF", false: "XOF"}[country == "CM"], a.text("currency"), country)
+	}
+}
+
 // jsonLiteral goes into a body as it stands.
 type jsonLiteral string
 
@@ -297,7 +313,8 @@ func TestPayinFirstRevisionRequiresAnAccountAndNoAction(t *testing.T) {
 	post(func(m map[string]any) { m["accountId"] = "merchant_nobody" }).refusedPayin(404, "wallet_not_found")
 	assert.Contains(t, post(func(m map[string]any) { delete(m, "customerName") }).refusedPayin(400, "validation_error"), "customerName is required")
 	assert.Contains(t, post(func(m map[string]any) { m["amount"] = jsonLiteral("1e99") }).refusedPayin(400, "validation_error"), "amount is too large")
-	post(func(m map[string]any) { delete(m, "action"); m["amount"] = 1 }).ok(200)
+	unlimited := post(func(m map[string]any) { delete(m, "action"); m["amount"] = 1 }).ok(200)
+	assert.Equal(t, "1", unlimited.at("amount"), "below the limit of the newer revision")
 	// The published request passes as it stands.
 	published := f.send(payinCall{method: "POST", path: "/v1/payin/sessions", body: string(testdata(t, "examples", "payin.request.json"))}).ok(200)
 	assert.Equal(t, "ef76fb64-af0b-4c37-8729-bf61d85721fd", published.text("customerReference"))
@@ -369,6 +386,7 @@ func TestPayinPathsAreItsOwn(t *testing.T) {
 		{"GET", "/v1/health", "", 404}, {"POST", "/health", "GET", 405},
 	} {
 		a := f.send(payinCall{method: c.method, path: c.path}).ok(c.status)
+		assert.Equal(t, "text/html", a.header.Get("Content-Type"), "%s %s: of the proxy", c.method, c.path)
 		assert.Equal(t, c.allow, a.header.Get("Allow"), "%s %s", c.method, c.path)
 	}
 	head := f.send(payinCall{method: "HEAD", path: "/v1/payin/order-1"}).ok(200)

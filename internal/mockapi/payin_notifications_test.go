@@ -81,6 +81,14 @@ func TestPayinNotificationIsTheSessionSignedAndUndated(t *testing.T) {
 	assert.Equal(t, n.header.Get("X-Signature-Value"), d.Attempts[0].Signature)
 	assert.Empty(t, d.Attempts[0].Timestamp, "nothing dates a notification")
 
+	f.create("order/2", payinNumber)
+	require.NoError(t, f.s.DeclinePayin("order/2"))
+	f.idle()
+	declined := r.got()[1]
+	verifyNote(t, declined, payinSecret)
+	assert.Equal(t, "declined", declined.at(t, "confirmationStatus"))
+	assert.Equal(t, "payin.declined", f.s.Deliveries()[1].Event)
+
 	for _, id := range []string{created.text("id"), "order/1"} {
 		e, err := f.s.AwaitEvent(t.Context(), "payin.confirmed", id)
 		require.NoError(t, err)

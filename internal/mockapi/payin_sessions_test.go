@@ -118,9 +118,14 @@ func TestPayinReferenceIsUniqueForOneMerchantInOneEnvironment(t *testing.T) {
 	again.body = f.session(first.text("id"), payinNumber)
 	f.send(again).refusedPayin(409, "transaction_is_already_processed")
 
-	again.body, again.keys = f.session("order-1", payinNumber), f.s.Merchant().LivePayin
-	f.send(again).ok(200)
-	_, err := f.s.Payin("order-1")
+	other, err := f.s.AddMerchant(MerchantConfig{Name: "Other"})
+	require.NoError(t, err)
+	again.body = f.session("order-1", payinNumber)
+	for _, keys := range []PayinKeys{f.s.Merchant().LivePayin, other.SandboxPayin} {
+		again.keys = keys
+		assert.Equal(t, "order-1", f.send(again).ok(200).text("reference"))
+	}
+	_, err = f.s.Payin("order-1")
 	require.ErrorContains(t, err, "several merchants")
 	live, err := f.s.Payin(first.text("id"))
 	require.NoError(t, err)
@@ -266,19 +271,29 @@ func TestPayinNumbersMeanNothingInLiveNorBeyondTheTable(t *testing.T) {
 
 func TestPayinSessionExpiresOnTheServersClock(t *testing.T) {
 	t.Parallel()
-	f := newPayinFixture(t, Config{PayinExpiry: 15 * time.Minute})
-	f.create("late", payinNumber)
-	f.create("in-time", payinNumber)
-	f.s.Clock().Advance(15*time.Minute - time.Millisecond)
-	require.NoError(t, f.s.ConfirmPayin("in-time"))
-	f.s.Clock().Advance(time.Hour)
-	assert.Equal(t, "processed", f.get("in-time").text("status"))
-	late := f.get("late")
-	assert.Equal(t, "expired", late.text("status"))
-	assert.Equal(t, "expired", late.text("confirmationStatus"))
-	assert.Nil(t, late.at("transaction"))
-	require.ErrorContains(t, f.s.ConfirmPayin("late"), "not open")
-	assert.EqualValues(t, 300, f.payinWallet(), "only the one in time")
+	for expiry, configured := range map[time.Duration]time.Duration{6 * time.Minute: 0, 15 * time.Minute: 15 * time.Minute} {
+		f := newPayinFixture(t, Config{PayinExpiry: configured})
+		r := &receiver{}
+		f.listen(r)
+		f.create("late", payinNumber)
+		f.create("in-time", payinNumber)
+		f.s.Clock().Advance(expiry - time.Millisecond)
+		require.NoError(t, f.s.ConfirmPayin("in-time"))
+		assert.Equal(t, "processing", f.get("late").text("status"))
+		f.s.Clock().Advance(time.Millisecond)
+		assert.Equal(t, expiry, f.s.Clock().Now().Sub(start))
+		late := f.get("late")
+		assert.Equal(t, "expired", late.text("status"), expiry)
+		assert.Equal(t, "expired", late.text("confirmationStatus"))
+		assert.Nil(t, late.at("transaction"))
+		require.ErrorContains(t, f.s.ConfirmPayin("late"), "not open")
+		f.s.Clock().Advance(72 * time.Hour)
+		assert.Equal(t, "processed", f.get("in-time").text("status"))
+		assert.EqualValues(t, 300, f.payinWallet(), "only the one in time")
+		notes := r.got()
+		require.Len(t, notes, 1)
+		assert.Equal(t, "in-time", notes[0].at(t, "reference"), "nothing tells of the one that expired")
+	}
 }
 
 func TestPayinIsSettledByHand(t *testing.T) {
@@ -341,6 +356,9 @@ func TestPayinThatFailedIsPaidLate(t *testing.T) {
 			f.listen(r)
 			f.create("by-hand", payinNumber)
 			require.NoError(t, f.s.FailPayin("by-hand", "transaction_error"))
+			assert.Equal(t, map[PayinRevision]string{PayinFirst: "processing", PayinNewer: "failed"}[revision], f.get("by-hand").text("status"))
+			f.create("at-once", payinNumber)
+			require.NoError(t, f.s.ConfirmPayin("at-once"))
 			f.create("confirmed", "+2250700000002")
 			require.NoError(t, f.s.ConfirmPayin("confirmed"))
 			f.create("refused", "+2250700000005")
@@ -348,7 +366,9 @@ func TestPayinThatFailedIsPaidLate(t *testing.T) {
 			f.s.Clock().Advance(48 * time.Hour)
 			f.idle()
 			before := len(r.got())
-			assert.Equal(t, 2, before)
+			assert.Equal(t, 3, before)
+			atOnce := f.get("at-once")
+			assert.Equal(t, []string{"processed", "completed"}, []string{atOnce.text("status"), atOnce.text("transaction.status")})
 			for i, reference := range []string{"by-hand", "confirmed", "refused"} {
 				session, err := f.s.Payin(reference)
 				require.NoError(t, err)
@@ -358,7 +378,7 @@ func TestPayinThatFailedIsPaidLate(t *testing.T) {
 				assert.Equal(t, map[PayinRevision]string{PayinFirst: "processed", PayinNewer: "success"}[revision], got.text("status"), reference)
 				assert.Equal(t, "completed", got.text("transaction.status"))
 				assert.Nil(t, got.at("failure"))
-				assert.EqualValues(t, 300*(i+1), f.payinWallet())
+				assert.EqualValues(t, 300*(i+2), f.payinWallet())
 				require.Error(t, f.s.SettlePayin(reference), "once")
 				f.idle()
 				require.Len(t, r.got(), before+i+1)
@@ -367,7 +387,13 @@ func TestPayinThatFailedIsPaidLate(t *testing.T) {
 				assert.Equal(t, reference, last.at(t, "reference"))
 				assert.Equal(t, got.text("status"), last.at(t, "status"))
 				assert.Equal(t, "accepted", last.at(t, "confirmationStatus"))
+				deliveries := f.s.Deliveries()
+				assert.Equal(t, "payin.confirmed", deliveries[len(deliveries)-1].Event)
 			}
+			f.create("too-late", payinNumber)
+			require.NoError(t, f.s.FailPayin("too-late", "transaction_error"))
+			f.s.Clock().Advance(48*time.Hour + time.Millisecond)
+			require.ErrorContains(t, f.s.SettlePayin("too-late"), "payin too-late")
 		})
 	}
 }
@@ -484,6 +510,9 @@ func TestPayinFeeIsAddedOnTopAndMayBeNone(t *testing.T) {
 	assert.Equal(t, "300", created.at("chargedAmount"))
 	require.NoError(t, free.s.ConfirmPayin("order-1"))
 	assert.EqualValues(t, 300, free.payinWallet())
+
+	usual := newPayinFixture(t, Config{}).create("order-1", payinNumber)
+	assert.Equal(t, []any{"300", "6", "306"}, []any{usual.at("amount"), usual.at("fee"), usual.at("chargedAmount")}, "2 %")
 
 	dear := newPayinFixture(t, Config{FeeBasisPoints: 350})
 	body := dear.session("order-1", payinNumber, func(m map[string]any) { m["amount"] = 200 })

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -273,6 +274,13 @@ func TestListRules(t *testing.T) {
 			f.do(call{method: "GET", endpoint: endpoint, query: query}).ok(200)
 		}
 		f.do(call{method: "GET", endpoint: endpoint, query: "a=%zz"}).refused(400, "validation_error")
+	}
+	midnight := newFixture(t, Config{Start: time.Date(2026, 5, 19, 23, 59, 59, 999_000_000, time.UTC)})
+	midnight.payout(1, "22961234567")
+	midnight.s.Clock().Advance(time.Millisecond)
+	midnight.payout(1, "22961234567")
+	for _, form := range []string{"2026-05-20", "2026-05-20T00:00:00Z", "2026-05-20T00:00:00.000000Z", "2026-05-20T01:00:00%2B01:00"} {
+		assert.Len(t, midnight.get("/operations?before="+form).ok(200).at("data"), 1, form)
 	}
 	for _, word := range operationStatuses {
 		f.get("/operations?status=" + word).ok(200)
