@@ -89,6 +89,20 @@ func TestFidelityQuotesTheTestsThatProveIt(t *testing.T) {
 	}
 }
 
+// TestFidelityCountsItsLines holds the numbers at the head of the table against its lines.
+func TestFidelityCountsItsLines(t *testing.T) {
+	t.Parallel()
+	sources := map[string]int{}
+	rows := fidelityRows(t)
+	for _, row := range rows {
+		sources[row.source]++
+	}
+	document, err := os.ReadFile("docs/fidelity.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(document),
+		fmt.Sprintf("\n%d lines: %d documented, %d seen, %d chosen.\n", len(rows), sources["documented"], sources["seen"], sources["chosen"]))
+}
+
 // wrongQuotes says what is wrong with the quotes of a line. Each must be found in what one of its tests asserts, and each
 // test must have one.
 func wrongQuotes(asserted map[string][]string, quotes []string) []string {
