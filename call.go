@@ -153,7 +153,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*t
 		Method: r.method, Template: r.template, Path: r.path, Query: r.query,
 		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
 	}
-	refuse := func(fields []FieldError, cause error) *Error {
+	refuse := func(fields []InvalidField, cause error) *Error {
 		if cause != nil {
 			cause = ownWordsError{cause}
 		}

@@ -671,7 +671,7 @@ func TestRefusals(t *testing.T) {
 		return e
 	}
 	e := refuse(400, example(t, "error.validation.json"), "X-Request-Id", "req-1")
-	assert.Equal(t, []intram.FieldError{{Path: "amount", Msg: "amount must be > 0"}}, e.Details)
+	assert.Equal(t, []intram.InvalidField{{Path: "amount", Msg: "amount must be > 0"}}, e.Details)
 	assert.Equal(t, "Invalid payout request", e.Message)
 	assert.Equal(t, "req-1", e.RequestID)
 	assert.Equal(t, "GET", e.Method)

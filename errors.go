@@ -209,9 +209,9 @@ func (o Outcome) leavesMoreOpen(than Outcome) bool {
 	return slices.Index(order, o) > slices.Index(order, than)
 }
 
-// FieldError names a parameter that was refused, as the docs name it (destination.msisdn), and says what
+// InvalidField names a parameter that was refused, as the docs name it (destination.msisdn), and says what
 // is expected of it.
-type FieldError struct {
+type InvalidField struct {
 	Path string `json:"path"`
 	Msg  string `json:"msg"`
 }
@@ -232,7 +232,7 @@ type Error struct {
 	// Message is for people, and changes without notice.
 	Message string
 	// Details names the fields of a [CodeValidationError].
-	Details []FieldError
+	Details []InvalidField
 	// ClientIP is the address the API saw, with [CodeIPNotAllowed].
 	ClientIP string
 	// Outcome says whether the money may have moved, over all attempts of the call.

@@ -146,7 +146,7 @@ func ExamplePayinService_Wait() {
 		fmt.Println(err) // an *intram.WaitError: not finished, which is not the same as not paid
 		return
 	}
-	if payin.Outcome() == intram.PayinPaid {
+	if payin.Outcome() == intram.PayinOutcomePaid {
 		fmt.Println("ship it:", payin.Transaction.Amount, payin.Currency)
 	}
 	// Output: ship it: 5000.00 XOF

@@ -145,14 +145,14 @@ func ExampleMemoryInbox() {
 	// true
 }
 
-func ExampleProgress_Apply() {
+func ExampleEventOrder_Apply() {
 	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
 	// Paid, and only then the news that the payment page was created.
 	arrived := []*intram.Event{
 		{Type: intram.EventPaymentRequestPaid, OperationID: "op_4d2a", OccurredAt: at.Add(20 * time.Second)},
 		{Type: intram.EventPaymentRequestCreated, OperationID: "op_4d2a", OccurredAt: at},
 	}
-	var order struct{ Payment intram.Progress } // kept in your database, with the order
+	var order struct{ Payment intram.EventOrder } // kept in your database, with the order
 	for _, event := range arrived {
 		next, moved := order.Payment.Apply(event)
 		if moved {

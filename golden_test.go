@@ -360,12 +360,12 @@ func TestTextThatJSONCannotHoldIsNamed(t *testing.T) {
 		payout := intentParams()
 		payout.Metadata = data
 		_, err := client.Payouts.Prepare(payout)
-		assert.Equal(t, []intram.FieldError{{Path: "metadata", Msg: "metadata has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
+		assert.Equal(t, []intram.InvalidField{{Path: "metadata", Msg: "metadata has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
 		_, err = client.Refunds.Prepare(intram.RefundParams{TransactionReference: "AB12CD34EF", Metadata: data})
-		assert.Equal(t, []intram.FieldError{{Path: "metadata", Msg: "metadata has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
+		assert.Equal(t, []intram.InvalidField{{Path: "metadata", Msg: "metadata has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
 		request := intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: intram.NewAmount(1), Currency: intram.XOF}, WebhookData: data}
 		_, err = client.PaymentRequests.Prepare(request)
-		assert.Equal(t, []intram.FieldError{{Path: "webhook_data", Msg: "webhook_data has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
+		assert.Equal(t, []intram.InvalidField{{Path: "webhook_data", Msg: "webhook_data has text that is not valid UTF-8"}}, refusal(t, err).Details, name)
 
 		_, err = json.Marshal(payout)
 		require.ErrorContains(t, err, "intram: metadata is not valid UTF-8", name)

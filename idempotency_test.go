@@ -84,7 +84,7 @@ func TestKeyBounds(t *testing.T) {
 		client, s := scripted(t)
 		_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey(key))
 		e := refusal(t, err)
-		assert.Equal(t, []intram.FieldError{{
+		assert.Equal(t, []intram.InvalidField{{
 			Path: "idempotency_key", Msg: "idempotency_key must be 8 to 128 characters of A-Z, a-z, 0-9, _ and -",
 		}}, e.Details, "%q", key)
 		assert.Empty(t, s.requests(), "nothing is signed or sent")

@@ -68,7 +68,7 @@
 //	http.Handle("/intram/webhook", intram.NewWebhookHandler(verifier, inbox, handle))
 //
 // The [Inbox] remembers what took effect: [MemoryInbox] for one process, the modules inbox/pginbox and inbox/redisinbox for several.
-// Events may come twice and out of order; [EventRouter] sorts them by type, [Progress] never goes backwards, and
+// Events may come twice and out of order; [EventRouter] sorts them by type, [EventOrder] never goes backwards, and
 // [Reconciler] finds those that never came.
 //
 // # Payin sessions

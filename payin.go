@@ -58,9 +58,9 @@ type PayinStatus string
 
 // Statuses of payin sessions (Payin docs, Status).
 const (
-	PayinProcessing PayinStatus = "processing" // confirmation or technical validation under way
-	PayinProcessed  PayinStatus = "processed"  // the customer confirmed
-	PayinTimedOut   PayinStatus = "expired"    // the confirmation came too late, or not at all
+	PayinStatusProcessing PayinStatus = "processing" // confirmation or technical validation under way
+	PayinStatusProcessed  PayinStatus = "processed"  // the customer confirmed
+	PayinStatusExpired    PayinStatus = "expired"    // the confirmation came too late, or not at all
 
 	// The newer pages of the docs end a session with one of these.
 	PayinStatusSuccess PayinStatus = "success" // the money has moved
@@ -73,7 +73,7 @@ const PayinFailureWindow = 48 * time.Hour
 
 // UnmarshalJSON reads a status in any case.
 func (s *PayinStatus) UnmarshalJSON(data []byte) error {
-	return wire.UnmarshalWord(data, s, PayinProcessing, PayinProcessed, PayinTimedOut, PayinStatusSuccess, PayinStatusFailed)
+	return wire.UnmarshalWord(data, s, PayinStatusProcessing, PayinStatusProcessed, PayinStatusExpired, PayinStatusSuccess, PayinStatusFailed)
 }
 
 // PayinConfirmation is what the customer answered.
@@ -81,7 +81,7 @@ type PayinConfirmation string
 
 // Answers of the customer (Payin docs, Status).
 const (
-	PayinUnconfirmed          PayinConfirmation = "none" // also written "pending"
+	PayinConfirmationNone     PayinConfirmation = "none" // also written "pending"
 	PayinConfirmationAccepted PayinConfirmation = "accepted"
 	PayinConfirmationDeclined PayinConfirmation = "declined"
 	PayinConfirmationExpired  PayinConfirmation = "expired"
@@ -89,7 +89,7 @@ const (
 
 // UnmarshalJSON reads an answer in any case.
 func (c *PayinConfirmation) UnmarshalJSON(data []byte) error {
-	return wire.UnmarshalWord(data, c, PayinUnconfirmed, "pending", PayinConfirmationAccepted, PayinConfirmationDeclined, PayinConfirmationExpired)
+	return wire.UnmarshalWord(data, c, PayinConfirmationNone, "pending", PayinConfirmationAccepted, PayinConfirmationDeclined, PayinConfirmationExpired)
 }
 
 // PayinOutcome is what became of a payment, as [Payin.Outcome] reads it.
@@ -97,18 +97,18 @@ type PayinOutcome string
 
 // The outcomes of a payment.
 const (
-	PayinPending  PayinOutcome = "pending"  // not finished yet: ask again later
-	PayinPaid     PayinOutcome = "paid"     // the money has moved
-	PayinRefused  PayinOutcome = "refused"  // confirmed by the customer, and then refused; it may still become paid
-	PayinDeclined PayinOutcome = "declined" // the customer said no
-	PayinExpired  PayinOutcome = "expired"  // the customer did not answer in time
-	PayinFailed   PayinOutcome = "failed"   // see Payin.Failure; it may still become paid
+	PayinOutcomePending  PayinOutcome = "pending"  // not finished yet: ask again later
+	PayinOutcomePaid     PayinOutcome = "paid"     // the money has moved
+	PayinOutcomeRefused  PayinOutcome = "refused"  // confirmed by the customer, and then refused; it may still become paid
+	PayinOutcomeDeclined PayinOutcome = "declined" // the customer said no
+	PayinOutcomeExpired  PayinOutcome = "expired"  // the customer did not answer in time
+	PayinOutcomeFailed   PayinOutcome = "failed"   // see Payin.Failure; it may still become paid
 )
 
-// Finished reports whether the session has ended, which is where [PayinService.Wait] returns. [PayinFailed] and [PayinRefused] are ends
-// that do not hold for certain: the payment may become [PayinPaid] within [PayinFailureWindow]. A customer who has paid otherwise by then
+// Finished reports whether the session has ended, which is where [PayinService.Wait] returns. [PayinOutcomeFailed] and [PayinOutcomeRefused] are ends
+// that do not hold for certain: the payment may become [PayinOutcomePaid] within [PayinFailureWindow]. A customer who has paid otherwise by then
 // has paid twice.
-func (o PayinOutcome) Finished() bool { return o != PayinPending && o != "" }
+func (o PayinOutcome) Finished() bool { return o != PayinOutcomePending && o != "" }
 
 // Payin is a payin session.
 type Payin struct {
@@ -204,28 +204,28 @@ func (p *Payin) Outcome() PayinOutcome {
 	if p.Transaction != nil {
 		switch p.Transaction.Status {
 		case PayinTransactionCompleted:
-			return PayinPaid
+			return PayinOutcomePaid
 		case PayinTransactionFailed:
-			return PayinRefused
+			return PayinOutcomeRefused
 		case PayinTransactionPending:
-			return PayinPending
+			return PayinOutcomePending
 		default:
-			return PayinPending
+			return PayinOutcomePending
 		}
 	}
 	switch {
 	case p.Status == PayinStatusSuccess:
-		return PayinPaid
+		return PayinOutcomePaid
 	case p.Failure != nil:
-		return PayinFailed
+		return PayinOutcomeFailed
 	case p.ConfirmationStatus == PayinConfirmationDeclined:
-		return PayinDeclined
-	case p.ConfirmationStatus == PayinConfirmationExpired, p.Status == PayinTimedOut:
-		return PayinExpired
+		return PayinOutcomeDeclined
+	case p.ConfirmationStatus == PayinConfirmationExpired, p.Status == PayinStatusExpired:
+		return PayinOutcomeExpired
 	case p.Status == PayinStatusFailed:
-		return PayinFailed
+		return PayinOutcomeFailed
 	}
-	return PayinPending
+	return PayinOutcomePending
 }
 
 // CreateSession asks for a payment. Nothing is debited until the customer confirms at the session's PaymentURL;
@@ -420,7 +420,7 @@ func (w payinWire) model(raw RawMessage) Payin {
 		p.Fee = *w.Fee
 	}
 	if p.ConfirmationStatus == "pending" {
-		p.ConfirmationStatus = PayinUnconfirmed
+		p.ConfirmationStatus = PayinConfirmationNone
 	}
 	// In the first revision, reference is the system's and customerReference the merchant's.
 	if w.CustomerReference != "" {

@@ -110,7 +110,7 @@ func parsePayinNotification(body []byte) (*PayinNotification, error) {
 		note.Type = EventPayinConfirmed
 	case PayinConfirmationDeclined:
 		note.Type = EventPayinDeclined
-	case PayinUnconfirmed, PayinConfirmationExpired:
+	case PayinConfirmationNone, PayinConfirmationExpired:
 	}
 	return note, nil
 }

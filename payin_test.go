@@ -112,7 +112,7 @@ func TestPayinSessionIsSentAsTheDocsShow(t *testing.T) {
 	assert.Equal(t, "ef76fb64-af0b-4c37-8729-bf61d85721fd", payin.Reference)
 	assert.Equal(t, "tr_fhchi842jyimwiugjgszcxvb8n", payin.ID)
 	assert.Equal(t, "https://link.novasend.app/link/QGRD4D", payin.PaymentURL)
-	assert.Equal(t, intram.PayinPending, payin.Outcome())
+	assert.Equal(t, intram.PayinOutcomePending, payin.Outcome())
 }
 
 func TestPayinActionURLsAreSentTogether(t *testing.T) {
@@ -344,15 +344,15 @@ func TestPayinOptionsAreRefusedAtConstruction(t *testing.T) {
 func TestPayinExamplesReadAsTheTableSays(t *testing.T) {
 	t.Parallel()
 	want := map[string]intram.PayinOutcome{
-		"payin.created.first.json":            intram.PayinPending,
-		"payin.created.newer.json":            intram.PayinPending,
-		"payin.status.paid.json":              intram.PayinPaid,
-		"payin.status.refused.json":           intram.PayinRefused,
-		"payin.status.declined.json":          intram.PayinDeclined,
-		"payin.status.expired.json":           intram.PayinExpired,
-		"payin.status.failure.json":           intram.PayinFailed,
-		"payin.status.unconfirmed_null.json":  intram.PayinPending,
-		"payin.status.unconfirmed_empty.json": intram.PayinPending,
+		"payin.created.first.json":            intram.PayinOutcomePending,
+		"payin.created.newer.json":            intram.PayinOutcomePending,
+		"payin.status.paid.json":              intram.PayinOutcomePaid,
+		"payin.status.refused.json":           intram.PayinOutcomeRefused,
+		"payin.status.declined.json":          intram.PayinOutcomeDeclined,
+		"payin.status.expired.json":           intram.PayinOutcomeExpired,
+		"payin.status.failure.json":           intram.PayinOutcomeFailed,
+		"payin.status.unconfirmed_null.json":  intram.PayinOutcomePending,
+		"payin.status.unconfirmed_empty.json": intram.PayinOutcomePending,
 	}
 	files, err := filepath.Glob("testdata/examples/payin.*.json")
 	require.NoError(t, err)
@@ -368,7 +368,7 @@ func TestPayinExamplesReadAsTheTableSays(t *testing.T) {
 		outcome, known := want[name]
 		require.True(t, known, "%s has no expected outcome", name)
 		assert.Equal(t, outcome, p.Outcome(), name)
-		assert.Equal(t, outcome != intram.PayinPending, p.Outcome().Finished(), name)
+		assert.Equal(t, outcome != intram.PayinOutcomePending, p.Outcome().Finished(), name)
 		again, err := json.Marshal(p)
 		require.NoError(t, err)
 		assert.JSONEq(t, payinExample(t, name), string(again), name)
@@ -404,24 +404,24 @@ func TestPayinOutcomeOfEveryCombination(t *testing.T) {
 		for _, confirmation := range confirmations {
 			for ti, transaction := range transactions {
 				for fi, failure := range failures {
-					want := intram.PayinPending
+					want := intram.PayinOutcomePending
 					switch {
 					case ti == 2:
-						want = intram.PayinPaid
+						want = intram.PayinOutcomePaid
 					case ti == 3:
-						want = intram.PayinRefused
+						want = intram.PayinOutcomeRefused
 					case ti == 4:
-						want = intram.PayinPending
+						want = intram.PayinOutcomePending
 					case status == "success":
-						want = intram.PayinPaid
+						want = intram.PayinOutcomePaid
 					case fi == 1:
-						want = intram.PayinFailed
+						want = intram.PayinOutcomeFailed
 					case confirmation == "declined":
-						want = intram.PayinDeclined
+						want = intram.PayinOutcomeDeclined
 					case confirmation == "expired" || status == "expired":
-						want = intram.PayinExpired
+						want = intram.PayinOutcomeExpired
 					case status == "failed":
-						want = intram.PayinFailed
+						want = intram.PayinOutcomeFailed
 					}
 					counts[want]++
 					body := fmt.Sprintf(`{"reference":"r","status":%q,"confirmationStatus":%q,"transaction":%s,"failure":%s}`,
@@ -434,8 +434,8 @@ func TestPayinOutcomeOfEveryCombination(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[intram.PayinOutcome]int{
-		intram.PayinPaid: 70 + 2*10, intram.PayinRefused: 70, intram.PayinFailed: 2*6*5 + 2*3,
-		intram.PayinPending: 70 + 2*4*3, intram.PayinDeclined: 2 * 6, intram.PayinExpired: 2 * (6 + 3),
+		intram.PayinOutcomePaid: 70 + 2*10, intram.PayinOutcomeRefused: 70, intram.PayinOutcomeFailed: 2*6*5 + 2*3,
+		intram.PayinOutcomePending: 70 + 2*4*3, intram.PayinOutcomeDeclined: 2 * 6, intram.PayinOutcomeExpired: 2 * (6 + 3),
 	}, counts, "350 combinations")
 }
 
@@ -443,8 +443,8 @@ func TestPayinPendingTransactionAndOtherWordForNoneArePending(t *testing.T) {
 	t.Parallel()
 	var p intram.Payin
 	require.NoError(t, json.Unmarshal([]byte(`{"reference":"r","status":"processed","confirmationStatus":"pending","transaction":{"status":"pending"}}`), &p))
-	assert.Equal(t, intram.PayinPending, p.Outcome())
-	assert.Equal(t, intram.PayinUnconfirmed, p.ConfirmationStatus)
+	assert.Equal(t, intram.PayinOutcomePending, p.Outcome())
+	assert.Equal(t, intram.PayinConfirmationNone, p.ConfirmationStatus)
 }
 
 func TestPayinWaitAsksEveryFiveToTenSeconds(t *testing.T) {
@@ -463,7 +463,7 @@ func TestPayinWaitAsksEveryFiveToTenSeconds(t *testing.T) {
 		})
 		payin, err := newPayin(t, server, intram.WithHTTPClient(&http.Client{Transport: transport})).Wait(t.Context(), paidReference)
 		require.NoError(t, err)
-		assert.Equal(t, intram.PayinPaid, payin.Outcome())
+		assert.Equal(t, intram.PayinOutcomePaid, payin.Outcome())
 		require.Len(t, at, 11)
 		for i := 1; i < len(at); i++ {
 			pause := at[i].Sub(at[i-1])
@@ -481,7 +481,7 @@ func TestPayinWaitThatEndsFirstGivesTheLastSeenSession(t *testing.T) {
 		var e *intram.WaitError
 		require.ErrorAs(t, err, &e)
 		require.NotNil(t, e.Payin)
-		assert.Equal(t, intram.PayinProcessing, e.Payin.Status)
+		assert.Equal(t, intram.PayinStatusProcessing, e.Payin.Status)
 		assert.ErrorContains(t, err, "last seen pending")
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
 	})
@@ -608,7 +608,7 @@ func TestPayinNotificationsVerifyAsTheDocsSampleSignsThem(t *testing.T) {
 		note, err := verify(body, paid)
 		require.NoError(t, err, body)
 		assert.Equal(t, "306", note.Payin.Amount.String())
-		assert.Equal(t, intram.PayinRefused, note.Payin.Outcome())
+		assert.Equal(t, intram.PayinOutcomeRefused, note.Payin.Outcome())
 	}
 	// Nothing else is taken for it.
 	for _, body := range []string{
@@ -679,7 +679,7 @@ func FuzzPayinOutcome(f *testing.F) {
 		if p.Transaction != nil {
 			paid = p.Transaction.Status == intram.PayinTransactionCompleted
 		}
-		if (outcome == intram.PayinPaid) != paid {
+		if (outcome == intram.PayinOutcomePaid) != paid {
 			t.Fatalf("%q of %s: only a completed transaction, or a success without one, is paid", outcome, body)
 		}
 		again, err := json.Marshal(p)
@@ -773,7 +773,7 @@ func TestPayinIsLookedUpByItsOtherReference(t *testing.T) {
 	for range 2 {
 		found, err := p.Get(t.Context(), "order-1")
 		require.NoError(t, err)
-		assert.Equal(t, intram.PayinPaid, found.Outcome())
+		assert.Equal(t, intram.PayinOutcomePaid, found.Outcome())
 	}
 	_, err = p.Wait(t.Context(), "order-1")
 	require.NoError(t, err)

@@ -426,7 +426,7 @@ func (e *Error) decodeFailure(header http.Header, body []byte) {
 	}
 	e.Code, e.Message, e.ClientIP = f.Code, f.Message, f.ClientIP
 	// Details may also be an operator's object: it stays readable in Body.
-	var fields []FieldError
+	var fields []InvalidField
 	if json.Unmarshal(f.Details, &fields) == nil {
 		e.Details = fields
 	}

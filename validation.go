@@ -18,17 +18,17 @@ import (
 
 // validation collects what is wrong with the parameters of a call before anything is sent: all of it at once, each
 // under the name that the docs give the field.
-type validation struct{ fields []FieldError }
+type validation struct{ fields []InvalidField }
 
 func (v *validation) fail(path, format string, args ...any) {
-	v.fields = append(v.fields, FieldError{Path: path, Msg: fmt.Sprintf(format, args...)})
+	v.fields = append(v.fields, InvalidField{Path: path, Msg: fmt.Sprintf(format, args...)})
 }
 
 // check records the message unless ok. A message with arguments is written as an if with fail: what a call with nothing wrong does
 // not need is not made.
 func (v *validation) check(ok bool, path, message string) {
 	if !ok {
-		v.fields = append(v.fields, FieldError{Path: path, Msg: message})
+		v.fields = append(v.fields, InvalidField{Path: path, Msg: message})
 	}
 }
 

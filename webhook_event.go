@@ -340,15 +340,15 @@ func (e Event) Format(f fmt.State, _ rune) {
 // LogValue implements [slog.LogValuer].
 func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 
-// Progress is how far an operation or a payment has come, as its events tell. Events arrive out of order; a Progress only goes
-// forward. Keep it with your own record of the payout, payment or refund, and let [Progress.Apply] decide:
+// EventOrder is how far an operation or a payment has come, as its events tell. Events arrive out of order; an EventOrder only goes
+// forward. Keep it with your own record of the payout, payment or refund, and let [EventOrder.Apply] decide:
 //
-//	next, moved := order.Progress.Apply(event)
+//	next, moved := order.EventOrder.Apply(event)
 //	if !moved {
 //		return nil // older news than what is known
 //	}
 //
-// Read, apply and write in one transaction, or two events at once could both start from the same Progress. The zero value has seen
+// Read, apply and write in one transaction, or two events at once could both start from the same EventOrder. The zero value has seen
 // nothing yet.
 //
 // The order is: payout.queued, .completed, then .failed; payment_request.created, .pending, .failed, then .paid (a
@@ -356,7 +356,7 @@ func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 // a refund, the one that occurred later stands. A payout's .failed stands whenever it occurred: a bank can return a
 // payout that was completed, the reconciler may tell of that with an earlier date (an operation without an updated_date
 // does not say when), and nothing completes a payout that failed, since its money was credited back.
-type Progress struct {
+type EventOrder struct {
 	// Event is the event that came furthest, such as payout.completed.
 	Event EventType `json:"event"`
 	// OperationID is whose progress it is.
@@ -367,7 +367,7 @@ type Progress struct {
 
 // Apply returns the progress after an event, and whether the event moved it. An event that moves nothing came late, says again what was known, is about
 // another operation, or is of a type whose place in the order is not known.
-func (p Progress) Apply(event *Event) (next Progress, moved bool) {
+func (p EventOrder) Apply(event *Event) (next EventOrder, moved bool) {
 	rank := event.Type.rank()
 	switch {
 	case rank == 0:
@@ -380,7 +380,7 @@ func (p Progress) Apply(event *Event) (next Progress, moved bool) {
 	case rank == p.Event.rank() && !event.OccurredAt.After(p.OccurredAt):
 		return p, false
 	}
-	return Progress{Event: event.Type, OperationID: event.OperationID, OccurredAt: event.OccurredAt}, true
+	return EventOrder{Event: event.Type, OperationID: event.OperationID, OccurredAt: event.OccurredAt}, true
 }
 
 // rank is an event's place in the order of its family, from 1; 0 is no known place.

@@ -36,7 +36,7 @@ func TestInWhateverOrderEventsArriveTheFurthestStateIsKept(t *testing.T) {
 		for _, order := range permutations(len(events)) {
 			t.Run(fmt.Sprint(life, order), func(t *testing.T) {
 				t.Parallel()
-				var progress intram.Progress
+				var progress intram.EventOrder
 				furthest := -1
 				for _, i := range append(order, order...) { // each comes twice
 					next, moved := progress.Apply(events[i])
@@ -44,7 +44,7 @@ func TestInWhateverOrderEventsArriveTheFurthestStateIsKept(t *testing.T) {
 					progress, furthest = next, max(furthest, i)
 				}
 				last := events[len(events)-1]
-				assert.Equal(t, intram.Progress{Event: last.Type, OperationID: "op_1", OccurredAt: last.OccurredAt}, progress)
+				assert.Equal(t, intram.EventOrder{Event: last.Type, OperationID: "op_1", OccurredAt: last.OccurredAt}, progress)
 			})
 		}
 	}
@@ -67,7 +67,7 @@ func permutations(n int) [][]int {
 func TestWhatIsNotAboutTheSameThingMovesNothing(t *testing.T) {
 	t.Parallel()
 	at := newHandClock().at
-	progress, moved := intram.Progress{}.Apply(&intram.Event{Type: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: at})
+	progress, moved := intram.EventOrder{}.Apply(&intram.Event{Type: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: at})
 	require.True(t, moved)
 	for name, event := range map[string]*intram.Event{
 		"another operation": {Type: intram.EventPayoutCompleted, OperationID: "op_2", OccurredAt: at.Add(time.Second)},
@@ -80,7 +80,7 @@ func TestWhatIsNotAboutTheSameThingMovesNothing(t *testing.T) {
 		assert.False(t, moved, name)
 		assert.Equal(t, progress, next, name)
 	}
-	_, moved = intram.Progress{}.Apply(&intram.Event{Type: "payout.reversed", OperationID: "op_1"})
+	_, moved = intram.EventOrder{}.Apply(&intram.Event{Type: "payout.reversed", OperationID: "op_1"})
 	assert.False(t, moved)
 }
 
@@ -88,7 +88,7 @@ func TestWhatIsNotAboutTheSameThingMovesNothing(t *testing.T) {
 func TestTwoEndsAtTheSameMomentDoNotMoveEachOther(t *testing.T) {
 	t.Parallel()
 	at := newHandClock().at
-	progress, _ := intram.Progress{}.Apply(&intram.Event{Type: intram.EventRefundCompleted, OperationID: "op_1", OccurredAt: at})
+	progress, _ := intram.EventOrder{}.Apply(&intram.Event{Type: intram.EventRefundCompleted, OperationID: "op_1", OccurredAt: at})
 	_, moved := progress.Apply(&intram.Event{Type: intram.EventRefundFailed, OperationID: "op_1", OccurredAt: at})
 	assert.False(t, moved)
 }
@@ -113,7 +113,7 @@ func TestABankReturnWithoutADateIsNotLost(t *testing.T) {
 	require.NotNil(t, returned)
 
 	completed := &intram.Event{Type: intram.EventPayoutCompleted, OperationID: "op_1", OccurredAt: returned.OccurredAt.Add(time.Hour)}
-	progress, _ := intram.Progress{}.Apply(completed)
+	progress, _ := intram.EventOrder{}.Apply(completed)
 	progress, moved := progress.Apply(returned)
 	assert.True(t, moved)
 	assert.Equal(t, intram.EventPayoutFailed, progress.Event)
@@ -137,11 +137,11 @@ func (s undatedReturn) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestProgressIsKeptAsJSON(t *testing.T) {
 	t.Parallel()
-	progress := intram.Progress{Event: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: newHandClock().at}
+	progress := intram.EventOrder{Event: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: newHandClock().at}
 	text, err := json.Marshal(progress)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"event":"payout.queued","operation_id":"op_1","occurred_at":"2026-05-20T10:30:00Z"}`, string(text))
-	var back intram.Progress
+	var back intram.EventOrder
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, progress, back)
 }

@@ -47,7 +47,7 @@ func TestPayinTalksToASandboxAccount(t *testing.T) {
 		outcome  intram.PayinOutcome
 		received int64
 	}{
-		"confirm": {intram.PayinPaid, 5000}, "decline": {intram.PayinDeclined, 0},
+		"confirm": {intram.PayinOutcomePaid, 5000}, "decline": {intram.PayinOutcomeDeclined, 0},
 	} {
 		t.Run(answer, func(t *testing.T) {
 			t.Parallel()

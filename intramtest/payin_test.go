@@ -75,7 +75,7 @@ func TestPayinStoryOverBothConnections(t *testing.T) {
 
 			created, err := client.Payin.CreateSession(t.Context(), session("order-1", "+2250702968786"))
 			require.NoError(t, err)
-			assert.Equal(t, intram.PayinPending, created.Outcome())
+			assert.Equal(t, intram.PayinOutcomePending, created.Outcome())
 			assert.Equal(t, "order-1", created.Reference)
 			assert.True(t, strings.HasPrefix(created.PaymentURL, server.URL+"/link/"), created.PaymentURL)
 			assert.True(t, created.ChargedAmount.Equal(intram.NewAmount(5100)))
@@ -95,11 +95,11 @@ func TestPayinStoryOverBothConnections(t *testing.T) {
 			require.NoError(t, server.Idle(t.Context()))
 			types, outcomes := receiver.got()
 			assert.Equal(t, []intram.EventType{intram.EventPayinConfirmed}, types)
-			assert.Equal(t, []intram.PayinOutcome{intram.PayinPaid}, outcomes)
+			assert.Equal(t, []intram.PayinOutcome{intram.PayinOutcomePaid}, outcomes)
 			for _, reference := range []string{"order-1", created.ID} {
 				payin, err := client.Payin.Get(t.Context(), reference)
 				require.NoError(t, err)
-				assert.Equal(t, intram.PayinPaid, payin.Outcome())
+				assert.Equal(t, intram.PayinOutcomePaid, payin.Outcome())
 				assert.True(t, payin.Transaction.ChargedAmount.Equal(payin.ChargedAmount))
 			}
 			ledger := server.Ledger()
@@ -120,18 +120,18 @@ func TestPayinOutcomesByHand(t *testing.T) {
 		act    func(string) error
 		want   intram.PayinOutcome
 	}{
-		"confirmed": {"+2250702968786", server.ConfirmPayin, intram.PayinPaid},
-		"declined":  {"+2250702968786", server.DeclinePayin, intram.PayinDeclined},
-		"expired":   {"+2250702968786", server.ExpirePayin, intram.PayinExpired},
+		"confirmed": {"+2250702968786", server.ConfirmPayin, intram.PayinOutcomePaid},
+		"declined":  {"+2250702968786", server.DeclinePayin, intram.PayinOutcomeDeclined},
+		"expired":   {"+2250702968786", server.ExpirePayin, intram.PayinOutcomeExpired},
 		"failed": {"+2250702968786", func(r string) error {
 			return server.FailPayin(r, intram.CodeClientNotEnoughCash)
-		}, intram.PayinFailed},
+		}, intram.PayinOutcomeFailed},
 		"settled": {"+2250700000007", func(r string) error {
 			if err := server.ConfirmPayin(r); err != nil {
 				return err
 			}
 			return server.SettlePayin(r)
-		}, intram.PayinPaid},
+		}, intram.PayinOutcomePaid},
 	} {
 		_, err := client.Payin.CreateSession(t.Context(), session(reference, tc.number))
 		require.NoError(t, err, reference)
@@ -166,7 +166,7 @@ func TestPayinWaitMovesTheFrozenClockToTheExpiry(t *testing.T) {
 	before := server.Now()
 	payin, err := client.Payin.Wait(t.Context(), "order-1")
 	require.NoError(t, err)
-	assert.Equal(t, intram.PayinExpired, payin.Outcome())
+	assert.Equal(t, intram.PayinOutcomeExpired, payin.Outcome())
 	assert.GreaterOrEqual(t, server.Now().Sub(before), 9*time.Minute)
 }
 
@@ -182,9 +182,9 @@ func TestPayinWorksInASynctestBubble(t *testing.T) {
 		require.NoError(t, server.ConfirmPayin("order-1"))
 		payin, err := client.Payin.Wait(t.Context(), "order-1")
 		require.NoError(t, err)
-		assert.Equal(t, intram.PayinPaid, payin.Outcome())
+		assert.Equal(t, intram.PayinOutcomePaid, payin.Outcome())
 		_, outcomes := receiver.got()
-		assert.Equal(t, []intram.PayinOutcome{intram.PayinPending}, outcomes, "confirmed, and the money still under way")
+		assert.Equal(t, []intram.PayinOutcome{intram.PayinOutcomePending}, outcomes, "confirmed, and the money still under way")
 	})
 }
 
@@ -201,23 +201,23 @@ func TestPayinThatFailedIsPaidLate(t *testing.T) {
 		require.NoError(t, server.ConfirmPayin(reference))
 		failed, err := client.Payin.Wait(t.Context(), reference)
 		require.NoError(t, err)
-		assert.Equal(t, intram.PayinFailed, failed.Outcome())
+		assert.Equal(t, intram.PayinOutcomeFailed, failed.Outcome())
 		assert.Equal(t, intram.PayinStatusFailed, failed.Status)
 	}
 	require.NoError(t, server.Idle(t.Context()))
 	_, outcomes := receiver.got()
-	assert.Equal(t, []intram.PayinOutcome{intram.PayinFailed, intram.PayinFailed}, outcomes)
+	assert.Equal(t, []intram.PayinOutcome{intram.PayinOutcomeFailed, intram.PayinOutcomeFailed}, outcomes)
 
 	server.Advance(intram.PayinFailureWindow)
 	require.NoError(t, server.SettlePayin("by-hand"))
 	require.NoError(t, server.Idle(t.Context()))
 	types, outcomes := receiver.got()
-	assert.Equal(t, []intram.PayinOutcome{intram.PayinPaid, intram.PayinPaid}, outcomes[2:])
+	assert.Equal(t, []intram.PayinOutcome{intram.PayinOutcomePaid, intram.PayinOutcomePaid}, outcomes[2:])
 	assert.Equal(t, intram.EventPayinConfirmed, types[3])
 	for _, reference := range []string{"by-number", "by-hand"} {
 		paid, err := client.Payin.Wait(t.Context(), reference)
 		require.NoError(t, err)
-		assert.Equal(t, intram.PayinPaid, paid.Outcome())
+		assert.Equal(t, intram.PayinOutcomePaid, paid.Outcome())
 		assert.Equal(t, intram.PayinStatusSuccess, paid.Status)
 		assert.Nil(t, paid.Failure)
 	}
@@ -276,7 +276,7 @@ func TestPayinEnvironmentsAndMerchantsAreApart(t *testing.T) {
 	require.NoError(t, server.Idle(context.WithoutCancel(t.Context())))
 	for name, r := range map[string]*payinReceiver{"the other merchant's": receiver, "live": live} {
 		_, outcomes := r.got()
-		assert.Equal(t, []intram.PayinOutcome{intram.PayinPaid}, outcomes, name)
+		assert.Equal(t, []intram.PayinOutcome{intram.PayinOutcomePaid}, outcomes, name)
 	}
 }
 

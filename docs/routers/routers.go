@@ -62,7 +62,7 @@ func recordPayout(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
 	if err != nil {
 		return err
 	}
-	var progress intram.Progress
+	var progress intram.EventOrder
 	if err := json.Unmarshal(stored, &progress); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func Redis(verifier *intram.WebhookVerifier) (http.Handler, error) {
 			if err != nil && !errors.Is(err, redis.Nil) {
 				return err
 			}
-			var progress intram.Progress
+			var progress intram.EventOrder
 			if stored != "" {
 				if err := json.Unmarshal([]byte(stored), &progress); err != nil {
 					return err

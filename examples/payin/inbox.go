@@ -80,7 +80,7 @@ func (b *inbox) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if payin.Outcome() == intram.PayinPaid && b.shipped[payin.Reference] == 0 {
+	if payin.Outcome() == intram.PayinOutcomePaid && b.shipped[payin.Reference] == 0 {
 		b.shipped[payin.Reference]++ // a shop's own database keeps this, in the same transaction as the order
 	}
 	b.got[notification{payin.Reference, note.Type, payin.Outcome()}]++

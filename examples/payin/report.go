@@ -17,7 +17,7 @@ func (s *story) report() error {
 	received := intram.NewAmount(0)
 	for _, p := range s.sessions {
 		credited := intram.NewAmount(0)
-		if p.Outcome() == intram.PayinPaid {
+		if p.Outcome() == intram.PayinOutcomePaid {
 			credited = p.Amount
 		}
 		received = received.Add(credited)

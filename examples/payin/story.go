@@ -107,7 +107,7 @@ func (s *story) takePayment(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	s.check(session.Outcome() == intram.PayinPending, "a new session is %s", session.Outcome())
+	s.check(session.Outcome() == intram.PayinOutcomePending, "a new session is %s", session.Outcome())
 	s.check(session.Reference == reference, "the session's reference is %q", session.Reference)
 	s.check(session.ChargedAmount.Equal(session.Amount.Add(session.Fee)), "charged %s is not amount %s and fee %s",
 		session.ChargedAmount, session.Amount, session.Fee)
@@ -129,10 +129,10 @@ func (s *story) takePayment(ctx context.Context, run string) error {
 	}
 	s.check(status == http.StatusOK, "the page answers %d to a customer who confirms", status)
 	s.say("Customer", "confirmed on the page %s", session.PaymentURL)
-	if err := s.hear(ctx, notification{reference, intram.EventPayinConfirmed, intram.PayinPaid}, 2); err != nil {
+	if err := s.hear(ctx, notification{reference, intram.EventPayinConfirmed, intram.PayinOutcomePaid}, 2); err != nil {
 		return err
 	}
-	paid, err := s.end(ctx, reference, intram.PayinPaid)
+	paid, err := s.end(ctx, reference, intram.PayinOutcomePaid)
 	if err != nil {
 		return err
 	}
@@ -178,10 +178,10 @@ func (s *story) seeDecline(ctx context.Context, run string) error {
 	}
 	s.check(status == http.StatusOK, "the page answers %d to a customer who declines", status)
 	s.say("Second session", "%s: the customer declined on the page", reference)
-	if err := s.hear(ctx, notification{reference, intram.EventPayinDeclined, intram.PayinDeclined}, 1); err != nil {
+	if err := s.hear(ctx, notification{reference, intram.EventPayinDeclined, intram.PayinOutcomeDeclined}, 1); err != nil {
 		return err
 	}
-	declined, err := s.end(ctx, reference, intram.PayinDeclined)
+	declined, err := s.end(ctx, reference, intram.PayinOutcomeDeclined)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (s *story) seeExpiry(ctx context.Context, run string) error {
 	const unanswered = 10 * time.Minute
 	s.fake.Advance(unanswered) // the fake's clock, not yours
 	s.say("Third session", "%s: nobody answered for %v", reference, unanswered)
-	expired, err := s.end(ctx, reference, intram.PayinExpired)
+	expired, err := s.end(ctx, reference, intram.PayinOutcomeExpired)
 	if err != nil {
 		return err
 	}

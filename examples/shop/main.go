@@ -151,7 +151,7 @@ type order struct {
 	Intent          *intram.Intent
 	CheckoutURL     string
 	Transaction     string
-	Progress        intram.Progress
+	Progress        intram.EventOrder
 	RefundIntent    *intram.Intent
 }
 

@@ -39,7 +39,7 @@ func run(listen string) error {
 	}
 	// For one process, and until it ends. With real money use pginbox or redisinbox.
 	inbox := new(intram.MemoryInbox)
-	events := &shop{progress: make(map[string]intram.Progress)}
+	events := &shop{progress: make(map[string]intram.EventOrder)}
 	router := events.router()
 	if err := router.Err(); err != nil {
 		return err
@@ -114,7 +114,7 @@ func later(a, b time.Time) time.Time {
 // database.
 type shop struct {
 	mu       sync.Mutex
-	progress map[string]intram.Progress
+	progress map[string]intram.EventOrder
 }
 
 func (s *shop) router() *intram.EventRouter {

@@ -12,7 +12,7 @@ import (
 )
 
 // recordPayout keeps the furthest state of a payout, whatever the order of its events: the row is locked while
-// intram.Progress decides.
+// intram.EventOrder decides.
 func recordPayout(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
 	if _, err := tx.Exec(ctx, "INSERT INTO payouts (operation_id) VALUES ($1) ON CONFLICT DO NOTHING", event.OperationID); err != nil {
 		return err
@@ -22,7 +22,7 @@ func recordPayout(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
 	if err != nil {
 		return err
 	}
-	var progress intram.Progress
+	var progress intram.EventOrder
 	if err := json.Unmarshal(stored, &progress); err != nil {
 		return err
 	}

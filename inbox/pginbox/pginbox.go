@@ -9,7 +9,7 @@
 //			return err
 //		}))
 //
-// Events come out of order: a function that keeps the state of a payout lets intram.Progress decide, as in the example
+// Events come out of order: a function that keeps the state of a payout lets intram.EventOrder decide, as in the example
 // of [Inbox.InTx]. [Inbox.Transactional] does the same for an intram.EventRouter.
 //
 // With [Inbox.InTx] your writes and the note that the event took effect are one transaction: they are both there, or neither is,

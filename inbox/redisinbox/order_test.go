@@ -26,7 +26,7 @@ func recordPayout(ctx context.Context, client *redis.Client, tx *redisinbox.Tx, 
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	var progress intram.Progress
+	var progress intram.EventOrder
 	if stored != "" {
 		if err := json.Unmarshal([]byte(stored), &progress); err != nil {
 			return err

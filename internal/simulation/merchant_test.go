@@ -278,7 +278,7 @@ type database struct {
 
 	orders   []*order
 	effects  map[string]int // how often an event took effect, by its key
-	progress map[string]intram.Progress
+	progress map[string]intram.EventOrder
 }
 
 // order is a payout that the merchant owes somebody. It is paid at most once, whatever it takes.
@@ -336,7 +336,7 @@ const (
 )
 
 func newDatabase(m *merchant) *database {
-	db := &database{m: m, effects: map[string]int{}, progress: map[string]intram.Progress{}}
+	db := &database{m: m, effects: map[string]int{}, progress: map[string]intram.EventOrder{}}
 	for n := range ordersPerMerchant {
 		c := m.chance.of("order", n)
 		o := &order{m: m, n: n, name: fmt.Sprintf("%s-p%02d", m.name, n), chance: c, due: c.of("due").between(0, ordersWithin)}

@@ -131,8 +131,8 @@ was not, 5 when it is still pending. A session that failed may still be paid wit
 			return err
 		}
 		switch session.Outcome() {
-		case intram.PayinPaid:
-		case intram.PayinFailed, intram.PayinRefused:
+		case intram.PayinOutcomePaid:
+		case intram.PayinOutcomeFailed, intram.PayinOutcomeRefused:
 			a.note("It may still be paid within 48 hours: look again before you take another payment for the same order.")
 			return said(exitFailed)
 		default:
