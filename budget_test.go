@@ -35,7 +35,7 @@ func TestLookUpsOfAnOutageLeaveAPayoutItsRetries(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, e.StatusCode, "the last answer")
 	assert.Equal(t, intram.CodeInternalError, e.Code)
 	assert.Equal(t, intram.OutcomeUnknown, e.Outcome)
-	assert.ErrorContains(t, err, "too many calls of this client have failed lately, so it was not tried again")
+	assert.ErrorContains(t, err, "retry budget exhausted (too many recent failures)")
 	assert.Equal(t, ownKey, e.IdempotencyKey, "the way on stays open")
 
 	s.forever = answer(http.StatusAccepted, accepted)

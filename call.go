@@ -50,11 +50,6 @@ type callConfig struct {
 	intent         *Intent
 	lookBack       *LookBack
 	invalid        validation
-	call           transport.Call // what it came to
-
-	// When the key was first sent, and whether something may have come of that: an earlier call may have carried it.
-	firstSentAt time.Time
-	resumed     bool
 }
 
 func newCallConfig(opts []CallOption) *callConfig {
@@ -100,18 +95,23 @@ type request struct {
 func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode func(body []byte) error) error {
 	cfg := newCallConfig(opts)
 	if cfg.response != nil {
-		*cfg.response = Response{} // nothing of an earlier call's stays, whatever becomes of this one
+		*cfg.response = Response{} // reset, so that a previous response never leaks into this one
 	}
-	call, err := p.prepare(ctx, &r, cfg)
-	if err != nil {
-		return err
+	ready, refused := p.prepare(ctx, &r, cfg)
+	if refused != nil {
+		if cfg.response != nil {
+			cfg.response.IdempotencyKey = refused.IdempotencyKey
+		}
+		return refused
 	}
 	cfg.intent.use()
+	call := &ready.call
 	res := p.transport.Do(ctx, call)
 	if err := ctx.Err(); err != nil && errors.Is(res.Err, err) {
 		res.Err = whyEnded(ctx)
 	}
 	fillResponse(cfg.response, call, &res)
+	var err error
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
 		if err = checkWhole(call.Method, res.Status); err == nil {
 			err = decode(res.Body)
@@ -124,10 +124,10 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	e := newError(call, &res)
 	e.Reference = r.reference
 	if err != nil {
-		// It was answered, but not in words that say what was done.
+		// A success was reported, but not in a way that says what was done.
 		e.Outcome, e.cause = OutcomeUnknown, ownWordsError{err}
 	}
-	e.Outcome = p.remember(call, cfg, &res, e.Outcome)
+	e.Outcome = p.remember(&ready, &res, e.Outcome)
 	switch advice := e.adviseDoubt(); {
 	case advice != "" && e.IdempotencyKey != "":
 		e.hint = advice
@@ -137,8 +137,8 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	return e
 }
 
-// checkWhole refuses the success of a read that is not the API's own and whole: 203 is a copy that something in between
-// changed, 206 a part.
+// checkWhole refuses the success of a read that is not the API's own and whole: 203 is a
+// copy that something in between changed, 206 a part.
 func checkWhole(method string, status int) error {
 	if method == http.MethodGet && status != http.StatusOK {
 		return fmt.Errorf("something between here and the API changed the response to HTTP %d", status)
@@ -146,93 +146,130 @@ func checkWhole(method string, status int) error {
 	return nil
 }
 
-// prepare does what is done once per call: it chooses the key, refuses bad parameters, and marshals the body.
-func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (*transport.Call, error) {
-	call := &cfg.call
-	*call = transport.Call{
-		Method: r.method, Template: r.template, Path: r.path, Query: r.query,
-		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
-	}
-	refuse := func(fields []InvalidField, cause error) *Error {
-		if cause != nil {
-			cause = ownWordsError{cause}
-		}
-		outcome := OutcomeNotSent
-		if call.Resumed {
-			outcome = OutcomeUnknown // nothing is sent now, but by an earlier call it may have been
-		}
-		hint := ""
-		if errors.Is(cause, ErrIntentExpired) {
-			hint = p.adviseExpired
-		}
-		return &Error{
-			Method: call.Method, Path: call.Template, Code: CodeValidationError, Message: "nothing was sent",
-			Details: fields, Outcome: outcome, IdempotencyKey: call.IdempotencyKey, Reference: r.reference, cause: cause, hint: hint,
-		}
-	}
-	cfg.invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
-	keyed := r.method != http.MethodGet && r.method != http.MethodDelete
-	cfg.invalid.check(cfg.intent == nil || keyed, "intent",
-		"intent is of a call that creates something: reads and deletions take none")
-	if keyed {
-		if err := p.chooseKey(cfg); err != nil {
-			return nil, refuse(nil, err)
-		}
-		call.IdempotencyKey = cfg.idempotencyKey
-		call.Resumed = cfg.resumed
-		if cfg.response != nil {
-			cfg.response.IdempotencyKey = call.IdempotencyKey
-		}
-	}
-	if r.params != nil {
-		body, err := json.Marshal(r.params)
-		r.invalid.check(err == nil || len(r.invalid.fields) > 0, "body", "the parameters cannot be written as JSON")
-		call.Body = body
-	}
-	if fields := slices.Concat(r.invalid.fields, cfg.invalid.fields); len(fields) > 0 {
-		return nil, refuse(fields, nil)
-	}
-	if keyed {
-		if err := cfg.intent.check(p.account, r, call); err != nil {
-			return nil, refuse(nil, err)
-		}
-		// The server counts by its own clock, which may be ahead.
-		if err := checkAge(wallTime(p.clock).Add(p.transport.Ahead()).Sub(cfg.firstSentAt)); err != nil {
-			return nil, refuse(nil, err)
-		}
-		call.NotAfter = cfg.firstSentAt.Add(IntentHorizon + retryGrace)
-	}
-	return call, nil
+// readyCall is a call that was checked and can be sent.
+type readyCall struct {
+	call transport.Call
+	key  callKey
 }
 
-// chooseKey settles which idempotency key the call carries, when that was first sent, and whether anything may have come of it.
-func (p *protocol) chooseKey(cfg *callConfig) error {
-	if cfg.intent != nil {
-		cfg.invalid.check(!cfg.keyGiven || cfg.idempotencyKey == cfg.intent.IdempotencyKey, "idempotency_key",
+// callKey is a call's idempotency key and what is known about its use. It is zero for reads
+// and deletions, which carry none.
+type callKey struct {
+	value string
+	given bool // by the caller, who may have sent it before
+	// resumed says that an earlier call may have carried the key, and firstSentAt when.
+	resumed     bool
+	firstSentAt time.Time
+}
+
+// prepare does what is done once per call, in three steps: the parameters become a body, the
+// key is chosen, and the intent is compared with both.
+func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (ready readyCall, refused *Error) {
+	body, invalid := r.body()
+	invalid.fields = append(invalid.fields, cfg.invalid.fields...)
+	invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
+	ready = readyCall{call: transport.Call{
+		Method: r.method, Template: r.template, Path: r.path, Query: r.query, Body: body,
+		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
+	}}
+	if !r.creates() {
+		invalid.check(cfg.intent == nil, "intent", "intent is of a call that creates something: reads and deletions take none")
+		return ready, p.refuseInvalid(r, &ready, invalid)
+	}
+	key, wrong, err := p.chooseKey(cfg)
+	if err != nil {
+		return ready, p.refuse(r, &ready, err)
+	}
+	ready.use(key)
+	invalid.fields = append(invalid.fields, wrong.fields...)
+	if refused := p.refuseInvalid(r, &ready, invalid); refused != nil {
+		return ready, refused
+	}
+	if ready.call.Body, err = cfg.intent.bodyOf(p.account, r, &ready.call); err != nil {
+		return ready, p.refuse(r, &ready, err)
+	}
+	// The server counts by its own clock, which may be ahead.
+	if err := checkAge(wallTime(p.clock).Add(p.transport.Ahead()).Sub(key.firstSentAt)); err != nil {
+		return ready, p.refuse(r, &ready, err)
+	}
+	return ready, nil
+}
+
+// creates reports whether the call carries an idempotency key.
+func (r *request) creates() bool { return r.method != http.MethodGet && r.method != http.MethodDelete }
+
+// body marshals the parameters. It returns what is wrong with them, all at once.
+func (r *request) body() ([]byte, validation) {
+	invalid := validation{slices.Clip(r.invalid.fields)}
+	if r.params == nil {
+		return nil, invalid
+	}
+	body, err := json.Marshal(r.params)
+	invalid.check(err == nil || len(invalid.fields) > 0, "body", "the parameters cannot be written as JSON")
+	return body, invalid
+}
+
+// use puts the key into the call.
+func (c *readyCall) use(key callKey) {
+	c.key = key
+	c.call.IdempotencyKey, c.call.Resumed = key.value, key.resumed
+	c.call.NotAfter = key.firstSentAt.Add(IntentHorizon + retryGrace)
+}
+
+// refuseInvalid returns the error of a call with invalid fields, nil if there are none.
+func (p *protocol) refuseInvalid(r *request, c *readyCall, invalid validation) *Error {
+	if len(invalid.fields) == 0 {
+		return nil
+	}
+	e := p.refuse(r, c, nil)
+	e.Details = invalid.fields
+	return e
+}
+
+// refuse returns the error of a call of which nothing is sent now. An earlier call with the
+// same key may have been.
+func (p *protocol) refuse(r *request, c *readyCall, cause error) *Error {
+	e := &Error{
+		Method: r.method, Path: r.template, Code: CodeValidationError, Message: "nothing was sent",
+		Outcome: OutcomeNotSent, IdempotencyKey: c.key.value, Reference: r.reference,
+	}
+	if c.key.resumed {
+		e.Outcome = OutcomeUnknown
+	}
+	if errors.Is(cause, ErrIntentExpired) {
+		e.hint = p.adviseExpired
+	}
+	if cause != nil {
+		e.cause = ownWordsError{cause}
+	}
+	return e
+}
+
+// chooseKey returns the idempotency key that the call carries, and what is wrong with the
+// one that was given.
+func (p *protocol) chooseKey(cfg *callConfig) (key callKey, invalid validation, err error) {
+	key = callKey{value: cfg.idempotencyKey, given: cfg.keyGiven, resumed: cfg.intent.resumed(), firstSentAt: wallTime(p.clock)}
+	if intent := cfg.intent; intent != nil {
+		invalid.check(!key.given || key.value == intent.IdempotencyKey, "idempotency_key",
 			"idempotency_key is another than the intent's: give one of the two")
-		cfg.idempotencyKey, cfg.keyGiven = cfg.intent.IdempotencyKey, true
+		key.value, key.given, key.firstSentAt = intent.IdempotencyKey, true, intent.FirstSentAt.Round(0)
 	}
-	if !cfg.keyGiven {
-		key, err := p.newKey()
-		if err != nil {
-			return fmt.Errorf("no randomness for an idempotency key: %w", err)
+	switch {
+	case !key.given:
+		if key.value, err = p.newKey(); err != nil {
+			return key, invalid, fmt.Errorf("no randomness for an idempotency key: %w", err)
 		}
-		cfg.idempotencyKey = key
-	} else if !p.validKey(cfg.idempotencyKey) {
-		cfg.invalid.fail("idempotency_key", "idempotency_key must be %s", p.keyRule)
-		cfg.idempotencyKey = ""
+	case !p.validKey(key.value):
+		invalid.fail("idempotency_key", "idempotency_key must be %s", p.keyRule)
+		key.value = ""
 	}
-	cfg.firstSentAt, cfg.resumed = wallTime(p.clock), cfg.intent.resumed()
-	if cfg.intent != nil {
-		cfg.firstSentAt = cfg.intent.FirstSentAt.Round(0)
-	}
-	if since, inDoubt := p.doubts.since(cfg.idempotencyKey); inDoubt {
-		cfg.resumed = true
-		if since.Before(cfg.firstSentAt) {
-			cfg.firstSentAt = since
+	if since, inDoubt := p.doubts.since(key.value); inDoubt {
+		key.resumed = true
+		if since.Before(key.firstSentAt) {
+			key.firstSentAt = since
 		}
 	}
-	return nil
+	return key, invalid, nil
 }
 
 // wallTime is the time by the wall. A machine that was suspended does not count that time on its other clock.
@@ -240,15 +277,15 @@ func wallTime(clock Clock) time.Time { return clock.Now().Round(0) }
 
 // remember notes what a failed call left of its key, for the next call that carries it, and returns the call's outcome. Another
 // call with the key may have ended in the meantime: the doubt that it left is this call's too.
-func (p *protocol) remember(call *transport.Call, cfg *callConfig, res *transport.Result, outcome Outcome) Outcome {
-	switch {
-	case call.IdempotencyKey == "":
+func (p *protocol) remember(c *readyCall, res *transport.Result, outcome Outcome) Outcome {
+	switch key := c.key.value; {
+	case key == "":
 	case outcome == OutcomeUnknown:
-		p.doubts.note(call.IdempotencyKey, cfg.firstSentAt)
+		p.doubts.note(key, c.key.firstSentAt)
 	case replayed(res):
-		p.doubts.settle(call.IdempotencyKey)
+		p.doubts.settle(key)
 	default:
-		if _, inDoubt := p.doubts.since(call.IdempotencyKey); inDoubt {
+		if _, inDoubt := p.doubts.since(key); inDoubt {
 			return OutcomeUnknown
 		}
 	}
@@ -264,11 +301,11 @@ func replayed(res *transport.Result) bool {
 func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
 	cfg := newCallConfig(opts)
 	cfg.invalid.check(cfg.intent == nil, "intent", "intent is what Prepare makes: leave WithIntent to the call itself")
-	call, err := p.prepare(context.Background(), &r, cfg)
-	if err != nil {
-		return nil, err
+	ready, refused := p.prepare(context.Background(), &r, cfg)
+	if refused != nil {
+		return nil, refused
 	}
-	return newIntent(p.account, call, cfg), nil
+	return newIntent(p.account, &ready, cfg.keyGiven), nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {

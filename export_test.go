@@ -25,8 +25,10 @@ func Signer(secretKey string) func(at time.Time, method, endpoint, query string,
 
 // Authorize sets the headers of one attempt.
 func Authorize(publicKey, secretKey string, header http.Header, at time.Time, method, endpoint, query string, body []byte) {
-	newSigner(publicKey, secretKey).authorize(header, at,
-		&transport.Call{Method: method, Path: endpoint, Query: query, Body: body}, new([2]string))
+	proof := newSigner(publicKey, secretKey).authorize(at, &transport.Call{Method: method, Path: endpoint, Query: query, Body: body})
+	for _, h := range proof {
+		header.Set(h.Name, h.Value)
+	}
 }
 
 // SortedQuery joins keys and values, given in pairs.
@@ -98,9 +100,9 @@ func PendingWaits(c *Client) int { return c.operationWaits.Pending() }
 // NotAfter is when the last attempt of a payout made now may begin.
 func NotAfter(ctx context.Context, c *Client, params PayoutParams) (time.Time, error) {
 	r := params.request()
-	call, err := c.merchant.prepare(ctx, &r, newCallConfig(nil))
-	if err != nil {
-		return time.Time{}, err
+	ready, refused := c.merchant.prepare(ctx, &r, newCallConfig(nil))
+	if refused != nil {
+		return time.Time{}, refused
 	}
-	return call.NotAfter, nil
+	return ready.call.NotAfter, nil
 }

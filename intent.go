@@ -103,13 +103,25 @@ func (i *Intent) checkFields(v *validation) {
 }
 
 // newIntent records a call that is ready to be sent. One whose key is in doubt already is not fresh.
-func newIntent(account string, call *transport.Call, cfg *callConfig) *Intent {
+func newIntent(account string, c *readyCall, keyGiven bool) *Intent {
 	intent := &Intent{
-		IdempotencyKey: call.IdempotencyKey, CallSHA256: callHash(call), AccountSHA256: account,
-		KeyGiven: cfg.keyGiven, FirstSentAt: cfg.firstSentAt.UTC(), fresh: new(atomic.Bool),
+		IdempotencyKey: c.key.value, CallSHA256: callHash(&c.call), AccountSHA256: account,
+		KeyGiven: keyGiven, FirstSentAt: c.key.firstSentAt.UTC(), fresh: new(atomic.Bool),
 	}
-	intent.fresh.Store(!call.Resumed)
+	intent.fresh.Store(!c.key.resumed)
 	return intent
+}
+
+// SentAt returns the intent as a process finds it that knows only when its key was first sent: it may have been executed since,
+// as after UnmarshalJSON. It is for programs that keep the key and that time instead of the intent's JSON, and prepare the
+// same call again with [WithIdempotencyKey]. A time after FirstSentAt does not make the key younger.
+func (i *Intent) SentAt(first time.Time) *Intent {
+	sent := *i
+	sent.fresh = nil
+	if first.Before(sent.FirstSentAt) {
+		sent.FirstSentAt = first.UTC()
+	}
+	return &sent
 }
 
 // UnmarshalJSON reads a saved intent. Whatever was there before, this one may have been sent.
@@ -123,25 +135,25 @@ func (i *Intent) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// check compares the intent with a call of an account. An intent of version 0.1.0 was made of the bytes that 0.1.0 wrote: the API
-// knows its key by them, so they are sent again.
-func (i *Intent) check(account string, r *request, call *transport.Call) error {
+// bodyOf compares the intent with a call of an account, and returns the body to send. An
+// intent of version 0.1.0 was made of the bytes that 0.1.0 wrote: the API knows its key by
+// them, so they are sent again.
+func (i *Intent) bodyOf(account string, r *request, call *transport.Call) ([]byte, error) {
 	switch {
 	case i == nil:
-		return nil
+		return call.Body, nil
 	case i.AccountSHA256 != "" && i.AccountSHA256 != account:
-		return redact.Wrap("the public key (of payin sessions: the API client) or the environment is another", ErrIntentMismatch)
+		return nil, redact.Wrap("the public key (of payin sessions: the API client) or the environment is another", ErrIntentMismatch)
 	case i.CallSHA256 == callHash(call):
-		return nil
+		return call.Body, nil
 	case i.AccountSHA256 == "" && r.legacy != nil:
 		written := *call
 		var err error
 		if written.Body, err = json.Marshal(r.legacy); err == nil && i.CallSHA256 == callHash(&written) {
-			call.Body = written.Body
-			return nil
+			return written.Body, nil
 		}
 	}
-	return ErrIntentMismatch
+	return nil, ErrIntentMismatch
 }
 
 // accountHash says whose calls a client makes, without a word of a secret.

@@ -84,7 +84,9 @@ func TestIntentOfAnEarlierProcessIsInDoubtUntilItsKeyIsAnswered(t *testing.T) {
 	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
 
 	// The same refusal after a crash says nothing of what the key did before. Nor does a second use in one process.
-	for name, resumed := range map[string]*intram.Intent{"read back": afterCrash(t, intent), "used again": intent} {
+	for name, resumed := range map[string]*intram.Intent{
+		"read back": afterCrash(t, intent), "used again": intent, "known by its date": intent.SentAt(intent.FirstSentAt),
+	} {
 		_, err = wrong.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(resumed))
 		require.ErrorIs(t, err, intram.CodeSignatureInvalid, name)
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
@@ -103,6 +105,20 @@ func TestIntentOfAnEarlierProcessIsInDoubtUntilItsKeyIsAnswered(t *testing.T) {
 	_, err = client.Refunds.Create(t.Context(), unknown, intram.WithIntent(afterCrash(t, refund)))
 	require.ErrorIs(t, err, intram.CodeTransactionNotFound)
 	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
+}
+
+func TestSentAtNeverMakesAKeyYounger(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	intent, err := server.Client().Payouts.Prepare(intentParams())
+	require.NoError(t, err)
+	made := intent.FirstSentAt
+	assert.Equal(t, made, intent.SentAt(made.Add(time.Hour)).FirstSentAt)
+	assert.Equal(t, made.Add(-time.Hour), intent.SentAt(made.Add(-time.Hour)).FirstSentAt)
+	assert.Equal(t, made, intent.FirstSentAt, "the intent itself is as it was")
+
+	_, err = server.Client().Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent.SentAt(made.Add(-24*time.Hour))))
+	require.ErrorIs(t, err, intram.ErrIntentExpired)
 }
 
 func TestIntentIsNotSentOnceItsKeyMayBeForgotten(t *testing.T) {

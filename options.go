@@ -22,12 +22,6 @@ type CallOption interface {
 	applyCall(*callConfig)
 }
 
-// SharedOption is a setting of a client, and of one call.
-type SharedOption interface {
-	ClientOption
-	CallOption
-}
-
 type clientOption func(*clientConfig) error
 
 func (f clientOption) applyClient(cfg *clientConfig) error { return f(cfg) }
@@ -79,7 +73,7 @@ func (cfg *clientConfig) jitter() {
 
 // transportOf is what all protocols of a client share, with what is one protocol's own. dated says that its
 // signatures have an age.
-func (cfg *clientConfig) transportOf(base *url.URL, authorize func(http.Header, time.Time, *transport.Call, *[2]string), keyHeader string, readError func(int, []byte) transport.Word, dated bool) transport.Config {
+func (cfg *clientConfig) transportOf(base *url.URL, authorize func(time.Time, *transport.Call) transport.Proof, keyHeader string, readError func(int, []byte) transport.Word, dated bool) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
 		HTTP:        cfg.roundTripper(),
@@ -205,7 +199,12 @@ func withRand(draw func() float64) ClientOption {
 // WithMaxAttempts is how many times a request is tried at most, [DefaultMaxAttempts] unless set and 1 for no retries. It is an
 // option of a client, and of one call. What is tried again, with the same idempotency key and the same bytes: network failures,
 // 5xx, 429, and 409 idempotency_in_progress.
-func WithMaxAttempts(n int) SharedOption { return maxAttempts(n) }
+func WithMaxAttempts(n int) interface {
+	ClientOption
+	CallOption
+} {
+	return maxAttempts(n)
+}
 
 type maxAttempts int
 
@@ -218,7 +217,7 @@ func (n maxAttempts) applyClient(cfg *clientConfig) error {
 }
 
 func (n maxAttempts) applyCall(cfg *callConfig) {
-	cfg.invalid.check(n >= 1, "max_attempts", "max_attempts must be at least 1")
+	cfg.invalid.check(n >= 1, "WithMaxAttempts", "WithMaxAttempts must be at least 1")
 	cfg.maxAttempts = int(n)
 }
 

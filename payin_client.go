@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -28,38 +27,33 @@ const (
 	PayinBaseURLSandbox = "https://sandbox.novasend.app"
 )
 
-// PayinOption is a setting of payin sessions, given to [WithPayin], [NewPayinClient] or [NewClient].
-type PayinOption interface {
-	ClientOption
-	isPayinOption()
-}
-
+// payinOption is a setting of payin sessions alone.
 type payinOption func(*payinConfig) error
 
 func (f payinOption) applyClient(cfg *clientConfig) error { return f(&cfg.payin) }
-func (payinOption) isPayinOption()                        {}
 
 // payinConfig is what the payin options came to.
 type payinConfig struct {
 	apiKey, apiClient secret
 	baseURL           string
 	account           string
-	language          []string
+	language          string
 }
 
 // WithPayin gives a client the credentials of payin sessions, which are not those of the Merchant API. The sessions are in the environment of the
-// client's keys unless an option says otherwise. The sandbox of payin sessions moves real money: see [PayinBaseURLSandbox].
+// client's keys unless an option says otherwise. The options are those whose names begin with WithPayin. The sandbox of payin
+// sessions moves real money: see [PayinBaseURLSandbox].
 //
 // Docs: Payin, Transport.
-func WithPayin(apiKey, apiClient string, opts ...PayinOption) ClientOption {
+func WithPayin(apiKey, apiClient string, opts ...ClientOption) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if err := checkPayinCredentials(apiKey, apiClient); err != nil {
 			return fmt.Errorf("WithPayin: %w", err)
 		}
 		cfg.payin.apiKey, cfg.payin.apiClient = newSecret(apiKey), newSecret(apiClient)
 		for _, opt := range opts {
-			if opt == nil {
-				return errors.New("WithPayin: a PayinOption is nil")
+			if _, own := opt.(payinOption); !own {
+				return errors.New("WithPayin: an option is nil or is not for payin sessions: give others to the client")
 			}
 			if err := opt.applyClient(cfg); err != nil {
 				return err
@@ -71,7 +65,7 @@ func WithPayin(apiKey, apiClient string, opts ...PayinOption) ClientOption {
 
 // WithPayinEnvironment takes payin sessions to the documented address of [Live] or [Sandbox]. Both move real money: see
 // [PayinBaseURLSandbox].
-func WithPayinEnvironment(environment Environment) PayinOption {
+func WithPayinEnvironment(environment Environment) ClientOption {
 	return payinOption(func(cfg *payinConfig) error {
 		base, ok := payinBaseURLs[environment]
 		if !ok {
@@ -83,31 +77,38 @@ func WithPayinEnvironment(environment Environment) PayinOption {
 }
 
 // WithPayinBaseURL takes payin sessions to another address, such as a fake's. It must be https; plain http is for loopback only.
-func WithPayinBaseURL(baseURL string) PayinOption {
+func WithPayinBaseURL(baseURL string) ClientOption {
 	return payinOption(func(cfg *payinConfig) error { cfg.baseURL = baseURL; return nil })
 }
 
 // WithPayinAccount sets the account of sessions that name none, for accounts that the first revision of the docs speaks of.
-func WithPayinAccount(accountID string) PayinOption {
+func WithPayinAccount(accountID string) ClientOption {
 	return payinOption(func(cfg *payinConfig) error { cfg.account = accountID; return nil })
 }
 
 // WithPayinLanguage picks the language of error messages: "en" or "fr".
-func WithPayinLanguage(language string) PayinOption {
+func WithPayinLanguage(language string) ClientOption {
 	return payinOption(func(cfg *payinConfig) error {
 		if language != "en" && language != "fr" {
 			return errors.New(`WithPayinLanguage: the language is "en" or "fr"`)
 		}
-		cfg.language = []string{language}
+		cfg.language = language
 		return nil
 	})
 }
 
-// NewPayinClient makes a client for payin sessions alone, for merchants without keys of the Merchant API. It speaks to
+// PayinClient makes calls for payin sessions alone. It has the methods of [PayinService], and is safe for concurrent use.
+type PayinClient struct{ *PayinService }
+
+// CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
+// it at the end only.
+func (c *PayinClient) CloseIdleConnections() { c.protocol.transport.CloseIdleConnections() }
+
+// NewPayinClient returns a client for payin sessions alone, for merchants without keys of the Merchant API. It speaks to
 // [PayinBaseURLLive] unless an option says otherwise. It sends nothing.
 //
 // Docs: Payin, Transport.
-func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinService, err error) {
+func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinClient, err error) {
 	defer markNotSent(&err)
 	cfg := defaultConfig()
 	if err := cfg.apply(append([]ClientOption{WithPayin(apiKey, apiClient)}, opts...)); err != nil {
@@ -120,7 +121,11 @@ func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinSer
 	if cfg.payin.baseURL == PayinBaseURLSandbox {
 		c.environment = Sandbox
 	}
-	return newPayinService(c, cfg)
+	service, err := newPayinService(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &PayinClient{service}, nil
 }
 
 var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: PayinBaseURLSandbox}
@@ -130,7 +135,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	s := &PayinService{client: c, account: cfg.payin.account}
 	s.waits = newPayinWaits(c, poll.NewRate(cfg.clock, cfg.pollRate), s)
 	if cfg.payin.apiKey.value() == "" {
-		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != nil {
+		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != "" {
 			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")
 		}
 		return s, nil
@@ -156,15 +161,13 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 }
 
 // authorizer sets Basic credentials, which is why the address must be https.
-func (cfg *payinConfig) authorizer() func(http.Header, time.Time, *transport.Call, *[2]string) {
-	basic := []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.apiKey.value()+":"+cfg.apiClient.value()))}
-	language := cfg.language
-	return func(header http.Header, _ time.Time, _ *transport.Call, _ *[2]string) {
-		header["Authorization"] = basic
-		if language != nil {
-			header["Accept-Language"] = language
-		}
+func (cfg *payinConfig) authorizer() func(time.Time, *transport.Call) transport.Proof {
+	basic := base64.StdEncoding.EncodeToString([]byte(cfg.apiKey.value() + ":" + cfg.apiClient.value()))
+	proof := transport.Proof{{"Authorization", "Basic " + basic}}
+	if cfg.language != "" {
+		proof[1].Name, proof[1].Value = "Accept-Language", cfg.language
 	}
+	return func(time.Time, *transport.Call) transport.Proof { return proof }
 }
 
 // readPayinError says whether the body of an error response is the payin API's own word (Payin docs, Errors): an

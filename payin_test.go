@@ -68,7 +68,7 @@ func newPayin(t *testing.T, s *payinServer, opts ...intram.ClientOption) *intram
 	p, err := intram.NewPayinClient(payinKey, payinClient,
 		append([]intram.ClientOption{intram.WithHTTPClient(&http.Client{Transport: s})}, opts...)...)
 	require.NoError(t, err)
-	return p
+	return p.PayinService
 }
 
 // paidReference is the merchant's reference of the sessions in the examples of payin.status.
@@ -287,7 +287,7 @@ func TestPayinSpeaksToTheAddressOfItsEnvironment(t *testing.T) {
 		require.NoError(t, err)
 		return server.requests[0].URL.String()
 	}
-	onClient := func(publicKey, secretKey string, opts ...intram.PayinOption) func(*payinServer) *intram.PayinService {
+	onClient := func(publicKey, secretKey string, opts ...intram.ClientOption) func(*payinServer) *intram.PayinService {
 		return func(s *payinServer) *intram.PayinService {
 			client, err := intram.NewClient(publicKey, secretKey, intram.WithHTTPClient(&http.Client{Transport: s}),
 				intram.WithPayin(payinKey, payinClient, opts...))
@@ -329,8 +329,12 @@ func TestPayinOptionsAreRefusedAtConstruction(t *testing.T) {
 			_, err := intram.NewPayinClient(payinKey, payinClient, intram.WithPayinEnvironment("test"))
 			return err
 		},
-		"PayinOption is nil": func() error {
+		"WithPayin: an option is nil": func() error {
 			_, err := intram.NewClient("pk_live_a1", "sk_live_b2", intram.WithPayin(payinKey, payinClient, nil))
+			return err
+		},
+		"not for payin sessions": func() error {
+			_, err := intram.NewClient("pk_live_a1", "sk_live_b2", intram.WithPayin(payinKey, payinClient, intram.WithMaxAttempts(1)))
 			return err
 		},
 	} {
@@ -855,3 +859,18 @@ func TestPayinsThatWereSeenLongAgoAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"order-0", "order-1", "pr_1"}, lookups)
 }
+
+func TestAPayinClientClosesItsConnections(t *testing.T) {
+	t.Parallel()
+	closed := 0
+	client, err := intram.NewPayinClient(payinKey, payinClient, intram.WithHTTPClient(&http.Client{Transport: closing{&closed}}))
+	require.NoError(t, err)
+	client.CloseIdleConnections()
+	assert.Equal(t, 1, closed)
+}
+
+// closing counts how often its idle connections are closed.
+type closing struct{ closed *int }
+
+func (closing) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.EOF }
+func (c closing) CloseIdleConnections()                         { *c.closed++ }

@@ -149,8 +149,8 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 	if c.merchant.ageIsUncertain(intent) {
 		again := r
 		cfg := newCallConfig(opts)
-		if _, err := c.merchant.prepare(ctx, &again, cfg); err == nil {
-			l, broken := c.lookBack(ctx, &again, typ, cfg)
+		if ready, refused := c.merchant.prepare(ctx, &again, cfg); refused == nil {
+			l, broken := c.lookBack(ctx, &again, typ, ready.key, cfg)
 			switch {
 			case broken != nil:
 				return nil, l.cannotTell(broken)
@@ -168,20 +168,21 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 		return op, err
 	}
 	cfg := newCallConfig(opts)
-	if err := c.merchant.chooseKey(cfg); err != nil {
+	key, _, err := c.merchant.chooseKey(cfg)
+	if err != nil {
 		return nil, err
 	}
-	l, broken := c.lookBack(ctx, &r, typ, cfg)
+	l, broken := c.lookBack(ctx, &r, typ, key, cfg)
 	switch {
 	case broken != nil:
 		return nil, l.cannotTell(broken)
 	case len(l.found) == 1:
 		return l.found[0], nil
 	case len(l.found)+len(l.maybe) == 0 && l.unreadable == nil && l.retryAt.IsZero():
-		c.merchant.doubts.settle(cfg.idempotencyKey)
+		c.merchant.doubts.settle(key.value)
 		return nil, &Error{
 			Method: r.method, Path: r.template, Outcome: OutcomeNotSent,
-			IdempotencyKey: cfg.idempotencyKey, Reference: r.reference, cause: ErrNeverSent,
+			IdempotencyKey: key.value, Reference: r.reference, cause: ErrNeverSent,
 		}
 	case l.unreadable != nil:
 		return nil, l.cannotTell(l.unreadable)
@@ -207,15 +208,15 @@ type lookBack struct {
 	date, retryAt time.Time
 }
 
-func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, cfg *callConfig) (*lookBack, error) {
-	l := &lookBack{key: cfg.idempotencyKey}
+func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, key callKey, cfg *callConfig) (*lookBack, error) {
+	l := &lookBack{key: key.value}
 	body, err := json.Marshal(r.params) // as it was a moment ago, when its hash was compared
 	if err != nil {
 		return l, err
 	}
-	from := cfg.firstSentAt.Add(-lookBackSlack)
+	from := key.firstSentAt.Add(-lookBackSlack)
 	if cfg.intent.KeyGiven {
-		from = cfg.firstSentAt.Add(-givenKeyLookBack)
+		from = key.firstSentAt.Add(-givenKeyLookBack)
 	}
 	until := cfg.intent.FirstSentAt.Add(keyLifetime + lookBackSlack)
 	provenFrom := cfg.intent.FirstSentAt.Add(keyLifetime + time.Second - 1).Truncate(time.Second) // Date has whole seconds
@@ -297,7 +298,7 @@ type LookBack struct {
 // no such list, and leave this option aside.
 func WithLookBack(l *LookBack) CallOption {
 	return callOption(func(cfg *callConfig) {
-		cfg.invalid.check(l != nil, "look_back", "look_back is nil: give the address of an intram.LookBack")
+		cfg.invalid.check(l != nil, "WithLookBack", "WithLookBack is nil: give the address of an intram.LookBack")
 		cfg.lookBack = l
 	})
 }

@@ -558,7 +558,7 @@ func TestManyIntentsShareOneLookBack(t *testing.T) {
 	_, err = client.Payouts.Resume(cancelled, params[0], intents[0], intram.WithLookBack(new(intram.LookBack)))
 	require.ErrorIs(t, err, intram.ErrCannotTell)
 	_, err = client.Payouts.Resume(t.Context(), params[0], intents[0], intram.WithLookBack(nil))
-	require.ErrorContains(t, err, "look_back is nil")
+	require.ErrorContains(t, err, "WithLookBack is nil")
 }
 
 // A later intent is resumed first, and what was read for it does not go back to the earlier one.

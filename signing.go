@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,26 +24,24 @@ const (
 
 // signer proves to the API who is calling. It is safe for concurrent use.
 type signer struct {
-	apiKey []string // the X-Api-Key header's value
+	apiKey string
 	mac    *macPool
 	// encoded says that the server signs queries as it would write them itself. The docs do not say which reading it takes.
 	encoded atomic.Bool
 }
 
 func newSigner(publicKey, secretKey string) *signer {
-	return &signer{apiKey: []string{publicKey}, mac: newMACPool(secretKey)}
+	return &signer{apiKey: publicKey, mac: newMACPool(secretKey)}
 }
 
-// authorize sets the headers of one attempt (Merchant API docs, Request headers).
-func (s *signer) authorize(header http.Header, at time.Time, call *transport.Call, values *[2]string) {
+// authorize signs one attempt (Merchant API docs, Request headers).
+func (s *signer) authorize(at time.Time, call *transport.Call) transport.Proof {
 	query := call.Query
 	if s.encoded.Load() {
 		query = reencoded(query)
 	}
-	values[0], values[1] = s.sign(at, call.Method, call.Path, query, call.Body)
-	header["X-Api-Key"] = s.apiKey
-	header["X-Timestamp"] = values[0:1:1]
-	header["X-Signature"] = values[1:2:2]
+	timestamp, signature := s.sign(at, call.Method, call.Path, query, call.Body)
+	return transport.Proof{{"X-Api-Key", s.apiKey}, {"X-Timestamp", timestamp}, {"X-Signature", signature}}
 }
 
 var queryEncoder = strings.NewReplacer(":", "%3A", "~", "%7E")

@@ -253,11 +253,11 @@ func TestParametersAreRefusedBeforeSending(t *testing.T) {
 		{"no attempts", func(c *intram.Client) error {
 			_, err := c.Balance.Get(t.Context(), intram.WithMaxAttempts(0))
 			return err
-		}, "max_attempts", "at least 1"},
+		}, "WithMaxAttempts", "at least 1"},
 		{"negative attempts", func(c *intram.Client) error {
 			_, err := c.Balance.Get(t.Context(), intram.WithMaxAttempts(-3))
 			return err
-		}, "max_attempts", "at least 1"},
+		}, "WithMaxAttempts", "at least 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{
 		"amount", "currency", "destination.country_code", "destination.provider_code", "destination.msisdn", "reference", "note",
-		"metadata", "idempotency_key", "max_attempts",
+		"metadata", "idempotency_key", "WithMaxAttempts",
 	}, paths)
 
 	_, err = client.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{

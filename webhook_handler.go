@@ -108,7 +108,7 @@ func WithHandlerLogger(l *slog.Logger) HandlerOption {
 
 // newIntake checks what the handler and the reconciler have in common. The intake is there even when the error is not nil, with a
 // logger.
-func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []HandlerOption) (*intake, error) {
+func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake, error) {
 	cfg := handlerConfig{timeout: DefaultHandlerTimeout, lease: DefaultClaimLease, horizon: DefaultReconcileHorizon, logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		if opt != nil {
@@ -179,7 +179,7 @@ func newIntake(inbox Inbox, handle func(context.Context, *Event) error, opts []H
 // A mistake in the parameters makes a handler that answers 500 to everything, says why, and loses no event.
 //
 // Docs: Merchant API, Webhooks.
-func NewWebhookHandler(verifier *WebhookVerifier, inbox Inbox, handle func(context.Context, *Event) error, opts ...HandlerOption) http.Handler {
+func NewWebhookHandler(verifier *WebhookVerifier, inbox Inbox, handle EventHandler, opts ...HandlerOption) http.Handler {
 	in, err := newIntake(inbox, handle, opts)
 	if verifier == nil {
 		err = errors.New("the verifier is nil")
@@ -324,7 +324,7 @@ func misconfigured(logger *slog.Logger, err error) http.Handler {
 // claim. The webhook handler and the reconciler are two ways into the same one.
 type intake struct {
 	inbox   Inbox
-	handle  func(context.Context, *Event) error
+	handle  EventHandler
 	timeout time.Duration // what the function may take
 	lease   time.Duration
 	clock   Clock

@@ -76,7 +76,7 @@ var (
 
 // NewReconciler makes a reconciler. Inbox and function are those of your webhook handler; the options mean the same. The error
 // names what is missing.
-func NewReconciler(client *Client, inbox Inbox, handle func(context.Context, *Event) error, opts ...HandlerOption) (_ *Reconciler, err error) {
+func NewReconciler(client *Client, inbox Inbox, handle EventHandler, opts ...HandlerOption) (_ *Reconciler, err error) {
 	defer markNotSent(&err)
 	in, err := newIntake(inbox, handle, opts)
 	if client == nil {

@@ -58,9 +58,9 @@ func WithPayinExpiry(d time.Duration) Option {
 	}
 }
 
-// PayinClient is a client of payin sessions alone in the server's sandbox, as [intram.NewPayinClient] makes it. It waits through the
+// PayinClient returns a client of payin sessions alone in the server's sandbox, as [intram.NewPayinClient] makes it. It waits through the
 // server's clock. Options of yours come after and win; one that is wrong is an error, and fails the test.
-func (s *Server) PayinClient(opts ...intram.ClientOption) (*intram.PayinService, error) {
+func (s *Server) PayinClient(opts ...intram.ClientOption) (*intram.PayinClient, error) {
 	own := []intram.ClientOption{
 		intram.WithPayinBaseURL(s.URL), intram.WithHTTPClient(s.client), intram.WithClock(s.Clock()),
 	}

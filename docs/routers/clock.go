@@ -12,7 +12,7 @@ import (
 )
 
 // Reconcile finds what no delivery has brought in the last two days.
-func Reconcile(ctx context.Context, logger *slog.Logger, client *intram.Client, pool *pgxpool.Pool, handle func(context.Context, *intram.Event) error) error {
+func Reconcile(ctx context.Context, logger *slog.Logger, client *intram.Client, pool *pgxpool.Pool, handle intram.EventHandler) error {
 	inbox, err := pginbox.New(pool) // the handler's own; not a MemoryInbox, see below
 	if err != nil {
 		return err

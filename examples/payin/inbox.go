@@ -17,7 +17,7 @@ import (
 type inbox struct {
 	url    string
 	secret string
-	payin  *intram.PayinService
+	payin  *intram.PayinClient
 	server *http.Server
 
 	mu      sync.Mutex
@@ -34,7 +34,7 @@ type notification struct {
 	outcome   intram.PayinOutcome
 }
 
-func openInbox(payin *intram.PayinService, secret string) (*inbox, error) {
+func openInbox(payin *intram.PayinClient, secret string) (*inbox, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ const (
 // story is one run: who talks to what, and what came of it.
 type story struct {
 	out             io.Writer
-	payin           *intram.PayinService
+	payin           *intram.PayinClient
 	fake            *intramtest.Server // nil against the real sandbox
 	msisdn, country string
 

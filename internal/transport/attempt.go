@@ -25,11 +25,12 @@ var ErrResponseTooLarge = redact.Sentinel(fmt.Sprintf("the answer is larger than
 type record struct {
 	context.Context //nolint:containedctx // the caller's: the record ends with the call
 
-	call        *Call
+	call        Call
 	url         url.URL
 	key         [1]string // its idempotency key, as a header's value
 	maxAttempts int
 	attempts    int
+	charged     int // attempts that count towards maxAttempts: see verdict.free
 	last        verdict
 
 	// The last whole answer.
@@ -89,7 +90,7 @@ type attempter struct {
 // The response it returns has no body left to read.
 func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	rec := recordOf(req.Context())
-	call := rec.call
+	call := &rec.call
 	rec.attempts++
 	rec.stoppedBy = "" // of an attempt before
 
@@ -101,8 +102,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer cancel() // the body is read before RoundTrip returns
 
 	var own struct { // what is this attempt's alone, in one piece
-		conn   connTrace
-		values [2]string
+		conn  connTrace
+		proof [len(Proof{})]string
 	}
 	if call.Method != http.MethodGet {
 		// A read does nothing, sent or not. For everything else it matters whether the connection was ever made.
@@ -111,7 +112,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
 	offset := a.skew.get()
-	attempt.Header = a.header(rec, a.skew.date(start, offset, call), &own.values)
+	attempt.Header = a.header(rec, a.skew.date(start, offset, call), &own.proof)
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -180,8 +181,9 @@ func (a *attempter) send(attempt *http.Request) (*http.Response, *http.Transport
 	return resp, nil, err
 }
 
-func (a *attempter) header(rec *record, at time.Time, values *[2]string) http.Header {
-	call := rec.call
+// header returns an attempt's own headers. values is room for those that prove who is calling.
+func (a *attempter) header(rec *record, at time.Time, values *[len(Proof{})]string) http.Header {
+	call := &rec.call
 	h := make(http.Header, 8+len(call.Header))
 	maps.Copy(h, call.Header)
 	h["Accept"] = acceptJSON
@@ -192,7 +194,12 @@ func (a *attempter) header(rec *record, at time.Time, values *[2]string) http.He
 	if call.IdempotencyKey != "" {
 		h[a.cfg.KeyHeader] = rec.key[:]
 	}
-	a.cfg.Authorize(h, at, call, values)
+	for i, header := range a.cfg.Authorize(at, call) {
+		if header.Name != "" {
+			values[i] = header.Value
+			h[header.Name] = values[i : i+1 : i+1]
+		}
+	}
 	return h
 }
 

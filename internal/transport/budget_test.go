@@ -30,7 +30,7 @@ func TestOutageIsNotAmplifiedBeyondTheBudget(t *testing.T) {
 	last := c.Do(t.Context(), payout())
 	assert.Equal(t, 1, last.Attempts)
 	assert.Equal(t, http.StatusServiceUnavailable, last.Status, "the last answer comes with it")
-	assert.Contains(t, last.StoppedBy, "it was not tried again")
+	assert.Contains(t, last.StoppedBy, "retry budget exhausted")
 	assert.Equal(t, Unknown, last.Outcome)
 }
 

@@ -41,11 +41,11 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		return false, ctxErr
 	}
 	if rec.last.free {
-		rec.maxAttempts++
 		rec.wait = 0
 		return true, nil
 	}
-	if !rec.last.retry || rec.attempts >= rec.maxAttempts {
+	rec.charged++
+	if !rec.last.retry || rec.charged >= rec.maxAttempts {
 		return false, nil
 	}
 	rec.wait = c.backoff(rec.attempts)
@@ -68,7 +68,7 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		return false, nil
 	}
 	if !c.budgets.of(rec.call.Method).spend() {
-		rec.stoppedBy = "too many calls of this client have failed lately, so it was not tried again: this is what the last attempt came to"
+		rec.stoppedBy = "retry budget exhausted (too many recent failures); this is the last attempt's result"
 		return false, nil
 	}
 	return true, nil
@@ -95,7 +95,7 @@ func (c *Client) timeLeft(ctx context.Context) (time.Duration, bool) {
 	return left, left > 0
 }
 
-const stoppedByAge = "it has been tried for so long that the server may forget its key, so it was not tried again: this is what the last attempt came to"
+const stoppedByAge = "not retried: the server may have expired the idempotency key; this is the last attempt's result"
 
 // tooLate reports whether an attempt that begins after wait would begin when the server may have forgotten the call's key.
 func (c *Client) tooLate(rec *record, wait time.Duration) bool {

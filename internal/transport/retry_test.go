@@ -367,7 +367,7 @@ func TestNothingIsSentAfterAWaitThatTookADay(t *testing.T) {
 			assert.Equal(t, 1, res.Attempts)
 			assert.Equal(t, tt.outcome, res.Outcome)
 			assert.Equal(t, tt.status, res.Status)
-			assert.Contains(t, res.StoppedBy, "may forget its key")
+			assert.Contains(t, res.StoppedBy, "may have expired the idempotency key")
 			if res.Err != nil {
 				assert.NotContains(t, res.Err.Error(), "too late")
 			}
@@ -380,7 +380,7 @@ func TestNothingIsSentAfterAWaitThatTookADay(t *testing.T) {
 	res := early.Do(t.Context(), old)
 	assert.Empty(t, early.clock.sleeps)
 	assert.Equal(t, Unknown, res.Outcome)
-	assert.Contains(t, res.StoppedBy, "may forget its key")
+	assert.Contains(t, res.StoppedBy, "may have expired the idempotency key")
 	// To the last moment it is.
 	r := newRig(t, lost, answer(202, "{}"))
 	r.clock.onSleep = func() { r.clock.advance(time.Hour) }

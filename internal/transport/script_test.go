@@ -148,9 +148,11 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 	return Config{
 		BaseURL: base, HTTP: rt, KeyHeader: "Idempotency-Key", UserAgent: "test/1", Clock: clock,
 		ReadError: readWord, Rand: draw(50), Timeout: 10 * time.Second, MaxAttempts: 4,
-		Authorize: func(h http.Header, at time.Time, call *Call, _ *[2]string) {
-			h["X-Timestamp"] = []string{at.Format(time.RFC3339Nano)}
-			h["X-Signature"] = []string{"signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)}
+		Authorize: func(at time.Time, call *Call) Proof {
+			return Proof{
+				{"X-Timestamp", at.Format(time.RFC3339Nano)},
+				{"X-Signature", "signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)},
+			}
 		},
 	}
 }

@@ -7,7 +7,12 @@
 //   - per attempt: a RoundTripper inside the retrying client clones the request, dates and signs it, sends
 //     it, reads the whole capped answer and writes one log line (attempt.go).
 //
-// It is the only package that imports go-retryablehttp, and nothing of it shows outside.
+// It is the only package that imports go-retryablehttp, and nothing of it shows outside. The
+// library runs the loop: it asks after each attempt whether to make another (checkRetry), waits
+// (prepareRetry) and rewinds. What it does not know is ours: what an attempt without a response
+// may have done, what a refusal decides, Retry-After with a cap, jitter on an injected clock, the
+// retry budget, and attempts that are free because only the date or the reading of the query was
+// wrong. Its logger, its backoff and its draining of connections are off.
 package transport
 
 import (
@@ -35,9 +40,8 @@ type Config struct {
 	BaseURL *url.URL
 	// HTTP sends one attempt. It must not follow redirects, and [http.RoundTripper] implementations do not.
 	HTTP http.RoundTripper
-	// Authorize sets the headers that prove who is calling, on the attempt's own header map. values is room for two header values
-	// that are this attempt's alone.
-	Authorize func(header http.Header, at time.Time, call *Call, values *[2]string)
+	// Authorize returns the headers that prove who is calling, for one attempt at a time.
+	Authorize func(at time.Time, call *Call) Proof
 	// ReadError reads the body of a response with a status of 400 or above. It returns NoWord unless the body is the
 	// API's own error object.
 	ReadError func(status int, body []byte) Word
@@ -60,6 +64,12 @@ type Config struct {
 	MaxAttempts int
 	// Logger gets one line an attempt, or is nil.
 	Logger *slog.Logger
+}
+
+// Proof is the headers that prove who is calling. Unused ones have no name.
+type Proof [3]struct {
+	Name  string // in canonical form
+	Value string
 }
 
 // Limits that are not settings.
@@ -161,7 +171,7 @@ type Result struct {
 // attempts to make, or when ctx ends.
 func (c *Client) Do(ctx context.Context, call *Call) Result {
 	rec := &record{
-		Context: ctx, call: call, url: *c.cfg.BaseURL, key: [1]string{call.IdempotencyKey},
+		Context: ctx, call: *call, url: *c.cfg.BaseURL, key: [1]string{call.IdempotencyKey},
 		maxAttempts: call.MaxAttempts, inDoubt: call.Resumed,
 	}
 	if rec.maxAttempts <= 0 {

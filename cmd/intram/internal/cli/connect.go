@@ -110,7 +110,7 @@ func (a *app) payinAccount() (*intram.PayinService, *settings, error) {
 	if err != nil {
 		return nil, nil, usagef("%w", err)
 	}
-	return payin, s, nil
+	return payin.PayinService, s, nil
 }
 
 // payin are the credentials of payin sessions, for a client of both APIs.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -73,13 +72,7 @@ func (c *creation) reread(intent *intram.Intent) (*intram.Intent, error) {
 	if at.After(intent.FirstSentAt) {
 		return nil, usagef("--first-sent-at is in the future")
 	}
-	intent.FirstSentAt = at
-	data, err := json.Marshal(intent)
-	if err != nil {
-		return nil, err
-	}
-	again := new(intram.Intent)
-	return again, json.Unmarshal(data, again)
+	return intent.SentAt(at), nil
 }
 
 // inDoubt adds to an error that leaves a call in doubt the command that goes on with the same key.
