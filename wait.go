@@ -197,10 +197,14 @@ func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string,
 	return cfg, nil
 }
 
-// waitFailure returns the error of a wait that ended before what it waits for.
+// waitFailure returns the error of a wait that ended before what it waits for. A call that
+// was refused before it was sent is no wait at all: its error is returned as it is.
 func waitFailure(ctx context.Context, err error, failure *WaitError) error {
+	var refused *Error
 	var timeout *poll.TimeoutError
 	switch {
+	case errors.As(err, &refused) && refused.Outcome == OutcomeNotSent && refused.Code == CodeValidationError:
+		return err
 	case errors.As(err, &timeout):
 		err = maxWaitError{after: timeout.After, lookup: timeout.Lookup}
 	case err == ctx.Err(): //nolint:errorlint // the context's own, not one that a lookup failed with
