@@ -30,7 +30,7 @@ func TestRetriesOfACallEndBeforeItsKeyIsForgotten(t *testing.T) {
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
 	require.Error(t, err)
 	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
-	assert.ErrorContains(t, err, "forget its key")
+	assert.ErrorContains(t, err, "expired the idempotency key")
 	age := server.Now().Sub(intent.FirstSentAt)
 	assert.Less(t, age, 24*time.Hour-5*time.Minute)
 	assert.Greater(t, age, intram.IntentHorizon+25*time.Minute, "it was tried for a good while")
