@@ -41,7 +41,8 @@ type reconciled struct {
 
 func newReconciled(t *testing.T, opts ...intramtest.Option) *reconciled {
 	t.Helper()
-	opts = append([]intramtest.Option{intramtest.WithoutListener()}, opts...)
+	// A payment stays open for longer than anything that is looked for: what ends days later is what these tests are about.
+	opts = append([]intramtest.Option{intramtest.WithoutListener(), intramtest.WithPaymentExpiry(90 * 24 * time.Hour)}, opts...)
 	r := &reconciled{
 		T: t, server: intramtest.NewServer(t, opts...), effects: make(map[string]int), events: make(map[string]*intram.Event),
 	}

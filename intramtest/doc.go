@@ -31,7 +31,8 @@
 //	000005 limit reached                    000012 success, events out of order
 //	000006 expires unanswered after 6 min   000013 executed, and the response is lost
 //
-// Any other number succeeds. What a network can do wrong is scripted with [Server.Fault], or drawn from
+// Any other number succeeds. A mobile-money payment that nobody makes fails after 6 minutes of the server's clock
+// ([WithPaymentExpiry]), and cannot be paid any more. What a network can do wrong is scripted with [Server.Fault], or drawn from
 // a seed with [Server.SeededFaults]. [Server.Complete], [Server.Fail],
 // [Server.Pay] and [Server.Decline] settle one thing by hand.
 //

@@ -87,6 +87,7 @@ func TestWrongOptionsFailTheTest(t *testing.T) {
 	t.Parallel()
 	for wrong, opt := range map[string]intramtest.Option{
 		"FeeBasisPoints":       intramtest.WithFeeBasisPoints(-5),
+		"PaymentExpiry":        intramtest.WithPaymentExpiry(0),
 		"PayoutFeeBasisPoints": intramtest.WithPayoutFeeBasisPoints(-1),
 		"DeliveryAttempts":     intramtest.WithDeliveryAttempts(0),
 		"MinAmount":            intramtest.WithInvoiceLimits(10, 5),

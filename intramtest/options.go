@@ -88,6 +88,17 @@ func WithPayoutFeeBasisPoints(points int64) Option {
 	return func(s *settings) { s.core.PayoutFeeBasisPoints = points }
 }
 
+// WithPaymentExpiry sets how long a mobile-money payment waits for its customer, on the server's clock. Then it has failed, and cannot be
+// paid any more. The default is 6 minutes, as documented. A payment by card or bank waits for a day at least.
+func WithPaymentExpiry(d time.Duration) Option {
+	return func(s *settings) {
+		if d == 0 {
+			d = -1 // refused when the server starts; zero would be the default
+		}
+		s.core.PaymentExpiry = d
+	}
+}
+
 // WithInvoiceLimits sets the smallest and the largest invoice, in whole units. The default is 100 to
 // 2 000 000, and 20 000 000 in the sandbox, which is more permissive.
 func WithInvoiceLimits(smallest, largest int64) Option {

@@ -7,7 +7,8 @@ import (
 )
 
 // Pay is the customer paying a payment request on the checkout page, with the method and the number of the request. What comes
-// of it is the number's outcome. A card or bank payment stays pending for 30 s.
+// of it is the number's outcome. A card or bank payment stays pending for 30 s. One that was declined, has failed, or was not made within
+// its time ([WithPaymentExpiry]) is an error: it cannot be paid any more.
 func (s *Server) Pay(reference string) error { return s.core.Pay(reference) }
 
 // PayWith is [Server.Pay] with a method and a number of the customer's choice; an empty one is the request's.

@@ -55,8 +55,8 @@ func (p *pages) get(french bool) (*template.Template, error) {
 type checkoutPage struct {
 	Title, Who                       string // what the page is, and of whom
 	Merchant, Reference, Description string
-	Amount, Fees                     string
-	Date                             time.Time
+	Charged, Amount, Fees            string // what the customer pays, and what of
+	Date, Until                      time.Time
 	Number                           string
 	Methods                          []checkoutMethod
 	QRCode                           template.URL
@@ -156,13 +156,13 @@ func (p *checkoutPage) typed(method, number string) {
 func (s *Server) checkoutPage(d paymentDetails, problem string) checkoutPage {
 	p := checkoutPage{
 		Title: "Pay", Who: d.merchant, Merchant: d.merchant, Reference: d.reference, Description: d.description,
-		Amount: spaced(d.amount) + " " + d.currency, Date: d.date,
+		Charged: spaced(d.amount+d.fees) + " " + d.currency, Date: d.date, Until: d.deadline,
 		Number: d.number, Problem: problem,
 		QRCode: template.URL(d.qrCode), //nolint:gosec // made by us: a PNG data URL
 		Pay:    gatewayPath + d.reference + "/pay", Decline: gatewayPath + d.reference + "/decline",
 	}
 	if d.fees > 0 {
-		p.Fees = spaced(d.fees) + " " + d.currency
+		p.Amount, p.Fees = spaced(d.amount)+" "+d.currency, spaced(d.fees)+" "+d.currency
 	}
 	for _, m := range methods {
 		p.Methods = append(p.Methods, checkoutMethod{m.code, m.name, m.code == d.methodCode})
@@ -283,12 +283,14 @@ a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem
 {{if .Problem}}<section class="problem" role="alert"><p>{{t .Problem}}</p></section>{{end}}
 <section aria-label="{{t "Payment"}}">
 <dl>
-<dt class="total">{{t "Amount"}}</dt><dd class="amount">{{cash .Amount}}</dd>
+<dt class="total">{{t "You pay"}}</dt><dd class="amount">{{cash .Charged}}</dd>
+{{if .Fees}}<dt>{{t "Amount"}}</dt><dd>{{cash .Amount}}</dd>
+<dt>{{t "Fee"}}</dt><dd>{{cash .Fees}}</dd>{{end}}
 <dt>{{t "To"}}</dt><dd>{{.Merchant}}</dd>
 {{if .Description}}<dt>{{t "For"}}</dt><dd>{{.Description}}</dd>{{end}}
 <dt>{{t "Reference"}}</dt><dd>{{.Reference}}</dd>
-{{if .Fees}}<dt>{{t "Of which fees"}}</dt><dd>{{cash .Fees}}</dd>{{end}}
 <dt>{{t "Date"}}</dt><dd>{{date .Date}}</dd>
+{{if .Open}}<dt>{{t "Until"}}</dt><dd>{{date .Until}}</dd>{{end}}
 </dl>
 </section>
 {{if .Open}}
@@ -301,7 +303,7 @@ a { color: inherit; font-weight: 650; display: inline-block; min-height: 2.75rem
 <label for="msisdn">{{t "Mobile money number"}}</label>
 <input id="msisdn" name="msisdn" type="tel" inputmode="tel" autocomplete="tel" maxlength="32" value="{{.Number}}" aria-describedby="msisdn-hint">
 <p class="hint" id="msisdn-hint">{{t "As you know it, or with the country code. Not needed for card and bank payments."}}</p>
-<button type="submit">{{t "Pay"}} {{cash .Amount}}</button>
+<button type="submit">{{t "Pay"}} {{cash .Charged}}</button>
 </form>
 <form method="post" action="{{.Decline}}">
 <button type="submit" class="stop">{{t "Decline"}}</button>

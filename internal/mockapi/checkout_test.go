@@ -67,6 +67,35 @@ func TestCheckoutPageShowsWhatIsPaid(t *testing.T) {
 	assert.Empty(t, f.browse("HEAD", "/gateway/"+reference, nil, nil).ok(200).body)
 }
 
+// The fees come on top of the amount, and off what the merchant gets.
+func TestTheCheckoutPageChargesTheFeesOnTop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	_, reference := f.requestPayment(10_000, mtnBenin, "22961234567")
+	page := string(f.browse("GET", gatewayPath+reference, nil, nil).ok(200).body)
+	for _, part := range []string{
+		`<dt class="total">You pay</dt><dd class="amount">10` + "\u00a0" + `200 XOF</dd>`, `<dt>Amount</dt><dd>10` + "\u00a0" + `000 XOF</dd>`,
+		`<dt>Fee</dt><dd>200 XOF</dd>`, `>Pay 10` + "\u00a0" + `200 XOF</button>`,
+	} {
+		assert.Contains(t, page, part)
+	}
+	f.browse("POST", gatewayPath+reference+"/pay", url.Values{"method": {mtnBenin}, "msisdn": {"22961234567"}}, nil).ok(200)
+	moved := map[string]int64{}
+	for _, e := range f.s.Ledger() {
+		if e.Reference == reference {
+			account, _, _ := strings.Cut(e.Account, ":")
+			moved[account] += e.Amount
+		}
+	}
+	assert.Equal(t, map[string]int64{"provider": -10_200, "wallet": 9800, "fees": 400}, moved)
+
+	free := newFixture(t, Config{FeeBasisPoints: -1})
+	_, reference = free.requestPayment(10_000, mtnBenin, "22961234567")
+	page = string(free.browse("GET", gatewayPath+reference, nil, nil).ok(200).body)
+	assert.Contains(t, page, `<dd class="amount">10`+"\u00a0"+`000 XOF</dd>`)
+	assert.NotContains(t, page, "<dt>Fee</dt>")
+}
+
 func TestPayingOnTheCheckoutPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

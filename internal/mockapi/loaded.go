@@ -3,6 +3,8 @@ package mockapi
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // SavedSeed is the seed of a saved state, which the server that loads it must have.
@@ -71,6 +73,7 @@ func (s *Server) Load(data []byte) error {
 		tasks[i] = task{at: t.At, seq: uint64(i), kind: t.Kind, id: t.ID}
 	}
 	s.clock.resume(kept.Now, kept.Offset, tasks)
+	s.expectSavedPayments(tasks)
 	for i, d := range s.state.deliveryLog {
 		next := d.next
 		for range kept.Deliveries[i].Queued {
@@ -80,6 +83,20 @@ func (s *Server) Load(data []byte) error {
 	}
 	s.notify()
 	return nil
+}
+
+// expectSavedPayments gives the open payments of an earlier version their end, which it did not schedule.
+func (s *Server) expectSavedPayments(tasks []task) {
+	scheduled := map[string]bool{}
+	for _, t := range tasks {
+		scheduled[t.id] = scheduled[t.id] || t.kind == taskPayment
+	}
+	for _, reference := range slices.Sorted(maps.Keys(s.state.transactions)) {
+		tx := s.state.transactions[reference]
+		if tx.kind == typeCredit && tx.status == txPending && tx.stage == paymentOpen && tx.refunded == 0 && !scheduled[tx.reference] {
+			s.expectPayment(tx)
+		}
+	}
 }
 
 // loader makes the objects of a saved state.

@@ -19,7 +19,6 @@ var frenchPages = map[string]string{
 	"From":                      "De",
 	"For":                       "Pour",
 	"Fee":                       "Frais",
-	"Of which fees":             "Dont frais",
 	"Reference":                 "Référence",
 	"Date":                      "Date",
 	"Until":                     "Jusqu'à",

@@ -51,6 +51,7 @@ func (s *Server) completePaymentRequest(op *operation) {
 	tx.method = methodByCode(p.methodCode)
 	tx.number = p.msisdn
 	tx.customerEmail, tx.customerName = p.email, p.name
+	s.expectPayment(tx)
 	gateway := s.gatewayURL(tx.reference)
 	op.qrCode = qrCode(gateway)
 	op.gateway, op.resultStatus = gateway, "pending"
@@ -61,6 +62,23 @@ func (s *Server) completePaymentRequest(op *operation) {
 		return
 	}
 	s.emit(op, "payment_request.created", data)
+}
+
+// cardExpiry is how long a payment by card or bank is open. The docs say nothing of it.
+const cardExpiry = 24 * time.Hour
+
+// expectPayment gives the customer the time there is to pay.
+func (s *Server) expectPayment(tx *transaction) {
+	s.clock.schedule(task{at: s.paymentDeadline(tx), kind: taskPayment, id: tx.reference})
+}
+
+// paymentDeadline is when a payment that nobody has made ends.
+func (s *Server) paymentDeadline(tx *transaction) time.Time {
+	open := s.paymentExpiry
+	if tx.method != nil && tx.method.kind != mobileMoney {
+		open = max(open, cardExpiry)
+	}
+	return tx.created.Add(open)
 }
 
 func (s *Server) failPaymentRequest(op *operation, f *operationFailure) {
@@ -190,6 +208,7 @@ func (s *Server) Decline(reference string) error {
 		return err
 	}
 	tx.script = script{}
+	s.clock.cancelTasks(taskPayment, tx.reference)
 	s.failPayment(tx, rejection("101", "Declined by the payer"))
 	return nil
 }
@@ -243,6 +262,7 @@ func (s *Server) openPayment(reference string) (*transaction, error) {
 // confirmPayment does what the customer's number says.
 func (s *Server) confirmPayment(tx *transaction) {
 	s.touchTransaction(tx)
+	s.clock.cancelTasks(taskPayment, tx.reference) // it is not unanswered any more
 	switch script := tx.script; {
 	case script.stuck:
 		tx.stage = paymentConfirming
@@ -270,7 +290,9 @@ func (s *Server) taskEndPayment(reference string) {
 	defer s.mu.Unlock()
 	tx := s.transaction(reference)
 	switch {
-	case tx == nil || tx.stage != paymentConfirming:
+	case tx == nil || tx.stage == paymentEnded:
+	case tx.stage == paymentOpen:
+		s.failPayment(tx, rejection("105", "Not confirmed in time"))
 	case tx.script.fails != nil:
 		s.failPayment(tx, tx.script.fails)
 	default:
@@ -278,7 +300,8 @@ func (s *Server) taskEndPayment(reference string) {
 	}
 }
 
-// settlePayment credits the wallet with the net amount, and the fees to where fees go.
+// settlePayment credits the wallet with the net amount, and what the customer and the merchant pay to where fees go: the fees are charged on
+// top of the amount, and taken from it.
 func (s *Server) settlePayment(tx *transaction) {
 	s.touchTransaction(tx)
 	tx.stage, tx.status = paymentEnded, txSuccess
@@ -288,7 +311,7 @@ func (s *Server) settlePayment(tx *transaction) {
 	if tx.pendingNet > 0 {
 		from, tx.pendingNet = w.pending, 0
 	}
-	s.postTransaction(tx, "payment received", [2]move{{from, w.available, tx.net}, {provider, tx.account.fees, tx.fees}})
+	s.postTransaction(tx, "payment received", [2]move{{from, w.available, tx.net}, {provider, tx.account.fees, 2 * tx.fees}})
 	s.emitPayment(tx, "payment_request.paid", "paid", nil)
 	if tx.heldEvent != nil {
 		s.publish(tx.heldEvent, tx.script)
@@ -341,7 +364,7 @@ type paymentDetails struct {
 	currency, methodCode, number             string
 	successURL, cancelURL, qrCode            string
 	stage                                    paymentStage
-	date                                     time.Time
+	date, deadline                           time.Time
 }
 
 func (s *Server) paymentDetails(reference string) (paymentDetails, bool) {
@@ -356,7 +379,7 @@ func (s *Server) paymentDetails(reference string) (paymentDetails, bool) {
 		merchant: tx.account.merchant.name, reference: tx.reference, status: tx.status, description: op.payment.description,
 		amount: tx.amount, fees: tx.fees, currency: op.payment.currency, methodCode: op.payment.methodCode,
 		number: op.payment.suggestedNumber(), successURL: op.payment.successURL, cancelURL: op.payment.cancelURL,
-		qrCode: op.qrCode, stage: tx.stage, date: tx.created,
+		qrCode: op.qrCode, stage: tx.stage, date: tx.created, deadline: s.paymentDeadline(tx),
 	}
 	if tx.method != nil {
 		d.methodCode = tx.method.code

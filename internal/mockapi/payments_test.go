@@ -2,6 +2,7 @@ package mockapi
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestPaidPaymentCreditsTheNetAmount(t *testing.T) {
 			assert.Equal(t, reference, e.Reference)
 		}
 	}
-	assert.EqualValues(t, 240, fees)
+	assert.EqualValues(t, 480, fees, "the customer pays 12 240, and 11 760 are credited")
 }
 
 func TestFeesAreRoundedHalfUp(t *testing.T) {
@@ -91,6 +92,55 @@ func TestCustomersPhoneCanBeATestNumber(t *testing.T) {
 	reference := f.operation(id).text("data.result.transaction_reference")
 	require.NoError(t, f.s.Pay(reference))
 	assert.Equal(t, "ERROR", f.transaction(reference).text("data.status"))
+}
+
+// Nobody pays, and the payment ends: after 6 minutes with mobile money, after a day with a card.
+func TestAPaymentThatNobodyMadeEnds(t *testing.T) {
+	t.Parallel()
+	for method, open := range map[string]time.Duration{"": 6 * time.Minute, mtnBenin: 6 * time.Minute, cardCode: 24 * time.Hour, bankCode: 24 * time.Hour} {
+		f := newFixture(t, Config{})
+		body := strings.TrimSuffix(paymentBody(1000, method, ""), "}") + `,"webhook_data":{"order":"4521"}}`
+		id := f.post("/payment-requests", body).ok(202).text("data.operation_id")
+		reference := f.operation(id).text("data.result.transaction_reference")
+		f.s.Clock().Advance(open - time.Millisecond)
+		assert.Equal(t, "PENDING", f.transaction(reference).text("data.status"))
+		assert.Contains(t, string(f.browse("GET", gatewayPath+reference, nil, nil).body), "<form")
+		f.s.Clock().Advance(time.Millisecond)
+		assert.Equal(t, "ERROR", f.transaction(reference).text("data.status"), method)
+		assert.Equal(t, []string{"payment_request.created", "payment_request.failed"}, f.events(id))
+		events := f.s.Events()
+		last := answer{t: t, body: events[len(events)-1].Body}
+		assert.Equal(t, start.Add(open), events[len(events)-1].OccurredAt)
+		assert.Equal(t, []string{"failed", "provider_rejected", "4521"}, []string{last.text("data.status"), last.text("data.error.code"), last.text("data.webhook_data.order")})
+		assert.Equal(t, "succeeded", f.operation(id).text("data.status"), "the operation made the page")
+
+		require.Error(t, f.s.PayWith(reference, mtnBenin, "22961234567"), "it is no more payable")
+		require.Error(t, f.s.Decline(reference))
+		page := f.browse("POST", gatewayPath+reference+"/pay", url.Values{"method": {mtnBenin}, "msisdn": {"22961234567"}}, nil)
+		assert.Equal(t, 409, page.status)
+		assert.NotContains(t, string(page.body), "<form")
+		f.failedWith(f.refund(reference, 0), "not_refundable")
+		assert.EqualValues(t, 1_000_000, f.wallet(mtnBenin))
+	}
+}
+
+// What the customer has confirmed is not ended by the time there was to pay.
+func TestAPaymentThatIsMadeInTimeDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	for number, status := range map[string]string{"22961234567": "SUCCESS", "22961000007": "PENDING", "22961000008": "SUCCESS"} {
+		_, reference := f.requestPayment(1000, mtnBenin, number)
+		f.s.Clock().Advance(6*time.Minute - time.Second)
+		require.NoError(t, f.s.Pay(reference))
+		f.s.Clock().Advance(time.Second)
+		assert.NotEqual(t, "ERROR", f.transaction(reference).text("data.status"), number)
+		f.s.Clock().Advance(time.Hour)
+		assert.Equal(t, status, f.transaction(reference).text("data.status"), number)
+	}
+	patient := newFixture(t, Config{PaymentExpiry: 48 * time.Hour})
+	_, reference := patient.requestPayment(1000, mtnBenin, "")
+	patient.s.Clock().Advance(48*time.Hour - time.Second)
+	require.NoError(t, patient.s.Pay(reference))
 }
 
 func TestDeclinedPayment(t *testing.T) {

@@ -146,8 +146,11 @@ func (s *Server) failRefund(op *operation, f *operationFailure) {
 		tx := s.changing(op.refund.reference)
 		s.endRefund(tx, op.reference, txError)
 		tx.refunded -= op.refund.amount
-		if op.cancels && tx.stage == paymentConfirming && tx.script.delay > 0 {
+		switch {
+		case op.cancels && tx.stage == paymentConfirming && tx.script.delay > 0:
 			s.clock.schedule(task{at: s.clock.Now().Add(tx.script.delay), kind: taskPayment, id: tx.reference})
+		case op.cancels && tx.stage == paymentOpen:
+			s.expectPayment(tx)
 		}
 	}
 	s.creditBack(op, op.heldAt(), "refund failed")

@@ -37,6 +37,40 @@ func (f *fixture) restarted(c Config, receivers ...http.HandlerFunc) {
 	f.s, f.keys = s, s.Merchant().Sandbox
 }
 
+// A state of a version that let payments be payable for ever: they end in this one.
+func TestOpenPaymentsOfAnEarlierVersionEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	_, open := f.requestPayment(1000, mtnBenin, "")
+	data, _, err := f.s.Save()
+	require.NoError(t, err)
+	var kept map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(data, &kept))
+	require.Contains(t, string(kept["tasks"]), open)
+	kept["tasks"] = json.RawMessage("[]")
+	earlier, err := json.Marshal(kept)
+	require.NoError(t, err)
+	for _, saved := range [][]byte{data, earlier} {
+		s, err := New(Config{Seed: f.s.Seed()})
+		require.NoError(t, err)
+		t.Cleanup(s.Close)
+		require.NoError(t, s.Load(saved))
+		s.Clock().Advance(6*time.Minute - time.Second)
+		tx, _ := s.Transaction(open)
+		assert.True(t, tx.Open)
+		s.Clock().Advance(time.Second)
+		tx, _ = s.Transaction(open)
+		assert.Equal(t, "ERROR", tx.Status)
+		failed := 0
+		for _, e := range s.Events() {
+			if e.Type == "payment_request.failed" {
+				failed++
+			}
+		}
+		assert.Equal(t, 1, failed)
+	}
+}
+
 // storySteps touch everything that is saved: each kind of operation in each state, an idempotency key that is used again, a delivery in
 // retry, one that is held back, faults scripted and drawn, payins, subscriptions deleted and rotated.
 var storySteps = []struct {

@@ -69,6 +69,9 @@ type Config struct {
 	// ReadNumber reads the number that a customer types on the checkout page, for a payment method's code, and returns it with the country's
 	// calling code, digits only. Default: spaces and a plus in front are left out.
 	ReadNumber func(text, methodCode string) (string, error)
+	// PaymentExpiry is how long a mobile-money payment waits for its customer. Default 6 minutes. One by card or bank waits for a day
+	// at least.
+	PaymentExpiry time.Duration
 	// PayinExpiry is how long a payin session waits for its confirmation. Default 6 minutes.
 	PayinExpiry time.Duration
 }
@@ -86,6 +89,7 @@ type Server struct {
 	currency             string
 	feeBasisPoints       int64
 	payoutFeeBasisPoints int64
+	paymentExpiry        time.Duration
 	minAmount, maxAmount int64
 	sandboxMaxAmount     int64
 	trustedProxies       []netip.Prefix
@@ -143,6 +147,7 @@ func New(c Config) (*Server, error) {
 		currency:             c.Currency,
 		feeBasisPoints:       c.FeeBasisPoints,
 		payoutFeeBasisPoints: c.PayoutFeeBasisPoints,
+		paymentExpiry:        c.PaymentExpiry,
 		minAmount:            c.MinAmount,
 		maxAmount:            c.MaxAmount,
 		sandboxMaxAmount:     c.sandboxMaxAmount,
@@ -196,6 +201,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.FeeBasisPoints == 0 {
 		c.FeeBasisPoints = 200
 	}
+	if c.PaymentExpiry == 0 {
+		c.PaymentExpiry = unanswered
+	}
 	if c.MinAmount == 0 {
 		c.MinAmount = 100
 	}
@@ -224,6 +232,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("intramtest: Config.PayoutFeeBasisPoints: %d, want 0 to 10000", c.PayoutFeeBasisPoints)
 	case c.MinAmount < 1 || c.MaxAmount < c.MinAmount || c.MaxAmount > maxUnits:
 		return c, fmt.Errorf("intramtest: Config.MinAmount and MaxAmount: %d and %d, want 1 ≤ MinAmount ≤ MaxAmount ≤ %d", c.MinAmount, c.MaxAmount, int64(maxUnits))
+	case c.PaymentExpiry < 0:
+		return c, fmt.Errorf("intramtest: Config.PaymentExpiry: %v is negative", c.PaymentExpiry)
 	case c.DeliveryAttempts != len(retryDelays) && c.DeliveryAttempts != len(retryDelays)+1:
 		return c, fmt.Errorf("intramtest: Config.DeliveryAttempts: %d, want 5 or 6", c.DeliveryAttempts)
 	case c.JournalSize < 1:
