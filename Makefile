@@ -97,7 +97,7 @@ cover-flags: # what .ci/run adds to GOFLAGS
 # The tests that count memory, which pass over a run of the race detector: it allocates on its own account.
 .PHONY: alloc-gates
 alloc-gates: ## count what calls, signing, pages and waits allocate, without the race detector
-	go test -count=1 -run 'Allocate|ACallIsOneRequest|CallersShareConnections|PendingWaitsAreSmall|TenThousandWaits' .
+	go test -count=1 -run 'Allocate|ACallIsOneRequest|CallersShareConnections|PendingWaitsAreSmall|TenThousandWaits' . ./internal/poll
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (10m)

@@ -273,7 +273,7 @@ func TestClientPrintsWhereItSpeaks(t *testing.T) {
 // What other packages build on: a journal belongs to an account, and waits by the client's clock.
 func TestAClientTellsItsAccountAndItsClock(t *testing.T) {
 	t.Parallel()
-	clock := new(steppedClock)
+	clock := &countingClock{now: at1030}
 	client, err := intram.NewClient("pk_sandbox_1", "sk_sandbox_1", intram.WithClock(clock))
 	require.NoError(t, err)
 	assert.Equal(t, "pk_sandbox_1", client.PublicKey())

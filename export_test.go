@@ -91,9 +91,6 @@ func DecodeFailure(status int, header http.Header, body []byte) *Error {
 		&transport.Result{Status: status, Header: header, Body: body, Attempts: 1, Outcome: transport.Rejected, Word: readError(status, body)})
 }
 
-// PollSteps returns how many targets the poller of operations has visited.
-func PollSteps(c *Client) int { return c.operationWaits.Steps() }
-
 // PendingWaits returns how many operations are waited for or being looked up.
 func PendingWaits(c *Client) int { return c.operationWaits.Pending() }
 

@@ -2,7 +2,6 @@ package intram_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -65,38 +64,6 @@ func TestWaitThatNoEventReachesPollsInTheEnd(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 30*time.Second, time.Since(began))
 		assert.Equal(t, 1, requests.looks())
-	})
-}
-
-// An event can be faster than the answer to the call that caused it: it is kept in mind.
-func TestEventThatComesBeforeTheWaitIsNotLost(t *testing.T) {
-	t.Parallel()
-	completed := eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{PayoutResult: intram.PayoutResult{Reference: "R-1", Status: "completed"}})
-	synctest.Test(t, func(t *testing.T) {
-		client, s := waiting(t, 50, finished(t))
-		client.Notify(completed)
-		began := time.Now()
-		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithInitialDelay(time.Minute))
-		require.NoError(t, err)
-		assert.Zero(t, time.Since(began))
-		assert.Len(t, s.requests(), 1)
-		synctest.Wait()
-		assert.Zero(t, intram.PendingWaits(client))
-	})
-	// Not without end: the events of what nobody waits for make room for others.
-	synctest.Test(t, func(t *testing.T) {
-		client, s := waiting(t, 50, finished(t))
-		client.Notify(completed)
-		for n := range 1024 {
-			other := *completed
-			other.OperationID = fmt.Sprintf("op_other_%d", n)
-			client.Notify(&other)
-		}
-		began := time.Now()
-		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithInitialDelay(20*time.Second))
-		require.NoError(t, err)
-		assert.Equal(t, 20*time.Second, time.Since(began))
-		assert.Len(t, s.requests(), 1)
 	})
 }
 
@@ -247,58 +214,5 @@ func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 		t.Logf("%d operations, each with its event: %d pages and %d single look-ups, 0.%03d an operation; from the event to the waiter %v in the middle, %v for 99 %%",
 			n, requests.of("GET /operations"), requests.of("GET /operations/{id}"), thousandths, lags[n/2], lags[n*99/100])
 		assert.LessOrEqual(t, thousandths, 1050)
-	})
-}
-
-// An event that comes while a look-up is under way may be newer than its answer: it is looked up once more, at once.
-func TestEventDuringALookUpLeadsToAnother(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		slow := func(req *http.Request) (*http.Response, error) {
-			if err := intram.SystemClock.Sleep(req.Context(), 400*ms); err != nil {
-				return nil, err
-			}
-			return operation("processing")(req)
-		}
-		client, s := waiting(t, 50, slow, finished(t))
-		began := time.Now()
-		go func() {
-			assert.NoError(t, intram.SystemClock.Sleep(t.Context(), 300*ms))
-			client.Notify(eventOf(intram.EventPayoutCompleted, &intram.PayoutEventData{}))
-		}()
-		_, err := client.WaitForOperation(t.Context(), "op_1")
-		require.NoError(t, err)
-		assert.Equal(t, 400*ms, time.Since(began))
-		assert.Len(t, s.requests(), 2)
-	})
-}
-
-// What has been waited for before makes no notice go sooner than others.
-func TestNoticeIsKeptAsLongAsAnyOther(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		client, s := waiting(t, 50)
-		s.forever = finished(t)
-		about := func(id string) *intram.Event {
-			return &intram.Event{Type: intram.EventPayoutQueued, OperationID: id, OccurredAt: at1030, Data: &intram.PayoutEventData{}}
-		}
-		look := func() time.Duration {
-			began := time.Now()
-			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithInitialDelay(20*sec))
-			require.NoError(t, err)
-			return time.Since(began)
-		}
-		client.Notify(about("op_1"))
-		for n := range 1000 {
-			client.Notify(about(fmt.Sprintf("op_a%d", n)))
-		}
-		assert.Zero(t, look())
-		later := about("op_1")
-		later.Type, later.OccurredAt = intram.EventPayoutCompleted, at1030.Add(time.Hour)
-		client.Notify(later)
-		for n := range 100 {
-			client.Notify(about(fmt.Sprintf("op_b%d", n)))
-		}
-		assert.Zero(t, look(), "it is one of the last 1024")
 	})
 }

@@ -18,25 +18,6 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// A waiter who joins while a look-up for others is under way has his own deadline.
-func TestDeadlineOfWhoJoinsDuringALookUpHolds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		client, _ := waiting(t, 50, hang, finished(t))
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(0))
-			assert.NoError(t, err)
-		})
-		require.NoError(t, intram.SystemClock.Sleep(t.Context(), 2*sec))
-		began := time.Now()
-		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(5*sec))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.WithinDuration(t, began.Add(5*sec), time.Now(), 20*ms)
-		wg.Wait()
-	})
-}
-
 // Times so long that they stand for "no end" are no end.
 func TestWaitsTakeTimesOfAnyLength(t *testing.T) {
 	t.Parallel()
@@ -102,135 +83,6 @@ func TestWaitEndsWithAPanicOfItsProgress(t *testing.T) {
 	}
 }
 
-// A clock that is set back while the server wants a pause does not make the pause longer than the server may ask for.
-func TestClockThatIsSetBackDoesNotProlongAPause(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		clock := new(steppedClock)
-		s := &script{t: t, steps: []step{answer(429, "{}", "Retry-After", "20")}, forever: finished(t)}
-		client := newClient(t, s, intram.WithClock(clock), intram.WithJitter(50))
-		began := time.Now()
-		go func() {
-			assert.NoError(t, intram.SystemClock.Sleep(t.Context(), 5*time.Second))
-			clock.step.Store(int64(-24 * time.Hour))
-		}()
-		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithMaxWait(0))
-		require.NoError(t, err)
-		assert.WithinDuration(t, began.Add(20*sec), time.Now(), 6*time.Minute)
-	})
-}
-
-// However many wait, and whatever becomes of the look-ups, nobody waits longer than he wanted to and a second.
-func TestDeadlinesHoldWhenLookUpsHaveToQueue(t *testing.T) {
-	t.Parallel()
-	for _, rate := range []int{1, 3, 1000} {
-		t.Run(fmt.Sprint(rate), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := &script{t: t, forever: func(req *http.Request) (*http.Response, error) {
-					if path.Base(req.URL.Path) == "operations" {
-						return answer(403, `{"error":true}`)(req)
-					}
-					return hang(req)
-				}}
-				client := newClient(t, s, intram.WithJitter(50), intram.WithPollRate(rate))
-				var wg sync.WaitGroup
-				for i := range 60 {
-					wg.Go(func() {
-						began, most := time.Now(), time.Duration(i+1)*sec/3
-						_, err := client.WaitForOperation(t.Context(), fmt.Sprintf("op_%d", i), intram.WithMaxWait(most))
-						assert.ErrorIs(t, err, context.DeadlineExceeded)
-						assert.GreaterOrEqual(t, time.Since(began), most)
-						assert.LessOrEqual(t, time.Since(began), most+sec+150*ms, "op_%d", i)
-					})
-				}
-				wg.Wait()
-				synctest.Wait()
-				assert.Zero(t, intram.PendingWaits(client))
-			})
-		})
-	}
-}
-
-// leapingClock moves when it is slept on, like a fake server's, and tells of it before.
-type leapingClock struct {
-	countingClock
-
-	before func(d time.Duration)
-}
-
-func (c *leapingClock) Sleep(ctx context.Context, d time.Duration) error {
-	if c.before != nil {
-		c.before(d)
-	}
-	return c.countingClock.Sleep(context.WithoutCancel(ctx), d)
-}
-
-// Who begins to wait in the moment in which a fake clock leaps is looked up all the same.
-func TestWaitIsLookedUpThoughTheClockLeapsOverItsEnd(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		clock := &leapingClock{countingClock: countingClock{now: at1030}}
-		s := &script{t: t, forever: func(req *http.Request) (*http.Response, error) {
-			if path.Base(req.URL.Path) == "op_2" {
-				return answer(200, exampleOf(t, "operation.payout.succeeded.current.json", "op_2"))(req)
-			}
-			return operation("processing")(req)
-		}}
-		client := newClient(t, s, intram.WithClock(clock), intram.WithJitter(50))
-		var once sync.Once
-		var wg sync.WaitGroup
-		clock.before = func(time.Duration) {
-			once.Do(func() {
-				began := make(chan struct{})
-				wg.Go(func() {
-					close(began)
-					_, err := client.WaitForOperation(t.Context(), "op_2", intram.WithMaxWait(5*sec))
-					assert.NoError(t, err)
-				})
-				<-began
-				for intram.PendingWaits(client) < 2 {
-					assert.NoError(t, intram.SystemClock.Sleep(t.Context(), ms))
-				}
-			})
-		}
-		_, err := client.WaitForOperation(t.Context(), "op_1", intram.WithPollInterval(20*sec, 20*sec), intram.WithMaxWait(time.Minute))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		wg.Wait()
-	})
-}
-
-// On a clock that stands still unless it is slept on, a look-up that hangs holds up nobody else.
-func TestLookUpThatHangsOnAFrozenClockHoldsUpNobodyElse(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		clock := &countingClock{now: at1030}
-		polls := 0
-		s := &script{t: t, forever: func(req *http.Request) (*http.Response, error) {
-			if path.Base(req.URL.Path) == "op_1" {
-				return hang(req)
-			}
-			if polls++; polls < 4 {
-				return answer(200, `{"error":false,"data":{"operation_id":"op_2","type":"payout","status":"processing"}}`)(req)
-			}
-			return answer(200, exampleOf(t, "operation.payout.succeeded.current.json", "op_2"))(req)
-		}}
-		client := newClient(t, s, intram.WithClock(clock), intram.WithJitter(50))
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			_, err := client.WaitForOperation(ctx, "op_1", intram.WithMaxWait(0))
-			assert.ErrorIs(t, err, context.Canceled)
-		})
-		began := time.Now()
-		_, err := client.WaitForOperation(t.Context(), "op_2")
-		require.NoError(t, err)
-		assert.Less(t, time.Since(began), 10*sec)
-		cancel()
-		wg.Wait()
-	})
-}
-
 // A transport that breaks a look-up off by a context of its own has not ended the caller's.
 func TestLookUpThatItsTransportBreaksOffIsMadeAgain(t *testing.T) {
 	t.Parallel()
@@ -241,25 +93,6 @@ func TestLookUpThatItsTransportBreaksOffIsMadeAgain(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
-}
-
-// hastyClock comes back from a sleep at once, and its time does not move.
-type hastyClock struct{}
-
-func (hastyClock) Now() time.Time                                   { return at1030 }
-func (hastyClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
-// What was slept for has passed, whatever the clock then says.
-func TestWaitEndsOnAClockThatNeverMoves(t *testing.T) {
-	t.Parallel()
-	s := &script{t: t, forever: operation("processing")}
-	client := newClient(t, s, intram.WithClock(hastyClock{}), intram.WithJitter(50))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*sec)
-	defer cancel()
-	_, err := client.WaitForOperation(ctx, "op_1")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.NoError(t, ctx.Err(), "it ended by itself")
-	assert.Len(t, s.requests(), 11)
 }
 
 // Many waiters come, go, are told of events, and meet every kind of trouble: each one ends, in time, with what is true.

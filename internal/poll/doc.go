@@ -38,11 +38,11 @@
 // # What it costs
 //
 // 10,000 waits that end over 60 s take 0.10 requests each, and 1000 that an earlier process left
-// behind take 30 requests in all. After an event, a wait takes one lookup at most, 0.4 in a crowd
-// of 5000. A wait takes 600 bytes besides its goroutine, of which the item that was last seen is
-// 220, and one of a batch takes 400. The work for a lookup is constant: with more than 64 targets,
+// behind take 40 requests in all. After an event, a wait takes one lookup at most, 0.4 in a crowd
+// of 5000. A wait takes 560 bytes besides its goroutine, of which the item that was last seen is
+// 220, and one of a batch takes 350. The work for a lookup is constant: with more than 64 targets,
 // all of them are visited only every 5 µs times their number. Tests keep these numbers:
-// TestTenThousandWaitsShareTheirLookUps, TestWaitsGoOnAfterARestart,
-// TestEventsOfThousandsOfOperationsCostFewLookUps and TestWorkOfABatchIsLinear of the SDK, and
-// TestPendingWaitsAreSmall of both.
+// TestPendingWaitsAreSmall, TestOldItemsAreFoundByDates and TestWorkOfABatchIsLinear, and
+// TestTenThousandWaitsShareTheirLookUps and TestEventsOfThousandsOfOperationsCostFewLookUps of the
+// SDK.
 package poll

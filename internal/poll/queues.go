@@ -50,9 +50,9 @@ func (q *queue[T]) pop() *target[T] {
 }
 
 // compare orders targets: what has been due for longer goes first, and of what fell due together
-// the newest, which pages begin with.
+// the newest, which pages begin with. Where no creation is known, ids may grow with time.
 func compare[T any](a, b *target[T]) int {
-	return cmp.Or(cmp.Compare(a.next(), b.next()), newestFirst(a.created, b.created), cmp.Compare(a.id, b.id))
+	return cmp.Or(cmp.Compare(a.next(), b.next()), newestFirst(a.created, b.created), cmp.Compare(b.id, a.id))
 }
 
 // newestFirst orders times; one that is unknown is likely now.
