@@ -545,16 +545,14 @@ func TestPaymentEventsCarryTheMerchantsData(t *testing.T) {
 func TestEveryPaymentEventCarriesTheMerchantsData(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
-	request := func(method string) (id, reference string) {
+	request := func(method string) string {
 		body := strings.TrimSuffix(paymentBody(12_000, method, ""), "}") + `,"webhook_data":{"order_id": "4521"}}`
-		id = f.post("/payment-requests", body).ok(202).text("data.operation_id")
-		reference, _ = f.operation(id).at("data.result.transaction_reference").(string)
-		return id, reference
+		return f.operation(f.post("/payment-requests", body).ok(202).text("data.operation_id")).text("data.result.transaction_reference")
 	}
-	_, card := request(cardCode)
+	card := request(cardCode)
 	require.NoError(t, f.s.Pay(card))
 	f.s.Clock().Advance(lateAnswer)
-	_, declined := request(mtnBenin)
+	declined := request(mtnBenin)
 	require.NoError(t, f.s.Decline(declined))
 	kinds := map[string]int{}
 	for _, e := range f.s.Events() {

@@ -123,11 +123,11 @@ func TestOutcomesOfPayments(t *testing.T) {
 func TestRejectionsSayWhy(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
-	for nn, details := range map[string][]string{
+	for nn, want := range map[string][]string{
 		"03": {"101", "Declined by the payer"}, "04": {"102", "Subscriber not found"}, "05": {"103", "Limit reached"},
 	} {
 		op := f.failedWith(f.payout(1, "229610000"+nn), "provider_rejected")
-		assert.Equal(t, details, []string{op.text("data.error.details.responsecode"), op.text("data.error.details.responsemsg")})
+		assert.Equal(t, want, []string{op.text("data.error.details.responsecode"), op.text("data.error.details.responsemsg")})
 	}
 }
 
