@@ -70,6 +70,14 @@ lint: tools ## golangci-lint, in every module (.golangci.yml)
 tools: ## build the pinned tools into .bin
 	GOBIN=$(BIN) go -C tools install tool
 
+.PHONY: api
+api: ## write the exported surface of every package to api/
+	go -C tools run ./api -root $(CURDIR)
+
+.PHONY: api-check
+api-check: ## fail when the surface changed without api/ and the changelog
+	go -C tools run ./api -root $(CURDIR) -check
+
 .PHONY: check-deps
 check-deps: ## fail when the SDK would bring in more than it may
 	scripts/check-deps.sh
