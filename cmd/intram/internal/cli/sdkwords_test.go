@@ -30,7 +30,7 @@ var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|redact|amount)\.go$`
 
 // unreachable are texts for programs that give nil, or call what the command does not call.
 var unreachable = regexp.MustCompile(`\bis (a )?nil\b|ClientOption is|an option is nil|^intent is what Prepare makes|use the intent as Prepare made it` +
-	`|^WithPollRate|^WithAppInfo|^WithMaxAttempts|^WithPayin(Environment|Language)?:|an option of payin sessions|give intram\.WithPayin` +
+	`|^WithPollRate|^WithPollInterval|^WithMaxWait|^WithInitialDelay|^WithAppInfo|^WithMaxAttempts|^WithPayin(Environment|Language)?:|an option of payin sessions|give intram\.WithPayin` +
 	`|use WithPayinBaseURL$|an intram\.MobileMoney or an intram\.BankAccount|an error of ParseAmount|must be url\.Values or nil`)
 
 // The SDK's errors are for people who write Go. What the command prints of them is for people at a shell.

@@ -3,6 +3,7 @@ package fidelity
 import (
 	"bytes"
 	"encoding/json"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -158,6 +159,15 @@ func kind(raw []byte) string {
 	default:
 		return "number"
 	}
+}
+
+// number is the value of a JSON number, nil when there is none. It is compared, and never shown.
+func number(raw []byte) *big.Rat {
+	if k := kind(raw); k != "number" && k != "decimal" || len(raw) > 40 || bytes.ContainsAny(raw, "eE") {
+		return nil // 1e999999999 would fill the memory
+	}
+	value, _ := new(big.Rat).SetString(string(raw))
+	return value
 }
 
 // shape is the names and kinds of an object's fields, in their order.

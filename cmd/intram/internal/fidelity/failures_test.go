@@ -60,6 +60,44 @@ func TestTroubleIsInconclusiveAndNoDifference(t *testing.T) {
 	}
 }
 
+// A redirect would take the signature to another place.
+func TestARedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("followed: %s %s", r.Method, r.URL) }))
+	t.Cleanup(elsewhere.Close)
+	_, _, err := Run(t.Context(), behind(t, plant{instead: func(w http.ResponseWriter) {
+		w.Header().Set("Location", elsewhere.URL)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}}), discard)
+	require.NoError(t, err)
+}
+
+// The Date of a proxy's page says nothing of the clock that judges timestamps.
+func TestTheClockOfAProxyIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	config := behind(t, plant{match: calls(get, "/operations"), instead: func(w http.ResponseWriter) {
+		w.Header().Set("Date", testTime.Add(20*time.Minute).Format(http.TimeFormat))
+		page500(http.StatusBadGateway)(w)
+	}})
+	report, _, err := Run(t.Context(), config, discard)
+	require.NoError(t, err)
+	assert.Empty(t, verdicts(Compare(report, fakeReport(t)))[Differs])
+}
+
+func TestAFactThatOneReportHasAloneIsADifference(t *testing.T) {
+	t.Parallel()
+	line := Entry{Line: Line{"Section", "Behaviour"}}
+	of := func(facts Observation) *Report {
+		return &Report{Lines: []Result{{Entry: line, State: StateSeen, Facts: facts}}}
+	}
+	some, more := of(Observation{"a": "1"}), of(Observation{"a": "1", "b": "2"})
+	assert.Equal(t, []Comparison{{Entry: line, Verdict: Differs, Differences: []Difference{{"b", "", "2"}}}}, Compare(some, more))
+	assert.Equal(t, []Comparison{{Entry: line, Verdict: Differs, Differences: []Difference{{"b", "2", ""}}}}, Compare(more, some))
+	assert.Equal(t, []Comparison{{Entry: line, Verdict: Agrees}}, Compare(more, more))
+	other := &Report{Lines: []Result{{Entry: Entry{Line: Line{"Section", "Another"}}, State: StateSeen}}}
+	assert.Equal(t, []Verdict{NotPlayed, NotPlayed}, []Verdict{Compare(some, other)[0].Verdict, Compare(some, other)[1].Verdict}, "of another version")
+}
+
 // A pause that the API asks for is made, and the call is sent again with the same key.
 func TestTheRunWaitsWhenItIsAskedTo(t *testing.T) {
 	t.Parallel()

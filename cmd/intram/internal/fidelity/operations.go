@@ -118,7 +118,7 @@ func payoutBody(destination, more string) string {
 	return fmt.Sprintf(`{"amount":%d,"currency":"XOF","destination":{"type":"mobile_money","country_code":"BJ",%s}%s}`, smallAmount, destination, more)
 }
 
-// paymentBody is a payment request; more are the fields behind the invoice. Its customer is nobody.
+// paymentBody is a payment request; more are the fields behind the invoice. Its customer is made up.
 func paymentBody(amount, more string) string {
 	return fmt.Sprintf(`{"invoice":{"amount":%s,"currency":"XOF","description":"fidelity","customer":{"email":"fidelity@example.com"}}%s}`, amount, more)
 }

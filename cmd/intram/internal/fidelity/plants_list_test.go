@@ -69,7 +69,7 @@ func idempotencyPlants() []plant {
 func payloadPlants() []plant {
 	return []plant{
 		{name: "renamed", line: "Answers have the field names", match: calls(get, "/operations/"), change: replace(`"completed_date"`, `"completed_at"`)},
-		{name: "a number as string", line: "Answers have the field names", match: calls(get, "/transactions/"), change: replace(`"net_amount":98`, `"net_amount":"98"`)},
+		{name: "a number as string", line: "Answers have the field names", also: []string{"`payment_request.paid`"}, match: calls(get, "/transactions/"), change: replace(`"net_amount":98`, `"net_amount":"98"`)},
 		{name: "null", line: "Answers have the field names", match: calls(get, "/operations/"), change: replace(`"_links":{`, `"_links":null,"links":{`)},
 		{name: "another order", line: "Answers have the field names", match: call(post, "/payment-requests"), change: replace(`{"error":false,"http_status":202,`, `{"http_status":202,"error":false,`)},
 		{name: "other words", line: "Errors and messages", match: call(post, "/refunds"), change: replace("already used with a different", "used before with another")},
@@ -116,7 +116,7 @@ func paymentPlants() []plant {
 	requests := call(post, "/payment-requests")
 	return []plant{
 		{name: "refused", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100,`)), change: refusal(http.StatusBadRequest, "validation_error"), also: []string{
-			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Answers have", "The QR code", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The answer to a creation",
+			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Answers have", "The QR code", "`payment_request.paid`", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The answer to a creation",
 		}},
 		{name: "two addresses", line: "`POST /payment-requests`", match: calls(get, "/operations/"), change: replace(`"payment_url":"http`, `"payment_url":"https://example.com/http`)},
 		{name: "ready at once", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100`)), also: []string{"The same key", "Limits", "`unsupported_payment_method`", "`idempotency_conflict`"}, change: func(_ *http.Request, w *httptest.ResponseRecorder) {
@@ -129,6 +129,7 @@ func paymentPlants() []plant {
 		{name: "from 99", line: "Limits of an invoice", match: sends(`"amount":99,`), rewrite: func(body string) string { return strings.Replace(body, "99", "100", 1) }},
 		{name: "up to 19 999 999", line: "Limits of an invoice", match: sends(`"amount":20000000,`), change: refusal(http.StatusBadRequest, "amount_too_large")},
 		{name: "those of live", line: "The sandbox has limits of its own", match: sends(`"amount":2000001,`), change: refusal(http.StatusBadRequest, "amount_too_large")},
+		{name: "3 %", line: "`payment_request.paid`", match: calls(get, "/transactions/"), change: replace(`"fees":2,"net_amount":98`, `"fees":3,"net_amount":97`)},
 		{name: "SVG", line: "The QR code", match: calls(get, "/operations/"), change: replace("data:image/png;base64,", "data:image/svg+xml;base64,")},
 		{name: "at once", line: "`unsupported_payment_method`", match: sends("FIDELITY_NO_SUCH_METHOD"), change: refusal(http.StatusBadRequest, "unsupported_payment_method")},
 		{name: "400", line: "`POST /refunds`", match: call(post, "/refunds"), change: func(_ *http.Request, w *httptest.ResponseRecorder) {

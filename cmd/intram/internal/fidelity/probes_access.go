@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// unknownKey is a public key of the sandbox that is nobody's.
+	// unknownKey is a public key of the sandbox that no merchant has.
 	unknownKey = "pk_sandbox_00000000000000000000000000000000"
 	// wrongSignature has the form of one.
 	wrongSignature = "sha256=0000000000000000000000000000000000000000000000000000000000000000"

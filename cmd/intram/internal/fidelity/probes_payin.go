@@ -31,7 +31,7 @@ var payinProbes = []Probe{
 		}
 		return []step{
 			post("none", ""), post("another API client", basic(s.config.Payin.APIKey+":fidelity-wrong-client")),
-			post("an API key that is nobody's", basic("fidelity-no-such-key:fidelity-wrong-client")),
+			post("an unknown API key", basic("fidelity-no-such-key:fidelity-wrong-client")),
 		}
 	})},
 	{Line: Line{sectionPayin, "A malformed or wrong pair, or an inactive merchant's, is 403; an API key nobody has is 404; no credentials or another scheme is 401 unauthorized"}, needs: needsPayin, play: payinOutcomes(func(*Session) []step {
@@ -40,7 +40,7 @@ var payinProbes = []Probe{
 		}
 		return []step{
 			get("another scheme", "Bearer fidelity"), get("not base64", "Basic ***"), get("no pair", basic("fidelity")),
-			get("an API key that is nobody's", basic("fidelity-no-such-key:fidelity-wrong-client")),
+			get("an unknown API key", basic("fidelity-no-such-key:fidelity-wrong-client")),
 		}
 	})},
 	{Line: Line{sectionPayin, "X-Idempotency-Key is required on a POST, and a UUID"}, needs: needsPayin, play: payinOutcomes(func(*Session) []step {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"math/big"
+	"net/url"
 	"strings"
 )
 
@@ -40,6 +42,24 @@ var paymentProbes = []Probe{
 			posting("20 000 000", "/payment-requests", paymentBody("20000000", "")), posting("20 000 001", "/payment-requests", paymentBody("20000001", "")),
 		}
 	})},
+	{Line: Line{sectionPayments, "`payment_request.paid`: the fees are 2 %, as in the docs' example, unless they are set; both halves of them go to one account"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+		payment, err := s.payment(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r, err := s.get(ctx, "/transactions/"+url.PathEscape(text(payment.data("result", "transaction_reference"))))
+		if err != nil {
+			return nil, err
+		}
+		amount, fees, net := number(dig(r.body, "data", "amount")), number(dig(r.body, "data", "fees")), number(dig(r.body, "data", "net_amount"))
+		if amount == nil || fees == nil || net == nil {
+			return nil, inconclusive("the transaction of an unpaid payment has no amount, fees and net_amount")
+		}
+		return Observation{
+			"fees are 2 % of the amount":     yes(new(big.Rat).Mul(fees, big.NewRat(50, 1)).Cmp(amount) == 0),
+			"net_amount is amount less fees": yes(new(big.Rat).Sub(amount, fees).Cmp(net) == 0),
+		}, nil
+	}},
 	{Line: Line{sectionPayments, "The QR code is a PNG of the gateway URL, and scans"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		o, err := s.payment(ctx)
 		if err != nil {

@@ -195,7 +195,7 @@ func playDebit(ctx context.Context, s *Session) (Observation, error) {
 func wallets(r *response) map[string]*big.Rat {
 	all := map[string]*big.Rat{}
 	for _, w := range items(dig(r.body, "data", "payment_method_balances")) {
-		if amount, ok := new(big.Rat).SetString(string(dig(w, "available"))); ok {
+		if amount := number(dig(w, "available")); amount != nil {
 			all[string(dig(w, "payment_method"))] = amount
 		}
 	}

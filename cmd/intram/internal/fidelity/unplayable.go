@@ -74,10 +74,16 @@ var reasons = []reason{
 	{sectionPayments, whyReceiver, []string{
 		"`webhook_data`: in every event of its payment request",
 	}},
+	{sectionPayments, "takes more than six minutes, or a day", []string{
+		"A mobile-money payment that nobody makes ends after 6 minutes, with `payment_request.failed`, and is no more payable",
+		"It counts from the request, also when that names no method; one by card or bank ends after 24 hours; the error is `provider_rejected`",
+	}},
 	{sectionPayments, whyPaid, []string{
 		"The page shows what is paid; Pay and Decline work without JavaScript; only its own forms are taken",
 		"The page takes a number as its customer knows it, and refuses what is none of the operator's country",
-		"`payment_request.paid`: the wallet is credited with net_amount, which is amount less fees of 2 %, as the published payloads have it (the prose says that fees come on top)",
+		"The customer is charged amount plus fees, as the checkout page says, and the wallet is credited with net_amount, which is amount less fees",
+		"What the customer confirmed in time is not ended by it",
+		"A payment that was declined, or failed, cannot be paid again: no page says that it can",
 		"`payment_request.failed`: the customer declined or the operator refused",
 		"`payment_request.pending`: a card or bank payment waits for its provider",
 	}},
