@@ -346,19 +346,16 @@ const XAF Currency = "XAF"
 
 // UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null and any other kind of value are no currency.
 func (c *Currency) UnmarshalJSON(data []byte) error {
-	var code wire.Text
-	if wire.IsObject(data) {
-		var object struct {
-			Code wire.Text `json:"code"`
-		}
-		if err := wire.Unmarshal(data, &object); err != nil {
-			return err
-		}
-		code = object.Code
-	} else if err := code.UnmarshalJSON(data); err != nil {
+	if !wire.IsObject(data) {
+		return (*wire.Text)(c).UnmarshalJSON(data)
+	}
+	var object struct {
+		Code wire.Text `json:"code"`
+	}
+	if err := wire.Unmarshal(data, &object); err != nil {
 		return err
 	}
-	*c = Currency(code)
+	*c = Currency(object.Code)
 	return nil
 }
 

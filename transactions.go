@@ -283,20 +283,20 @@ type paymentMethodWire TransactionPaymentMethod
 // UnmarshalJSON reads both revisions of the docs. Another kind of value says nothing.
 func (m *paymentMethodWire) UnmarshalJSON(data []byte) error {
 	*m = paymentMethodWire{}
-	var w struct {
-		Name wire.Text `json:"name"`
-		Code wire.Text `json:"code"`
-		Type wire.Text `json:"type"`
-	}
 	switch wire.FirstByte(data) {
 	case '"':
 		return wire.UnmarshalString(data, &m.Name)
 	case '{':
+		var w struct {
+			Name wire.Text `json:"name"`
+			Code wire.Text `json:"code"`
+			Type wire.Text `json:"type"`
+		}
 		if err := wire.Unmarshal(data, &w); err != nil {
 			return err
 		}
+		*m = paymentMethodWire{Name: string(w.Name), Code: ProviderCode(w.Code), Type: string(w.Type)}
 	}
-	*m = paymentMethodWire{Name: string(w.Name), Code: ProviderCode(w.Code), Type: string(w.Type)}
 	return nil
 }
 

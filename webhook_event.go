@@ -202,11 +202,18 @@ func readEventData[T any, W shape[T], P interface {
 
 // readEventType reads the type of an event, as it is written: one in capitals is a type that the SDK does not know.
 func readEventType(data []byte) (typ EventType, ok bool) {
-	var text string
-	if len(data) == 0 || data[0] != '"' || json.Unmarshal(data, &text) != nil {
-		return "", false
+	text, ok := readString(data)
+	return EventType(text), ok && text != ""
+}
+
+// readString reads what is a string.
+func readString(data []byte) (text string, ok bool) {
+	if text, ok = wire.String(data); !ok && wire.FirstByte(data) == '"' {
+		var unescaped string
+		err := json.Unmarshal(data, &unescaped)
+		return unescaped, err == nil
 	}
-	return EventType(text), text != ""
+	return text, ok
 }
 
 // readEventOperation reads the operation of an event: a string, or an integer as it is written. None is fine.
@@ -215,7 +222,7 @@ func readEventOperation(data []byte) (id string, ok bool) {
 	case len(data) == 0 || wire.IsNull(data):
 		return "", true
 	case data[0] == '"':
-		return id, json.Unmarshal(data, &id) == nil
+		return readString(data)
 	case len(data) <= 64 && allOf(string(data), isDigit):
 		return string(data), true
 	}

@@ -14,6 +14,7 @@ import (
 // a word that is missing here is read like any other.
 var sharedWords = quoted("sandbox", "live", "XOF", "payout", "payment_request", "refund", "transfer",
 	"queued", "processing", "succeeded", "failed", "expired", "PENDING", "SUCCESS", "ERROR", "REFUNDED", "CREDIT", "DEBIT", "REFUND",
+	"payout.completed", "payout.failed", "payment_request.paid", "payment_request.failed", "refund.completed", "completed", "paid",
 	"MTN_BENIN_229", "MOOV_AFRICA_BENIN_229", "SBIN_BENIN_229")
 
 func quoted(words ...string) map[string]string {
@@ -145,23 +146,33 @@ func (v *Verdict) UnmarshalJSON(data []byte) error {
 
 // UnmarshalString is [json.Unmarshal] into a string. What needs no unescaping is taken as it stands.
 func UnmarshalString(data []byte, s *string) error {
-	if known, ok := sharedWords[string(data)]; ok {
-		*s = known
-		return nil
-	}
-	if n := len(data); n >= 2 && data[0] == '"' && data[n-1] == '"' && isPlain(data[1:n-1]) {
-		*s = string(data[1 : n-1])
+	if text, plain := String(data); plain {
+		*s = text
 		return nil
 	}
 	return json.Unmarshal(data, s)
 }
 
+// String returns a string of JSON that needs no unescaping, and whether it is one.
+func String(data []byte) (text string, plain bool) {
+	if known, ok := sharedWords[string(data)]; ok {
+		return known, true
+	}
+	n := len(data)
+	if n < 2 || data[0] != '"' || data[n-1] != '"' || !isPlain(data[1:n-1]) {
+		return "", false
+	}
+	return string(data[1 : n-1]), true
+}
+
 // isPlain reports whether text in JSON stands for itself.
 func isPlain(text []byte) bool {
+	ascii := true
 	for _, c := range text {
-		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+		if c < ' ' || c == '"' || c == '\\' {
 			return false
 		}
+		ascii = ascii && c < utf8.RuneSelf
 	}
-	return true
+	return ascii || utf8.Valid(text)
 }
