@@ -2,6 +2,7 @@ package intram
 
 import (
 	"bytes"
+	"cmp"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 
+	"github.com/intram/intram-go/internal/typed"
 	"github.com/intram/intram-go/internal/wire"
 )
 
@@ -368,3 +370,61 @@ const (
 	MoovBenin ProviderCode = "MOOV_AFRICA_BENIN_229"
 	SBINBenin ProviderCode = "SBIN_BENIN_229" // Celtiis
 )
+
+// ErrAmbiguousAmount is behind the error of [ParseTypedAmount] for an amount that can be read in two ways, such as "25.000":
+// 25 with three decimals, or 25 thousand.
+var ErrAmbiguousAmount = errors.New("intram: amount: it can be read in two ways")
+
+// ParseTypedAmount reads an amount as a person writes it, in a form, a cell of a spreadsheet, or on a command line, where
+// [ParseAmount] reads what a program has written. currency is the one that is expected, and may stand behind the number; empty
+// is XOF, which people also write FCFA, F CFA, CFA and F.
+//
+// Thousands may be grouped by spaces of any kind or by apostrophes, "25 000 FCFA", but not by tabs or line breaks. Of a point or a comma it must be sure what they
+// mean: "25000,00", "1.250.000" and "25 000,50" have one reading. "25.000" and "1,250" have two, and are refused with
+// [ErrAmbiguousAmount] and both readings, since taking the wrong one pays a thousandth or a thousand times the amount. "2.5E+04",
+// as programs write large numbers, is read too; with a comma it is what a spreadsheet has shown of a number, in three digits, and is
+// refused. Show the person what was read, with [Amount.Grouped], before you send it.
+//
+// The amount that comes with an error is refused by every call that would send it. The error repeats the text only when it is digits and
+// separators.
+func ParseTypedAmount(text string, currency Currency) (Amount, error) {
+	plain, err := typed.Amount(text, string(cmp.Or(currency, XOF)))
+	if err == nil {
+		var a Amount
+		if a, err = parseAmount(plain); err == nil {
+			return a, nil
+		}
+	}
+	if ambiguous, ok := errors.AsType[*typed.AmbiguousError](err); ok {
+		err = ambiguousAmountError{ambiguous}
+	}
+	return invalidAmount(), fmt.Errorf("intram: amount: %w", err)
+}
+
+// ambiguousAmountError is [ErrAmbiguousAmount] with both readings.
+type ambiguousAmountError struct{ *typed.AmbiguousError }
+
+func (ambiguousAmountError) Is(target error) bool { return target == ErrAmbiguousAmount }
+
+// Grouped writes the amount as people read it: the digits in groups of three with a space between them, and no zeros behind the
+// point. 205000.00 is "205 000".
+func (a Amount) Grouped() string {
+	text := a.canonical().String()
+	sign := ""
+	if rest, negative := strings.CutPrefix(text, "-"); negative {
+		sign, text = "-", rest
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	var b strings.Builder
+	b.WriteString(sign)
+	for i := range len(whole) {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteByte(whole[i])
+	}
+	if fraction != "" {
+		b.WriteString("." + fraction)
+	}
+	return b.String()
+}

@@ -4,30 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
+
+	"github.com/intram/intram-go/internal/typed"
 )
 
 // ErrInvalidMSISDN is behind each error of [ParseMSISDN].
 var ErrInvalidMSISDN = errors.New("intram: msisdn: not a phone number")
-
-// numberPlan is how long the numbers of a country are, behind its calling code.
-type numberPlan struct {
-	code   string
-	digits int
-}
-
-// numberPlans are the countries of both APIs. All have one length, but for Benin: see complete.
-var numberPlans = map[string]numberPlan{
-	"BJ": {"229", 10}, "BF": {"226", 8}, "CI": {"225", 10}, "CM": {"237", 9}, "GW": {"245", 9},
-	"ML": {"223", 8}, "NE": {"227", 8}, "SN": {"221", 9}, "TG": {"228", 8},
-}
-
-// Benin's numbers had 8 digits until 2024-11-30, and have had 10 since: the same 8 with 01 in front.
-const (
-	beninCode   = "229"
-	beninOld    = 8
-	beninPrefix = "01"
-)
 
 // ParseMSISDN reads a phone number as people write it and returns it in the form that both APIs take from this package: digits only, with
 // the country's calling code, such as 2290161234501. country, ISO 3166 alpha-2, is whose a number is that is written without a
@@ -44,127 +26,16 @@ const (
 // Errors: [ErrInvalidMSISDN], without the number in the text. A number that a spreadsheet has rounded (2,29E+12) is one of them: its last
 // digits are lost.
 func ParseMSISDN(text, country string) (string, error) {
-	number, err := parseMSISDN(text, country)
+	number, err := typed.MSISDN(text, country)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalidMSISDN, err)
 	}
 	return number, nil
 }
 
-func parseMSISDN(text, country string) (string, error) {
-	digits, international, err := phoneDigits(text)
-	if err != nil {
-		return "", err
-	}
-	if !international {
-		return localMSISDN(digits, country)
-	}
-	if plan, local, ok := planOf(digits); ok {
-		return plan.complete(local)
-	}
-	if len(digits) < 8 || len(digits) > 15 || digits[0] == '0' {
-		return "", errors.New("an international number has 8 to 15 digits")
-	}
-	return digits, nil
-}
-
-// localMSISDN reads a number with neither + nor 00 in front: it may have its calling code all the same.
-func localMSISDN(digits, country string) (string, error) {
-	if country == "" {
-		if plan, local, ok := planOf(digits); ok {
-			return plan.complete(local)
-		}
-		return "", errors.New("it has no country's calling code: write it with +")
-	}
-	plan, known := numberPlans[country]
-	if !known {
-		return "", errors.New("write it with + and the country's calling code")
-	}
-	if local, ok := strings.CutPrefix(digits, plan.code); ok && (len(local) == plan.digits || plan.code == beninCode && len(local) == beninOld) {
-		return plan.complete(local)
-	}
-	if other, local, ok := planOf(digits); ok && other != plan && len(local) == other.digits {
-		return digits, nil
-	}
-	return plan.complete(digits)
-}
-
-// planOf is the plan whose calling code the digits begin with, and what stands behind it.
-func planOf(digits string) (plan numberPlan, local string, ok bool) {
-	for _, plan := range numberPlans {
-		if local, ok := strings.CutPrefix(digits, plan.code); ok {
-			return plan, local, true
-		}
-	}
-	return numberPlan{}, "", false
-}
-
-// complete puts the calling code in front of a number of the plan.
-func (p numberPlan) complete(local string) (string, error) {
-	switch {
-	case p.code == beninCode && len(local) == beninOld:
-		local = beninPrefix + local
-	case p.code == beninCode && len(local) == p.digits-1 && local[0] == '1':
-		return "", errors.New("the 0 in front is missing: a spreadsheet took it for a number, format the column as text and enter it again")
-	case p.code == beninCode && (len(local) != p.digits || !strings.HasPrefix(local, beninPrefix)):
-		return "", errors.New("a number of Benin has 10 digits that begin with 01, or the 8 digits of before 2024-11-30")
-	case len(local) != p.digits:
-		return "", fmt.Errorf("a number behind +%s has %d digits", p.code, p.digits)
-	}
-	return p.code + local, nil
-}
-
-// phoneDigits takes away what people put around the digits.
-func phoneDigits(text string) (digits string, international bool, err error) {
-	text = visible(text)
-	if strings.ContainsAny(text, "eE") && strings.Trim(text, "0123456789.,eE+-") == "" {
-		return "", false, errors.New("a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again")
-	}
-	text = withoutDecimals(text)
-	text = strings.Replace(text, "(0)", "", 1) // +33 (0)6 …
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case r == '+' && b.Len() == 0 && !international: // (+229) …
-			international = true
-		case r == ' ' || r == '.' || r == '/' || r == '(' || r == ')' || unicode.Is(unicode.Pd, r):
-		default:
-			return "", false, errors.New("it has characters that no phone number has")
-		}
-	}
-	digits = b.String()
-	if rest, ok := strings.CutPrefix(digits, "00"); ok && !international {
-		digits, international = rest, true
-	}
-	if digits == "" {
-		return "", false, errors.New("it has no digits")
-	}
-	return digits, international, nil
-}
-
-// withoutDecimals takes off the .0 or ,00 of a cell that holds a number instead of a text.
-func withoutDecimals(text string) string {
-	i := strings.LastIndexAny(text, ".,")
-	if i < 1 || strings.Trim(text[i+1:], "0") != "" || strings.ContainsAny(text[:i], "., -/") {
-		return text
-	}
-	return text[:i]
-}
-
 // SameWallet reports whether two phone numbers are one mobile-money wallet: the same digits, with + or without, or a number of Benin in
 // the form of before 2024-11-30 and in that of today. Both are in international form.
-func SameWallet(a, b string) bool { return walletOf(a) == walletOf(b) }
-
-// walletOf is the number by which a wallet is known.
-func walletOf(msisdn string) string {
-	digits := strings.TrimPrefix(msisdn, "+")
-	if local, ok := strings.CutPrefix(digits, beninCode); ok && len(local) == beninOld {
-		return beninCode + beninPrefix + local
-	}
-	return digits
-}
+func SameWallet(a, b string) bool { return typed.Wallet(a) == typed.Wallet(b) }
 
 // callingCode is the calling code at the end of an operator's code, such as MTN_BENIN_229, and "" when it names none.
 func (c ProviderCode) callingCode() string {
