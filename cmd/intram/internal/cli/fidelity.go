@@ -272,7 +272,8 @@ be compared. Inconclusive lines are no differences.`,
 		if err != nil {
 			return err
 		}
-		other, name := (*fidelity.Report)(nil), "the fake"
+		var other *fidelity.Report
+		name := "the fake"
 		if against == "" {
 			payin := slices.ContainsFunc(report.Lines, func(r fidelity.Result) bool { return r.State != fidelity.StateNotPlayed && fidelity.IsPayin(r.Line) })
 			other, _, err = fidelity.RunFake(cmd.Context(), a.clock.Now(), payin)
@@ -323,7 +324,10 @@ func (a *app) printComparison(report, other *fidelity.Report, name string) error
 		fmt.Fprintln(a.out)
 		a.say("%d agree, %d differ, %d inconclusive, %d not played.", counts[fidelity.Agrees], counts[fidelity.Differs],
 			counts[fidelity.Inconclusive], counts[fidelity.NotPlayed])
-		if chosen > 0 {
+		switch {
+		case report.Server == fidelity.LocalServer:
+			a.say("The report is of a server on this machine, and says nothing of the sandbox.")
+		case chosen > 0:
 			a.say("Chosen so far, and now seen: %s.", sheet.Count(chosen, "line", "lines"))
 		}
 		if !report.Finished {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,7 +42,9 @@ func TestTheProbesAreConfirmedPlayedAndCompared(t *testing.T) {
 	r = b.run(t, "fidelity", "compare", report)
 	require.Zero(t, r.code, r.err)
 	b.golden(t, "fidelity-compare", beginning(r.out, 2)+sectionOf(r.out, "Idempotency"))
-	assert.Regexp(t, `\n\d+ agree, 0 differ, 0 inconclusive, \d+ not played\.\nChosen so far, and now seen: \d+ lines\.\n$`, r.out)
+	assert.Regexp(t, `\n\d+ agree, 0 differ, 0 inconclusive, \d+ not played\.\nThe report is of a server on this machine, and says nothing of the sandbox\.\n$`, r.out)
+	real := b.file(t, "real.json", strings.Replace(mustRead(t, report), `"a server on this machine"`, `"https://api.intram.org/v1"`, 1))
+	assert.Regexp(t, `\nChosen so far, and now seen: \d+ lines\.\n$`, b.ok(t, "fidelity", "compare", real))
 	assert.NotContains(t, r.out, "DIFFERS")
 
 	r = b.run(t, "fidelity", "compare", report, "--against", report)
@@ -105,9 +108,7 @@ func TestADifferenceIsToldWithItsExitStatus(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()
 		fake.ServeHTTP(recorder, r)
-		for name, values := range recorder.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), recorder.Header())
 		w.Header().Del("X-Request-Id")
 		w.WriteHeader(recorder.Code)
 		_, _ = w.Write([]byte(strings.ReplaceAll(recorder.Body.String(), `"completed_date"`, `"completed_at"`)))

@@ -65,7 +65,8 @@ func (s *Session) follow(ctx context.Context, target string, created *response) 
 		return nil, &refusedError{target, created.refused()}
 	}
 	o := &operation{created: created}
-	wait, err := time.Second, error(nil)
+	var err error
+	wait := time.Second
 	for waited := time.Duration(0); ; waited += wait {
 		if o.ended, err = s.get(ctx, "/operations/"+url.PathEscape(id)); err != nil {
 			return nil, err

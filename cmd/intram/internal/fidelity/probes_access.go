@@ -37,7 +37,7 @@ var accessProbes = []Probe{
 		}
 		return Observation{"PATCH /balance": r.outcome(), "header Allow": r.has("Allow")}, nil
 	}},
-	{Line: Line{sectionAccess, "The checks come in the documented order, the address before the body is read"}, play: steps(func(s *Session) []step {
+	{Line: Line{sectionAccess, "The checks come in the documented order, the address before the body is read"}, play: steps(func(*Session) []step {
 		post := func(fact string, r request) step {
 			r.method, r.target, r.body = http.MethodPost, "/payment-requests", "[]"
 			return step{fact, r}

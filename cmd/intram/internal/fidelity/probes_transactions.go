@@ -2,6 +2,7 @@ package fidelity
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -108,9 +109,7 @@ func playFilters(ctx context.Context, s *Session) (Observation, error) {
 		if err != nil {
 			return nil, err
 		}
-		for fact, value := range some {
-			seen[fact] = value
-		}
+		maps.Copy(seen, some)
 		for _, filter := range [][2]string{{"type", list.kind}, {"status", list.status}} {
 			r, err := s.get(ctx, list.path+"?limit=20&"+filter[0]+"="+filter[1])
 			if err != nil {

@@ -137,10 +137,13 @@ func (s *Session) scrub(facts Observation) Observation {
 	return facts
 }
 
+// LocalServer is the address of a report that was made on this machine. It says nothing of the sandbox.
+const LocalServer = "a server on this machine"
+
 // shownAddress is the address of the API, which is a documented one, or that of a fake.
 func shownAddress(address string) string {
 	if OnThisMachine(address) {
-		return "a server on this machine"
+		return LocalServer
 	}
 	return address
 }
