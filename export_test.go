@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/intram/intram-go/internal/system"
 	"github.com/intram/intram-go/internal/transport"
 )
 
@@ -73,7 +74,7 @@ func (d *Doubts) Settle(key string) { d.settle(key) }
 func (d *Doubts) Len() int { return max(len(d.keys), d.order.Len()) }
 
 // SystemClock is the machine's clock.
-var SystemClock Clock = systemClock{}
+var SystemClock Clock = system.Clock{}
 
 // DecodeOperation reads an envelope with an operation.
 func DecodeOperation(body []byte) (*Operation, error) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/intram/intram-go/internal/system"
 )
 
 // Bounds of an idempotency key (Merchant API docs, Request headers).
@@ -21,7 +23,7 @@ const (
 
 // newIdempotencyKey is the key of a call whose caller gave none: a UUID v4.
 func newIdempotencyKey() (string, error) {
-	id, err := randomUUID()
+	id, err := system.UUID()
 	if err != nil {
 		return "", err
 	}

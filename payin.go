@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/intram/intram-go/internal/poll"
+	"github.com/intram/intram-go/internal/system"
 	"github.com/intram/intram-go/internal/wire"
 )
 
@@ -282,7 +283,7 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 		return s.protocol
 	}
 	r.invalid.fail("credentials", "payin sessions have credentials of their own: give intram.WithPayin to NewClient, or use NewPayinClient")
-	return &protocol{clock: systemClock{}, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
+	return &protocol{clock: system.Clock{}, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
 }
 
 // Wait waits until the session has ended, and returns it, paid or not: look at its [Payin.Outcome]. It asks every 5 to 10 seconds,

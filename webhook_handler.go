@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/system"
 )
 
 // Bounds of the webhook handler.
@@ -115,7 +116,7 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 			opt(&cfg)
 		}
 	}
-	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: systemClock{}, logger: cfg.logger, notify: cfg.notify,
+	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: system.Clock{}, logger: cfg.logger, notify: cfg.notify,
 		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, horizon: cfg.horizon}
 	switch {
 	case cfg.logger == nil:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/system"
 )
 
 // InboxRetention is how long an [Inbox] remembers at least what took effect. Intram retries a delivery for 14.6 hours; the
@@ -332,7 +333,7 @@ func (m *MemoryInbox) now() time.Time {
 	if m.Clock != nil {
 		return m.Clock.Now()
 	}
-	return systemClock{}.Now()
+	return system.Clock{}.Now()
 }
 
 func (m *MemoryInbox) capacity() int {

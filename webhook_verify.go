@@ -17,6 +17,7 @@ import (
 	"github.com/intram/intram-go/internal/credential"
 	"github.com/intram/intram-go/internal/deliverytime"
 	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/system"
 )
 
 // Headers of a webhook delivery (Merchant API docs, Webhooks).
@@ -76,7 +77,7 @@ func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("intram: a webhook verifier needs at least one secret: the one that Webhooks.Create returned")
 	}
-	v := &WebhookVerifier{clock: systemClock{}}
+	v := &WebhookVerifier{clock: system.Clock{}}
 	for i, s := range secrets {
 		if mistake := credential.MACMistake(credential.WebhookSecret, s); mistake != "" {
 			return nil, fmt.Errorf("intram: webhook secret %d %s", i+1, mistake)
@@ -89,7 +90,7 @@ func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
 // WithClock returns a verifier with the same secrets that reads the time from clock; nil is the machine's own.
 func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
 	if clock == nil {
-		clock = systemClock{}
+		clock = system.Clock{}
 	}
 	return &WebhookVerifier{secrets: v.secrets, clock: clock}
 }
