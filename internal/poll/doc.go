@@ -9,13 +9,14 @@
 // wait for it, what was last seen of it, and when its next lookup is due. So however many wait for
 // an id, it is looked up once for all of them, as often as the most eager of them wants.
 //
-// One goroutine dispatches the lookups (run.go). It sleeps until one is due, and ends when nothing
-// is waited for. Each lookup is a goroutine of its own, at most 8 in flight. The [Rate] bounds
-// them, and stops them while the server asks for a pause.
+// One goroutine dispatches the lookups (run.go). It sleeps until a target needs attention, and ends
+// when nothing is waited for. Each lookup is a goroutine of its own, at most 8 in flight. The [Rate]
+// bounds them, and stops them while the server asks for a pause.
 //
-// Where more are due than the rate allows, queues.go says which goes first: the lookup at the
-// deadline of a wait, then the first one of a single wait. Repeated lookups, each batch and the
-// searches take turns.
+// A heap orders the targets by their alarms: when a lookup falls due, and when a wait ends. What is
+// due is queued (queues.go). Where more is due than the rate allows, the lookup at the deadline of a
+// wait goes first, then the first one of a single wait. Repeated lookups, each batch and each search
+// take turns.
 //
 // A lookup of a page of 100 items costs as much as that of one item. So list.go plans a page where
 // three targets or more are likely to be on it. Lists are ordered by creation, newest first: a
@@ -39,10 +40,9 @@
 //
 // 10,000 waits that end over 60 s take 0.10 requests each, and 1000 that an earlier process left
 // behind take 40 requests in all. After an event, a wait takes one lookup at most, 0.4 in a crowd
-// of 5000. A wait takes 560 bytes besides its goroutine, of which the item that was last seen is
-// 220, and one of a batch takes 350. The work for a lookup is constant: with more than 64 targets,
-// all of them are visited only every 5 µs times their number. Tests keep these numbers:
-// TestPendingWaitsAreSmall, TestOldItemsAreFoundByDates and TestWorkOfABatchIsLinear, and
-// TestTenThousandWaitsShareTheirLookUps and TestEventsOfThousandsOfOperationsCostFewLookUps of the
-// SDK.
+// of 5000. A wait takes 590 bytes besides its goroutine, of which the item that was last seen is
+// 220, and one of a batch takes 380. A lookup takes about the same work however many wait. Tests
+// keep these numbers: TestPendingWaitsAreSmall, TestOldItemsAreFoundByDates and
+// TestWorkOfABatchIsLinear, and TestTenThousandWaitsShareTheirLookUps and
+// TestEventsOfThousandsOfOperationsCostFewLookUps of the SDK.
 package poll

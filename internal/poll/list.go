@@ -1,11 +1,6 @@
 package poll
 
-import (
-	"iter"
-	"slices"
-	"sort"
-	"time"
-)
+import "time"
 
 const (
 	// worthAPage is how many targets must be likely on a page.
@@ -56,7 +51,7 @@ func (p *Poller[T]) plan(first *target[T]) *lookup[T] {
 	}
 	l := &lookup[T]{targets: []*target[T]{first}, query: &Query{Kind: p.kind(first), Before: first.created.Add(time.Millisecond)}}
 	likely := 1
-	for t := range p.placed.from(first.created) {
+	for _, t := range p.placed.from(first.created) {
 		p.steps++
 		if t == first || !t.wanted() || t.inFlight || t.byID {
 			continue
@@ -106,6 +101,12 @@ func (p *Poller[T]) readPage(l *lookup[T], page *Page[T]) {
 	}
 }
 
+// preferID makes a lookup of t by its id due now.
+func (p *Poller[T]) preferID(t *target[T]) {
+	t.byID, t.due = true, p.now
+	p.setAlarm(t)
+}
+
 // learn measures how far a page reaches, and returns when its last item was created.
 func (p *Poller[T]) learn(page *Page[T]) (oldest time.Time) {
 	if len(page.Items) == 0 {
@@ -127,7 +128,7 @@ func (p *Poller[T]) match(page *Page[T]) (shown map[*target[T]]bool, placed int)
 		state := p.cfg.Describe(&page.Items[i])
 		for _, id := range state.IDs {
 			t := p.targets[id]
-			if t == nil || !t.wanted() {
+			if t == nil {
 				continue
 			}
 			shown[t] = true
@@ -135,7 +136,7 @@ func (p *Poller[T]) match(page *Page[T]) (shown map[*target[T]]bool, placed int)
 				placed++
 			}
 			if state.Finished && !state.Complete || !state.Finished && t.notified {
-				t.byID, t.due = true, p.now // the list leaves something out, or lags behind an event
+				p.preferID(t) // the list leaves something out, or lags behind an event
 				continue
 			}
 			item := page.Items[i] // a copy, or one item would keep the whole page
@@ -143,33 +144,10 @@ func (p *Poller[T]) match(page *Page[T]) (shown map[*target[T]]bool, placed int)
 		}
 	}
 	for _, id := range page.Unreadable {
-		if t := p.targets[id]; t != nil && t.wanted() {
+		if t := p.targets[id]; t != nil {
 			shown[t] = true
-			t.byID, t.due = true, p.now // its own response may say more
+			p.preferID(t) // its own response may say more
 		}
 	}
 	return shown, placed
-}
-
-// placed are the targets whose place in the list is known, newest first.
-type placed[T any] struct {
-	sorted, added []*target[T]
-}
-
-func (s *placed[T]) add(t *target[T]) { s.added = append(s.added, t) }
-
-// settle sorts what was added in, and forgets what is no longer waited for.
-func (s *placed[T]) settle() {
-	if len(s.added) == 0 {
-		return
-	}
-	s.sorted = slices.DeleteFunc(append(s.sorted, s.added...), func(t *target[T]) bool { return !t.wanted() })
-	s.added = nil
-	slices.SortFunc(s.sorted, func(a, b *target[T]) int { return newestFirst(a.created, b.created) })
-}
-
-// from returns the targets that were created then or before.
-func (s *placed[T]) from(created time.Time) iter.Seq[*target[T]] {
-	at := sort.Search(len(s.sorted), func(i int) bool { return !s.sorted[i].created.After(created) })
-	return slices.Values(s.sorted[at:])
 }

@@ -42,7 +42,8 @@ func (p *Poller[T]) start(l *lookup[T]) {
 	p.lookups[l] = struct{}{}
 	var timeout time.Duration
 	for _, t := range l.targets {
-		t.stale, t.inFlight = false, true
+		t.stale, t.inFlight, t.queue = false, true, nil
+		p.setAlarm(t)
 		for _, w := range t.waiters {
 			timeout = max(timeout, min(p.cfg.Timeout, w.end(p.now)-p.now))
 		}
@@ -91,7 +92,7 @@ func (p *Poller[T]) complete(l *lookup[T], pause time.Duration, err error, read 
 		if pause > 0 {
 			t.due = p.now + pause
 		}
-		p.queues.expect(t)
+		p.setAlarm(t)
 	}
 	p.wakeBy(0)
 }
@@ -100,7 +101,6 @@ func (p *Poller[T]) complete(l *lookup[T], pause time.Duration, err error, read 
 func (p *Poller[T]) failed(l *lookup[T], err error, pause time.Duration) {
 	if pause > 0 {
 		p.cfg.Rate.hold(pause)
-		p.queues.next, p.queues.nextBatch = p.now, p.now // deadlines that pass meanwhile get no lookup
 	}
 	retry := func(t *target[T]) {
 		t.seen.err = err
@@ -158,6 +158,7 @@ func (p *Poller[T]) saw(t *target[T], item *T) {
 	if t.created.IsZero() && !state.Created.IsZero() {
 		t.created = state.Created.Truncate(time.Millisecond)
 		p.placed.add(t)
+		delete(p.unplaced, t)
 	}
 	t.misses, t.searched = 0, false
 	if state.Finished {
@@ -187,4 +188,5 @@ func (p *Poller[T]) pace(t *target[T]) {
 	if t.polls < mostPolls {
 		t.polls++
 	}
+	p.setAlarm(t)
 }

@@ -8,8 +8,10 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // A wait takes at most so many bytes besides its goroutine, also when its item was seen.
@@ -17,13 +19,6 @@ import (
 //nolint:paralleltest // it measures the heap, which tests share
 func TestPendingWaitsAreSmall(t *testing.T) {
 	const n, mostPerWait, mostInBatch = 10_000, 600, 420
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	synctest.Test(t, func(t *testing.T) {
 		s, ids := newServer(n, ms)
 		p := s.poller(1000)
@@ -63,4 +58,44 @@ func TestPendingWaitsAreSmall(t *testing.T) {
 		assert.LessOrEqual(t, perWait, int64(mostPerWait))
 		assert.LessOrEqual(t, inBatch, int64(mostInBatch))
 	})
+}
+
+// A poller that is never idle keeps nothing of the waits that are over.
+//
+//nolint:paralleltest // it measures the heap, which tests share
+func TestABusyPollerForgetsWhatHasFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newServer(0, 0)
+		s.get = func(ctx context.Context, id string) (*item, time.Duration, error) {
+			i, _, err := pending(ctx, id)
+			if id != "op_busy" {
+				i.state = finished
+			}
+			return i, 0, err
+		}
+		p := s.poller(1000)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _, _ = p.Wait(ctx, "op_busy", endless, nil) }()
+		waits := func() {
+			for _, id := range numbered("op", 20_000) {
+				_, err := p.Wait(t.Context(), id, endless, nil)
+				require.NoError(t, err)
+			}
+			clear(s.asked)
+		}
+		waits()
+		before := heap()
+		waits()
+		assert.Less(t, heap()-before, int64(1<<20))
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }

@@ -89,15 +89,14 @@ type Poller[T any] struct {
 	wakeAt  time.Duration      // when the sleep ends, or was ended
 	blocked bool               // a lookup is due, and waits for the rate or for another lookup
 
-	queues     queues[T]
-	placed     placed[T]
-	unplaced   []*target[T] // due, and of unknown place
-	candidates int          // targets of unknown place, due or not
-	abandoned  int          // targets that are no longer waited for
-	batches    int          // begun so far
-	steps      int          // targets visited, for tests of what it costs
+	alarms   alarms[T]
+	queues   queues[T]
+	placed   placed[T]
+	unplaced map[*target[T]]struct{} // their place in the list is unknown
+	lists    listStats
 
-	lists listStats
+	batches int // begun so far
+	steps   int // targets visited, for tests of what it costs
 }
 
 // New returns a Poller. It does nothing until something is waited for.
@@ -109,7 +108,8 @@ func New[T any](cfg Config[T]) *Poller[T] {
 		cfg.Abridge = func(item *T) *T { return item }
 	}
 	return &Poller[T]{
-		cfg: cfg, epoch: cfg.Clock.Now(), targets: map[string]*target[T]{}, lookups: map[*lookup[T]]struct{}{},
+		cfg: cfg, epoch: cfg.Clock.Now(),
+		targets: map[string]*target[T]{}, lookups: map[*lookup[T]]struct{}{}, unplaced: map[*target[T]]struct{}{},
 	}
 }
 
@@ -182,9 +182,10 @@ func (p *Poller[T]) join(w *waiter[T], ids []string) []*target[T] {
 	for _, id := range ids {
 		t := p.targets[id]
 		switch {
-		case t == nil || !t.wanted():
+		case t == nil:
 			t = &target[T]{id: id, due: now + s.InitialDelay, waiters: []*waiter[T]{w}}
 			p.targets[id] = t
+			p.unplaced[t] = struct{}{}
 			if p.events.has(id) {
 				p.expedite(t)
 			}
@@ -193,13 +194,13 @@ func (p *Poller[T]) join(w *waiter[T], ids []string) []*target[T] {
 		default:
 			t.waiters = append(t.waiters, w)
 			t.due, t.polls = min(t.due, now+max(s.Min, s.InitialDelay)), 0
-			t.searched = false // a search may come late
+			t.searched, t.queue = false, nil // it may be more urgent now
 			if t.seen.notFoundUntil != 0 {
 				t.seen.notFoundUntil = now + notFoundFor // a wait that has just begun has as much time as any
 			}
 		}
 		targets = append(targets, t)
-		p.queues.expect(t)
+		p.setAlarm(t)
 		if p.blocked {
 			p.wakeBy(t.deadline())
 		} else {
@@ -264,13 +265,14 @@ func (p *Poller[T]) finish(t *target[T], item *T, err error) {
 	p.release(t)
 }
 
-// release cancels the lookup of a target that is no longer waited for, and lets the goroutine
-// forget the target.
+// release forgets a target that is no longer waited for, and cancels its lookup.
 func (p *Poller[T]) release(t *target[T]) {
+	p.setAlarm(t)
 	if t.wanted() {
 		return
 	}
-	p.abandoned++
+	delete(p.targets, t.id)
+	delete(p.unplaced, t)
 	if t.inFlight {
 		for l := range p.lookups {
 			l.cancelIfUnwanted()
@@ -285,7 +287,7 @@ func (p *Poller[T]) Notify(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.events.add(id)
-	if t := p.targets[id]; t != nil && t.wanted() {
+	if t := p.targets[id]; t != nil {
 		p.readClock()
 		p.expedite(t)
 		p.wakeBy(p.now)
@@ -295,11 +297,9 @@ func (p *Poller[T]) Notify(id string) {
 // expedite makes a lookup of t due now.
 func (p *Poller[T]) expedite(t *target[T]) {
 	t.due, t.polls = p.now, 0
-	t.searched, t.notified = false, true
-	p.queues.expect(t)
-	if t.inFlight {
-		t.stale = true
-	}
+	t.searched, t.queue, t.notified = false, nil, true
+	t.stale = t.inFlight
+	p.setAlarm(t)
 }
 
 // Pending returns how many items are waited for or being looked up.

@@ -2,225 +2,238 @@ package poll
 
 import (
 	"cmp"
-	"maps"
+	"container/heap"
 	"slices"
 	"time"
 )
 
-// A scan of all targets finds what is due. With a great many targets there is not one for each
-// lookup: the queues keep what the last scan has found, and the next one comes when anything else
-// falls due, as seldom as scanTime says. So a lookup costs the same however many wait, and a
-// target is noticed a little later: 5 ms with a thousand, a second with 200,000. Targets of
-// batches without a deadline have more time: a page for each hundred of them takes longer.
-const (
-	scanTime      = 5 * time.Microsecond // for each target, from one scan to the next
-	scanTimeBatch = 20 * time.Microsecond
-	// scanAlways is how many targets may be visited for each lookup.
-	scanAlways = 64
-)
+// alarms are the targets by when they need attention: when a lookup falls due, and at the end of
+// a wait. It is a heap, so that a lookup costs about the same however many wait.
+type alarms[T any] []*target[T]
 
-// queues are the targets that are due. Those at a deadline go first, then the first lookups of
-// single waits, whose callers have seen nothing yet. All others take turns: repeated lookups,
-// each batch, and the searches. So no batch, however large, keeps others waiting for longer than
-// one lookup.
-type queues[T any] struct {
-	scanned time.Duration // when they were made
-	next    time.Duration // when anything falls due that was not due by then
-	// nextBatch is next for targets of batches only, without a deadline.
-	nextBatch time.Duration
-
-	last     queue[T]
-	first    queue[T]
-	turns    []*queue[T] // repeated lookups of single waits, and batches
-	turn     int         // whose it is: after all turns, the first search's
-	chosen   int         // the turn that choose has found
-	searches []*search[T]
+func (a alarms[T]) Len() int           { return len(a) }
+func (a alarms[T]) Less(i, j int) bool { return before(a[i], a[j]) }
+func (a alarms[T]) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].index, a[j].index = i+1, j+1
 }
 
-// queue is the due targets of one kind, in the order of their turns.
-type queue[T any] struct {
-	batch   int // 0 for single waits
-	targets []*target[T]
+// Push implements [heap.Interface].
+func (a *alarms[T]) Push(x any) {
+	t, _ := x.(*target[T])
+	*a = append(*a, t)
+	t.index = len(*a)
 }
 
-func (q *queue[T]) pop() *target[T] {
-	t := q.targets[0]
-	q.targets = q.targets[1:]
+// Pop implements [heap.Interface].
+func (a *alarms[T]) Pop() any {
+	last := len(*a) - 1
+	t := (*a)[last]
+	(*a)[last], *a = nil, (*a)[:last]
+	t.index = 0
 	return t
 }
 
-// compare orders targets: what has been due for longer goes first, and of what fell due together
-// the newest, which pages begin with. Where no creation is known, ids may grow with time.
-func compare[T any](a, b *target[T]) int {
-	return cmp.Or(cmp.Compare(a.next(), b.next()), newestFirst(a.created, b.created), cmp.Compare(b.id, a.id))
-}
-
-// newestFirst orders times; one that is unknown is likely now.
-func newestFirst(a, b time.Time) int {
+// before orders targets: what needs attention first, and of what does so together the newest,
+// which pages begin with. A target of unknown age is likely new, and ids may grow with time.
+func before[T any](a, b *target[T]) bool {
 	switch {
-	case a.IsZero() && b.IsZero():
-		return 0
-	case a.IsZero():
-		return -1
-	case b.IsZero():
-		return 1
+	case a.alarm != b.alarm:
+		return a.alarm < b.alarm
+	case a.created.IsZero() != b.created.IsZero():
+		return a.created.IsZero()
 	}
-	return b.Compare(a)
+	return cmp.Or(b.created.Compare(a.created), cmp.Compare(b.id, a.id)) < 0
 }
 
-// expect makes sure that t is noticed when it falls due.
-func (q *queues[T]) expect(t *target[T]) { q.expectAt(t, t.next()) }
-
-func (q *queues[T]) expectAt(t *target[T], at time.Duration) {
-	if t.inBatchesOnly() && t.deadline() == forever {
-		q.nextBatch = min(q.nextBatch, at)
-	} else {
-		q.next = min(q.next, at)
-	}
-}
-
-// survey scans if it is time to, and returns when anything else falls due. The waits whose time
-// was up by until end.
-func (p *Poller[T]) survey(until time.Duration) (next time.Duration) {
-	q, n := &p.queues, len(p.targets)
-	soonest := q.scanned + time.Duration(n)*scanTime
-	soonestBatch := q.scanned + time.Duration(n)*scanTimeBatch
-	due := p.now >= max(q.next, soonest) || p.now >= max(q.nextBatch, soonestBatch)
-	if n <= scanAlways || 2*p.abandoned >= n || due {
-		p.scan(until)
-		return min(q.next, q.nextBatch)
-	}
-	return max(p.now+1, min(max(q.next, soonest), max(q.nextBatch, soonestBatch)))
-}
-
-// scan visits all targets: it forgets those that are no longer waited for, ends the waits whose
-// time was up by until, and queues what is due.
-func (p *Poller[T]) scan(until time.Duration) {
-	held := p.cfg.Rate.held() // the server has asked for a pause
-	limit := until
-	if held == 0 {
-		limit -= finalLookup
-	}
-	q := &p.queues
-	*q = queues[T]{
-		scanned: p.now, next: forever, nextBatch: forever, turn: q.turn, searches: q.searches,
-	}
-	turns := map[int]*queue[T]{}
-	p.unplaced, p.candidates, p.abandoned = nil, 0, 0
-	for id, t := range p.targets {
-		p.steps++
-		if t.wanted() && t.inFlight {
-			continue // expireDuring ends its waits
-		}
-		p.expire(t, func(w *waiter[T]) bool { return w.deadline <= limit })
-		if !t.wanted() {
-			delete(p.targets, id)
-			continue
-		}
-		unplaced := t.created.IsZero() && !t.byID && !t.searched
-		if unplaced {
-			p.candidates++
+// setAlarm sets when t needs attention, after anything that it depends on has changed.
+func (p *Poller[T]) setAlarm(t *target[T]) {
+	at := forever
+	if t.wanted() && !t.inFlight { // the waits for a target in flight are ended by expireDuring
+		if t.queue == nil && !t.searched {
+			at = t.due
 		}
 		deadline := t.deadline()
-		switch {
-		case !t.ready(p.now) && t.searched:
-			q.expectAt(t, deadline)
-		case !t.ready(p.now):
-			q.expect(t)
-		case held > 0:
-			q.expectAt(t, min(p.now+held, deadline))
-		default:
-			if deadline != forever {
-				q.expectAt(t, deadline+finalLookup)
-			}
-			if deadline > p.now {
-				q.expectAt(t, deadline)
-			}
-			if unplaced {
-				p.unplaced = append(p.unplaced, t)
-			}
-			into := p.queueOf(t, turns)
-			into.targets = append(into.targets, t)
+		if t.queue == &p.queues.last {
+			deadline += finalLookup
 		}
+		at = min(at, deadline)
 	}
-	p.abandoned = 0
-	p.placed.settle()
-	q.turns = slices.SortedFunc(maps.Values(turns), func(a, b *queue[T]) int { return cmp.Compare(a.batch, b.batch) })
-	for _, one := range append([]*queue[T]{&q.last, &q.first}, q.turns...) {
-		slices.SortFunc(one.targets, compare)
-	}
-}
-
-// queueOf returns the queue that a due target belongs to.
-func (p *Poller[T]) queueOf(t *target[T], turns map[int]*queue[T]) *queue[T] {
-	batch := 0
+	t.alarm = at
 	switch {
-	case t.deadline() <= p.now:
-		return &p.queues.last
-	case t.inBatchesOnly():
-		batch = t.waiters[0].batch
-	case t.polls == 0:
-		return &p.queues.first
+	case at == forever && t.index > 0:
+		heap.Remove(&p.alarms, t.index-1)
+	case at == forever:
+	case t.index > 0:
+		heap.Fix(&p.alarms, t.index-1)
+	default:
+		heap.Push(&p.alarms, t)
 	}
-	if turns[batch] == nil {
-		turns[batch] = &queue[T]{batch: batch}
-	}
-	return turns[batch]
 }
 
-// choose returns the queue whose turn it is, or the search.
-func (p *Poller[T]) choose() (*queue[T], *search[T]) {
-	if p.cfg.Rate.held() > 0 {
-		return nil, nil
+// nextAlarm returns when a target needs attention.
+func (p *Poller[T]) nextAlarm() time.Duration {
+	if len(p.alarms) == 0 {
+		return forever
 	}
+	return p.alarms[0].alarm
+}
+
+// attend queues the targets that are due, and ends the waits whose time was up by until: those
+// that have had their last lookup, or get none because the server has asked for a pause.
+func (p *Poller[T]) attend(until time.Duration) {
+	if p.cfg.Rate.held() == 0 {
+		until -= finalLookup
+	}
+	var due []*target[T]
+	for p.nextAlarm() <= p.now {
+		due = append(due, p.alarms[0])
+		heap.Pop(&p.alarms)
+	}
+	for _, t := range due {
+		p.steps++
+		p.expire(t, func(w *waiter[T]) bool { return w.deadline <= until })
+		if t.ready(p.now) {
+			p.queues.add(t, p.now)
+		}
+		p.setAlarm(t)
+	}
+}
+
+// queues are the targets that are due. Those at a deadline go first, then the first lookups of
+// single waits, whose callers have seen nothing yet. All others take turns: repeated lookups,
+// each batch, and each search. So no batch, however large, keeps others waiting for longer than
+// one lookup.
+type queues[T any] struct {
+	last    queue[T]
+	first   queue[T]
+	turns   []*queue[T]
+	batches map[int]*queue[T] // of turns, by batch; 0 is that of single waits
+}
+
+// queue is the due targets of one kind, in order, or a search whose next page is due.
+type queue[T any] struct {
+	batch   int
+	targets []*target[T]
+	search  *search[T]
+}
+
+// add queues a target that is due.
+func (q *queues[T]) add(t *target[T], now time.Duration) {
+	var into *queue[T]
+	switch {
+	case t.deadline() <= now:
+		into = &q.last
+	case t.inBatchesOnly():
+		into = q.ofBatch(t.waiters[0].batch)
+	case t.polls == 0:
+		into = &q.first
+	default:
+		into = q.ofBatch(0)
+	}
+	if t.queue != into {
+		t.queue, into.targets = into, append(into.targets, t)
+	}
+}
+
+func (q *queues[T]) ofBatch(batch int) *queue[T] {
+	if q.batches == nil {
+		q.batches = map[int]*queue[T]{}
+	}
+	one := q.batches[batch]
+	if one == nil {
+		one = &queue[T]{batch: batch}
+		q.batches[batch] = one
+		q.turns = append(q.turns, one)
+	}
+	return one
+}
+
+// addSearch queues the next page of a search.
+func (q *queues[T]) addSearch(s *search[T]) { q.turns = append(q.turns, &queue[T]{search: s}) }
+
+// choose returns the queue whose turn it is, nil if nothing is due.
+func (p *Poller[T]) choose() *queue[T] {
 	q := &p.queues
 	for _, urgent := range []*queue[T]{&q.last, &q.first} {
 		if p.hasReady(urgent) {
-			return urgent, nil
+			return urgent
 		}
 	}
-	slots := len(q.turns) + 1
-	for i := range slots {
-		q.chosen = (q.turn + i) % slots
-		if q.chosen < len(q.turns) {
-			if p.hasReady(q.turns[q.chosen]) {
-				return q.turns[q.chosen], nil
-			}
-			continue
+	for len(q.turns) > 0 {
+		one := q.turns[0]
+		if p.hasReady(one) {
+			return one
 		}
-		for len(q.searches) > 0 {
-			if s := q.searches[0]; p.lists.enabled(p.now) && s.page() != nil {
-				return nil, s
-			}
-			p.stopSearch(q.searches[0])
-			q.searches = q.searches[1:]
+		q.turns = q.turns[1:]
+		if one.search != nil {
+			p.stopSearch(one.search)
+		} else {
+			delete(q.batches, one.batch)
 		}
 	}
-	return nil, nil
+	return nil
 }
 
-// hasReady drops what has been looked up since the scan, or is no longer waited for, and reports
+// hasReady drops targets that need no lookup any more from the front of a queue, and reports
 // whether anything is left.
 func (p *Poller[T]) hasReady(q *queue[T]) bool {
+	if q.search != nil {
+		return p.lists.enabled(p.now) && q.search.page() != nil
+	}
 	for len(q.targets) > 0 {
 		p.steps++
-		if q.targets[0].ready(p.now) {
+		t := q.targets[0]
+		if t.queue == q && t.ready(p.now) {
 			return true
 		}
-		q.pop()
+		q.targets = q.targets[1:]
+		if t.queue == q {
+			t.queue = nil
+			p.setAlarm(t)
+		}
 	}
+	q.targets = nil
 	return false
 }
 
-// take takes the turn that choose has found.
-func (p *Poller[T]) take(from *queue[T], s *search[T]) *lookup[T] {
-	q := &p.queues
-	if from != &q.last && from != &q.first {
-		q.turn = q.chosen + 1
+// take returns the lookup of the queue whose turn it is.
+func (p *Poller[T]) take(q *queue[T]) *lookup[T] {
+	if turns := p.queues.turns; len(turns) > 0 && q == turns[0] {
+		p.queues.turns = turns[1:]
+		if q.search != nil {
+			return q.search.page()
+		}
+		p.queues.turns = append(p.queues.turns, q)
 	}
-	if s != nil {
-		q.searches = q.searches[1:]
-		return s.page()
+	t := q.targets[0]
+	q.targets = q.targets[1:]
+	return p.plan(t)
+}
+
+// placed are the targets whose place in the list is known, newest first.
+type placed[T any] struct {
+	sorted, added []*target[T]
+}
+
+func (s *placed[T]) add(t *target[T]) {
+	if s.added = append(s.added, t); len(s.added) > len(s.sorted)+PageSize {
+		s.sort()
 	}
-	return p.plan(from.pop())
+}
+
+// sort takes in what was added, and forgets what is no longer waited for.
+func (s *placed[T]) sort() {
+	s.sorted = slices.DeleteFunc(append(s.sorted, s.added...), func(t *target[T]) bool { return !t.wanted() })
+	s.added = nil
+	slices.SortFunc(s.sorted, func(a, b *target[T]) int { return b.created.Compare(a.created) })
+}
+
+// from returns the targets that were created then or before.
+func (s *placed[T]) from(created time.Time) []*target[T] {
+	if len(s.added) > 0 {
+		s.sort()
+	}
+	at, _ := slices.BinarySearchFunc(s.sorted, created, func(t *target[T], then time.Time) int { return then.Compare(t.created) })
+	return s.sorted[at:]
 }

@@ -25,6 +25,9 @@ func NewRate(clock Clock, perSecond int) *Rate {
 
 // take takes the time for a lookup, or returns how long it is until there is enough.
 func (r *Rate) take() (wait time.Duration) {
+	if held := r.held(); held > 0 {
+		return held
+	}
 	now := r.clock.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()

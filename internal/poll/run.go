@@ -48,7 +48,7 @@ func (p *Poller[T]) run() {
 		}
 		if len(p.targets) == 0 && len(p.lookups) == 0 {
 			p.running, p.wake = false, nil
-			p.lists, p.queues, p.placed, p.unplaced = listStats{}, queues[T]{}, placed[T]{}, nil
+			p.lists, p.queues, p.placed = listStats{}, queues[T]{}, placed[T]{}
 			p.mu.Unlock()
 			return
 		}
@@ -89,15 +89,15 @@ func (p *Poller[T]) sleep(ctx context.Context, d time.Duration, busy bool) error
 // dispatch starts the lookups that are due, and returns when to look again.
 func (p *Poller[T]) dispatch(until time.Duration) time.Duration {
 	for {
-		next := p.survey(until)
-		q, s := p.choose()
-		if p.blocked = q != nil || s != nil; !p.blocked || len(p.lookups) >= mostLookups {
-			return next
+		p.attend(until)
+		q := p.choose()
+		if p.blocked = q != nil; !p.blocked || len(p.lookups) >= mostLookups {
+			return p.nextAlarm()
 		}
 		if wait := p.cfg.Rate.take(); wait > 0 {
-			return min(next, p.now+wait)
+			return min(p.nextAlarm(), p.now+wait)
 		}
-		p.start(p.take(q, s))
+		p.start(p.take(q))
 	}
 }
 

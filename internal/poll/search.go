@@ -2,9 +2,13 @@ package poll
 
 import "time"
 
-// patience is how many pages in a row may leave out a target that was never seen before it is
-// looked up by its id: lists may lag.
-const patience = 2
+const (
+	// patience is how many pages in a row may leave out a target that was never seen before it is
+	// looked up by its id: lists may lag.
+	patience = 2
+	// dateTime is the time, for each target, from one search from a date to the next.
+	dateTime = 5 * time.Microsecond
+)
 
 // search goes down the list, page by page, for targets whose place is unknown. However many they
 // are, a page costs the same: they are visited when the search begins, and when it ends.
@@ -17,27 +21,31 @@ type search[T any] struct {
 // newSearch begins a search for all targets that are due and have no known place; nil if they are
 // too few.
 func (p *Poller[T]) newSearch() *search[T] {
-	if p.candidates < worthAPage {
-		return nil
-	}
-	s := new(search[T])
-	for _, t := range p.unplaced {
+	candidates := 0
+	var due []*target[T]
+	for t := range p.unplaced {
 		p.steps++
-		if t.created.IsZero() && !t.byID && t.ready(p.now) {
-			s.add(t)
+		if t.byID || t.searched {
+			continue
+		}
+		candidates++
+		if t.ready(p.now) {
+			due = append(due, t)
 		}
 	}
-	p.unplaced, p.candidates = nil, p.candidates-s.left
-	if s.left == 0 {
+	if candidates < worthAPage || len(due) == 0 {
 		return nil
 	}
-	return s
+	return p.search(due, time.Time{})
 }
 
-func (s *search[T]) add(t *target[T]) {
-	t.searched = true
-	s.targets = append(s.targets, t)
-	s.left++
+// search begins a search at a date.
+func (p *Poller[T]) search(targets []*target[T], before time.Time) *search[T] {
+	for _, t := range targets {
+		t.searched, t.queue = true, nil
+		p.setAlarm(t)
+	}
+	return &search[T]{targets: targets, before: before, left: len(targets)}
 }
 
 // open drops the targets that need not be searched any more from the front, and reports whether
@@ -83,7 +91,7 @@ func (p *Poller[T]) continueSearch(s *search[T], full bool, oldest time.Time, fo
 	switch {
 	case moves && s.left >= worthAPage:
 		s.before = oldest
-		p.queues.searches = append(p.queues.searches, s)
+		p.queues.addSearch(s)
 	case moves:
 		p.stopSearch(s) // so few are looked up by their ids
 	default:
@@ -98,7 +106,7 @@ func (p *Poller[T]) endSearch(s *search[T], do func(*target[T])) {
 		if t.searchedFor() {
 			t.searched = false
 			do(t)
-			p.queues.expect(t)
+			p.setAlarm(t)
 		}
 	}
 	s.targets = nil
@@ -122,23 +130,19 @@ func (p *Poller[T]) searchFrom(created time.Time) {
 	if p.cfg.List == nil || !p.lists.enabled(p.now) || p.lists.uselessDates >= datesAllowed || p.now < p.lists.nextDate {
 		return
 	}
-	if len(p.targets) > scanAlways {
-		p.lists.nextDate = p.now + time.Duration(len(p.targets))*scanTime
-	}
 	var missed []*target[T]
-	for _, t := range p.targets {
+	for t := range p.unplaced {
 		p.steps++
-		if t.created.IsZero() && t.misses > 0 && t.wanted() && !t.inFlight && !t.searched {
+		if t.misses > 0 && !t.inFlight && !t.searched {
 			missed = append(missed, t)
 		}
 	}
+	p.lists.nextDate = p.now + time.Duration(len(p.unplaced))*dateTime
 	if len(missed) < worthAPage {
 		return
 	}
-	s := &search[T]{before: created}
 	for _, t := range missed {
 		t.byID, t.misses = false, patience-1
-		s.add(t)
 	}
-	p.queues.searches = append(p.queues.searches, s)
+	p.queues.addSearch(p.search(missed, created))
 }

@@ -23,12 +23,15 @@ const (
 // target is one thing that is waited for. Times are since the poller's epoch.
 type target[T any] struct {
 	id      string
-	waiters []*waiter[T] // empty: it is no longer waited for, and will be forgotten
+	waiters []*waiter[T] // empty when it is no longer waited for
 	seen    snapshot[T]
 	created time.Time // to the millisecond; zero while unknown
 	due     time.Duration
-	polls   uint8 // since the pace was set back, at most mostPolls
-	misses  uint8 // pages that should have shown it
+	alarm   time.Duration // when it needs attention
+	index   int           // in the alarms, from 1; 0 for none
+	queue   *queue[T]     // that it is in
+	polls   uint8         // since the pace was set back, at most mostPolls
+	misses  uint8         // pages that should have shown it
 
 	inFlight bool // a lookup is in flight
 	byID     bool // to be looked up by its id, not on a page
