@@ -3,7 +3,6 @@ package intram
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -242,7 +241,7 @@ type operationWire struct {
 	Status        wire.Word       `json:"status"`
 	Environment   wire.Word       `json:"env"`
 	Payload       wire.Part       `json:"payload"`
-	Result        json.RawMessage `json:"result"`
+	Result        wire.Part       `json:"result"`
 	Error         *OperationError `json:"error"`
 	Attempts      wire.Count      `json:"attempts"`
 	Date          wire.Time       `json:"date"`
@@ -257,7 +256,7 @@ type operationWire struct {
 func (w operationWire) model(raw RawMessage) Operation {
 	o := Operation{
 		ID: string(w.ID), Type: OperationType(w.Type), Status: operationStatus(w.Status), Environment: Environment(w.Environment), Payload: w.Payload.Of(raw),
-		Result: decodeResult(OperationType(w.Type), w.Result), Error: w.Error.orNil(), Attempts: int(w.Attempts),
+		Result: decodeResult(OperationType(w.Type), w.Result.Of(raw)), Error: w.Error.orNil(), Attempts: int(w.Attempts),
 		CreatedAt:   cmp.Or(w.Date, w.CreatedAt).Time,
 		UpdatedAt:   cmp.Or(w.UpdatedDate, w.UpdatedAt).Time,
 		CompletedAt: cmp.Or(w.CompletedDate, w.CompletedAt).Time,
@@ -298,25 +297,36 @@ func (r UnknownResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprin
 
 // decodeResult reads a result as its operation's type says. What does not fit is kept, not judged: a result that the SDK cannot
 // read must not hide that the operation succeeded.
-func decodeResult(typ OperationType, data json.RawMessage) OperationResult {
-	if len(data) == 0 || wire.IsNull(data) {
+func decodeResult(typ OperationType, raw RawMessage) OperationResult {
+	if raw == nil {
 		return nil
 	}
 	var result OperationResult
 	switch OperationType(strings.ToLower(string(typ))) {
 	case OperationPayout:
-		result = new(PayoutResult)
+		result = readResult[PayoutResult, payoutResultWire](raw)
 	case OperationPaymentRequest:
-		result = new(PaymentRequestResult)
+		result = readResult[PaymentRequestResult, paymentRequestResultWire](raw)
 	case OperationRefund:
-		result = new(RefundResult)
-	default:
-		return &UnknownResult{Raw: RawMessage(data)}
+		result = readResult[RefundResult, refundResultWire](raw)
 	}
-	if err := json.Unmarshal(data, result); err != nil {
-		return &UnknownResult{Raw: RawMessage(data)}
+	if result == nil {
+		return &UnknownResult{Raw: raw}
 	}
 	return result
+}
+
+// readResult reads a result that is written as a W, nil for what is none.
+func readResult[T any, W shape[T], P interface {
+	*T
+	OperationResult
+}](raw RawMessage) OperationResult {
+	var w W
+	if !wire.IsObject(raw) || wire.Unmarshal(raw, &w) != nil {
+		return nil
+	}
+	result := w.model(raw)
+	return P(&result)
 }
 
 // failure is the error of an operation that ended without success. Every such operation has one, with a code.
