@@ -11,7 +11,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// await waits for the operations that were accepted, one after the other, a while for each.
+// await waits for the operations that were accepted, one after the other, a while for
+// each.
 func (r *Run) await(ctx context.Context, accepted chan Line, waiting *sync.WaitGroup) {
 	for line := range accepted {
 		again, err := r.awaitOne(ctx, line)
@@ -62,12 +63,14 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 	return false, nil // the API did not say: the line stays accepted, and the next run asks again
 }
 
-// codeUnknownResult is how a result reports a line whose operation has ended with a word that this version does not know. It is not
-// paid and not failed: the next run asks again.
+// codeUnknownResult is how a result reports a line whose operation has ended with a word
+// that this version does not know. It is not paid and not failed: the next run asks
+// again.
 const codeUnknownResult = "unknown_result"
 
-// ended makes the record of a payout whose operation succeeded. Only the words that mean it make it paid or queued; one that says
-// failed is an [*intram.OperationError] of the wait.
+// ended makes the record of a payout whose operation succeeded. Only the words that mean
+// it make it paid or queued; one that says failed is an [*intram.OperationError] of the
+// wait.
 func (r *Run) ended(record Record, op *intram.Operation) Record {
 	result, ok := op.Result.(*intram.PayoutResult)
 	if !ok {

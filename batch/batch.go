@@ -1,7 +1,8 @@
-// Package batch pays a list of payouts: each of them exactly once, through crashes and lost responses.
+// Package batch pays a list of payouts: each of them exactly once, through crashes and
+// lost responses.
 //
-// A program gives the lines to [Open], with a [Journal] that remembers what was sent, and calls [Run.Pay]. Run again after a
-// crash, the same program goes on where it was:
+// A program gives the lines to [Open], with a [Journal] that remembers what was sent, and
+// calls [Run.Pay]. Run again after a crash, the same program goes on where it was:
 //
 //	run, err := batch.Open(ctx, client, boltjournal.At("salaries-2026-05.journal"), lines)
 //	if err != nil {
@@ -11,15 +12,18 @@
 //	err = run.Pay(ctx)
 //	for _, result := range run.Results() { … }
 //
-// Each line's intent is in the journal before the first byte of its call leaves the machine. A line that may have been sent
-// is sent again with the same idempotency key while the API knows the key; afterwards it is looked up in the list of
-// operations, and sent with a new key only when the list proves that nothing came of the old one. Where nothing is proved, the
-// line stays in doubt ([InDoubt]), and [Run.Doubts] says why.
+// Each line's intent is in the journal before the first byte of its call leaves the
+// machine. A line that may have been sent is sent again with the same idempotency key
+// while the API knows the key; afterwards it is looked up in the list of operations, and
+// sent with a new key only when the list proves that nothing came of the old one. Where
+// nothing is proved, the line stays in doubt ([InDoubt]), and [Run.Doubts] says why.
 //
-// Before money moves, [Check], [CheckHistory] and [CheckBalance] find what is wrong with the lines, with references that were
-// paid before, and with the balance. Open calls the first of them itself.
+// Before money moves, [Check], [CheckHistory] and [CheckBalance] find what is wrong with
+// the lines, with references that were paid before, and with the balance. Open calls the
+// first of them itself.
 //
-// Package boltjournal keeps the journal in a file. Tests for other journals are in package batchtest.
+// Package boltjournal keeps the journal in a file. Tests for other journals are in
+// package batchtest.
 package batch
 
 import (
@@ -31,20 +35,24 @@ import (
 
 // Line is one payout of a batch.
 type Line struct {
-	// Number names the line in the journal and in results, from 1, such as its row in a file. Each is used once.
+	// Number names the line in the journal and in results, from 1, such as its row in a
+	// file. Each is used once.
 	Number int
-	// Params are what is paid. Reference is required, and used once in the batch: the idempotency key follows from it.
+	// Params are what is paid. Reference is required, and used once in the batch: the
+	// idempotency key follows from it.
 	Params intram.PayoutParams
 }
 
 // Format implements [fmt.Formatter]: the line's number, without personal data.
 func (l Line) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "line %d", l.Number) }
 
-// Problem is what is wrong with a line. Its text contains no phone number, account or name.
+// Problem is what is wrong with a line. Its text contains no phone number, account or
+// name.
 type Problem struct {
 	// Line is the number of the line, 0 for the whole batch.
 	Line int `json:"line"`
-	// Field is the field of the parameters as the API calls it, such as destination.msisdn; empty for the whole line.
+	// Field is the field of the parameters as the API calls it, such as
+	// destination.msisdn; empty for the whole line.
 	Field string `json:"field,omitempty"`
 	// Kind is set for problems that the caller can allow.
 	Kind    ProblemKind `json:"kind,omitempty"`
@@ -68,15 +76,18 @@ type ProblemKind string
 
 // The kinds of problems.
 const (
-	// UnknownProvider is an operator that is not in [Providers]: see [Rules].AllowProviders.
+	// UnknownProvider is an operator that is not in [Providers]: see
+	// [Rules].AllowProviders.
 	UnknownProvider ProblemKind = "unknown_provider"
-	// DuplicatePayment is a line of the same amount to the same account as an earlier one: see [Rules].AllowDuplicates.
+	// DuplicatePayment is a line of the same amount to the same account as an earlier
+	// one: see [Rules].AllowDuplicates.
 	DuplicatePayment ProblemKind = "duplicate_payment"
 	// KnownReference is a reference that an earlier payout has: see [CheckHistory].
 	KnownReference ProblemKind = "known_reference"
 )
 
-// ProblemsError is the error of [Open] for lines that cannot be paid as they are. Nothing was sent.
+// ProblemsError is the error of [Open] for lines that cannot be paid as they are. Nothing
+// was sent.
 type ProblemsError struct{ Problems []Problem }
 
 // Error implements error: the first problems, on one line.

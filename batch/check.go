@@ -23,14 +23,16 @@ type Rules struct {
 	AllowProviders []intram.ProviderCode
 	// AllowDuplicates allows two lines of the same amount to the same account.
 	AllowDuplicates bool
-	// AllowKnownReferences allows references that earlier payouts have. [Run.Pay] then does not look whether a run with another
-	// journal has paid a line.
+	// AllowKnownReferences allows references that earlier payouts have. [Run.Pay] then
+	// does not look whether a run with another journal has paid a line.
 	AllowKnownReferences bool
 }
 
-// Check looks at all lines together, and sends nothing. It finds what the SDK would refuse to send, numbers and references that are
-// used twice, operators that are not known, and payments that look like duplicates: the same amount to the same account, or to the
-// same wallet in either form of Benin's numbers. A field has one problem at most; they are in the order of the lines.
+// Check looks at all lines together, and sends nothing. It finds what the SDK would
+// refuse to send, numbers and references that are used twice, operators that are not
+// known, and payments that look like duplicates: the same amount to the same account, or
+// to the same wallet in either form of Benin's numbers. A field has one problem at most;
+// they are in the order of the lines.
 func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 	var problems []Problem
 	numbers, references, payments := map[int]bool{}, map[string]int{}, map[string]int{}
@@ -111,8 +113,8 @@ func destination(p intram.PayoutParams) intram.Destination {
 	return p.Destination
 }
 
-// payment identifies a payment: the amount, however it is written, and the wallet or account, whatever the number's form. It is ""
-// for a line that says too little.
+// payment identifies a payment: the amount, however it is written, and the wallet or
+// account, whatever the number's form. It is "" for a line that says too little.
 func payment(line Line) string {
 	amount := plainAmount(line.Params.Amount)
 	switch d := destination(line.Params).(type) {
@@ -149,8 +151,8 @@ func Total(lines []Line) intram.Amount {
 	return total
 }
 
-// CheckBalance compares lines that are to be sent, such as [Run.Unsent], with a balance: as a whole, and operator by operator where
-// the balance has a wallet for each.
+// CheckBalance compares lines that are to be sent, such as [Run.Unsent], with a balance:
+// as a whole, and operator by operator where the balance has a wallet for each.
 func CheckBalance(balance *intram.Balance, lines []Line) []Problem {
 	var problems []Problem
 	for _, line := range lines {
@@ -191,7 +193,8 @@ type Need struct {
 	Short intram.Amount `json:"short,omitzero"`
 }
 
-// Needs compares the lines with the balance by operator, in the order of the operators' codes.
+// Needs compares the lines with the balance by operator, in the order of the operators'
+// codes.
 func Needs(balance *intram.Balance, lines []Line) []Need {
 	needs := map[string]*Need{}
 	for _, line := range lines {
@@ -224,7 +227,8 @@ func Needs(balance *intram.Balance, lines []Line) []Need {
 	return all
 }
 
-// walletNames are what the balance calls the wallets of the known operators (Merchant API docs, Balance).
+// walletNames are what the balance calls the wallets of the known operators (Merchant API
+// docs, Balance).
 var walletNames = map[intram.ProviderCode][]string{
 	intram.MTNBenin:  {"mtn benin"},
 	intram.MoovBenin: {"moov africa benin", "moov benin"},
@@ -244,7 +248,8 @@ func near(code intram.ProviderCode) string {
 	return ""
 }
 
-// isWalletOf reports whether a wallet of the balance, by its name or its code, is the operator's.
+// isWalletOf reports whether a wallet of the balance, by its name or its code, is the
+// operator's.
 func isWalletOf(wallet, operator string) bool {
 	return wallet == operator || slices.Contains(walletNames[intram.ProviderCode(operator)], withoutAccents(wallet))
 }

@@ -32,7 +32,8 @@ func TestALineShowsNobody(t *testing.T) {
 	}
 }
 
-// Each problem is told once, with the field as the API calls it, and without what is personal.
+// Each problem is told once, with the field as the API calls it, and without what is
+// personal.
 func TestWhatIsWrongWithLinesIsFoundBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 0)

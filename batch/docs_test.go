@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every block that is marked golang in the documentation of batches is in the examples, to the letter but for its indentation.
+// Every block that is marked golang in the documentation of batches is in the examples,
+// to the letter but for its indentation.
 func TestTheDocumentationShowsWhatCompiles(t *testing.T) {
 	t.Parallel()
 	examples, err := os.ReadFile("example_test.go")

@@ -90,7 +90,8 @@ func TestAKeyThatAnotherRequestHasLeavesItsLineInDoubt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 3)
 	run, done := b.start(t)
-	// A copy of the file with a note was run by another program, with the keys of this one.
+	// A copy of the file with a note was run by another program, with the keys of this
+	// one.
 	key, err := run.Key(b.lines[1].Params.Reference, 0)
 	require.NoError(t, err)
 	params := b.lines[1].Params
@@ -134,7 +135,8 @@ func TestOnlyTheWordsThatMeanItMakeALinePaid(t *testing.T) {
 			}
 			assert.EqualValues(t, "unknown_result", run.Results()[0].Code)
 			done()
-			// The word is asked for again, by a version that knows it or when it has changed.
+			// The word is asked for again, by a version that knows it or when it has
+			// changed.
 			run, _ = b.start(t)
 			require.NoError(t, run.Pay(t.Context()))
 			assert.Equal(t, map[batch.State]int{batch.Paid: 1}, statuses(run))
@@ -160,7 +162,8 @@ func TestAFailureThatTheOperatorMayHavePaidIsToldApart(t *testing.T) {
 			run, _ = b.start(t)
 			require.NoError(t, run.Pay(t.Context()))
 			assert.Equal(t, map[batch.State]int{want: 1}, statuses(run))
-			// A new file with the same reference is only taken when no money can have moved.
+			// A new file with the same reference is only taken when no money can have
+			// moved.
 			known, err := batch.CheckHistory(t.Context(), b.server.Client(), b.lines, b.server.Clock().Now().Add(-time.Hour))
 			require.NoError(t, err)
 			assert.Len(t, known, map[batch.State]int{batch.Failed: 0, batch.FailedUnclear: 1}[want])
@@ -170,7 +173,8 @@ func TestAFailureThatTheOperatorMayHavePaidIsToldApart(t *testing.T) {
 	assert.True(t, batch.Unclear(""))
 }
 
-// The status decides before the code: an operation that expired may have been paid, whatever its code says of failures.
+// The status decides before the code: an operation that expired may have been paid,
+// whatever its code says of failures.
 func TestAnOperationThatExpiredMayHaveBeenPaid(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, intramtest.WithWorker(intramtest.ByHand()))
@@ -303,7 +307,8 @@ func TestAnIntentThatNothingCameOfIsSentAnewWithANewKey(t *testing.T) {
 	b.requireOnceEach(t)
 }
 
-// Every begun line is looked for before it is sent. What was read of the list serves them all.
+// Every begun line is looked for before it is sent. What was read of the list serves them
+// all.
 func TestTheListIsReadOnceForAllOldLines(t *testing.T) {
 	t.Parallel()
 	for name, executed := range map[string]bool{"executed": true, "never sent": false} {
@@ -412,7 +417,8 @@ func TestAHistoryThatACacheKeptProvesNothing(t *testing.T) {
 	require.ErrorContains(t, err, "nothing was sent")
 }
 
-// Two people pay the same list, each with a journal: the first is stopped by an outage, the second pays it, and the first goes on.
+// Two people pay the same list, each with a journal: the first is stopped by an outage,
+// the second pays it, and the first goes on.
 func TestAListThatAnotherMachineHasPaidMeanwhileIsNotPaidAgain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ before, after time.Duration }{
@@ -447,7 +453,8 @@ func TestAListThatAnotherMachineHasPaidMeanwhileIsNotPaidAgain(t *testing.T) {
 	}
 }
 
-// stopped begins the batch, and a firewall stops it at the first line, which is in doubt and was not executed.
+// stopped begins the batch, and a firewall stops it at the first line, which is in doubt
+// and was not executed.
 func (b *bench) stopped(t *testing.T) (journal string) {
 	t.Helper()
 	run, done := b.start(t)

@@ -19,7 +19,8 @@ import (
 	"github.com/intram/intram-go/batch"
 )
 
-// Its checksum is right, and a run cannot go on from it: it would send a line without its key, or wait for no operation.
+// Its checksum is right, and a run cannot go on from it: it would send a line without its
+// key, or wait for no operation.
 func TestARecordThatSaysTooLittleIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]batch.Record{
@@ -34,7 +35,8 @@ func TestARecordThatSaysTooLittleIsRefused(t *testing.T) {
 	}
 }
 
-// What a small bucket says of itself is checked before bbolt trusts it: a length beyond its end is memory that is not its own.
+// What a small bucket says of itself is checked before bbolt trusts it: a length beyond
+// its end is memory that is not its own.
 func TestADamagedSmallBucketIsNamed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -42,7 +44,8 @@ func TestADamagedSmallBucketIsNamed(t *testing.T) {
 	done()
 	good, err := os.ReadFile(b.path)
 	require.NoError(t, err)
-	// A bucket without a page of its own: its head of zeros, and then a page with the number 0, for a leaf with one element.
+	// A bucket without a page of its own: its head of zeros, and then a page with the
+	// number 0, for a leaf with one element.
 	mark := make([]byte, 16+16)
 	order := binary.NativeEndian
 	order.PutUint16(mark[24:], 2)
@@ -90,7 +93,8 @@ func TestHowOftenAnAPIThatIsAwayIsAsked(t *testing.T) {
 	assert.Equal(t, batch.Progress{Lines: 20, InDoubt: 8}, run.Progress())
 }
 
-// A mistake of this program ends the run in words, and the line that it struck stays in doubt.
+// A mistake of this program ends the run in words, and the line that it struck stays in
+// doubt.
 func TestAPanicIsNoLossOfTheOtherLines(t *testing.T) {
 	t.Parallel()
 	for name, strike := range map[string]func(){
@@ -130,7 +134,8 @@ func TestARunThatIsCutOffBetweenTwoAttemptsLeavesItsLineInDoubt(t *testing.T) {
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 1}, statuses(run))
 }
 
-// The record of a line has the intent of another call: what was sent is not what the file says now.
+// The record of a line has the intent of another call: what was sent is not what the file
+// says now.
 func TestAnIntentOfAnotherPayoutStopsTheBatch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)
@@ -168,7 +173,8 @@ func TestWhatAResultTellsOfAPayoutIsKept(t *testing.T) {
 	}
 }
 
-// bbolt believes the head of a page: a branch without a page below it would hide the lines that were paid.
+// bbolt believes the head of a page: a branch without a page below it would hide the
+// lines that were paid.
 func TestADamagedPageIsNamed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -221,7 +227,8 @@ func TestADamagedPageIsNamed(t *testing.T) {
 	}
 }
 
-// A disk that is full: no line is sent that is not written down, and one that was accepted is named with its operation.
+// A disk that is full: no line is sent that is not written down, and one that was
+// accepted is named with its operation.
 func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 3)
@@ -244,8 +251,8 @@ func TestAJournalThatCannotBeWrittenStopsTheBatch(t *testing.T) {
 	b.paysTheRest(t, 3)
 }
 
-// Which states a later run leaves alone. Each is written out: a state that is taken for ended is never paid, and one that is not is
-// looked at again.
+// Which states a later run leaves alone. Each is written out: a state that is taken for
+// ended is never paid, and one that is not is looked at again.
 func TestWhatHasEnded(t *testing.T) {
 	t.Parallel()
 	for state, ended := range map[batch.State]bool{

@@ -10,24 +10,28 @@ import (
 )
 
 const (
-	// keysKnown is how long after the beginning of a batch the API surely knows every key that a run with another journal, on
-	// another machine, has sent since: less than half of the 24 hours for which it keeps a key, since a clock that is
-	// corrected may have been 12 hours off.
+	// keysKnown is how long after the beginning of a batch the API surely knows every key
+	// that a run with another journal, on another machine, has sent since: less than half
+	// of the 24 hours for which it keeps a key, since a clock that is corrected may have
+	// been 12 hours off.
 	keysKnown = 11 * time.Hour
-	// listServes is how long what was read of the list of operations serves. The machine may be suspended in the middle of a run.
+	// listServes is how long what was read of the list of operations serves. The machine
+	// may be suspended in the middle of a run.
 	listServes = time.Hour
 )
 
-// elsewhere is what the list of operations says of lines that this journal has not sent. Another machine may have paid them from a
-// copy of the list, with the same keys and a journal of its own, and the API forgets a key after a day.
+// elsewhere is what the list of operations says of lines that this journal has not sent.
+// Another machine may have paid them from a copy of the list, with the same keys and a
+// journal of its own, and the API forgets a key after a day.
 type elsewhere struct {
 	mu   sync.Mutex
 	uses map[int]*intram.Operation // by the numbers of the lines
 	read time.Time
 }
 
-// paidElsewhere returns the payout that has a line's reference in the list of operations since the batch was begun, nil if there is none,
-// or if the batch is so young that its keys keep the line from being paid twice.
+// paidElsewhere returns the payout that has a line's reference in the list of operations
+// since the batch was begun, nil if there is none, or if the batch is so young that its
+// keys keep the line from being paid twice.
 func (r *Run) paidElsewhere(ctx context.Context, line Line) (*intram.Operation, error) {
 	if age := r.wallTime().Sub(r.began); r.rules.AllowKnownReferences || 0 <= age && age < keysKnown {
 		return nil, nil //nolint:nilnil // there is none, and that is no error
@@ -56,5 +60,6 @@ func isPaymentOf(op *intram.Operation, line Line) bool {
 	return op.ID != "" && paid != "" && paid == payment(line)
 }
 
-// wallTime is the time without a monotonic reading, which stands still while a machine is suspended.
+// wallTime is the time without a monotonic reading, which stands still while a machine is
+// suspended.
 func (r *Run) wallTime() time.Time { return r.clock.Now().Round(0) }

@@ -10,20 +10,23 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// clockSlack is how far this machine's clock and the API's may be apart when times are compared.
+// clockSlack is how far this machine's clock and the API's may be apart when times are
+// compared.
 const clockSlack = 25 * time.Hour
 
-// olderItems is how many items older than what is looked for come in a row before the list is left: a page. A single one may
-// have a wrong date.
+// olderItems is how many items older than what is looked for come in a row before the
+// list is left: a page. A single one may have a wrong date.
 const olderItems = 100
 
-// CheckHistory looks for payouts that the API has made, or is making, with the references of lines that were never sent. A batch that
-// was corrected after most of its lines were paid would pay those again. Call it before a batch is begun ([Run.Begun]): [Run.Pay] itself
-// looks for payouts that others have made with them since.
+// CheckHistory looks for payouts that the API has made, or is making, with the references
+// of lines that were never sent. A batch that was corrected after most of its lines were
+// paid would pay those again. Call it before a batch is begun ([Run.Begun]): [Run.Pay]
+// itself looks for payouts that others have made with them since.
 //
-// It reads the list of operations back to since, and 25 hours more for a clock that is wrong. An operation that failed, and whose code
-// says that no money moved, is no use of its reference. A payout in the list that does not say its reference proves nothing, and is an
-// error; so is a page from a cache.
+// It reads the list of operations back to since, and 25 hours more for a clock that is
+// wrong. An operation that failed, and whose code says that no money moved, is no use of
+// its reference. A payout in the list that does not say its reference proves nothing, and
+// is an error; so is a page from a cache.
 //
 // Endpoint: GET /operations.
 func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, since time.Time) ([]Problem, error) {
@@ -51,7 +54,8 @@ func usedBefore(line Line, op *intram.Operation) Problem {
 	}
 }
 
-// usesOf reads the list of operations for payouts with the references of lines, and returns them by the numbers of the lines.
+// usesOf reads the list of operations for payouts with the references of lines, and
+// returns them by the numbers of the lines.
 func usesOf(ctx context.Context, client *intram.Client, lines []Line, since time.Time) (map[int]*intram.Operation, error) {
 	byReference := map[string]Line{}
 	for _, line := range lines {
@@ -87,8 +91,8 @@ func usesOf(ctx context.Context, client *intram.Client, lines []Line, since time
 	return known, nil
 }
 
-// HistoryError is the error of [CheckHistory] for a payout in the list that does not say its reference. Whether lines were paid before
-// is not known.
+// HistoryError is the error of [CheckHistory] for a payout in the list that does not say
+// its reference. Whether lines were paid before is not known.
 type HistoryError struct {
 	OperationID string
 	CreatedAt   time.Time
@@ -105,7 +109,8 @@ func failedClearly(op *intram.Operation) bool {
 	return op.Status == intram.OperationFailed && op.Error != nil && !unclear(op.Error.Code)
 }
 
-// referenceOf returns the reference of a payout, "" if it was given none. It is not known if the payload does not show it.
+// referenceOf returns the reference of a payout, "" if it was given none. It is not known
+// if the payload does not show it.
 func referenceOf(op *intram.Operation) (reference string, known bool) {
 	var sent struct {
 		Amount    json.RawMessage `json:"amount"` // every payout has one: without it the payload says nothing

@@ -39,8 +39,9 @@ func (l listed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// What an operation of the list says of a reference that is to be paid: that it was used, that it is free, or nothing, which is an
-// error. Only an operation that failed with a code that says so is no payout.
+// What an operation of the list says of a reference that is to be paid: that it was used,
+// that it is free, or nothing, which is an error. Only an operation that failed with a
+// code that says so is no payout.
 func TestTheHistoryReadsEachKindOfOperation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)

@@ -20,8 +20,9 @@ func bind(client *intram.Client, lines []Line) Binding {
 	return Binding{Version: versionLines, SHA256: numbered, Keys: keys, Environment: client.Environment(), PublicKey: client.PublicKey()}
 }
 
-// identify hashes the lines: in any order, and with their numbers. The idempotency keys follow from the first, so that the
-// same lines in another order, or with other numbers, ask for the same payouts; the journal names lines by their numbers.
+// identify hashes the lines: in any order, and with their numbers. The idempotency keys
+// follow from the first, so that the same lines in another order, or with other numbers,
+// ask for the same payouts; the journal names lines by their numbers.
 func identify(lines []Line) (keys, numbered string) {
 	payouts := make([]string, len(lines))
 	all := sha256.New()
@@ -35,7 +36,8 @@ func identify(lines []Line) (keys, numbered string) {
 	return hex.EncodeToString(sum[:]), hex.EncodeToString(all.Sum(nil))
 }
 
-// match compares what a journal was begun with to what a run is for. fileSHA256 is what version 1 was bound to, "" if unknown.
+// match compares what a journal was begun with to what a run is for. fileSHA256 is what
+// version 1 was bound to, "" if unknown.
 func (b Binding) match(found Binding, fileSHA256 string) error {
 	content := b.SHA256
 	if found.Version == versionBytes {
@@ -55,9 +57,10 @@ func (b Binding) match(found Binding, fileSHA256 string) error {
 	return nil
 }
 
-// key derives the idempotency key of a line. It follows from the lines of the batch and the line's reference: a batch whose journal
-// was lost, and that is run again within a day, is still the same payouts to the API. generation counts the intents of which nothing
-// came.
+// key derives the idempotency key of a line. It follows from the lines of the batch and
+// the line's reference: a batch whose journal was lost, and that is run again within a
+// day, is still the same payouts to the API. generation counts the intents of which
+// nothing came.
 func (b Binding) key(reference string, generation int) (string, error) {
 	if b.Version == versionBytes {
 		return intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", b.SHA256, generation), reference)
@@ -65,8 +68,8 @@ func (b Binding) key(reference string, generation int) (string, error) {
 	return intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch lines %s %d", b.Keys, generation), sameReference(reference))
 }
 
-// canonical writes what a line asks for. It is part of the stored format: another text for the same line is another key, and a
-// second payout.
+// canonical writes what a line asks for. It is part of the stored format: another text
+// for the same line is another key, and a second payout.
 func canonical(p intram.PayoutParams) string {
 	words := []string{sameReference(p.Reference), plainAmount(p.Amount), string(p.Currency), p.Note}
 	switch d := destination(p).(type) {
@@ -100,6 +103,7 @@ func plainAmount(a intram.Amount) string {
 	return text
 }
 
-// sameReference returns a reference in the form in which references are compared. "é" is one character in a text of one program, and
-// "e" with an accent in that of another; references are sent as they were given.
+// sameReference returns a reference in the form in which references are compared. "é" is
+// one character in a text of one program, and "e" with an accent in that of another;
+// references are sent as they were given.
 func sameReference(reference string) string { return norm.NFC.String(reference) }

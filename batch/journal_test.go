@@ -109,7 +109,8 @@ func TestTheKeysOfABatchNeverChange(t *testing.T) {
 	}{
 		{twoLines(), "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "PAY-1", "idem_2cbbda2781b0658d7b2a579c3e3a52dc20f6d59d9598d48bfe99b21e3c2a8880", "idem_4dfb397a13c9312b8ee4d7d691e799bb8c76b2b66f717a7419f1857aeb6e72f3"},
 		{twoLines(), "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "ÉTÉ", "idem_29d5868a2108061de24090a5526671e075b33173683fc23bc02aad11a2f87144", "idem_e2416d7ce43480453caa5adba3b8b0dc9639a2af4d47e1b9c98f4362f4eae807"},
-		// The same reference, whose accents are characters of their own, has the same key.
+		// The same reference, whose accents are characters of their own, has the same
+		// key.
 		{twoLines(), "6cf91bee49635600f0a50c5e176a5d7e91c73f1c921c465fc102ee02cf6cc30c", "95efaea3fa38405bd4733fa69d90741cef311a60d8a4d5fb777fc9157d40cacd", "E\u0301TE\u0301", "idem_29d5868a2108061de24090a5526671e075b33173683fc23bc02aad11a2f87144", "idem_e2416d7ce43480453caa5adba3b8b0dc9639a2af4d47e1b9c98f4362f4eae807"},
 		{bank, "f7beee86fa732e9aa0ff0d20bef6f5629922846a9ab8d01fc61ae588dcc94f26", "0ea3bbe7ff6694d1b53ac8c377356fae52863b8283f628bc22c39669e98ef32a", "B & Ö", "idem_81f1e8158fd1b975afbac90ce8b8abf54c4ebf316ac90af96856e2e2dec9a224", "idem_e0ce9569c6a9b7c56345d65148a65e21ebebfdf0ac9946af5a5f15ad74f0dfaf"},
 		{moov, "6ddde541a19c9eaa74e4835c544d6372243fd6347baa49f8fcefabec7d789c8f", "c135e7ebd00ffaa7b2cdbf93da0ab7dea5d6282825d781b24e6d6640f2495b89", "X", "idem_3162aa2810cf88b895e68ba25a1027693e43a8e53040cb92ebcd02af61a1beec", "idem_1964865b3b40ceabc27ed962c2463437791b670737e4bb8530d99b9d6738c872"},
@@ -142,7 +143,8 @@ func TestCopiesThatRunAtOncePayEachLineOnce(t *testing.T) {
 	assert.Equal(t, map[batch.State]int{batch.Paid: 12}, statuses(second))
 }
 
-// beganWith010 writes a journal as intram 0.1.0 did: bound to the bytes of the file, records without checksums.
+// beganWith010 writes a journal as intram 0.1.0 did: bound to the bytes of the file,
+// records without checksums.
 func beganWith010(t *testing.T, b *bench, records map[int]string) {
 	t.Helper()
 	db, err := bolt.Open(b.path, 0o600, &bolt.Options{NoFreelistSync: true})
@@ -164,7 +166,8 @@ func beganWith010(t *testing.T, b *bench, records map[int]string) {
 func TestABatchBegunByVersion010GoesOnWithItsKeys(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 4)
-	// 0.1.0 derived the key like this, and its first line was executed before the answer was lost.
+	// 0.1.0 derived the key like this, and its first line was executed before the answer
+	// was lost.
 	key := func(line, generation int) string {
 		key, err := intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", fileSHA256, generation), b.lines[line].Params.Reference)
 		require.NoError(t, err)
@@ -184,7 +187,8 @@ func TestABatchBegunByVersion010GoesOnWithItsKeys(t *testing.T) {
 	beganWith010(t, b, map[int]string{
 		b.lines[0].Number: `{"state":"intended","intent":` + string(saved) + `}`,
 		b.lines[1].Number: `{"state":"paid","operation_id":"` + paid.ID + `"}`,
-		// The record of the third line was lost with the disk: the key that 0.1.0 derived is derived again.
+		// The record of the third line was lost with the disk: the key that 0.1.0 derived
+		// is derived again.
 	})
 	run, done := b.start(t)
 	require.True(t, run.Begun())
@@ -199,7 +203,8 @@ func TestABatchBegunByVersion010GoesOnWithItsKeys(t *testing.T) {
 	}
 }
 
-// The journal was written by intram 0.1.0 itself, and is what it left when it did not wait.
+// The journal was written by intram 0.1.0 itself, and is what it left when it did not
+// wait.
 func TestTheJournalOfVersion010IsRead(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join("testdata", "begun-0.1.0.csv"))
@@ -231,7 +236,8 @@ func TestTheJournalOfVersion010IsRead(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want.key, key, "a lost record would be derived again")
 	}
-	// The intents are of the bytes that 0.1.0 sent: an amount with two decimals among them.
+	// The intents are of the bytes that 0.1.0 sent: an amount with two decimals among
+	// them.
 	server := intramtest.NewServer(t, intramtest.WithFrozenClock(records[2].Intent.FirstSentAt.Add(time.Minute)))
 	for _, line := range lines {
 		_, err := server.Client().Payouts.Resume(t.Context(), line.Params, records[line.Number].Intent)
@@ -261,7 +267,8 @@ func TestADamagedJournalIsNamedAndNeverAPanic(t *testing.T) {
 	good, err := os.ReadFile(b.path)
 	require.NoError(t, err)
 	binding := b.binding()
-	// open is a run's first steps; they must refuse the file, or find in it what was written.
+	// open is a run's first steps; they must refuse the file, or find in it what was
+	// written.
 	open := func(t *testing.T, data []byte) error {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "journal")
@@ -273,7 +280,8 @@ func TestADamagedJournalIsNamedAndNeverAPanic(t *testing.T) {
 		records, err := journal.Records(t.Context())
 		if err == nil {
 			for number, record := range records {
-				// Where the newest header is damaged, the one before it counts, as after a crash.
+				// Where the newest header is damaged, the one before it counts, as after
+				// a crash.
 				assert.Contains(t, []batch.State{batch.Accepted, batch.Paid}, record.State, "line %d", number)
 			}
 			assert.Len(t, records, 400)

@@ -45,7 +45,8 @@ func TestAResponseThatPassesCostsTheOtherLinesNothing(t *testing.T) {
 	}
 }
 
-// An operator may have two wallets, such as one by its name and one by its code: its lines are paid from both.
+// An operator may have two wallets, such as one by its name and one by its code: its
+// lines are paid from both.
 func TestTheWalletsOfAnOperatorAreCountedTogether(t *testing.T) {
 	t.Parallel()
 	balance := &intram.Balance{Currency: intram.XOF, Available: intram.NewAmount(5000), PaymentMethods: []intram.PaymentMethodBalance{
@@ -67,7 +68,8 @@ type wrongClock struct {
 
 func (c *wrongClock) Now() time.Time { return c.Clock.Now().Add(time.Duration(c.ahead.Load())) }
 
-// A clock that was hours ahead is corrected in the middle of a run: what was read of the list is of no time at all, and is read again.
+// A clock that was hours ahead is corrected in the middle of a run: what was read of the
+// list is of no time at all, and is read again.
 func TestAListThatWasReadInTheFutureIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 12)

@@ -45,7 +45,8 @@ func TestAConflictOfAnyCodeLeavesItsLineInDoubt(t *testing.T) {
 	}
 }
 
-// The machine sleeps for days between two attempts: the key of the first may be forgotten, so the list is asked.
+// The machine sleeps for days between two attempts: the key of the first may be
+// forgotten, so the list is asked.
 func TestAMachineThatWasSuspendedLooksBack(t *testing.T) {
 	t.Parallel()
 	for name, executed := range map[string]bool{"executed": true, "never sent": false} {
@@ -103,7 +104,8 @@ func TestAnIntentOfTheFutureIsLookedUp(t *testing.T) {
 	assert.Contains(t, run.Doubts()[0].Message, "the list shows none yet")
 }
 
-// Eight lines in a row without a response end the run, and not eight in all: a response in between shows that the API is there.
+// Eight lines in a row without a response end the run, and not eight in all: a response
+// in between shows that the API is there.
 func TestALineWithAResponseBeginsTheCountAnew(t *testing.T) {
 	t.Parallel()
 	const lines = 30
@@ -180,7 +182,8 @@ func reference(t *testing.T, r *http.Request) (n int) {
 	return n
 }
 
-// Each generation of an intent has a key of its own, and each is in the journal before it is sent.
+// Each generation of an intent has a key of its own, and each is in the journal before it
+// is sent.
 func TestEachIntentThatNothingCameOfHasAnotherKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
@@ -276,7 +279,8 @@ func TestARunThatHasLostItsBatchSendsNothingMore(t *testing.T) {
 	}
 }
 
-// Lines that cannot be prepared are found by Open; a line that changes behind its back is not sent, and the run says which it is.
+// Lines that cannot be prepared are found by Open; a line that changes behind its back is
+// not sent, and the run says which it is.
 func TestALineThatCannotBePreparedEndsTheRun(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)

@@ -15,16 +15,19 @@ type Result struct {
 	ProviderReference    string           `json:"provider_reference,omitempty"`
 	Status               State            `json:"status"`
 	Code                 intram.ErrorCode `json:"error_code,omitempty"`
-	// Reason says in words why the line is not paid, without personal data; "" for a line that is.
+	// Reason says in words why the line is not paid, without personal data; "" for a line
+	// that is.
 	Reason string `json:"reason,omitempty"`
 	Fees   string `json:"fees,omitempty"`
-	// AcceptedAt and EndedAt are the times of the operation by the API, or by this machine when the API gave none.
+	// AcceptedAt and EndedAt are the times of the operation by the API, or by this
+	// machine when the API gave none.
 	AcceptedAt time.Time `json:"accepted_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 }
 
-// unclear reports whether an operation that failed with a code may have been paid all the same, as the SDK judges it. An operator
-// that was away, that made an error or that never said how it ended may have paid, although the wallet was credited back.
+// unclear reports whether an operation that failed with a code may have been paid all the
+// same, as the SDK judges it. An operator that was away, that made an error or that never
+// said how it ended may have paid, although the wallet was credited back.
 func unclear(code intram.ErrorCode) bool {
 	return intram.OutcomeOf(&intram.OperationError{Code: code}) != intram.OutcomeRejected
 }

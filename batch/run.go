@@ -22,7 +22,8 @@ const (
 // Option is a setting of a run, given to [Open].
 type Option func(*Run) error
 
-// WithConcurrency sets how many payouts are asked for at once, 1 to [MaxConcurrency]. The default is [DefaultConcurrency].
+// WithConcurrency sets how many payouts are asked for at once, 1 to [MaxConcurrency]. The
+// default is [DefaultConcurrency].
 func WithConcurrency(n int) Option {
 	return func(r *Run) error {
 		if n < 1 || n > MaxConcurrency {
@@ -33,8 +34,8 @@ func WithConcurrency(n int) Option {
 	}
 }
 
-// WithMaxWait sets how long [Run.Pay] waits for operations to end after the last line was sent; 0 does not wait. The default is
-// [DefaultMaxWait].
+// WithMaxWait sets how long [Run.Pay] waits for operations to end after the last line was
+// sent; 0 does not wait. The default is [DefaultMaxWait].
 func WithMaxWait(d time.Duration) Option {
 	return func(r *Run) error {
 		if d < 0 {
@@ -50,19 +51,20 @@ func WithRules(rules Rules) Option {
 	return func(r *Run) error { r.rules = rules; return nil }
 }
 
-// WithProgress sets a function that is called after each change. The calls come one at a time and must return soon: the run waits for them.
+// WithProgress sets a function that is called after each change. The calls come one at a
+// time and must return soon: the run waits for them.
 func WithProgress(report func(Progress)) Option {
 	return func(r *Run) error { r.report = report; return nil }
 }
 
-// WithFileSHA256 lets a run go on with a journal that intram 0.1.0 began for a file: sum is the SHA-256 of the file's bytes, in hex. Other
-// journals do not need it.
+// WithFileSHA256 lets a run go on with a journal that intram 0.1.0 began for a file: sum
+// is the SHA-256 of the file's bytes, in hex. Other journals do not need it.
 func WithFileSHA256(sum string) Option {
 	return func(r *Run) error { r.fileSHA256 = sum; return nil }
 }
 
-// Run is one run over a batch: the first, or one that goes on from where an earlier one was stopped. Its methods are safe for concurrent
-// use, except that Pay is called once.
+// Run is one run over a batch: the first, or one that goes on from where an earlier one
+// was stopped. Its methods are safe for concurrent use, except that Pay is called once.
 type Run struct {
 	client      *intram.Client
 	clock       intram.Clock
@@ -86,7 +88,8 @@ type Run struct {
 
 	closing sync.Once
 
-	// lookBack is what was read of the list of operations, for all lines that are resumed.
+	// lookBack is what was read of the list of operations, for all lines that are
+	// resumed.
 	lookBack intram.LookBack
 	// began is when the first line was begun, by this run or an earlier one.
 	began     time.Time
@@ -97,7 +100,8 @@ type Run struct {
 type Progress struct {
 	// Lines is how many lines the batch has.
 	Lines int
-	// Ended, Failed and Refused count lines; the failed and refused ones are among those that ended.
+	// Ended, Failed and Refused count lines; the failed and refused ones are among those
+	// that ended.
 	Ended, Failed, Refused int
 	// Accepted is how many the API has taken that have not ended.
 	Accepted int
@@ -124,10 +128,12 @@ func (r *Run) count(s State, n int) {
 	}
 }
 
-// Open checks the lines, takes the batch from its journal, or begins it there, and reads how far it is. It sends nothing. The
-// journal belongs to these lines, in this order and with these numbers, to the client's public key and to its environment.
+// Open checks the lines, takes the batch from its journal, or begins it there, and reads
+// how far it is. It sends nothing. The journal belongs to these lines, in this order and
+// with these numbers, to the client's public key and to its environment.
 //
-// Errors: a [*ProblemsError] for lines that cannot be paid as they are, [ErrLocked], [ErrDamaged] and [ErrOtherBatch].
+// Errors: a [*ProblemsError] for lines that cannot be paid as they are, [ErrLocked],
+// [ErrDamaged] and [ErrOtherBatch].
 func Open(ctx context.Context, client *intram.Client, journal Journal, lines []Line, opts ...Option) (*Run, error) {
 	if client == nil || journal == nil {
 		return nil, errors.New("batch: Open needs a client and a journal")
@@ -194,8 +200,9 @@ func (r *Run) Close() (err error) {
 	return err
 }
 
-// How often a line that got no answer is sent again in one run, each time with all the attempts of the SDK, and how many such lines in a row end
-// the run: the API is away, and going on would only leave more of them.
+// How often a line that got no answer is sent again in one run, each time with all the
+// attempts of the SDK, and how many such lines in a row end the run: the API is away, and
+// going on would only leave more of them.
 const (
 	lineAttempts = 3
 	mostUnsure   = 8
@@ -204,7 +211,8 @@ const (
 // pauses are waited before a line is sent again.
 var pauses = [lineAttempts]time.Duration{0, time.Second, 5 * time.Second}
 
-// mostWaits is how many operations are waited for at once: the client looks many of them up together.
+// mostWaits is how many operations are waited for at once: the client looks many of them
+// up together.
 const mostWaits = 200
 
 // awaitStep is how long one operation is waited for before the next one has its turn.
@@ -223,7 +231,8 @@ func (r *Run) Unsent() []Line {
 	return lines
 }
 
-// Begun reports whether the journal has a record of any line: whether anything may have been sent.
+// Begun reports whether the journal has a record of any line: whether anything may have
+// been sent.
 func (r *Run) Begun() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -245,8 +254,8 @@ func (r *Run) record(line Line) (Record, bool) {
 	return record, ok
 }
 
-// put writes a line's record to the journal, and then reports it. What cannot be written is in this run's results all the same,
-// unless nothing was sent.
+// put writes a line's record to the journal, and then reports it. What cannot be written
+// is in this run's results all the same, unless nothing was sent.
 func (r *Run) put(ctx context.Context, line Line, record Record) error {
 	err := r.held.Put(context.WithoutCancel(ctx), line.Number, record)
 	if err != nil {
@@ -273,15 +282,19 @@ func (r *Run) tell() {
 	}
 }
 
-// Pay resumes what may have been sent, sends what was not, and waits for the operations to end. What became of the lines is in
-// [Run.Results], whatever Pay returns: lines that failed or are in doubt are no error.
+// Pay resumes what may have been sent, sends what was not, and waits for the operations
+// to end. What became of the lines is in [Run.Results], whatever Pay returns: lines that
+// failed or are in doubt are no error.
 //
-// Lines that are sent more than 11 hours after the batch was begun are looked up first by their references, since a run on another machine,
-// with a journal of its own, may have paid them, and the API forgets their keys. A payout of the same amount to the same account is
-// taken for the line's; one that differs keeps the line from being sent, and [Run.Doubts] says so. If the list cannot be read, Pay stops.
+// Lines that are sent more than 11 hours after the batch was begun are looked up first by
+// their references, since a run on another machine, with a journal of its own, may have
+// paid them, and the API forgets their keys. A payout of the same amount to the same
+// account is taken for the line's; one that differs keeps the line from being sent, and
+// [Run.Doubts] says so. If the list cannot be read, Pay stops.
 //
-// The error says why it stopped early: the context ended, the API refuses the client's keys or this machine, too many lines in a row had
-// no response, or the journal cannot be written. Open the batch and call Pay again when the reason is gone.
+// The error says why it stopped early: the context ended, the API refuses the client's
+// keys or this machine, too many lines in a row had no response, or the journal cannot be
+// written. Open the batch and call Pay again when the reason is gone.
 func (r *Run) Pay(ctx context.Context) error {
 	ctx, r.stop = context.WithCancel(ctx)
 	defer r.stop()
@@ -351,7 +364,8 @@ func (r *Run) halt(err error) {
 	r.stop()
 }
 
-// recovered turns a panic into an error, so that what is known of the other lines is not lost with the process.
+// recovered turns a panic into an error, so that what is known of the other lines is not
+// lost with the process.
 func (r *Run) recovered(line Line) {
 	if p := recover(); p != nil {
 		err := errors.New("batch: a mistake of this program; please report it")

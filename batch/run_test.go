@@ -192,7 +192,8 @@ func TestAJournalThatWasLostPaysNothingTwiceWithinADay(t *testing.T) {
 func TestOldIntentsAreLookedUpBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 12)
-	// The first run is cut off: of each call that got through, no answer comes back; the others never arrive.
+	// The first run is cut off: of each call that got through, no answer comes back; the
+	// others never arrive.
 	calls := 0
 	var mu sync.Mutex
 	ctx, cancel := context.WithCancel(t.Context())
@@ -256,7 +257,8 @@ func TestTwoPayoutsOfOneReferenceAreNotGuessedAt(t *testing.T) {
 	assert.Len(t, b.asked(t), 1)
 }
 
-// refusing refuses some calls in the API's own words, before the API has them: the merchant is not active.
+// refusing refuses some calls in the API's own words, before the API has them: the
+// merchant is not active.
 type refusing struct {
 	next http.RoundTripper
 	when func(*http.Request) bool

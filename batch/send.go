@@ -36,7 +36,8 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 	}
 	op, err := r.create(ctx, line, record.Intent, begun)
 	if errors.Is(err, intram.ErrNeverSent) {
-		// No operation came of the intent, and none can: its key has expired. A new one is safe, unless the line was paid since.
+		// No operation came of the intent, and none can: its key has expired. A new one
+		// is safe, unless the line was paid since.
 		if has, free := r.isFree(ctx, line, record); !free {
 			return has
 		}
@@ -56,7 +57,8 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 	return r.settle(ctx, line, record, op, err)
 }
 
-// isFree reports whether no payout that this journal does not know of has the line's reference. If one has, the API may have the line.
+// isFree reports whether no payout that this journal does not know of has the line's
+// reference. If one has, the API may have the line.
 func (r *Run) isFree(ctx context.Context, line Line, record Record) (has, free bool) {
 	op, err := r.paidElsewhere(ctx, line)
 	switch {
@@ -96,7 +98,8 @@ func (r *Run) settle(ctx context.Context, line Line, record Record, op *intram.O
 			r.halt(err)
 		}
 	case taken(err):
-		// The API has a request with this key that is not this one, or that is under way: it may have paid the line.
+		// The API has a request with this key that is not this one, or that is under way:
+		// it may have paid the line.
 		r.answered()
 		record.Code = codeOf(err)
 		r.inDoubt(ctx, line, record, err)
@@ -132,17 +135,19 @@ func (r *Run) inDoubt(ctx context.Context, line Line, record Record, why error) 
 	}
 }
 
-// Doubts returns why lines are in doubt, or are not sent, that another run does not settle by itself, in the order of the lines: a person has
-// to look. A problem of the kind [KnownReference] names a payout since the batch was begun that has the line's reference, and pays something
-// else.
+// Doubts returns why lines are in doubt, or are not sent, that another run does not
+// settle by itself, in the order of the lines: a person has to look. A problem of the
+// kind [KnownReference] names a payout since the batch was begun that has the line's
+// reference, and pays something else.
 func (r *Run) Doubts() []Problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.SortedFunc(slices.Values(r.doubts), func(a, b Problem) int { return a.Line - b.Line })
 }
 
-// create makes the call, again when it had no response: with the same key, and so at most one payout. A line that an earlier run has
-// begun is resumed: when its key is too old to be sent, it is looked up in the list of operations.
+// create makes the call, again when it had no response: with the same key, and so at most
+// one payout. A line that an earlier run has begun is resumed: when its key is too old to
+// be sent, it is looked up in the list of operations.
 func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begun bool) (op *intram.Operation, err error) {
 	for _, pause := range pauses {
 		if pause > 0 {
@@ -152,7 +157,8 @@ func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begu
 		}
 		if !begun {
 			op, err = r.client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
-			// The machine was suspended since the intent was made: what an attempt has come to is in the list.
+			// The machine was suspended since the intent was made: what an attempt has
+			// come to is in the list.
 			begun = errors.Is(err, intram.ErrIntentExpired)
 		}
 		if begun {
@@ -187,8 +193,9 @@ func (r *Run) answered() {
 	r.unsure = 0
 }
 
-// stopsAll reports a refusal that every other line would meet too: it is about the merchant or this machine, and the API looks at
-// it before the idempotency key, so the line's key is still good.
+// stopsAll reports a refusal that every other line would meet too: it is about the
+// merchant or this machine, and the API looks at it before the idempotency key, so the
+// line's key is still good.
 func stopsAll(err error) bool {
 	if errors.Is(err, intram.ErrIntentMismatch) {
 		return true
@@ -201,8 +208,8 @@ func stopsAll(err error) bool {
 			return true
 		}
 	}
-	// A 4xx without a code is a proxy's, a firewall's or a wrong address': what became of the line is not known, and no line
-	// after it would fare better.
+	// A 4xx without a code is a proxy's, a firewall's or a wrong address': what became of
+	// the line is not known, and no line after it would fare better.
 	call := new(intram.Error)
 	return errors.As(err, &call) && call.Code == "" && call.StatusCode >= 400 && call.StatusCode < 500 && !passing(call.StatusCode)
 }
@@ -212,8 +219,9 @@ func passing(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests
 }
 
-// refusal reports that the API itself has refused the line: with a code, and not because it has too much to do, or because another
-// request has the line's key. What anything else says of the money is not known.
+// refusal reports that the API itself has refused the line: with a code, and not because
+// it has too much to do, or because another request has the line's key. What anything
+// else says of the money is not known.
 func refusal(err error) bool {
 	call := new(intram.Error)
 	return errors.As(err, &call) && call.Code != "" && intram.OutcomeOf(err) == intram.OutcomeRejected &&

@@ -17,17 +17,20 @@ import (
 	"github.com/intram/intram-go/batch"
 )
 
-// Store is where a journal that is to be tested keeps a batch. It is empty when the test gets it.
+// Store is where a journal that is to be tested keeps a batch. It is empty when the test
+// gets it.
 type Store struct {
-	// Open returns a journal of the store's one batch, as another process would have it. Required.
+	// Open returns a journal of the store's one batch, as another process would have it.
+	// Required.
 	Open func(t *testing.T) batch.Journal
-	// Expire makes the hold of every run so far end, as when a lease runs out. Leave it nil when a hold lasts as long as the
-	// process, like the lock of a file.
+	// Expire makes the hold of every run so far end, as when a lease runs out. Leave it
+	// nil when a hold lasts as long as the process, like the lock of a file.
 	Expire func(t *testing.T)
 }
 
-// TestJournal runs the suite that every [batch.Journal] must pass: one holder at a time, records that survive each step, fencing of
-// holds that were lost, and many lines at once. newStore is called once for each test.
+// TestJournal runs the suite that every [batch.Journal] must pass: one holder at a time,
+// records that survive each step, fencing of holds that were lost, and many lines at
+// once. newStore is called once for each test.
 //
 //	func TestMyJournal(t *testing.T) {
 //		batchtest.TestJournal(t, func(t *testing.T) batchtest.Store { … })

@@ -11,7 +11,8 @@ import (
 	"github.com/intram/intram-go/batch/batchtest"
 )
 
-// memory is a journal as a database would keep one: rows, and a lease whose token each write is compared with.
+// memory is a journal as a database would keep one: rows, and a lease whose token each
+// write is compared with.
 type memory struct {
 	mu      sync.Mutex
 	token   int // of the run that holds it

@@ -1,6 +1,8 @@
-// Package boltjournal keeps the journal of a batch in a file of bbolt. One process at a time can hold it: the file is locked.
+// Package boltjournal keeps the journal of a batch in a file of bbolt. One process at a
+// time can hold it: the file is locked.
 //
-// It reads and goes on with the journals that the intram command has written, those of version 0.1.0 included.
+// It reads and goes on with the journals that the intram command has written, those of
+// version 0.1.0 included.
 package boltjournal
 
 import (
@@ -28,10 +30,12 @@ type Journal struct {
 	syncFolder func(path string) error
 }
 
-// At returns the journal at a path. The file is made, and locked, when a batch is opened with it; only its owner can read it.
+// At returns the journal at a path. The file is made, and locked, when a batch is opened
+// with it; only its owner can read it.
 func At(path string) Journal { return Journal{path, syncFolder} }
 
-// unchecked is the format of intram 0.1.0, whose records have no checksums and are not counted.
+// unchecked is the format of intram 0.1.0, whose records have no checksums and are not
+// counted.
 const unchecked = 1
 
 var (
@@ -44,10 +48,11 @@ var (
 // lockWait is how long a journal that another process holds is waited for.
 const lockWait = 200 * time.Millisecond
 
-// Acquire implements [batch.Journal]. It locks the file until the batch is closed. A file that is not what was written is
-// [batch.ErrDamaged], which names it.
+// Acquire implements [batch.Journal]. It locks the file until the batch is closed. A file
+// that is not what was written is [batch.ErrDamaged], which names it.
 func (j Journal) Acquire(_ context.Context, begin batch.Binding) (_ batch.Held, err error) {
-	// The file was checked, and the disk may fail later: bbolt panics at a page that is not what it should be.
+	// The file was checked, and the disk may fail later: bbolt panics at a page that is
+	// not what it should be.
 	defer func() {
 		if r := recover(); r != nil {
 			err = damaged(j.path, fmt.Errorf("%v", r))
@@ -93,7 +98,8 @@ func damaged(path string, err error) error {
 		batch.ErrDamaged, path, err)
 }
 
-// syncFolder makes the folder's entry of the file durable. Windows has no such call, and needs none.
+// syncFolder makes the folder's entry of the file durable. Windows has no such call, and
+// needs none.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -121,7 +127,8 @@ func (h *held) bind(begin batch.Binding) error {
 			}
 			return nil
 		}
-		// An empty one is new, or the run that made it was cut off before it wrote anything.
+		// An empty one is new, or the run that made it was cut off before it wrote
+		// anything.
 		empty := true
 		_ = tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil }) // it returns no error itself
 		if !empty {
@@ -214,7 +221,8 @@ func count(meta *bolt.Bucket) int {
 	return int(binary.BigEndian.Uint64(data)) //nolint:gosec // written by lineKey
 }
 
-// record reads a record. One that is not as it was written is an error: a digit more or less in a key is a second payout.
+// record reads a record. One that is not as it was written is an error: a digit more or
+// less in a key is a second payout.
 func (h *held) record(data []byte) (r batch.Record, err error) {
 	if h.checked() {
 		sum, rest, found := bytes.Cut(data, []byte(" "))

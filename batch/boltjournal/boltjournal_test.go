@@ -47,7 +47,8 @@ func TestTheNameOfAJournalIsOnTheDiskBeforeItIsUsed(t *testing.T) {
 	require.NoError(t, held.Release())
 }
 
-// A file has two headers, and the second is on the second page, whose size is that of the machine that began the journal.
+// A file has two headers, and the second is on the second page, whose size is that of the
+// machine that began the journal.
 func TestAJournalIsReadByItsSecondHeader(t *testing.T) {
 	t.Parallel()
 	for size := 1 << 10; size <= 1<<16; size <<= 1 {

@@ -11,8 +11,10 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// The parts of bbolt's file format that a journal is checked by before bbolt reads it. bbolt trusts its file: a page number beyond the
-// end is a fault of the memory, and a damaged page is a panic in a goroutine of its own, so that neither can be told to the user.
+// The parts of bbolt's file format that a journal is checked by before bbolt reads it.
+// bbolt trusts its file: a page number beyond the end is a fault of the memory, and a
+// damaged page is a panic in a goroutine of its own, so that neither can be told to the
+// user.
 const (
 	pageHeader   = 16
 	pageElement  = 16
@@ -83,7 +85,8 @@ func checkPages(data []byte) error {
 	return p.check(order.Uint64(data[at+pageHeader+16:]))
 }
 
-// metaOffsets are where the two headers can be: the second is on the second page, whose size only the first one tells.
+// metaOffsets are where the two headers can be: the second is on the second page, whose
+// size only the first one tells.
 func metaOffsets(data []byte) []int {
 	var offsets []int
 	for _, size := range []int{0, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16} {
