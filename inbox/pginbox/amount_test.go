@@ -14,8 +14,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// The amounts, intents and parameters of the SDK in columns of a real PostgreSQL: they have no database of
-// their own to be tested with.
+// The amounts, intents and parameters of the SDK in columns of a real PostgreSQL: they
+// have no database of their own to be tested with.
 func TestAmountsGoThroughPostgreSQLAndBack(t *testing.T) {
 	t.Parallel()
 	url := shared.URL(t)

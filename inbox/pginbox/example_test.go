@@ -11,8 +11,8 @@ import (
 	"github.com/intram/intram-go/inbox/pginbox"
 )
 
-// recordPayout keeps the furthest state of a payout, whatever the order of its events: the row is locked while
-// intram.EventOrder decides.
+// recordPayout keeps the furthest state of a payout, whatever the order of its events:
+// the row is locked while intram.EventOrder decides.
 func recordPayout(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
 	if _, err := tx.Exec(ctx, "INSERT INTO payouts (operation_id) VALUES ($1) ON CONFLICT DO NOTHING", event.OperationID); err != nil {
 		return err

@@ -15,15 +15,17 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the migrations as files, in the folder migrations, for a migration tool of your own. Each is one step, named
-// by its number, and is never changed once released.
+// Migrations are the migrations as files, in the folder migrations, for a migration tool
+// of your own. Each is one step, named by its number, and is never changed once released.
 func Migrations() fs.FS { return migrations }
 
-// migrationLock keeps two replicas that start at once from migrating at once. The number is "intram" in ASCII.
+// migrationLock keeps two replicas that start at once from migrating at once. The number
+// is "intram" in ASCII.
 const migrationLock = 0x696e7472616d
 
-// Migrate brings the inbox's tables up to date, in the first schema of the connection's search_path. It may be called by every
-// replica at every start; all steps are made in one transaction, or none. What has been done is noted in the table
+// Migrate brings the inbox's tables up to date, in the first schema of the connection's
+// search_path. It may be called by every replica at every start; all steps are made in
+// one transaction, or none. What has been done is noted in the table
 // intram_inbox_migrations.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if pool == nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/intram/intram-go/inbox/pginbox"
 )
 
-// A router's functions write in the transaction of the completion, and a late payout.queued does not undo completed.
+// A router's functions write in the transaction of the completion, and a late
+// payout.queued does not undo completed.
 func TestARouterWritesInTheTransactionAndInOrder(t *testing.T) {
 	t.Parallel()
 	var router *intram.EventRouter

@@ -13,8 +13,8 @@ import (
 	"github.com/intram/intram-go/internal/pgtest"
 )
 
-// A pool of four that the inbox shares with the function, and forty deliveries at once: completions queue behind
-// functions for longer than a delivery waits.
+// A pool of four that the inbox shares with the function, and forty deliveries at once:
+// completions queue behind functions for longer than a delivery waits.
 func TestABurstOnASharedPoolTakesEffectOnce(t *testing.T) {
 	t.Parallel()
 	pool := newDatabase(t)

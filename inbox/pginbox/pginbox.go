@@ -1,4 +1,5 @@
-// Package pginbox is an intram.Inbox in PostgreSQL, shared by all replicas of a webhook receiver.
+// Package pginbox is an intram.Inbox in PostgreSQL, shared by all replicas of a webhook
+// receiver.
 //
 //	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 //	err = pginbox.Migrate(ctx, pool)
@@ -9,23 +10,26 @@
 //			return err
 //		}))
 //
-// Events come out of order: a function that keeps the state of a payout lets intram.EventOrder decide, as in the example
-// of [Inbox.InTx]. [Inbox.Transactional] does the same for an intram.EventRouter.
+// Events come out of order: a function that keeps the state of a payout lets
+// intram.EventOrder decide, as in the example of [Inbox.InTx]. [Inbox.Transactional] does
+// the same for an intram.EventRouter.
 //
-// With [Inbox.InTx] your writes and the note that the event took effect are one transaction: they are both there, or neither is,
-// wherever the machine fails. Without it the inbox still lets one replica at a time handle an event, and remembers what has
+// With [Inbox.InTx] your writes and the note that the event took effect are one
+// transaction: they are both there, or neither is, wherever the machine fails. Without it
+// the inbox still lets one replica at a time handle an event, and remembers what has
 // taken effect.
 //
 // # Time
 //
-// Leases run by the clock of the database server, never by a replica's. Should that clock be set back, a lease lasts its own length
-// from then on, and no longer. Should it be set forward, a lease ends early: then two replicas may be at one
-// event, and one of them cannot complete it.
+// Leases run by the clock of the database server, never by a replica's. Should that clock
+// be set back, a lease lasts its own length from then on, and no longer. Should it be set
+// forward, a lease ends early: then two replicas may be at one event, and one of them
+// cannot complete it.
 //
 // # Durability
 //
-// An event that was acknowledged must stay known: leave synchronous_commit on, and fail over only to a replica that has what was
-// committed.
+// An event that was acknowledged must stay known: leave synchronous_commit on, and fail
+// over only to a replica that has what was committed.
 package pginbox
 
 import (
@@ -46,7 +50,8 @@ var errNilPool = errors.New("pginbox: the pool is nil")
 
 // Errors of this package. Test for them with errors.Is.
 var (
-	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than intram's webhook handler or reconciler.
+	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than
+	// intram's webhook handler or reconciler.
 	ErrNoClaim = errors.New("pginbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
 	// ErrNoTransaction: [Tx] was given a context that [Inbox.Transactional] did not make.
 	ErrNoTransaction = errors.New("pginbox: there is no transaction in the context: is the function wrapped in Inbox.Transactional?")
@@ -61,20 +66,23 @@ type Inbox struct {
 // Option is a setting of [New].
 type Option func(*Inbox)
 
-// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72 h) unless set, and never less: [Inbox.Prune] keeps
-// it as long at least, and intram.Reconciler may look as far back. Set it alike wherever the database is used. What was pruned before it was
-// raised is not known any more, and would take effect again: let [intram.Reconciler.Run] look no further back than before until the inbox has
+// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72
+// h) unless set, and never less: [Inbox.Prune] keeps it as long at least, and
+// intram.Reconciler may look as far back. Set it alike wherever the database is used.
+// What was pruned before it was raised is not known any more, and would take effect
+// again: let [intram.Reconciler.Run] look no further back than before until the inbox has
 // remembered for as long.
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
 // Horizon implements intram.InboxHorizon.
 func (in *Inbox) Horizon() time.Duration { return in.retention }
 
-// New makes an inbox on a database that has been migrated; see [Migrate]. The table is looked for along the search_path of the
-// pool's connections.
+// New makes an inbox on a database that has been migrated; see [Migrate]. The table is
+// looked for along the search_path of the pool's connections.
 //
-// Give the inbox a pool of its own. If the merchant's function uses the same one, a burst of deliveries fills it with
-// functions, and claims and completions have to wait for them.
+// Give the inbox a pool of its own. If the merchant's function uses the same one, a burst
+// of deliveries fills it with functions, and claims and completions have to wait for
+// them.
 func New(pool *pgxpool.Pool, opts ...Option) (*Inbox, error) {
 	if pool == nil {
 		return nil, errNilPool
@@ -92,8 +100,8 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Inbox, error) {
 }
 
 const (
-	// claimSQL claims a key that is new, whose lease has run out, or that this very claim already has: the answer to the
-	// first try was lost.
+	// claimSQL claims a key that is new, whose lease has run out, or that this very claim
+	// already has: the answer to the first try was lost.
 	claimSQL = `
 INSERT INTO intram_inbox AS held (key, token, lease, leased_until)
 VALUES ($1, $2, $3::interval, clock_timestamp() + $3::interval)
@@ -106,7 +114,8 @@ WHERE held.completed_at IS NULL AND (held.leased_until <= clock_timestamp() OR h
 SELECT completed_at IS NOT NULL, leased_until - clock_timestamp(), leased_until > clock_timestamp() + lease, note
 FROM intram_inbox WHERE key = $1`
 
-	// shortenSQL gives a lease its own length from now: the clock was set back since it began.
+	// shortenSQL gives a lease its own length from now: the clock was set back since it
+	// began.
 	shortenSQL = `
 UPDATE intram_inbox SET leased_until = clock_timestamp() + lease
 WHERE key = $1 AND completed_at IS NULL AND leased_until > clock_timestamp() + lease`
@@ -140,7 +149,8 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 	}
 }
 
-// errGone: between the two statements of a claim the other one ended, and the key can be claimed.
+// errGone: between the two statements of a claim the other one ended, and the key can be
+// claimed.
 var errGone = errors.New("pginbox: the claim is gone")
 
 // look says who has a key that could not be claimed.
@@ -193,9 +203,10 @@ func (in *Inbox) end(ctx context.Context, what, sql string, args ...any) error {
 	return nil
 }
 
-// exec runs a statement and reports whether it found its row. A connection that the server has closed is found out only when
-// it is used, so a statement that failed with its connection is sent again, over others of the pool. All of
-// them may be: the token tells a claim and a completion that were made by the first try from another's.
+// exec runs a statement and reports whether it found its row. A connection that the
+// server has closed is found out only when it is used, so a statement that failed with
+// its connection is sent again, over others of the pool. All of them may be: the token
+// tells a claim and a completion that were made by the first try from another's.
 func (in *Inbox) exec(ctx context.Context, sql string, args ...any) (found bool, err error) {
 	for range 3 {
 		var tag pgconn.CommandTag
@@ -210,7 +221,8 @@ func (in *Inbox) exec(ctx context.Context, sql string, args ...any) (found bool,
 	return false, err
 }
 
-// connectionLost reports whether the statement failed because its connection did. Class 57P is a server that stops or starts.
+// connectionLost reports whether the statement failed because its connection did. Class
+// 57P is a server that stops or starts.
 func connectionLost(err error) bool {
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(answer.Code, "57P")

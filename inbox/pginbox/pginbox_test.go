@@ -32,7 +32,8 @@ func newInbox(t *testing.T, pool *pgxpool.Pool) *pginbox.Inbox {
 	return inbox
 }
 
-// pass lets time go by for what is stored: the server's clock is not ours to set, so the stored times move the other way.
+// pass lets time go by for what is stored: the server's clock is not ours to set, so the
+// stored times move the other way.
 func pass(t *testing.T, pool *pgxpool.Pool, d time.Duration) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), `UPDATE intram_inbox
@@ -252,7 +253,8 @@ func TestInTxNeedsAClaimAndAFunction(t *testing.T) {
 	assert.Nil(t, s.inbox.InTx(nil))
 }
 
-// The commit arrives, its confirmation does not: the function looks as if it had failed, and the release must not undo it.
+// The commit arrives, its confirmation does not: the function looks as if it had failed,
+// and the release must not undo it.
 func TestACommitWhoseConfirmationIsLostIsKept(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, writeEffect)

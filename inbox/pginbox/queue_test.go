@@ -11,7 +11,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// An event is queued in a jsonb column, which sorts its members and writes its numbers anew, and read by a worker.
+// An event is queued in a jsonb column, which sorts its members and writes its numbers
+// anew, and read by a worker.
 func TestAnEventGoesThroughJSONBWithoutLoss(t *testing.T) {
 	t.Parallel()
 	pool := newDatabase(t)

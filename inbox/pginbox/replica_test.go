@@ -23,7 +23,8 @@ const replicaDatabase = "INTRAM_TEST_REPLICA_DATABASE"
 
 func isReplica() bool { return os.Getenv(replicaDatabase) != "" }
 
-// runReplica is a merchant's webhook receiver: what it does about an event is a row of its own.
+// runReplica is a merchant's webhook receiver: what it does about an event is a row of
+// its own.
 func runReplica() int {
 	pool, err := pgxpool.New(context.Background(), os.Getenv(replicaDatabase))
 	if err == nil {
@@ -39,7 +40,8 @@ func runReplica() int {
 	return 1
 }
 
-// Five thousand events, three replicas, fifty of them killed, two crashes of PostgreSQL: each event takes effect once.
+// Five thousand events, three replicas, fifty of them killed, two crashes of PostgreSQL:
+// each event takes effect once.
 func TestEachOfFiveThousandEventsTakesEffectOnce(t *testing.T) {
 	t.Parallel()
 	events := 5000

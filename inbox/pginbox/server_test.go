@@ -30,7 +30,8 @@ var shared pgtest.Shared
 
 var schemas atomic.Int64
 
-// newSchema makes a schema for one test on a server, and returns the server's address with the schema as search_path.
+// newSchema makes a schema for one test on a server, and returns the server's address
+// with the schema as search_path.
 func newSchema(t *testing.T, server string) string {
 	t.Helper()
 	ctx := t.Context()

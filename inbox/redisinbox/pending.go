@@ -16,7 +16,8 @@ import (
 const (
 	// pendingKept is how long what is pending is kept when no reconciler asks for it.
 	pendingKept = 90 * 24 * time.Hour
-	// pendingBatch is how many operations one script takes: a script has a bounded number of arguments.
+	// pendingBatch is how many operations one script takes: a script has a bounded number
+	// of arguments.
 	pendingBatch = 1000
 )
 

@@ -1,31 +1,36 @@
-// Package redisinbox is an intram.Inbox in Redis, shared by all replicas of a webhook receiver. It needs Redis 5 or later.
+// Package redisinbox is an intram.Inbox in Redis, shared by all replicas of a webhook
+// receiver. It needs Redis 5 or later.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
 //	inbox, err := redisinbox.New(client)
 //	handler := intram.NewWebhookHandler(verifier, inbox, handle)
 //
-// ContextTimeoutEnabled lets the handler's deadlines reach the connection: without it a Redis that hangs holds up the answer to Intram until go-redis
-// gives up by itself.
+// ContextTimeoutEnabled lets the handler's deadlines reach the connection: without it a
+// Redis that hangs holds up the answer to Intram until go-redis gives up by itself.
 //
-// When the effect of an event is in the same Redis, [Inbox.InTx] makes it and the note that the event took effect one step.
+// When the effect of an event is in the same Redis, [Inbox.InTx] makes it and the note
+// that the event took effect one step.
 //
 // # A lost reply is not a duplicate
 //
-// go-redis sends a command again when its connection fails. If the first one had arrived, a SET NX would now say that somebody else has
-// the key, and the event would be lost. Each claim here carries a token that is made once: the script that finds its
-// own token in the store holds the claim.
+// go-redis sends a command again when its connection fails. If the first one had arrived,
+// a SET NX would now say that somebody else has the key, and the event would be lost.
+// Each claim here carries a token that is made once: the script that finds its own token
+// in the store holds the claim.
 //
 // # Time
 //
-// Leases run by the clock of the Redis server, never by a replica's. Should that clock be set back, a lease lasts its own length
-// from then on, and no longer. Should it be set forward, a lease ends early: then two replicas may be at one
-// event, and one of them cannot complete it.
+// Leases run by the clock of the Redis server, never by a replica's. Should that clock be
+// set back, a lease lasts its own length from then on, and no longer. Should it be set
+// forward, a lease ends early: then two replicas may be at one event, and one of them
+// cannot complete it.
 //
 // # Durability
 //
-// Redis forgets by default. What it forgets takes effect again when Intram sends it again. Set appendonly yes, with appendfsync always
-// (with everysec a power failure loses a second of it), and maxmemory-policy noeviction. A failover to a replica that lags behind forgets too: when that
-// is not good enough, use pginbox.
+// Redis forgets by default. What it forgets takes effect again when Intram sends it
+// again. Set appendonly yes, with appendfsync always (with everysec a power failure loses
+// a second of it), and maxmemory-policy noeviction. A failover to a replica that lags
+// behind forgets too: when that is not good enough, use pginbox.
 package redisinbox
 
 import (
@@ -53,16 +58,20 @@ type Inbox struct {
 // Option is a setting of [New].
 type Option func(*Inbox)
 
-// WithPrefix sets what the names of the inbox's keys begin with, [DefaultPrefix] unless set: another one for another environment.
+// WithPrefix sets what the names of the inbox's keys begin with, [DefaultPrefix] unless
+// set: another one for another environment.
 func WithPrefix(prefix string) Option { return func(in *Inbox) { in.prefix = prefix } }
 
-// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72 h) unless set, and never less.
-// Set it alike wherever the store is used. What took effect before it was raised is forgotten when it would have been, and would take effect
-// again: let [intram.Reconciler.Run] look no further back than before until the inbox has remembered for as long.
+// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72
+// h) unless set, and never less. Set it alike wherever the store is used. What took
+// effect before it was raised is forgotten when it would have been, and would take effect
+// again: let [intram.Reconciler.Run] look no further back than before until the inbox has
+// remembered for as long.
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
-// New makes an inbox of a *redis.Client, or of any other client of go-redis. It sends nothing. The error names what is wrong.
-// Give the inbox a client of its own: if the merchant's function uses the same one, a burst of deliveries keeps claims and
+// New makes an inbox of a *redis.Client, or of any other client of go-redis. It sends
+// nothing. The error names what is wrong. Give the inbox a client of its own: if the
+// merchant's function uses the same one, a burst of deliveries keeps claims and
 // completions waiting for a connection.
 func New(client redis.Scripter, opts ...Option) (*Inbox, error) {
 	in := &Inbox{client: client, prefix: DefaultPrefix, retention: intram.InboxRetention}

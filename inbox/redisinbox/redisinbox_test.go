@@ -31,7 +31,8 @@ func newInbox(t *testing.T, client *redis.Client, prefix string) *redisinbox.Inb
 	return inbox
 }
 
-// passScript lets time go by for what is stored: the server's clock is not ours to set, so the stored times move the other way.
+// passScript lets time go by for what is stored: the server's clock is not ours to set,
+// so the stored times move the other way.
 var passScript = redis.NewScript(`
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
   redis.call('HINCRBY', key, 'until', -ARGV[2])
@@ -63,8 +64,8 @@ func TestRedisPassesTheSuite(t *testing.T) {
 	})
 }
 
-// losingClient is a client whose next answers are lost, as many as it is told. It sends again what was not answered, as
-// every client of go-redis does.
+// losingClient is a client whose next answers are lost, as many as it is told. It sends
+// again what was not answered, as every client of go-redis does.
 func losingClient(t *testing.T) (*redis.Client, *atomic.Int32) {
 	t.Helper()
 	losing := new(atomic.Int32)
@@ -82,7 +83,8 @@ func TestALostReplyIsNoDuplicate(t *testing.T) {
 	t.Parallel()
 	client, losing := losingClient(t)
 	inbox := newInbox(t, client, newPrefix())
-	// The connection is up and the scripts are known: what is lost next is the answer to a claim.
+	// The connection is up and the scripts are known: what is lost next is the answer to
+	// a claim.
 	warm, err := inbox.Claim(t.Context(), "warm", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, inbox.Complete(t.Context(), warm))
@@ -100,7 +102,8 @@ func TestALostReplyIsNoDuplicate(t *testing.T) {
 	assert.Equal(t, intram.ClaimDone, again.State)
 }
 
-// What this inbox does not do: with SET NX the retry finds its own key, takes it for another's, and the event is lost.
+// What this inbox does not do: with SET NX the retry finds its own key, takes it for
+// another's, and the event is lost.
 func TestSetNXTakesALostReplyForADuplicate(t *testing.T) {
 	t.Parallel()
 	client, losing := losingClient(t)

@@ -21,7 +21,8 @@ const replicaRedis = "INTRAM_TEST_REPLICA_REDIS"
 
 func isReplica() bool { return os.Getenv(replicaRedis) != "" }
 
-// runReplica is a merchant's webhook receiver: what it does about an event is a count of its own.
+// runReplica is a merchant's webhook receiver: what it does about an event is a count of
+// its own.
 func runReplica() int {
 	options, err := redis.ParseURL(os.Getenv(replicaRedis))
 	if err == nil {
@@ -38,7 +39,8 @@ func runReplica() int {
 	return 1
 }
 
-// Five thousand events, three replicas, fifty of them killed, two crashes of Redis: each event takes effect once.
+// Five thousand events, three replicas, fifty of them killed, two crashes of Redis: each
+// event takes effect once.
 func TestEachOfFiveThousandEventsTakesEffectOnce(t *testing.T) {
 	t.Parallel()
 	events := 5000
