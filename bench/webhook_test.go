@@ -1,5 +1,5 @@
-// Package bench measures the SDK against the limits and against its peers. It is a module of its own, so that the peers'
-// dependencies stay here.
+// Package bench measures the SDK against the limits and against its peers. It is a module
+// of its own, so that the peers' dependencies stay here.
 package bench
 
 import (
@@ -24,13 +24,15 @@ import (
 
 const webhookSecret = "whsec_test_5f2c1d9e8b7a6f5e4d3c2b1a09f8e7d6"
 
-// webhookSizes are the sizes of the deliveries: Intram's own, and what a merchant's webhook_data can make of one.
+// webhookSizes are the sizes of the deliveries: Intram's own, and what a merchant's
+// webhook_data can make of one.
 var webhookSizes = []struct {
 	name  string
 	bytes int
 }{{"350B", 350}, {"4KB", 4 << 10}, {"64KB", 64 << 10}}
 
-// intramEvent is a payment of Intram's in at least so many bytes: the merchant's own order is what grows.
+// intramEvent is a payment of Intram's in at least so many bytes: the merchant's own
+// order is what grows.
 func intramEvent(size int) []byte {
 	type line struct {
 		SKU      string `json:"sku"`
@@ -99,8 +101,8 @@ func stripeEvent(size int) []byte {
 	}
 }
 
-// limit is what verifying costs at least: HMAC over the timestamp and the body with a key that is set up, the signature decoded, and
-// the two compared.
+// limit is what verifying costs at least: HMAC over the timestamp and the body with a key
+// that is set up, the signature decoded, and the two compared.
 type limit struct {
 	mac      hash.Hash
 	prefix   []byte
@@ -124,7 +126,8 @@ func (l *limit) verify(timestamp, body, signature []byte) bool {
 	return hmac.Equal(l.mac.Sum(l.sum[:0]), l.got[:])
 }
 
-// BenchmarkWebhook is read by cmd/ratio, against its own "limit" and "stripe-ConstructEvent" of the same round.
+// BenchmarkWebhook is read by cmd/ratio, against its own "limit" and
+// "stripe-ConstructEvent" of the same round.
 func BenchmarkWebhook(b *testing.B) {
 	for _, size := range webhookSizes {
 		body := intramEvent(size.bytes)

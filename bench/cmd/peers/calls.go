@@ -85,7 +85,8 @@ func trust(certificate string) error {
 	return errors.Join(file.Close(), os.Setenv("SSL_CERT_FILE", file.Name()))
 }
 
-// measureClient makes calls with a new client: some to warm up, and then those that count.
+// measureClient makes calls with a new client: some to warm up, and then those that
+// count.
 func measureClient(ctx context.Context, c client, base, admin string, callers, calls int) (result, error) {
 	if _, err := askServer(ctx, admin, http.MethodPost); err != nil {
 		return result{}, err

@@ -142,7 +142,8 @@ func (op *operation) check() error {
 	return nil
 }
 
-// openBare is the limit: it marshals, sends and unmarshals, and neither signs nor retries nor has a time limit.
+// openBare is the limit: it marshals, sends and unmarshals, and neither signs nor retries
+// nor has a time limit.
 func openBare(base string) (call, func(), error) {
 	transport := tunedTransport()
 	hc := &http.Client{Transport: transport}
@@ -165,7 +166,8 @@ func openBare(base string) (call, func(), error) {
 	}, transport.CloseIdleConnections, nil
 }
 
-// openSigned is what the API takes from a client written by hand: signed, with an idempotency key, and with a time limit.
+// openSigned is what the API takes from a client written by hand: signed, with an
+// idempotency key, and with a time limit.
 func openSigned(base string) (call, func(), error) {
 	transport := tunedTransport()
 	hc := &http.Client{Transport: transport, Timeout: 30 * time.Second}
@@ -219,7 +221,8 @@ func openIntram(base string) (call, func(), error) {
 	}, client.CloseIdleConnections, nil
 }
 
-// openRetryable is go-retryablehttp as it comes, but for its log: a line for each call on the terminal is no part of a call.
+// openRetryable is go-retryablehttp as it comes, but for its log: a line for each call on
+// the terminal is no part of a call.
 func openRetryable(base string) (call, func(), error) {
 	hc := retryablehttp.NewClient()
 	hc.Logger = nil

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// codeBenchmarks are the benchmarks of the root package that compare themselves with a limit in the same run, and what each of
-// their metrics is.
+// codeBenchmarks are the benchmarks of the root package that compare themselves with a
+// limit in the same run, and what each of their metrics is.
 var codeBenchmarks = []struct{ name, metric, row string }{
 	{"Sign", "x/hmac", "signing a payout, × the HMAC in it"},
 	{"Sign", "allocs/op", "signing a payout, allocations"},
@@ -23,7 +23,8 @@ var codeBenchmarks = []struct{ name, metric, row string }{
 
 var benchmarkName = regexp.MustCompile(`^Benchmark(\w+?)(-\d+)?$`)
 
-// measureCode runs the benchmarks of the root package, each several times, and takes the medians of their metrics.
+// measureCode runs the benchmarks of the root package, each several times, and takes the
+// medians of their metrics.
 func measureCode(ctx context.Context, s settings) (string, error) {
 	fmt.Fprintln(s.progress, "code: the benchmarks of the root package")
 	run := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Sign|Verify|DecodeOperation|DecodeTransactions)$", //nolint:gosec // our own arguments

@@ -31,7 +31,8 @@ func serveFake(options ...intramtest.Option) (announcement, error) {
 
 const fakeConnections = 64
 
-// measureFake compares the fake with the echo server and with stripe-mock, how soon each is there, and its two ways in.
+// measureFake compares the fake with the echo server and with stripe-mock, how soon each
+// is there, and its two ways in.
 func measureFake(ctx context.Context, s settings) (string, error) {
 	folder, err := os.MkdirTemp("", "peers-")
 	if err != nil {
@@ -56,7 +57,8 @@ func measureFake(ctx context.Context, s settings) (string, error) {
 	return out.String(), nil
 }
 
-// measureServers sends the same number of requests to each server over 64 connections, ready made.
+// measureServers sends the same number of requests to each server over 64 connections,
+// ready made.
 func measureServers(ctx context.Context, s settings, mock string, out *strings.Builder) error {
 	perRound := s.calls * 3 / fakeConnections * fakeConnections
 	var echoes, fakes, working, mocks []float64
@@ -165,7 +167,8 @@ func firstAnswer(ctx context.Context, address string, request []byte, status str
 	}
 }
 
-// measureStart takes the time from starting a process to its first answer, and the fake's in a process that runs.
+// measureStart takes the time from starting a process to its first answer, and the fake's
+// in a process that runs.
 func measureStart(ctx context.Context, s settings, mock string, out *strings.Builder) error {
 	var fakes, mocks, inProcess []float64
 	for round := range s.rounds {
@@ -259,7 +262,8 @@ func rows(n int, request func(int) []byte) [][][]byte {
 	return dealt
 }
 
-// signedPayout is a payout of one unit, signed by hand for the fake, with a key of its own.
+// signedPayout is a payout of one unit, signed by hand for the fake, with a key of its
+// own.
 func (a *announcement) signedPayout(n int) []byte {
 	body := rawPayout()
 	timestamp := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// describeMachine says where the numbers come from: the processor, the system and Go's version.
+// describeMachine says where the numbers come from: the processor, the system and Go's
+// version.
 func describeMachine() string {
 	cpu := field("/proc/cpuinfo", "model name", ":")
 	system := strings.Trim(field("/etc/os-release", "PRETTY_NAME", "="), `"`)
@@ -22,7 +23,8 @@ func describeMachine() string {
 		time.Now().UTC().Format(time.DateOnly), cpu, runtime.NumCPU(), system, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
-// field is the value of the first line of a file that starts with a name, empty when there is none.
+// field is the value of the first line of a file that starts with a name, empty when
+// there is none.
 func field(path, name, separator string) string {
 	data, err := os.ReadFile(path) //nolint:gosec // of the machine, named above
 	if err != nil {

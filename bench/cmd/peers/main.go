@@ -1,12 +1,14 @@
-// Command peers measures the SDK against its peers and against the limits, and writes the tables of bench/README.md.
+// Command peers measures the SDK against its peers and against the limits, and writes the
+// tables of bench/README.md.
 //
 //	go -C bench run ./cmd/peers                   # everything, to the terminal
 //	go -C bench run ./cmd/peers -write README.md  # and into the file
 //	go -C bench run ./cmd/peers -only calls       # one part: calls, fake or code
 //
-// The servers are processes of their own, started from this very binary, so that the client's time and memory are the
-// client's. Rounds are interleaved: in each, every client is measured once, and ratios are taken within a round. On a shared machine
-// times drift by a third from minute to minute; what ran side by side drifts together.
+// The servers are processes of their own, started from this very binary, so that the
+// client's time and memory are the client's. Rounds are interleaved: in each, every
+// client is measured once, and ratios are taken within a round. On a shared machine times
+// drift by a third from minute to minute; what ran side by side drifts together.
 package main
 
 import (

@@ -39,7 +39,8 @@ func serverNames() []string {
 	return names
 }
 
-// runServer is a server process: it announces itself, and ends when its parent does, which closes stdin.
+// runServer is a server process: it announces itself, and ends when its parent does,
+// which closes stdin.
 func runServer(name string, stdin io.Reader, stdout io.Writer) error {
 	serve, ok := servers[name]
 	if !ok {

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// requestRate sends each row of requests over a keep-alive connection of its own, as cheaply as can be, and returns requests a
-// second. Every answer must have the status that is wanted.
+// requestRate sends each row of requests over a keep-alive connection of its own, as
+// cheaply as can be, and returns requests a second. Every answer must have the status
+// that is wanted.
 func requestRate(ctx context.Context, address string, rows [][][]byte, status string) (float64, error) {
 	failures := make([]error, len(rows))
 	var wg sync.WaitGroup
@@ -28,7 +29,8 @@ func requestRate(ctx context.Context, address string, rows [][][]byte, status st
 	return float64(n) / elapsed.Seconds(), errors.Join(failures...)
 }
 
-// converse sends requests on one connection and reads the answers, without making anything of them.
+// converse sends requests on one connection and reads the answers, without making
+// anything of them.
 func converse(ctx context.Context, address string, requests [][]byte, status string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {

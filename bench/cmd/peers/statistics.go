@@ -33,7 +33,8 @@ func ratio[T any](rounds, base []T, figure func(T) float64) float64 {
 	return median(ratios)
 }
 
-// rotated is the order of a round: each starts with another one, so that none is always first.
+// rotated is the order of a round: each starts with another one, so that none is always
+// first.
 func rotated[T any](items []T, round int) []T {
 	at := round % len(items)
 	return slices.Concat(items[at:], items[:at])

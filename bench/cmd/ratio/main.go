@@ -1,14 +1,16 @@
-// Command ratio compares benchmarks that ran in the same rounds. On a shared machine times drift by a third from minute to
-// minute; what ran side by side drifts together.
+// Command ratio compares benchmarks that ran in the same rounds. On a shared machine
+// times drift by a third from minute to minute; what ran side by side drifts together.
 //
 //	go test -c -o bench.test .
 //	for i in $(seq 20); do ./bench.test -test.run '^$' -test.bench Webhook -test.benchtime 30ms; done | go run ./cmd/ratio -base limit
 //
-// The loop makes the rounds: go test -count runs each benchmark its number of times before the next.
+// The loop makes the rounds: go test -count runs each benchmark its number of times
+// before the next.
 //
-// A benchmark is compared with the one of its own group that has the base's name: Benchmark/group/name. For each it prints the median
-// time, the allocations, the median of the ratios with their quartiles, and the ratio of the shortest times: what others do on the
-// machine can only make a time longer.
+// A benchmark is compared with the one of its own group that has the base's name:
+// Benchmark/group/name. For each it prints the median time, the allocations, the median
+// of the ratios with their quartiles, and the ratio of the shortest times: what others do
+// on the machine can only make a time longer.
 package main
 
 import (

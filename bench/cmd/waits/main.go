@@ -1,5 +1,6 @@
-// Command waits measures ten thousand waits in real time: a fake server in a process of its own, and a client that waits for all of
-// its operations, with and without webhooks. The waiting process reports look-ups, connections, memory and lags.
+// Command waits measures ten thousand waits in real time: a fake server in a process of
+// its own, and a client that waits for all of its operations, with and without webhooks.
+// The waiting process reports look-ups, connections, memory and lags.
 //
 //	go -C bench run ./cmd/waits [-n 10000] [-over 60s] [-webhooks] [-many]
 package main
@@ -50,7 +51,8 @@ func run() error {
 	return measure(*n, *over, *webhooks, *many)
 }
 
-// serve is the server's process: it reads lines from its input, "webhooks URL" or the operations to end, one after the other.
+// serve is the server's process: it reads lines from its input, "webhooks URL" or the
+// operations to end, one after the other.
 func serve(over time.Duration) error {
 	server, err := intramtest.Start(intramtest.WithRunningClock(), intramtest.WithWorker(intramtest.ByHand()), intramtest.WithJournalSize(1),
 		intramtest.WithBalance(intram.Sandbox, intram.MTNBenin, 1_000_000_000))
@@ -87,7 +89,8 @@ func serve(over time.Duration) error {
 	return lines.Err()
 }
 
-// lag is how long it took from the end of an operation, or its event, until its waiter knew.
+// lag is how long it took from the end of an operation, or its event, until its waiter
+// knew.
 type lags struct {
 	mu    sync.Mutex
 	begun map[string]time.Time
