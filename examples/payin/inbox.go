@@ -12,8 +12,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// inbox receives payin notifications on loopback. Nothing dates a notification, so that it only says where to look: what the
-// shop acts on is what Refresh says, and it acts once for each reference.
+// inbox receives payin notifications on loopback. Nothing dates a notification, so that
+// it only says where to look: what the shop acts on is what Refresh says, and it acts
+// once for each reference.
 type inbox struct {
 	url    string
 	secret string
@@ -106,8 +107,8 @@ func (b *inbox) await(ctx context.Context, want notification, times int) error {
 	}
 }
 
-// count returns how many notifications came, how many of them about one session, how often its order was shipped, and how
-// many were refused.
+// count returns how many notifications came, how many of them about one session, how
+// often its order was shipped, and how many were refused.
 func (b *inbox) count(reference string) (all, about, shipped, refused int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

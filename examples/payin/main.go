@@ -1,14 +1,17 @@
-// Command payin takes payments by payin sessions: one that the customer confirms on the page, one that is declined and one
-// that nobody answers, each with its notification, and a table of them at the end.
+// Command payin takes payments by payin sessions: one that the customer confirms on the
+// page, one that is declined and one that nobody answers, each with its notification, and
+// a table of them at the end.
 //
 //	go run ./examples/payin
 //
-// It needs nothing but Go: the API is the bundled fake, on a loopback port of its own. With INTRAM_PAYIN_API_KEY and
-// INTRAM_PAYIN_API_CLIENT set to the credentials of a sandbox account, the same program talks to the real payin sandbox, where you are
-// the customer, and leaves out what only a fake can do. That sandbox moves real money: the program takes your 5 000 XOF only with
-// INTRAM_PAYIN_REAL_MONEY=yes. INTRAM_PAYIN_MSISDN is then your number, INTRAM_PAYIN_COUNTRY its country (CI unless set), and
-// INTRAM_PAYIN_ACCOUNT_ID the account, if yours needs one. INTRAM_PAYIN_BASE_URL takes the place of the sandbox's address, for a fake of
-// your own.
+// It needs nothing but Go: the API is the bundled fake, on a loopback port of its own.
+// With INTRAM_PAYIN_API_KEY and INTRAM_PAYIN_API_CLIENT set to the credentials of a
+// sandbox account, the same program talks to the real payin sandbox, where you are the
+// customer, and leaves out what only a fake can do. That sandbox moves real money: the
+// program takes your 5 000 XOF only with INTRAM_PAYIN_REAL_MONEY=yes. INTRAM_PAYIN_MSISDN
+// is then your number, INTRAM_PAYIN_COUNTRY its country (CI unless set), and
+// INTRAM_PAYIN_ACCOUNT_ID the account, if yours needs one. INTRAM_PAYIN_BASE_URL takes
+// the place of the sandbox's address, for a fake of your own.
 //
 // The exit status is 0 only if everything that it says about its own story holds.
 package main

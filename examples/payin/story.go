@@ -69,8 +69,8 @@ func (s *story) check(ok bool, format string, args ...any) {
 	}
 }
 
-// listen starts a receiver on loopback. Only a fake can reach it; for a real account the portal is where a public address and its
-// secret are set.
+// listen starts a receiver on loopback. Only a fake can reach it; for a real account the
+// portal is where a public address and its secret are set.
 func (s *story) listen(_ context.Context, _ string) error {
 	if s.fake == nil {
 		s.say("Notifications", "left out: the real sandbox cannot reach this machine")
@@ -89,7 +89,8 @@ func (s *story) listen(_ context.Context, _ string) error {
 	return nil
 }
 
-// create asks for a payment. The key comes from the order's own name: whoever asks again after a crash charges nobody twice.
+// create asks for a payment. The key comes from the order's own name: whoever asks again
+// after a crash charges nobody twice.
 func (s *story) create(ctx context.Context, reference, msisdn string) (*intram.Payin, error) {
 	key, err := intram.DerivePayinKey(reference)
 	if err != nil {
@@ -260,7 +261,8 @@ func (s *story) end(ctx context.Context, reference string, want intram.PayinOutc
 	return ended, nil
 }
 
-// visit does what a customer does with the page: look at it, and press a button. It returns the status of what came then.
+// visit does what a customer does with the page: look at it, and press a button. It
+// returns the status of what came then.
 func visit(ctx context.Context, page, button string) (status int, err error) {
 	for _, r := range []struct{ method, url string }{{http.MethodGet, page}, {http.MethodPost, page + "/" + button}} {
 		request, err := http.NewRequestWithContext(ctx, r.method, r.url, http.NoBody)

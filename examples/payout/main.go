@@ -1,8 +1,10 @@
-// Command payout sends money to a mobile-money account, once, and waits until it has arrived.
+// Command payout sends money to a mobile-money account, once, and waits until it has
+// arrived.
 //
 //	INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… go run ./examples/payout -reference PO-2026-0001 -msisdn 22961000000 -amount 25000
 //
-// Run it again with the same reference, after a crash or out of doubt: the same payout is shown, and no second one is made.
+// Run it again with the same reference, after a crash or out of doubt: the same payout is
+// shown, and no second one is made.
 package main
 
 import (
@@ -31,7 +33,8 @@ func payOut(ctx context.Context, reference, msisdn string, amount int64) error {
 	if err != nil {
 		return err
 	}
-	// The key comes from the reference, so a second run is the same payout to the API, for 24 hours.
+	// The key comes from the reference, so a second run is the same payout to the API,
+	// for 24 hours.
 	key, err := intram.DeriveIdempotencyKey("payout", reference)
 	if err != nil {
 		return err

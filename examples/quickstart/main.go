@@ -1,11 +1,13 @@
-// Command quickstart runs a day of a shop against the Merchant API: a payout, a payment request that a customer pays, a refund of
-// a part of it, the webhooks of all that, and the books at the end.
+// Command quickstart runs a day of a shop against the Merchant API: a payout, a payment
+// request that a customer pays, a refund of a part of it, the webhooks of all that, and
+// the books at the end.
 //
 //	go run ./examples/quickstart
 //
-// It needs nothing but Go: the API is the bundled fake, on a loopback port of its own. With INTRAM_PUBLIC_KEY and
-// INTRAM_SECRET_KEY set to the keys of a sandbox account, the same program talks to the real sandbox, and leaves out what only a fake
-// can do. It refuses live keys.
+// It needs nothing but Go: the API is the bundled fake, on a loopback port of its own.
+// With INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY set to the keys of a sandbox account, the
+// same program talks to the real sandbox, and leaves out what only a fake can do. It
+// refuses live keys.
 //
 // The exit status is 0 only if everything that it says about its own story holds.
 package main

@@ -86,7 +86,8 @@ func (s *story) readBalance(ctx context.Context, _ string) error {
 	return nil
 }
 
-// subscribe starts a receiver on loopback and has every event sent to it. Only a fake can reach loopback.
+// subscribe starts a receiver on loopback and has every event sent to it. Only a fake can
+// reach loopback.
 func (s *story) subscribe(ctx context.Context, _ string) error {
 	if s.fake == nil {
 		s.say("Webhooks", "left out: the real sandbox cannot reach this machine")
@@ -142,7 +143,8 @@ func (s *story) payOut(ctx context.Context, run string) error {
 	return nil
 }
 
-// payOutAgain asks for the same payout with the same key, as a program does that crashed before it knew.
+// payOutAgain asks for the same payout with the same key, as a program does that crashed
+// before it knew.
 func (s *story) payOutAgain(ctx context.Context, run string) error {
 	key, err := intram.DeriveIdempotencyKey("payout", "PO-"+run)
 	if err != nil {

@@ -1,10 +1,12 @@
-// Command recover pays out once, however often it is killed on the way, or started at the same time.
+// Command recover pays out once, however often it is killed on the way, or started at the
+// same time.
 //
 //	INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… go run ./examples/recover -journal payouts -reference PO-2026-0001 -msisdn 22961000000 -amount 25000
 //
-// Before it asks for the payout it writes down that it will: the intent, in a file. Run again after a crash, it
-// finds the file, and Resume goes on from there: with the same key and the same parameters for 23 hours, and by a
-// lookup in the list of operations afterwards.
+// Before it asks for the payout it writes down that it will: the intent, in a file. Run
+// again after a crash, it finds the file, and Resume goes on from there: with the same
+// key and the same parameters for 23 hours, and by a lookup in the list of operations
+// afterwards.
 package main
 
 import (
@@ -32,7 +34,8 @@ func main() {
 	}
 }
 
-// payout is what is written down of one payout. A shop keeps it in its database, in the transaction that decides to pay.
+// payout is what is written down of one payout. A shop keeps it in its database, in the
+// transaction that decides to pay.
 type payout struct {
 	MSISDN      string
 	Amount      int64

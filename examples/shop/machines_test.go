@@ -11,7 +11,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Two machines find out that nothing came of an old intent: the second one's is not taken, since the first one's may have been sent.
+// Two machines find out that nothing came of an old intent: the second one's is not
+// taken, since the first one's may have been sent.
 func TestOneMachineBeginsAnew(t *testing.T) {
 	t.Parallel()
 	c := newTown(t)
@@ -24,7 +25,8 @@ func TestOneMachineBeginsAnew(t *testing.T) {
 	assert.Equal(t, begun, c.order().Intent.IdempotencyKey)
 }
 
-// The payment arrives while another machine puts the goods back on the shelf: the event waits for that, and sees it.
+// The payment arrives while another machine puts the goods back on the shelf: the event
+// waits for that, and sees it.
 func TestAnEventWaitsForTheOtherChangeOfItsOrder(t *testing.T) {
 	t.Parallel()
 	c := newTown(t)

@@ -1,11 +1,12 @@
-// Command shop is a web shop that takes payments: an order, the checkout page, the webhook, the way back. It keeps its orders in
-// PostgreSQL, runs on any number of machines, and may be killed at any moment. Copy it, and replace the catalogue.
+// Command shop is a web shop that takes payments: an order, the checkout page, the
+// webhook, the way back. It keeps its orders in PostgreSQL, runs on any number of
+// machines, and may be killed at any moment. Copy it, and replace the catalogue.
 //
 //	export INTRAM_PUBLIC_KEY=pk_sandbox_… INTRAM_SECRET_KEY=sk_sandbox_… INTRAM_WEBHOOK_SECRET=whsec_…
 //	DATABASE_URL=postgres://localhost/shop go run . -address :8000 -url https://shop.example
 //
-// To try it without an account, start the fake in another terminal. Set INTRAM_BASE_URL, the sandbox keys and the sandbox webhook
-// secret that it prints:
+// To try it without an account, start the fake in another terminal. Set INTRAM_BASE_URL,
+// the sandbox keys and the sandbox webhook secret that it prints:
 //
 //	intram serve --forward-to http://localhost:8000/intram/webhook
 //	DATABASE_URL=postgres://localhost/shop go run . -url http://localhost:8000
@@ -14,11 +15,14 @@
 //
 // What it holds on to:
 //
-//   - An order and the intent of its payment request are saved in one transaction before anything is sent. Whatever happens
-//     afterwards, the same intent asks again, and a customer gets one checkout page.
-//   - What a customer brings back from the checkout page proves nothing. An order is paid when the signed webhook says so, and
-//     the effect and the note that the event took effect are one transaction.
-//   - A checkout page outlives the order: what is paid after the goods went back on the shelf is refunded.
+//   - An order and the intent of its payment request are saved in one transaction before
+//     anything is sent. Whatever happens afterwards, the same intent asks again, and a
+//     customer gets one checkout page.
+//   - What a customer brings back from the checkout page proves nothing. An order is paid
+//     when the signed webhook says so, and the effect and the note that the event took
+//     effect are one transaction.
+//   - A checkout page outlives the order: what is paid after the goods went back on the
+//     shelf is refunded.
 //   - Events that never arrive are found by the reconciler.
 package main
 
@@ -45,10 +49,12 @@ import (
 	"github.com/intram/intram-go/inbox/pginbox"
 )
 
-// patience is how long an order waits for its payment before the goods go back on the shelf.
+// patience is how long an order waits for its payment before the goods go back on the
+// shelf.
 const patience = 30 * time.Minute
 
-// schema has one row an order. A payment and its refund each have an intent, which is saved before it is sent.
+// schema has one row an order. A payment and its refund each have an intent, which is
+// saved before it is sent.
 const schema = `CREATE TABLE IF NOT EXISTS orders (
 	id             text PRIMARY KEY,
 	item           text NOT NULL,
@@ -167,13 +173,15 @@ func scanOrder(row pgx.Row) (*order, error) {
 // Price is what the order costs, as people read it.
 func (o *order) Price() string { return intram.NewAmount(o.Amount).Grouped() + " F CFA" }
 
-// Payable reports whether the customer may go to the checkout page. A declined payment is over: its page takes no other.
+// Payable reports whether the customer may go to the checkout page. A declined payment is
+// over: its page takes no other.
 func (o *order) Payable() bool { return o.State == "open" }
 
 // Again is the id of the order that a customer makes after this one.
 func (o *order) Again() string { return rand.Text() }
 
-// payment asks for what the order costs. It must say the same each time it is called: the intent is for these parameters.
+// payment asks for what the order costs. It must say the same each time it is called: the
+// intent is for these parameters.
 func (s *shop) payment(o *order) intram.PaymentRequestParams {
 	return intram.PaymentRequestParams{
 		Invoice:     intram.Invoice{Amount: intram.NewAmount(o.Amount), Currency: intram.XOF, Description: o.Item},
@@ -188,8 +196,8 @@ func refund(o *order) intram.RefundParams {
 	}
 }
 
-// placeOrder saves the order with the intent of its payment, and sends the customer on. The form brings the order's id, so that a second
-// click is the same order.
+// placeOrder saves the order with the intent of its payment, and sends the customer on.
+// The form brings the order's id, so that a second click is the same order.
 func (s *shop) placeOrder(w http.ResponseWriter, r *http.Request) {
 	o := &order{ID: r.FormValue("order"), Item: r.FormValue("item"), CreatedAt: s.now()}
 	o.Amount = catalogue[o.Item]
@@ -234,7 +242,8 @@ func (s *shop) toCheckout(w http.ResponseWriter, r *http.Request, id string) {
 	}
 }
 
-// askForPayment brings an order its checkout page. Call it as often as you like: the intent makes it one payment request.
+// askForPayment brings an order its checkout page. Call it as often as you like: the
+// intent makes it one payment request.
 func (s *shop) askForPayment(ctx context.Context, o *order) error {
 	op, err := s.client.PaymentRequests.Resume(ctx, s.payment(o), o.Intent)
 	switch {
@@ -277,7 +286,8 @@ func (s *shop) mark(ctx context.Context, o *order, state string) error {
 	return err
 }
 
-// take lets an event take effect. It runs in the transaction that notes the event as done, and its events come in any order.
+// take lets an event take effect. It runs in the transaction that notes the event as
+// done, and its events come in any order.
 func (s *shop) take(ctx context.Context, event *intram.Event) error {
 	tx := pginbox.Tx(ctx)
 	var own struct{ Order string }
@@ -353,8 +363,8 @@ func (s *shop) keepHouse(ctx context.Context) {
 	}
 }
 
-// tidy finishes what a crash or an outage left: orders without a page, orders that nobody pays, refunds that are due. Each machine may
-// do it at once.
+// tidy finishes what a crash or an outage left: orders without a page, orders that nobody
+// pays, refunds that are due. Each machine may do it at once.
 func (s *shop) tidy(ctx context.Context) error {
 	_, abandoned := s.db.Exec(ctx, "UPDATE orders SET state = 'abandoned' WHERE state IN ('open', 'failed') AND created_at < $1",
 		s.now().Add(-patience)) // and put the goods back on the shelf, here
@@ -416,7 +426,8 @@ func (s *shop) showCatalogue(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, "catalogue", offers)
 }
 
-// showOrder is where the checkout page sends the customer back to. It believes nothing that comes with the address.
+// showOrder is where the checkout page sends the customer back to. It believes nothing
+// that comes with the address.
 func (s *shop) showOrder(w http.ResponseWriter, r *http.Request) {
 	o, err := scanOrder(s.db.QueryRow(r.Context(), selectOrder+"WHERE id = $1", r.PathValue("id")))
 	switch {

@@ -146,7 +146,8 @@ func TestPricesDoNotComeFromTheForm(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, c.do("POST", "/intram/webhook", nil).Code)
 }
 
-// The request was executed, and its response was lost with the machine: the same intent brings the same page.
+// The request was executed, and its response was lost with the machine: the same intent
+// brings the same page.
 func TestAnOrderWhoseResponseWasLostIsAskedForOnce(t *testing.T) {
 	t.Parallel()
 	c := newTown(t, intram.WithMaxAttempts(1))
@@ -158,7 +159,8 @@ func TestAnOrderWhoseResponseWasLostIsAskedForOnce(t *testing.T) {
 	assert.Equal(t, 1, c.requests())
 }
 
-// An event is one transaction with its effect: a failure of the database undoes both, and the next delivery does both.
+// An event is one transaction with its effect: a failure of the database undoes both, and
+// the next delivery does both.
 func TestAnEventTakesEffectOnceThroughAFailure(t *testing.T) {
 	t.Parallel()
 	c := newTown(t)
@@ -256,7 +258,8 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 	assert.Equal(t, "for_a_person", c.order().State)
 }
 
-// A shop that stood still for days asks for nothing with an old key, and begins anew when nothing had been sent.
+// A shop that stood still for days asks for nothing with an old key, and begins anew when
+// nothing had been sent.
 func TestAnOrderOfLastWeekBeginsAnew(t *testing.T) {
 	t.Parallel()
 	c := newTown(t, intram.WithMaxAttempts(1))

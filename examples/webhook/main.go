@@ -2,8 +2,9 @@
 //
 //	INTRAM_WEBHOOK_SECRET=whsec_… go run ./examples/webhook -listen 127.0.0.1:8080
 //
-// To rotate a secret, give the old one and the new one with a comma between them. With INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY set, it also
-// looks every hour for events that never arrived since it was started.
+// To rotate a secret, give the old one and the new one with a comma between them. With
+// INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY set, it also looks every hour for events that
+// never arrived since it was started.
 package main
 
 import (
@@ -85,9 +86,10 @@ func serve(ctx context.Context, listen string, handler http.Handler) error {
 	return server.Shutdown(ending)
 }
 
-// reconcile looks for missing events now and every hour, but for none from before the start: an inbox in memory does not know
-// which of those have taken effect. With pginbox or redisinbox go back 48 hours, so that what happened while this program was
-// down is found too.
+// reconcile looks for missing events now and every hour, but for none from before the
+// start: an inbox in memory does not know which of those have taken effect. With pginbox
+// or redisinbox go back 48 hours, so that what happened while this program was down is
+// found too.
 func reconcile(ctx context.Context, reconciler *intram.Reconciler, started time.Time) {
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
@@ -110,8 +112,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// shop is what the events are for. It keeps the furthest state of each operation, since events come out of order; yours is a
-// database.
+// shop is what the events are for. It keeps the furthest state of each operation, since
+// events come out of order; yours is a database.
 type shop struct {
 	mu       sync.Mutex
 	progress map[string]intram.EventOrder
