@@ -1,12 +1,13 @@
-// Command api writes the exported surface of each package that users import to a text file, one line
-// a declaration, so that a change of it is seen in a diff and is told to users.
+// Command api writes the exported surface of each package that users import to a text
+// file, one line a declaration, so that a change of it is seen in a diff and is told to
+// users.
 //
 //	go -C tools run ./api -root ..            # write api/*.txt
 //	go -C tools run ./api -root .. -check     # fail when they are not up to date, or a change is not in the changelog
 //
-// api/released has the surface of the last release. What differs from it has its name in the section
-// "Unreleased" of CHANGELOG.md, and what was removed or changed in a line of that section that begins with
-// "- **Breaking**:".
+// api/released has the surface of the last release. What differs from it has its name in
+// the section "Unreleased" of CHANGELOG.md, and what was removed or changed in a line of
+// that section that begins with "- **Breaking**:".
 package main
 
 import (
@@ -29,7 +30,8 @@ func main() {
 	}
 }
 
-// public are the packages that users import: the folder of the module, and the folder in it.
+// public are the packages that users import: the folder of the module, and the folder in
+// it.
 var public = []struct{ module, dir string }{
 	{".", "."}, {".", "intramtest"},
 	{"batch", "."}, {"batch", "boltjournal"}, {"batch", "batchtest"},
@@ -81,7 +83,8 @@ func fileName(module, dir string) string {
 	return strings.ReplaceAll(path, "/", "_") + ".txt"
 }
 
-// untold returns an error for each difference between two surfaces that the changelog does not tell.
+// untold returns an error for each difference between two surfaces that the changelog
+// does not tell.
 func untold(file string, released, now []string, changelog string) []error {
 	all, breaking := unreleased(changelog)
 	var errs []error
@@ -99,7 +102,8 @@ func untold(file string, released, now []string, changelog string) []error {
 	return errs
 }
 
-// unreleased returns the entries of the changelog's section Unreleased, and those among them that are marked as breaking.
+// unreleased returns the entries of the changelog's section Unreleased, and those among
+// them that are marked as breaking.
 func unreleased(changelog string) (all, breaking []string) {
 	_, section, _ := strings.Cut(changelog, "## Unreleased\n")
 	section, _, _ = strings.Cut(section, "\n## ")
@@ -132,7 +136,8 @@ func mentions(entries []string, name string) bool {
 	})
 }
 
-// nameOf returns the name that a line of a surface declares, without its receiver or struct.
+// nameOf returns the name that a line of a surface declares, without its receiver or
+// struct.
 func nameOf(line string) string {
 	rest := line
 	for _, kind := range []string{"const ", "var ", "type ", "func ", "method ", "field "} {

@@ -41,7 +41,8 @@ func (w *writer) add(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf(format, args...))
 }
 
-// name writes types of other packages with the name of their package, and the package's own without.
+// name writes types of other packages with the name of their package, and the package's
+// own without.
 func (w *writer) name(p *types.Package) string {
 	if p == w.pkg {
 		return ""

@@ -1,11 +1,13 @@
-// Command coverfloor reads a coverage profile and fails when a package is covered less than a floor.
+// Command coverfloor reads a coverage profile and fails when a package is covered less
+// than a floor.
 //
 //	go tool cover -func says how much is covered; coverfloor says whether that is enough.
 //
 //	coverfloor -profile coverage.out -floor 90 package ...
 //
-// A profile written with -coverpkg lists each block once for every test binary; a block counts as covered
-// when any of them ran it. A package of which the profile says nothing fails: not measured is not covered.
+// A profile written with -coverpkg lists each block once for every test binary; a block
+// counts as covered when any of them ran it. A package of which the profile says nothing
+// fails: not measured is not covered.
 package main
 
 import (
@@ -52,7 +54,8 @@ func run(args []string, out io.Writer) (err error) {
 	return check(out, counts, *floor, flags.Args())
 }
 
-// block is a run of statements in one file, as the profile names it: file:line.column,line.column.
+// block is a run of statements in one file, as the profile names it:
+// file:line.column,line.column.
 type block struct {
 	statements int
 	covered    bool

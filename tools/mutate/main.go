@@ -1,16 +1,19 @@
-// Command mutate plants bugs in a copy of the tree, one at a time, and fails when the tests let one live.
+// Command mutate plants bugs in a copy of the tree, one at a time, and fails when the
+// tests let one live.
 //
 //	mutate -root . mutations/*.txt
 //	mutate -root . -only 'Retry-After' mutations/*.txt
 //	mutate sweep -root . -survivors mutations/sweep/survivors.txt mutations/sweep/targets.txt
 //
-// A mutation names a file, the exact text to replace, which must be there once, the text to put in its place, and the
-// tests that must then be red, in the root's module or in the one that it names. A mutation whose text is no longer
-// there, that does not compile, or that the tests survive is a failure; so is a test that is red before anything is
+// A mutation names a file, the exact text to replace, which must be there once, the text
+// to put in its place, and the tests that must then be red, in the root's module or in
+// the one that it names. A mutation whose text is no longer there, that does not compile,
+// or that the tests survive is a failure; so is a test that is red before anything is
 // planted, since its red would prove nothing.
 //
-// A sweep plants what operators propose instead: each comparison, condition, number, statement and returned error of
-// the files of its targets, SQL and Lua included. It runs the tests that come by the changed line, the quickest first.
+// A sweep plants what operators propose instead: each comparison, condition, number,
+// statement and returned error of the files of its targets, SQL and Lua included. It runs
+// the tests that come by the changed line, the quickest first.
 package main
 
 import (

@@ -22,7 +22,8 @@ type change struct {
 	nth        int // counts the changes of one function, operator and old text, from 1
 }
 
-// name identifies the change as long as its function keeps this expression. Lines of the file may come and go.
+// name identifies the change as long as its function keeps this expression. Lines of the
+// file may come and go.
 func (c change) name() string {
 	name := fmt.Sprintf("%s: %s: %s: %s", c.file, c.function, c.operator, strings.Join(strings.Fields(c.old), " "))
 	if c.nth > 1 {
@@ -172,7 +173,8 @@ func (g *goFile) visitReturn(n *ast.ReturnStmt) {
 	}
 }
 
-// visitStatements leaves out one statement at a time, where the rest still means something.
+// visitStatements leaves out one statement at a time, where the rest still means
+// something.
 func (g *goFile) visitStatements(list []ast.Stmt) {
 	for _, stmt := range list {
 		switch s := stmt.(type) {
@@ -240,7 +242,8 @@ var textOperators = []textOperator{
 	{"leave out FOR UPDATE", regexp.MustCompile(`(?i)\bfor update\b`), replaced("")},
 }
 
-// textChanges goes through a piece of a file that starts at base. Comments are left alone.
+// textChanges goes through a piece of a file that starts at base. Comments are left
+// alone.
 func textChanges(file string, src []byte, base int, piece []byte, function string) []change {
 	var all []change
 	for _, op := range textOperators {

@@ -47,9 +47,11 @@ func parseFiles(files []string) ([]mutation, error) {
 	return all, nil
 }
 
-// parse reads mutations: a line "=== name", then "file:", "test:" and, for tests of another module than the root's, "module:", then the old text after "--- old" and the new one after "--- new",
-// each with a line feed after it that is not part of it, and a blank line. Lines before the first mutation, and lines
-// with # between a name and its old text, are comments.
+// parse reads mutations: a line "=== name", then "file:", "test:" and, for tests of
+// another module than the root's, "module:", then the old text after "--- old" and the
+// new one after "--- new", each with a line feed after it that is not part of it, and a
+// blank line. Lines before the first mutation, and lines with # between a name and its
+// old text, are comments.
 func parse(data string) ([]mutation, error) {
 	var all []mutation
 	names := map[string]bool{}
@@ -144,8 +146,9 @@ func (l lab) all(picked []mutation) error {
 	return errors.Join(failures...)
 }
 
-// red finds the commands that fail before anything is planted, since their red would prove nothing. All tests of a package are
-// run at once, and one command after the other only when that fails.
+// red finds the commands that fail before anything is planted, since their red would
+// prove nothing. All tests of a package are run at once, and one command after the other
+// only when that fails.
 func (l lab) red(picked []mutation) map[string]error {
 	type pkg struct{ module, name string }
 	packageOf := func(m mutation) pkg { return pkg{m.module, m.tests[0]} }
@@ -176,7 +179,8 @@ func (l lab) red(picked []mutation) map[string]error {
 // errSurvived is behind the error of a bug that no test has noticed.
 var errSurvived = errors.New("it survived")
 
-// plant puts one bug in, runs its tests, and takes it out again. It returns what killed it.
+// plant puts one bug in, runs its tests, and takes it out again. It returns what killed
+// it.
 func (l lab) plant(m mutation) (killer string, err error) {
 	path := filepath.Join(l.dir, m.file)
 	sane, err := os.ReadFile(path) //nolint:gosec // a file of the copy

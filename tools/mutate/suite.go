@@ -24,7 +24,8 @@ type suite struct {
 // span is a set of lines.
 type span map[int]bool
 
-// suiteOf runs each test of the target alone, with coverage. A test that fails alone is left out, since it could kill nothing.
+// suiteOf runs each test of the target alone, with coverage. A test that fails alone is
+// left out, since it could kill nothing.
 func (b *broom) suiteOf(t *target) (*suite, error) {
 	binary := filepath.Join(b.dir, "sane.test")
 	if output, err := b.compile(t, binary, true); err != nil {
@@ -96,7 +97,8 @@ func lineOf(position string) int {
 	return n
 }
 
-// reach is the tests that run a change's line. Outside of functions, and in files that are not Go, coverage says nothing: all tests.
+// reach is the tests that run a change's line. Outside of functions, and in files that
+// are not Go, coverage says nothing: all tests.
 func (s *suite) reach(c change) []string {
 	if c.function == "" || filepath.Ext(c.file) != ".go" {
 		return s.tests
@@ -130,7 +132,8 @@ func (b *broom) goTool(module string, args []string) (string, error) {
 	return string(output), err
 }
 
-// run runs some tests of a binary, where go test would. What they say is returned with the error.
+// run runs some tests of a binary, where go test would. What they say is returned with
+// the error.
 func (b *broom) run(t *target, binary string, tests []string, profile string, limit time.Duration) (string, error) {
 	args := []string{
 		"-test.run=^(" + strings.Join(tests, "|") + ")$", "-test.failfast", "-test.count=1",
@@ -146,7 +149,8 @@ func (b *broom) run(t *target, binary string, tests []string, profile string, li
 }
 
 func (b *broom) call(t *target, binary string, limit time.Duration, args ...string) (string, error) {
-	// Longer than the limit that the tests set themselves, so that they are the ones to say what hangs.
+	// Longer than the limit that the tests set themselves, so that they are the ones to
+	// say what hangs.
 	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // a binary of the copy
@@ -155,7 +159,8 @@ func (b *broom) call(t *target, binary string, limit time.Duration, args ...stri
 	return string(output), err
 }
 
-// patience is how long tests may take that took so long before: a change that makes them hang is noticed.
+// patience is how long tests may take that took so long before: a change that makes them
+// hang is noticed.
 func (s *suite) patience(tests []string) time.Duration {
 	var sane time.Duration
 	for _, test := range tests {

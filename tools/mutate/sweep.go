@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// sweep plants what the operators propose, in every file of the targets, and fails when fewer die than the floor asks for, or when
-// one lives that the list of survivors does not excuse.
+// sweep plants what the operators propose, in every file of the targets, and fails when
+// fewer die than the floor asks for, or when one lives that the list of survivors does
+// not excuse.
 func sweep(args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("mutate sweep", flag.ContinueOnError)
 	root := flags.String("root", ".", "the `directory` of the tree")
@@ -94,8 +95,9 @@ type planned struct {
 	change change
 }
 
-// readTargets reads lines of "module package pattern …"; a pattern that starts with ! takes files away again, one that starts
-// with + names another package whose tests have a say. -short among the patterns runs the tests so. Lines with # are comments.
+// readTargets reads lines of "module package pattern …"; a pattern that starts with !
+// takes files away again, one that starts with + names another package whose tests have a
+// say. -short among the patterns runs the tests so. Lines with # are comments.
 func readTargets(file string) ([]*target, error) {
 	data, err := os.ReadFile(file) //nolint:gosec // the caller names it
 	if err != nil {
@@ -130,7 +132,8 @@ func readTargets(file string) ([]*target, error) {
 // folder is where the target's files are.
 func (t *target) folder() string { return path.Join(t.module, t.pkg) }
 
-// changes lists what is proposed for the target's files, or for those of them that were touched.
+// changes lists what is proposed for the target's files, or for those of them that were
+// touched.
 func (t *target) changes(root string, touched map[string]bool) ([]change, error) {
 	entries, err := os.ReadDir(filepath.Join(root, t.folder()))
 	if err != nil {
@@ -191,7 +194,8 @@ func changedSince(root, commit string) (map[string]bool, error) {
 	return touched, nil
 }
 
-// readSurvivors reads the changes that live and are no bugs: a line with the change's name, and below it, indented, the reason.
+// readSurvivors reads the changes that live and are no bugs: a line with the change's
+// name, and below it, indented, the reason.
 func readSurvivors(file string) (map[string]string, error) {
 	excused := map[string]string{}
 	if file == "" {
