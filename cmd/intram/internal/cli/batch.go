@@ -229,7 +229,8 @@ func (a *app) writeTemplate(name string) error {
 	return nil
 }
 
-// writeRetry writes the lines that failed into a file of their own. A file that a person has changed, or that is being paid, is left as it is.
+// writeRetry writes the lines that failed into a file of their own. A file that a person
+// has changed, or that is being paid, is left as it is.
 func (a *app) writeRetry(file *sheet.File, results []batch.Result, name string) error {
 	data, lines, err := file.Retry(name, results)
 	if err != nil {
@@ -301,7 +302,8 @@ func (a *app) beforeBatch(
 			return false, err
 		}
 		if client.Environment() == intram.Live && !f.yes {
-			// The question may have stood for long, and another machine has paid meanwhile.
+			// The question may have stood for long, and another machine has paid
+			// meanwhile.
 			found, err := a.knownReferences(ctx, client, unsent, begun, f)
 			if err != nil {
 				return false, err
@@ -314,7 +316,8 @@ func (a *app) beforeBatch(
 	return false, nil
 }
 
-// knownReferences looks for payouts that have been made with the references of a batch that has not begun.
+// knownReferences looks for payouts that have been made with the references of a batch
+// that has not begun.
 func (a *app) knownReferences(ctx context.Context, client *intram.Client, unsent []batch.Line, begun bool, f *batchFlags) ([]batch.Problem, error) {
 	if begun || f.lookBack == 0 || f.allowKnown {
 		return nil, nil
@@ -348,8 +351,9 @@ func (a *app) begunBatch(run *batch.Run) {
 	}
 }
 
-// runBatch pays, shows the progress, and writes the results whatever happened. If this process is killed, there are none: those of an
-// earlier run would call lines not sent that were.
+// runBatch pays, shows the progress, and writes the results whatever happened. If this
+// process is killed, there are none: those of an earlier run would call lines not sent
+// that were.
 func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, show *progressShow, f *batchFlags) error {
 	if err := os.Remove(f.results); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		show.finish()

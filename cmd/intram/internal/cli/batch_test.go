@@ -99,7 +99,8 @@ func TestWhatFailedIsWrittenForAnotherAttempt(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "reference,amount,provider,msisdn,account_number,swift\nPAY-2-R2,2000,MTN_BENIN_229,22961000003,,\n", string(written))
 
-	// It is written again while it is as it was, and never once a person has corrected it.
+	// It is written again while it is as it was, and never once a person has corrected
+	// it.
 	assert.Equal(t, exitFailed, b.run(t, "payouts", "batch", file, "--retry-file", retry).code)
 	corrected := strings.ReplaceAll(string(written), "22961000003", "22961000033")
 	require.NoError(t, os.WriteFile(retry, []byte(corrected), 0o600))
@@ -314,7 +315,8 @@ func TestABatchThatIsInterruptedGoesOn(t *testing.T) {
 	assert.Equal(t, 40, operations)
 }
 
-// A run that is killed writes no results. Those of the run before would call lines not sent that it has paid.
+// A run that is killed writes no results. Those of the run before would call lines not
+// sent that it has paid.
 func TestNoResultsOfAnEarlierRunAreLeftWhileLinesAreSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -499,7 +501,8 @@ func TestAThousandsSeparatorIsRefused(t *testing.T) {
 	assert.Contains(t, string(requests[0].Body), `"msisdn":"2290161234567"`)
 }
 
-// paidMeanwhile lets another machine pay a line after the list was read for the first time.
+// paidMeanwhile lets another machine pay a line after the list was read for the first
+// time.
 type paidMeanwhile struct {
 	next http.RoundTripper
 	pay  func()
@@ -514,7 +517,8 @@ func (p paidMeanwhile) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// While the question stands, a colleague pays the same people from a corrected copy of the file.
+// While the question stands, a colleague pays the same people from a corrected copy of
+// the file.
 func TestWhatWasPaidWhileTheQuestionStoodIsNotPaidAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -102,7 +102,8 @@ func TestACallWithLiveKeysIsAskedAbout(t *testing.T) {
 	assert.Equal(t, http.MethodPost, sent[len(sent)-1].Method)
 }
 
-// A key that stands in the text of a call that was never sent would be looked for in vain.
+// A key that stands in the text of a call that was never sent would be looked for in
+// vain.
 func TestNoKeyIsNamedThatWasNeverSent(t *testing.T) {
 	t.Parallel()
 	payin := []string{"payin", "create", "--reference", "order-1", "--amount", "300", "--country", "CI", "--msisdn", "+2250700000000", "--customer-name", "Ada"}

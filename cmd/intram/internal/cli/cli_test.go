@@ -83,7 +83,8 @@ type result struct {
 	out, err string
 }
 
-// run runs one command line, and checks what holds for all of them: no secret is shown, and what is for people fits 80 columns.
+// run runs one command line, and checks what holds for all of them: no secret is shown,
+// and what is for people fits 80 columns.
 func (b *bench) run(t *testing.T, args ...string) result {
 	t.Helper()
 	return b.runWith(t, t.Context(), args...)
@@ -130,7 +131,8 @@ func (b *bench) requireDiscreet(t *testing.T, args []string, r result) {
 	}
 }
 
-// requireColumns looks for lines of more than 80 columns. Addresses, headers and commands to paste stay whole.
+// requireColumns looks for lines of more than 80 columns. Addresses, headers and commands
+// to paste stay whole.
 func requireColumns(t *testing.T, args []string, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -166,7 +168,8 @@ var (
 	someKey  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 )
 
-// golden compares a text with the file of its name, in which ports, keys and folders have no value.
+// golden compares a text with the file of its name, in which ports, keys and folders have
+// no value.
 func (b *bench) golden(t *testing.T, name, text string) {
 	t.Helper()
 	text = someKey.ReplaceAllString(somePort.ReplaceAllString(text, "127.0.0.1:PORT"), "00000000-0000-4000-8000-000000000000")
@@ -327,7 +330,8 @@ func TestExitStatusesSayWhatHappened(t *testing.T) {
 	}
 }
 
-// lastLine is what --json says of a failure: before it come a line with the key, and one with the id of what was accepted.
+// lastLine is what --json says of a failure: before it come a line with the key, and one
+// with the id of what was accepted.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
@@ -366,7 +370,8 @@ func TestAPayoutInDoubtIsResumedByTheCommandThatIsPrinted(t *testing.T) {
 	}
 }
 
-// The same request with the same key would be refused again: what is printed must lead out of it.
+// The same request with the same key would be refused again: what is printed must lead
+// out of it.
 func TestAKeyOfAnotherRequestIsNotResumed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -516,7 +521,8 @@ func TestListsShowEverythingThatIsAskedFor(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(b.ok(t, "transactions", "list", "--status", "ERROR", "--all"), "\n"))
 }
 
-// Each list holds what its name says, and shows what people look for: their own reference, the transaction, the amount.
+// Each list holds what its name says, and shows what people look for: their own
+// reference, the transaction, the amount.
 func TestEachKindOfOperationHasAListOfItsOwn(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -649,7 +655,8 @@ func TestSubscriptionsAreMadeTestedAndEnded(t *testing.T) {
 	assert.True(t, strings.HasPrefix(made.Secret, "whsec_"))
 }
 
-// The provider's sandbox moves real money: a person is asked as with live keys, unless the server is on this machine.
+// The provider's sandbox moves real money: a person is asked as with live keys, unless
+// the server is on this machine.
 func TestThePayinSandboxIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	args := []string{"payin", "create", "--reference", "order-1", "--amount", "300", "--country", "CI", "--msisdn", "+2250700000000"}

@@ -80,8 +80,9 @@ func (a *app) keysToWrite(ctx context.Context, secret string) (keyPair, error) {
 	return k, nil
 }
 
-// askForKeys asks a person for what was not given. An empty line leaves a key out. The secret comes first: of two lines that are pasted at
-// once, the terminal would show the second one.
+// askForKeys asks a person for what was not given. An empty line leaves a key out. The
+// secret comes first: of two lines that are pasted at once, the terminal would show the
+// second one.
 func (a *app) askForKeys(ctx context.Context, k *keyPair) error {
 	if k.secret.value == "" {
 		a.sayError("Secret key (sk_..., is not shown):")
@@ -105,7 +106,8 @@ func (a *app) askForKeys(ctx context.Context, k *keyPair) error {
 	return nil
 }
 
-// readHidden reads a line from the terminal without showing it. Ctrl-C ends that, and the terminal shows again what is typed.
+// readHidden reads a line from the terminal without showing it. Ctrl-C ends that, and the
+// terminal shows again what is typed.
 func readHidden(ctx context.Context) (string, error) {
 	terminal := int(os.Stdin.Fd())
 	state, err := term.GetState(terminal)
@@ -184,7 +186,8 @@ func (a *app) initConfig(keys keyPair) error {
 	return nil
 }
 
-// profileToWrite is the name that was asked for, or else the environment that the keys are of.
+// profileToWrite is the name that was asked for, or else the environment that the keys
+// are of.
 func (a *app) profileToWrite(keys keyPair) string {
 	if name := a.layered("profile", a.connection.profile, "--profile", "INTRAM_PROFILE", "", "", "").value; name != "" {
 		return name

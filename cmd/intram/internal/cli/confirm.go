@@ -18,7 +18,8 @@ func (c *confirmation) flag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask before real money moves (live keys)")
 }
 
-// ask lets a person with live keys think once more. A script has to say --yes: nobody is there to answer.
+// ask lets a person with live keys think once more. A script has to say --yes: nobody is
+// there to answer.
 func (a *app) confirm(c confirmation, environment intram.Environment, what string) error {
 	if environment != intram.Live || c.yes {
 		return nil
@@ -26,7 +27,8 @@ func (a *app) confirm(c confirmation, environment intram.Environment, what strin
 	return a.ask("Live keys", "these are live keys", what)
 }
 
-// confirmPayin is confirm for payin sessions, whose sandbox moves real money too. One on this machine is a fake.
+// confirmPayin is confirm for payin sessions, whose sandbox moves real money too. One on
+// this machine is a fake.
 func (a *app) confirmPayin(c confirmation, s *settings, what string) error {
 	if s.environment() == intram.Live || c.yes || fidelity.OnThisMachine(s.payinBaseURL.value) {
 		return a.confirm(c, s.environment(), what)
@@ -39,7 +41,8 @@ func (a *app) ask(whose, why, what string) error {
 	return a.askFirst(why, what, fmt.Sprintf("%s: this will %s, with real money.", whose, what))
 }
 
-// askFirst asks the person at the terminal before something is sent, after a sentence that says what.
+// askFirst asks the person at the terminal before something is sent, after a sentence
+// that says what.
 func (a *app) askFirst(why, what, sentence string) error {
 	if !a.isTerminal(a.in) {
 		return usagef("%s, and nobody is here to be asked: give --yes to %s. Nothing was sent", why, what)

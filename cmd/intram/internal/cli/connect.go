@@ -24,7 +24,8 @@ type connectionFlags struct {
 	timeout      string
 }
 
-// connects gives a command, and those it holds, the flags that choose the API. There is none for a secret.
+// connects gives a command, and those it holds, the flags that choose the API. There is
+// none for a secret.
 func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 	f, flags := &a.connection, cmd.PersistentFlags()
 	flags.BoolVar(&f.local, "local", false, `speak to the fake that "intram serve" runs on this machine`)
@@ -38,7 +39,8 @@ func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// profileFlag gives a command, and those it holds, the choice between the keys of the configuration.
+// profileFlag gives a command, and those it holds, the choice between the keys of the
+// configuration.
 func (a *app) profileFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&a.connection.profile, "profile", "", "whose keys of the configuration to use: sandbox, live, or a `name` of your own in it")
 	completeBy(cmd, "profile", func() []string {
@@ -73,7 +75,8 @@ func (a *app) client() (*intram.Client, error) {
 	return client, nil
 }
 
-// payinClient makes a client of payin sessions, whose credentials are their own. It tells which environment they are in.
+// payinClient makes a client of payin sessions, whose credentials are their own. It tells
+// which environment they are in.
 func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
 	payin, s, err := a.payinAccount()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/typed"
 )
 
-// creation is what every command that asks for money to move shares: its idempotency key, and the way back after a failure that
-// leaves it in doubt.
+// creation is what every command that asks for money to move shares: its idempotency key,
+// and the way back after a failure that leaves it in doubt.
 type creation struct {
 	confirmation
 
@@ -54,7 +54,8 @@ func (a *app) tellKey(intent *intram.Intent) {
 	a.tell(keyLine{intent.IdempotencyKey, intent.FirstSentAt}, "Idempotency key: %s", intent.IdempotencyKey)
 }
 
-// keyLine is what --json says before a call is sent, so that a process that is killed leaves its key behind.
+// keyLine is what --json says before a call is sent, so that a process that is killed
+// leaves its key behind.
 type keyLine struct {
 	IdempotencyKey string    `json:"idempotency_key"`
 	FirstSentAt    time.Time `json:"first_sent_at"`
@@ -75,7 +76,8 @@ func (c *creation) reread(intent *intram.Intent) (*intram.Intent, error) {
 	return intent.SentAt(at), nil
 }
 
-// inDoubt adds to an error that leaves a call in doubt the command that goes on with the same key.
+// inDoubt adds to an error that leaves a call in doubt the command that goes on with the
+// same key.
 func inDoubt(cmd *cobra.Command, intent *intram.Intent, err error) error {
 	if err == nil || intram.OutcomeOf(err) != intram.OutcomeUnknown {
 		return err
@@ -142,7 +144,8 @@ func (w *waiting) flagsAfter(cmd *cobra.Command, what string) {
 	w.flags(cmd, what)
 }
 
-// options are those of the wait. A --max-wait of 0 would be the default and is hardly meant: it is refused.
+// options are those of the wait. A --max-wait of 0 would be the default and is hardly
+// meant: it is refused.
 func (w *waiting) options(cmd *cobra.Command) ([]intram.WaitOption, error) {
 	if w.longest < 0 {
 		return nil, usagef("--max-wait must not be negative")
@@ -156,7 +159,8 @@ func (w *waiting) options(cmd *cobra.Command) ([]intram.WaitOption, error) {
 	return []intram.WaitOption{intram.WithMaxWait(w.longest)}, nil
 }
 
-// readAmount reads --amount as a person types it, and tells what was read if it looks otherwise.
+// readAmount reads --amount as a person types it, and tells what was read if it looks
+// otherwise.
 func (a *app) readAmount(value string, currency intram.Currency) (intram.Amount, error) {
 	if value == "" { // the flag was left out; see noEmptyFlags
 		return intram.Amount{}, nil // whether it is required is the call's to say

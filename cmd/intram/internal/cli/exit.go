@@ -120,7 +120,8 @@ type creating struct {
 	again string // the command that asks what became of it
 }
 
-// tell writes what must not be lost to the error stream: in words, or with --json as a line of JSON.
+// tell writes what must not be lost to the error stream: in words, or with --json as a
+// line of JSON.
 func (a *app) tell(line any, format string, args ...any) {
 	if !a.asJSON {
 		a.sayError(format, args...)
@@ -130,7 +131,8 @@ func (a *app) tell(line any, format string, args ...any) {
 	fmt.Fprintf(a.err, "%s\n", data)
 }
 
-// accept notes that the API has what was asked for, and tells its id before anything else can fail.
+// accept notes that the API has what was asked for, and tells its id before anything else
+// can fail.
 func (a *app) accept(what, id, again string) {
 	a.creating.stage, a.creating.id, a.creating.again = accepted, id, again
 	a.tell(acceptedLine{Accepted: true, OperationID: id, IdempotencyKey: a.creating.key}, "Accepted as %s %s.", what, id)
@@ -143,7 +145,8 @@ type acceptedLine struct {
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
 
-// exitCode is the exit status of the run: that of its error, as far as it is true of what was sent.
+// exitCode is the exit status of the run: that of its error, as far as it is true of what
+// was sent.
 func (a *app) exitCode(err error) int {
 	code := exitCode(err)
 	switch a.creating.stage {
@@ -197,13 +200,15 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// outputError is an output that cannot be written: a full disk, or a pipe whose reader has gone.
+// outputError is an output that cannot be written: a full disk, or a pipe whose reader
+// has gone.
 type outputError struct{ err error }
 
 func (e *outputError) Error() string { return "the output cannot be written: " + e.err.Error() }
 func (e *outputError) Unwrap() error { return e.err }
 
-// panicError is a mistake of this program. What was given to panic is not shown: it may be a person's.
+// panicError is a mistake of this program. What was given to panic is not shown: it may
+// be a person's.
 type panicError struct {
 	at  string
 	why error // of the runtime, nil for others
@@ -240,7 +245,8 @@ func (e *panicError) Error() string {
 	return text + "; please report it"
 }
 
-// resumable is an error of a call that may have been executed, with the command that finds out.
+// resumable is an error of a call that may have been executed, with the command that
+// finds out.
 type resumable struct {
 	err     error
 	command string
@@ -249,7 +255,8 @@ type resumable struct {
 func (e *resumable) Error() string { return e.err.Error() }
 func (e *resumable) Unwrap() error { return e.err }
 
-// sayFailure tells why the command failed, on the error stream: in words, or with --json as one line of JSON.
+// sayFailure tells why the command failed, on the error stream: in words, or with --json
+// as one line of JSON.
 func (a *app) sayFailure(err error, code int) {
 	var (
 		call   *intram.Error
@@ -314,13 +321,15 @@ func (a *app) sayFailure(err error, code int) {
 	}
 }
 
-// shownCode is a code as it may be shown. A text of the server's that is none may hold anything.
+// shownCode is a code as it may be shown. A text of the server's that is none may hold
+// anything.
 func shownCode(code intram.ErrorCode) intram.ErrorCode {
 	return intram.ErrorCode(redact.Code(string(code)))
 }
 
-// fieldErrors are the fields that were refused. A server's sentence about one may repeat what a customer typed: it is only shown
-// with --verbose. The SDK's own checks name the field and what is expected of it.
+// fieldErrors are the fields that were refused. A server's sentence about one may repeat
+// what a customer typed: it is only shown with --verbose. The SDK's own checks name the
+// field and what is expected of it.
 func (a *app) fieldErrors(call *intram.Error) []fieldError {
 	var shown []fieldError
 	for _, d := range call.Details {
@@ -334,7 +343,8 @@ func (a *app) fieldErrors(call *intram.Error) []fieldError {
 	return shown
 }
 
-// serverWords are the API's own sentence about a failure, with --verbose. It may name a customer.
+// serverWords are the API's own sentence about a failure, with --verbose. It may name a
+// customer.
 func (a *app) serverWords(call *intram.Error, failed *intram.OperationError) string {
 	switch {
 	case !a.verbose:

@@ -29,7 +29,8 @@ import (
 // playCLI is set in the environment of a test binary that is to be "intram".
 const playCLI = "INTRAM_TEST_PLAY_CLI"
 
-// TestMain lets the test binary be the command, so that tests have a real process with real pipes.
+// TestMain lets the test binary be the command, so that tests have a real process with
+// real pipes.
 func TestMain(m *testing.M) {
 	if os.Getenv(playCLI) != "" {
 		os.Exit(Main())

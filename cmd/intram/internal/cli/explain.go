@@ -137,7 +137,8 @@ func (a *app) refusedRequest(args []string, headers, body, request string) (*sig
 	return r, nil
 }
 
-// sayCanonical shows what should have been signed, and the signature that it has. The body is told by its length: it may be anyone's.
+// sayCanonical shows what should have been signed, and the signature that it has. The
+// body is told by its length: it may be anyone's.
 func (a *app) sayCanonical(v *signature.Verdict) {
 	a.say("\nWhat should be signed, line feeds and all (the body follows the last one):")
 	for _, line := range canonicalLines(v.Canonical) {
@@ -148,8 +149,8 @@ func (a *app) sayCanonical(v *signature.Verdict) {
 	fmt.Fprintln(a.out, "  "+v.Signature)
 }
 
-// linesOf are the lines that are right, in one language or in each: those of the mistakes that were found, or all of them. The latter only
-// when a language is asked for.
+// linesOf are the lines that are right, in one language or in each: those of the mistakes
+// that were found, or all of them. The latter only when a language is asked for.
 func linesOf(v *signature.Verdict, language string) map[string][]string {
 	if len(v.Findings) == 0 && language == "" {
 		return nil

@@ -82,7 +82,8 @@ A line that a server in trouble keeps from being played is inconclusive.`,
 	return a.calls(cmd)
 }
 
-// fidelityConfig is what the configuration says of the sandbox. The client's own checks of the keys and the address come first.
+// fidelityConfig is what the configuration says of the sandbox. The client's own checks
+// of the keys and the address come first.
 func (a *app) fidelityConfig(payin bool) (fidelity.Config, error) {
 	var none fidelity.Config
 	s, err := a.settings()
@@ -143,7 +144,8 @@ type planLine struct {
 	Subscriptions   int   `json:"subscriptions"`
 }
 
-// confirmFidelity says what a run will do, and asks. What it will do is what it does to the fake.
+// confirmFidelity says what a run will do, and asks. What it will do is what it does to
+// the fake.
 func (a *app) confirmFidelity(ctx context.Context, c confirmation, config fidelity.Config) error {
 	_, plan, err := fidelity.RunFake(ctx, a.clock.Now(), config.Payin != nil)
 	if err != nil {
@@ -167,7 +169,8 @@ func (a *app) confirmFidelity(ctx context.Context, c confirmation, config fideli
 	return a.askFirst("the probes create payouts in the sandbox", "play them", sentence)
 }
 
-// playFidelity plays the probes, tells each line as it is played, and keeps the report up to date.
+// playFidelity plays the probes, tells each line as it is played, and keeps the report up
+// to date.
 func (a *app) playFidelity(ctx context.Context, config fidelity.Config, out string) error {
 	told := map[fidelity.Line]bool{}
 	save := func(r *fidelity.Report) error {
@@ -369,7 +372,8 @@ var verdictWords = map[fidelity.Verdict]string{
 	fidelity.Agrees: "agrees", fidelity.Differs: "DIFFERS", fidelity.Inconclusive: "inconclusive", fidelity.NotPlayed: "not played",
 }
 
-// printDifference writes a fact that differs. Of two lists of fields, only what is not in both.
+// printDifference writes a fact that differs. Of two lists of fields, only what is not in
+// both.
 func (a *app) printDifference(d fidelity.Difference, name string) {
 	fact := printable(d.Fact)
 	if first, second, list := d.Missing(); list {

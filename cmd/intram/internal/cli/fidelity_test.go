@@ -133,7 +133,8 @@ func beginning(text string, n int) string {
 	return strings.Join(lines[:min(n, len(lines))], "")
 }
 
-// sectionOf is one section of a comparison: the others change with each line of the ledger.
+// sectionOf is one section of a comparison: the others change with each line of the
+// ledger.
 func sectionOf(text, name string) string {
 	_, rest, _ := strings.Cut(text, "\n"+name+"\n")
 	section, _, _ := strings.Cut(rest, "\n\n")

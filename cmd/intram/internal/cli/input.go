@@ -14,7 +14,8 @@ import (
 // maxInput is more than any request of the API has.
 const maxInput = 4 << 20
 
-// readArgument reads the value of a flag: @file is the file's bytes, @- those of the standard input, anything else itself.
+// readArgument reads the value of a flag: @file is the file's bytes, @- those of the
+// standard input, anything else itself.
 func (a *app) readArgument(flag, value string) ([]byte, error) {
 	path, isFile := strings.CutPrefix(value, "@")
 	if !isFile {
@@ -48,8 +49,9 @@ func (a *app) readFile(path string) ([]byte, error) {
 	return data, err
 }
 
-// readSecretArgument reads the value of a flag that stands for a secret: @file or env:NAME. A secret itself is refused: it would stand in the
-// list of processes and in the shell's history.
+// readSecretArgument reads the value of a flag that stands for a secret: @file or
+// env:NAME. A secret itself is refused: it would stand in the list of processes and in
+// the shell's history.
 func (a *app) readSecretArgument(flag, value string) (string, error) {
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		secret, _ := a.lookupEnv(name)

@@ -34,8 +34,9 @@ const (
 	killSeed  = 7
 )
 
-// killer stands between the command and the fake, and kills the command at a call of its own choice: before the fake gets it, or after the fake has
-// executed it and before the answer goes out.
+// killer stands between the command and the fake, and kills the command at a call of its
+// own choice: before the fake gets it, or after the fake has executed it and before the
+// answer goes out.
 type killer struct {
 	next http.Handler
 
@@ -79,8 +80,9 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestABatchThatIsKilledFiftyTimesPaysEachLineOnce kills the built command with SIGKILL while it pays 2000 lines through a network that loses
-// answers, runs it again each time, and then looks at the fake's ledger.
+// TestABatchThatIsKilledFiftyTimesPaysEachLineOnce kills the built command with SIGKILL
+// while it pays 2000 lines through a network that loses answers, runs it again each time,
+// and then looks at the fake's ledger.
 func TestABatchThatIsKilledFiftyTimesPaysEachLineOnce(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -136,7 +138,8 @@ func TestABatchThatIsKilledFiftyTimesPaysEachLineOnce(t *testing.T) {
 		lives++
 		require.Less(t, lives, 3*kills, "the command ends before it can be killed: %s", said)
 		_, said = life(func(victim <-chan *os.Process) {
-			// Of ten kills, six fall on a payout, two on a look-up, and two on whatever comes, the reading of the balance included.
+			// Of ten kills, six fall on a payout, two on a look-up, and two on whatever
+			// comes, the reading of the balance included.
 			only := []string{"POST", "POST", "POST", "POST", "POST", "POST", "GET /v1/operations", "GET /v1/operations", "", ""}[draw.IntN(10)]
 			calls := 40
 			if strings.HasPrefix(only, "GET") {
@@ -184,7 +187,8 @@ const resultsFrom = 6
 
 func killAmount(i int) int64 { return int64(1000 + i) }
 
-// checkPaidOnce compares the fake's operations and ledger with the file, line by line, and with the result file.
+// checkPaidOnce compares the fake's operations and ledger with the file, line by line,
+// and with the result file.
 func checkPaidOnce(t *testing.T, server *intramtest.Server, resultFile string) {
 	t.Helper()
 	operations := map[string][]*intram.Operation{}

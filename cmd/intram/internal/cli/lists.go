@@ -39,7 +39,8 @@ func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {
 	complete(cmd, "status", statuses...)
 }
 
-// check reads --since and --before. A --limit of 0 would be the default and is hardly meant: it is refused.
+// check reads --since and --before. A --limit of 0 would be the default and is hardly
+// meant: it is refused.
 func (l *listing) check(a *app, cmd *cobra.Command) (since, before time.Time, err error) {
 	if l.limit == 0 && cmd.Flags().Changed("limit") {
 		return since, before, usagef("--limit must be between 1 and 100")
@@ -86,7 +87,8 @@ func readList[T, Params any](ctx context.Context, whole bool, params Params,
 	return items, page.Unreadable, page.NextBefore, nil
 }
 
-// unreadable are the items of a list that cannot be read. They are missing from what is printed.
+// unreadable are the items of a list that cannot be read. They are missing from what is
+// printed.
 type unreadable []*intram.ItemError
 
 // err says that the list that was printed is not whole.
@@ -118,7 +120,8 @@ type narrowing struct {
 // day is the width of a time of which only the day is left.
 const day = len(time.DateOnly)
 
-// fit leaves out what is empty, and narrows columns in the order given, until the table is no wider than a screen.
+// fit leaves out what is empty, and narrows columns in the order given, until the table
+// is no wider than a screen.
 func fit(header []string, rows [][]string, steps ...narrowing) (narrow []string, _ [][]string) {
 	header = slices.Clone(header)
 	for i := len(header) - 1; i >= 0 && width(header, rows) > columns; i-- {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the note about the next page says is the whole of its cursor: a second less loses what was created within it.
+// What the note about the next page says is the whole of its cursor: a second less loses
+// what was created within it.
 func TestTheNextPageIsNamedToTheMillisecond(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

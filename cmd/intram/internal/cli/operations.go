@@ -125,7 +125,8 @@ func (a *app) operationList(list operationList) *cobra.Command {
 			}
 			rows = append(rows, row)
 		}
-		// Ids are as long as the API makes them, so the columns that one can do without give way.
+		// Ids are as long as the API makes them, so the columns that one can do without
+		// give way.
 		header, rows := fit(list.columns, rows, narrowing{"CREATED", day}, narrowing{"ERROR", 14}, narrowing{"REFERENCE", 16}, narrowing{"ERROR", 10},
 			narrowing{"REFERENCE", 12}, narrowing{"TYPE", 8}, narrowing{"ERROR", 8}, narrowing{"ERROR", 0}, narrowing{"REFERENCE", 8})
 		a.printList(header, rows, "There are no "+list.things+".")

@@ -36,7 +36,8 @@ func settingsApp(t *testing.T, env map[string]string, config string) *app {
 	}
 }
 
-// Every secret in every combination of its places, of which the file has two that exclude each other.
+// Every secret in every combination of its places, of which the file has two that exclude
+// each other.
 func TestEachSecretIsTakenFromTheFirstPlaceThatHasIt(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []string{"sandbox", "live"} {
@@ -126,7 +127,8 @@ func TestTheConfigurationIsTakenFromTheFirstPlaceThatNamesOne(t *testing.T) {
 	}
 }
 
-// No bit of the group's or the others' is harmless: who can write a file chooses the key that is used.
+// No bit of the group's or the others' is harmless: who can write a file chooses the key
+// that is used.
 func TestASecretIsOnlyReadFromAFileOfItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	const secret = "sk_sandbox_0000000000000000000000000000feed"
@@ -166,7 +168,8 @@ func TestEverySecretOfAConfigurationCounts(t *testing.T) {
 	}
 }
 
-// A key of the other environment is refused whichever of the two keys it is, and wherever the profile comes from.
+// A key of the other environment is refused whichever of the two keys it is, and wherever
+// the profile comes from.
 func TestAKeyOfTheOtherEnvironmentIsRefused(t *testing.T) {
 	t.Parallel()
 	for profile, other := range map[string]string{"sandbox": "live", "live": "sandbox"} {

@@ -68,7 +68,8 @@ func (a *app) printValue(value any) error {
 // field is one line about one thing.
 type field struct{ name, value string }
 
-// printFields writes what is known of one thing, a line each; what is empty is left out. A long value goes on below itself.
+// printFields writes what is known of one thing, a line each; what is empty is left out.
+// A long value goes on below itself.
 func (a *app) printFields(fields ...field) {
 	t := a.newTable(a.out)
 	widest := 0
@@ -141,7 +142,8 @@ func tableRow(words []string) table.Row {
 	return row
 }
 
-// wrap breaks text at its spaces. A word that is longer than a line stays whole: it is an address or an id, and will be copied.
+// wrap breaks text at its spaces. A word that is longer than a line stays whole: it is an
+// address or an id, and will be copied.
 func wrap(words string, width int, indent string) string {
 	var out strings.Builder
 	for i, paragraph := range strings.Split(words, "\n") {

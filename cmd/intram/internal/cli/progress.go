@@ -10,7 +10,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
-// progressShow shows how far a batch is: a bar for a person, a line now and then for a file.
+// progressShow shows how far a batch is: a bar for a person, a line now and then for a
+// file.
 type progressShow struct {
 	app   *app
 	bar   *progress.Tracker // nil without a terminal

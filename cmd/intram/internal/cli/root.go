@@ -27,7 +27,8 @@ import (
 type app struct {
 	in       io.Reader
 	out, err io.Writer
-	// lookupEnv reads the environment, and the two files are where the configuration and the address of a local server are.
+	// lookupEnv reads the environment, and the two files are where the configuration and
+	// the address of a local server are.
 	lookupEnv            func(string) (string, bool)
 	configFile, localDir string
 	clock                intram.Clock
@@ -40,7 +41,8 @@ type app struct {
 	readHidden func(context.Context) (string, error)
 	// throttle is the least time between two drawings of a progress bar.
 	throttle time.Duration
-	// webhookURL is what the subscriptions of "intram fidelity run" name. Empty is an address that does not exist.
+	// webhookURL is what the subscriptions of "intram fidelity run" name. Empty is an
+	// address that does not exist.
 	webhookURL string
 
 	connection connectionFlags
@@ -49,14 +51,14 @@ type app struct {
 	creating   creating
 }
 
-// Main runs the command of this process, and returns its exit status. Ctrl-C ends what it is doing, and it then says what it left
-// behind; a second one ends it at once.
+// Main runs the command of this process, and returns its exit status. Ctrl-C ends what it
+// is doing, and it then says what it left behind; a second one ends it at once.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	// A pipe whose reader has gone is an error of the write, and not the end of the process: what was accepted must be told, and the
-	// exit status be true.
+	// A pipe whose reader has gone is an error of the write, and not the end of the
+	// process: what was accepted must be told, and the exit status be true.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{}, throttle: 100 * time.Millisecond,
@@ -133,7 +135,8 @@ to the fake that "intram serve" runs.
 	return root
 }
 
-// tidyHelp breaks the texts of all commands at 80 columns, whatever the width of the source.
+// tidyHelp breaks the texts of all commands at 80 columns, whatever the width of the
+// source.
 func tidyHelp(cmd *cobra.Command) {
 	cmd.Long = reflow(cmd.Long)
 	for _, sub := range cmd.Commands() {
@@ -141,7 +144,8 @@ func tidyHelp(cmd *cobra.Command) {
 	}
 }
 
-// reflow breaks the lines of a text anew. A paragraph with an indented line is a table or an example, and stays.
+// reflow breaks the lines of a text anew. A paragraph with an indented line is a table or
+// an example, and stays.
 func reflow(text string) string {
 	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
 	for i, p := range paragraphs {
@@ -174,8 +178,9 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return usagef("%s; see: %s --help", message, cmd.CommandPath())
 }
 
-// noEmptyFlags refuses a flag that was given as nothing: --amount "$UNSET" is a mistake of a script, and not the wish for
-// all of it. Likewise a key, a reference or a journal that was meant to be given.
+// noEmptyFlags refuses a flag that was given as nothing: --amount "$UNSET" is a mistake
+// of a script, and not the wish for all of it. Likewise a key, a reference or a journal
+// that was meant to be given.
 func noEmptyFlags(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {

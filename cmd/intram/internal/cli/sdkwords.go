@@ -8,7 +8,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// sdkAdvice are the texts of the SDK's errors that are about Go code, and what they come to in a shell.
+// sdkAdvice are the texts of the SDK's errors that are about Go code, and what they come
+// to in a shell.
 var sdkAdvice = strings.NewReplacer(
 	"the API's own words are in Message", "--verbose shows the API's own words",
 	"the operator refused: see OperationError.Details", "the operator refused: see intram operations get",

@@ -25,15 +25,18 @@ import (
 var goAdvice = regexp.MustCompile(`\b(intram|errors|http|context|sql)\.[A-Z]|\b(With|New|Derive|Parse)[A-Z]\w+|\b\w*Error\.[A-Z]|in Message` +
 	`|\b(Resume|Prepare|Unwrap)\b|%T|\bnil\b|\b(public|secret)Key\b`)
 
-// notOfTheCommand are parts of the SDK that the command does not use: handlers and verifiers of webhooks, and amounts in databases.
+// notOfTheCommand are parts of the SDK that the command does not use: handlers and
+// verifiers of webhooks, and amounts in databases.
 var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|redact|amount)\.go$`)
 
-// unreachable are texts for programs that give nil, or call what the command does not call.
+// unreachable are texts for programs that give nil, or call what the command does not
+// call.
 var unreachable = regexp.MustCompile(`\bis (a )?nil\b|ClientOption is|an option is nil|^intent is what Prepare makes|use the intent as Prepare made it` +
 	`|^WithPollRate|^WithPollInterval|^WithMaxWait|^WithInitialDelay|^WithAppInfo|^WithMaxAttempts|^WithPayin(Environment|Language)?:|an option of payin sessions|give intram\.WithPayin` +
 	`|use WithPayinBaseURL$|an intram\.MobileMoney or an intram\.BankAccount|an error of ParseAmount|must be url\.Values or nil`)
 
-// The SDK's errors are for people who write Go. What the command prints of them is for people at a shell.
+// The SDK's errors are for people who write Go. What the command prints of them is for
+// people at a shell.
 func TestNoTextOfTheCommandIsAboutGoCode(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..", "..", "..")

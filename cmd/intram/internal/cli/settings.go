@@ -29,7 +29,8 @@ type setting struct {
 	secret bool
 }
 
-// settings is the configuration of one run: flags first, then the environment, then the file, then the defaults.
+// settings is the configuration of one run: flags first, then the environment, then the
+// file, then the defaults.
 type settings struct {
 	profile       setting
 	publicKey     setting
@@ -43,7 +44,8 @@ type settings struct {
 	// certificate is the PEM file of a local server's own certificate.
 	certificate setting
 
-	// of is the environment that the profile says it is of, by its name or in the file; empty when only its keys tell.
+	// of is the environment that the profile says it is of, by its name or in the file;
+	// empty when only its keys tell.
 	of intram.Environment
 }
 
@@ -90,7 +92,8 @@ type configuration struct {
 	Profiles map[string]profileConfiguration `toml:"profiles"`
 }
 
-// profileConfiguration is one profile of the file. Each secret can stand in a file of its own instead.
+// profileConfiguration is one profile of the file. Each secret can stand in a file of its
+// own instead.
 type profileConfiguration struct {
 	Environment        string `toml:"environment"`
 	PublicKey          string `toml:"public_key"`
@@ -202,7 +205,8 @@ func environmentOf(key string) (of intram.Environment, prefix string) {
 // defaultSource is where a value comes from that nobody set.
 const defaultSource = "default"
 
-// isEnvironment reports whether a profile is of an environment by its name. Such a one need not be in the file.
+// isEnvironment reports whether a profile is of an environment by its name. Such a one
+// need not be in the file.
 func isEnvironment(name string) bool {
 	return name == string(intram.Sandbox) || name == string(intram.Live)
 }
@@ -255,7 +259,8 @@ func (a *app) layered(name, flag, flagName, variable, inFile, file, fallback str
 	return setting{name: name}
 }
 
-// layeredSecret is likewise the first of a secret's values. There is no flag for one: the arguments of a process are for all to see.
+// layeredSecret is likewise the first of a secret's values. There is no flag for one: the
+// arguments of a process are for all to see.
 func (a *app) layeredSecret(name, variable, inFile, otherFile, config, here string) (setting, error) {
 	found := func(value, source string) (setting, error) {
 		return setting{name: name, value: value, source: source, secret: true}, nil
@@ -290,7 +295,8 @@ func (a *app) layeredSecret(name, variable, inFile, otherFile, config, here stri
 	return setting{name: name, secret: true}, nil
 }
 
-// readConfig reads the file of --config, or the one in its usual place, which need not be there.
+// readConfig reads the file of --config, or the one in its usual place, which need not be
+// there.
 func (a *app) readConfig() (configuration, string, error) {
 	path, asked := a.configFile, false
 	if value, _ := a.lookupEnv("INTRAM_CONFIG"); value != "" {
@@ -340,7 +346,8 @@ func parseConfig(data []byte, path string) (configuration, error) {
 	return c, nil
 }
 
-// configMistake says where a file is wrong. It shows no value of it: the line may hold a secret.
+// configMistake says where a file is wrong. It shows no value of it: the line may hold a
+// secret.
 func configMistake(err error) string {
 	var (
 		unknown *toml.StrictMissingError
@@ -367,8 +374,8 @@ var kinds = map[string]credential.Kind{
 	"payin_api_client": credential.PayinKey,
 }
 
-// mistake says what is wrong with a key, without showing it. A webhook secret may be that of payin notifications as well,
-// which a merchant may have chosen.
+// mistake says what is wrong with a key, without showing it. A webhook secret may be that
+// of payin notifications as well, which a merchant may have chosen.
 func (s setting) mistake() string {
 	kind, known := kinds[s.name]
 	switch {
@@ -382,7 +389,8 @@ func (s setting) mistake() string {
 	return ""
 }
 
-// webhookMistake says what is wrong with the secret of a delivery, or of a notification of payins.
+// webhookMistake says what is wrong with the secret of a delivery, or of a notification
+// of payins.
 func webhookMistake(value string, payin bool) string {
 	kind := credential.WebhookSecret
 	if payin || !strings.HasPrefix(value, "whsec_") && credential.Mistake(credential.PayinSecret, value) == "" {
@@ -391,7 +399,8 @@ func webhookMistake(value string, payin bool) string {
 	return credential.Mistake(kind, value)
 }
 
-// readSecretFile reads a secret that stands alone in a file. One line break at its end is the editor's.
+// readSecretFile reads a secret that stands alone in a file. One line break at its end is
+// the editor's.
 func readSecretFile(path string) (string, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
 	if err != nil {
@@ -413,7 +422,8 @@ func readSecretFile(path string) (string, error) {
 	return value, nil
 }
 
-// onlyOwner refuses a file that others can read. A pipe has no owner to speak of: <(pass show intram) is fine.
+// onlyOwner refuses a file that others can read. A pipe has no owner to speak of: <(pass
+// show intram) is fine.
 func onlyOwner(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

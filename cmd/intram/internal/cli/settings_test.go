@@ -177,7 +177,8 @@ func TestAProfileHasAnyName(t *testing.T) {
 	assert.Contains(t, r.err, "these are live keys", "whatever the profile is called")
 	assert.Contains(t, b.ok(t, "__complete", "balance", "--profile", ""), "sandbox\nlive\nshop-1\nshop2\n")
 
-	// The environment comes before the file, as ever; a person who names a profile is told.
+	// The environment comes before the file, as ever; a person who names a profile is
+	// told.
 	b.env["INTRAM_PROFILE"] = ""
 	b.env["INTRAM_SECRET_KEY"] = other.LiveSecretKey
 	r = b.run(t, "balance", "--profile", "shop2")
@@ -185,7 +186,8 @@ func TestAProfileHasAnyName(t *testing.T) {
 	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "The secret key is that of INTRAM_SECRET_KEY, which comes before the one of --profile shop2.")
 }
 
-// A profile with payin keys alone does not tell its environment by them, and real money is not asked for by guess.
+// A profile with payin keys alone does not tell its environment by them, and real money
+// is not asked for by guess.
 func TestThePayinKeysOfAProfileAreOfItsEnvironment(t *testing.T) {
 	t.Parallel()
 	for environment, want := range map[string]intram.Environment{"": "", "environment = \"live\"\n": intram.Live, "public_key = \"pk_sandbox_1\"\n": intram.Sandbox} {

@@ -72,7 +72,8 @@ signed byte for byte: give it as @FILE, as @- for the standard input, or itself.
 		if err != nil {
 			return err
 		}
-		// The client's own checks of the keys and the address, before anything is signed with them.
+		// The client's own checks of the keys and the address, before anything is signed
+		// with them.
 		if _, err := a.client(); err != nil {
 			return err
 		}
@@ -112,8 +113,9 @@ signed byte for byte: give it as @FILE, as @- for the standard input, or itself.
 	return a.calls(cmd)
 }
 
-// printCurl writes a command that sends the request. Nothing in it is secret: who sees the list of processes could send this request
-// once more, with the same idempotency key, for five minutes.
+// printCurl writes a command that sends the request. Nothing in it is secret: who sees
+// the list of processes could send this request once more, with the same idempotency key,
+// for five minutes.
 func (a *app) printCurl(s *settings, method, target, body string, data []byte, headers [][2]string) error {
 	endpoint, _, query, err := signature.Split(target)
 	if err != nil {
@@ -178,7 +180,8 @@ func (a *app) addOtherProfiles(s *settings, add func(label, value string)) {
 	}
 }
 
-// secretKeys are all keys that are known and may have signed a request: the one that should have comes first.
+// secretKeys are all keys that are known and may have signed a request: the one that
+// should have comes first.
 func (a *app) secretKeys(s *settings, also []string) ([]signature.Key, error) {
 	keys := []signature.Key{{Label: "the secret key of " + s.secretKey.source, Value: s.secretKey.value}}
 	add := func(label, value string) {

@@ -228,7 +228,8 @@ func TestADeliveryIsVerified(t *testing.T) {
 	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "chmod 600")
 }
 
-// The other keys of the configuration are suspects: what they sign is refused, and the message says which it was.
+// The other keys of the configuration are suspects: what they sign is refused, and the
+// message says which it was.
 func TestAKeyThatIsNotTheSecretDoesNotMakeADeliveryGood(t *testing.T) {
 	t.Parallel()
 	event := []byte(`{"event":"payout.completed","operation_id":"op_1","data":{}}`)
@@ -255,7 +256,8 @@ func TestAKeyThatIsNotTheSecretDoesNotMakeADeliveryGood(t *testing.T) {
 	}
 }
 
-// A secret that was damaged when it was saved is named, before its signature fails to fit.
+// A secret that was damaged when it was saved is named, before its signature fails to
+// fit.
 func TestADamagedSecretIsNamed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

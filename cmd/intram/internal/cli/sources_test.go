@@ -32,7 +32,8 @@ func (p place) String() string {
 	return [...]string{"flag", "env", "envfile", "file", "filefile"}[p]
 }
 
-// source is a setting in a test of precedence: what its names are follows from the one that it has.
+// source is a setting in a test of precedence: what its names are follows from the one
+// that it has.
 type source struct {
 	name     string
 	secret   bool
@@ -91,8 +92,9 @@ func knownSources(t *testing.T) []*source {
 	return all
 }
 
-// Every setting in every combination of its places, while the others are in other combinations of theirs. What is expected is
-// generated from the list of the settings: a new one is in the test without a line of it.
+// Every setting in every combination of its places, while the others are in other
+// combinations of theirs. What is expected is generated from the list of the settings: a
+// new one is in the test without a line of it.
 func TestEverySettingComesFromTheFirstOfItsPlacesWhateverTheOthersHave(t *testing.T) {
 	t.Parallel()
 	all := knownSources(t)
@@ -175,7 +177,8 @@ func requirePlaces(t *testing.T, all []*source) {
 	}
 }
 
-// expected is the value of the first place that has the setting, and how that place is named.
+// expected is the value of the first place that has the setting, and how that place is
+// named.
 func (s *source) expected(configFile, profile string) (value, from string) {
 	for p := range places {
 		if !s.at[p] {
@@ -203,8 +206,8 @@ func (s *source) expected(configFile, profile string) (value, from string) {
 	return "", ""
 }
 
-// A local server's keys go to it, and nobody else's do: with --local, neither the environment nor the file has a word in it but for
-// the timeout.
+// A local server's keys go to it, and nobody else's do: with --local, neither the
+// environment nor the file has a word in it but for the timeout.
 func TestALocalServerIsCalledWithItsOwnKeysAlone(t *testing.T) {
 	t.Parallel()
 	all := knownSources(t)
@@ -269,7 +272,8 @@ func TestALocalServerIsCalledWithItsOwnKeysAlone(t *testing.T) {
 // sentTo is what a call carried to an address.
 type sentTo struct{ host, key, payinKey string }
 
-// Where a call goes and which keys it carries belong together, whatever place each of the two comes from.
+// Where a call goes and which keys it carries belong together, whatever place each of the
+// two comes from.
 func TestTheKeysGoToTheAddressOfTheirSettings(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -14,8 +14,8 @@ const timesHelp = "a day such as 2026-05-20, today, yesterday, 2h or 3d ago, or 
 // ago is how long before now something was: 90m, 2h, 3d, 1w.
 var ago = regexp.MustCompile(`^([0-9]{1,4})(m|h|d|w)(?: ago)?$`)
 
-// readTime reads the time of a flag as a person types it. Words and days are in the zone of the person's machine. None is the
-// zero time.
+// readTime reads the time of a flag as a person types it. Words and days are in the zone
+// of the person's machine. None is the zero time.
 func (a *app) readTime(flag, value string) (time.Time, error) {
 	if value == "" {
 		return time.Time{}, nil

@@ -57,7 +57,8 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 		if err != nil {
 			return usagef("--headers: %w", err)
 		}
-		// The first is the one that counts, and every one of --secret; behind them stand other keys, as suspects.
+		// The first is the one that counts, and every one of --secret; behind them stand
+		// other keys, as suspects.
 		for _, key := range keys[:max(1, len(secrets))] {
 			if mistake := webhookMistake(key.Value, header.Get("X-Signature-Value") != ""); mistake != "" {
 				return usagef("%s %s", key.Label, mistake)
@@ -94,7 +95,8 @@ func otherKeys(keys []signature.Key, i int) []signature.Key {
 	return append(append([]signature.Key(nil), keys[:i]...), keys[i+1:]...)
 }
 
-// webhookSecrets are the secrets that a delivery may be signed with; behind them, other keys of the configuration, which are mistakes.
+// webhookSecrets are the secrets that a delivery may be signed with; behind them, other
+// keys of the configuration, which are mistakes.
 func (a *app) webhookSecrets(flags []string) ([]signature.Key, error) {
 	var keys []signature.Key
 	for _, flag := range flags {

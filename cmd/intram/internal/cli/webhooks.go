@@ -23,7 +23,8 @@ func (a *app) webhooksCommand() *cobra.Command {
 		a.webhooksListCommand(), a.webhooksCreateCommand(), a.webhooksDeleteCommand(), a.webhooksTestCommand()))
 }
 
-// subscription is a subscription as --json shows it: as the API does, its secret only when it was made.
+// subscription is a subscription as --json shows it: as the API does, its secret only
+// when it was made.
 type subscription struct {
 	ID         string           `json:"subscription_id"`
 	URL        string           `json:"url"`

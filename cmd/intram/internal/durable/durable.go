@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Replace writes a file in one step, so that it is whole whatever happens, and only its owner can read it. When it returns, the file and
-// its name are on the disk.
+// Replace writes a file in one step, so that it is whole whatever happens, and only its
+// owner can read it. When it returns, the file and its name are on the disk.
 func Replace(path string, data []byte) error { return replaceFile(path, data, syncFolder) }
 
 func replaceFile(path string, data []byte, syncFolder func(string) error) error {
@@ -29,7 +29,8 @@ func replaceFile(path string, data []byte, syncFolder func(string) error) error 
 	return syncFolder(folder)
 }
 
-// syncFolder makes the names in a folder durable. Windows has no such call and needs none, and some file systems have none.
+// syncFolder makes the names in a folder durable. Windows has no such call and needs
+// none, and some file systems have none.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

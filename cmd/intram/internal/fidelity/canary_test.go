@@ -19,7 +19,8 @@ var canaries = []string{
 	"adjovi@example.com", "op_7f3a9c21", "AB12CD34EF", "BJ0610100100144390000769", "12 rue du Port, Cotonou",
 }
 
-// Every text of a response becomes a canary, the names of fields and the codes included: the next response has the next one.
+// Every text of a response becomes a canary, the names of fields and the codes included:
+// the next response has the next one.
 func TestAReportHasNoSecretsAndNoPersonalData(t *testing.T) {
 	t.Parallel()
 	for where, change := range map[string]func(canary string) changeFunc{

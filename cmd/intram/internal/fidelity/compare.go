@@ -17,7 +17,8 @@ const (
 	NotPlayed    Verdict = "not_played"
 )
 
-// Difference is a fact that two reports tell otherwise. An empty value is a fact that one of them does not have.
+// Difference is a fact that two reports tell otherwise. An empty value is a fact that one
+// of them does not have.
 type Difference struct {
 	Fact   string `json:"fact"`
 	First  string `json:"first"`
@@ -33,7 +34,8 @@ type Comparison struct {
 	Differences []Difference `json:"differences,omitempty"`
 }
 
-// Compare holds two reports against each other, line by line in the order of the first. A line that only the second has comes last.
+// Compare holds two reports against each other, line by line in the order of the first. A
+// line that only the second has comes last.
 func Compare(first, second *Report) []Comparison {
 	others := map[Line]Result{}
 	for _, r := range second.Lines {
@@ -82,7 +84,8 @@ func compareLine(r, other Result, known bool) Comparison {
 	return c
 }
 
-// Missing tells two lists of fields apart: what only the first has, and what only the second has. Both are empty when the order alone is another.
+// Missing tells two lists of fields apart: what only the first has, and what only the
+// second has. Both are empty when the order alone is another.
 func (d Difference) Missing() (onlyFirst, onlySecond []string, list bool) {
 	a, b := strings.Split(d.First, ", "), strings.Split(d.Second, ", ")
 	if len(a) < 3 || len(b) < 3 {

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Observation is what was seen of a line, as facts: a name and a value each. No value is an id, a text of the server's or an amount of
-// the merchant's: statuses, codes, the names of fields, kinds, and relations between responses.
+// Observation is what was seen of a line, as facts: a name and a value each. No value is
+// an id, a text of the server's or an amount of the merchant's: statuses, codes, the
+// names of fields, kinds, and relations between responses.
 type Observation map[string]string
 
 const hidden = "…"
@@ -32,10 +33,12 @@ func (r *response) outcome() string {
 // code is the error code of a response.
 func (r *response) code() string { return word(dig(r.body, "code")) }
 
-// plain is the form of codes, statuses, types and names of fields. It has no digits: keys, numbers and ids have some.
+// plain is the form of codes, statuses, types and names of fields. It has no digits:
+// keys, numbers and ids have some.
 var plain = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 
-// shown is a server's word as it may be written down. What has another form is hidden, since it may be anything.
+// shown is a server's word as it may be written down. What has another form is hidden,
+// since it may be anything.
 func shown(s string) string {
 	for _, prefix := range []string{"sk_", "pk_", "whsec_"} {
 		if strings.HasPrefix(s, prefix) {
@@ -136,7 +139,8 @@ func items(raw []byte) []json.RawMessage {
 	return all
 }
 
-// kind is the JSON kind of a value. A string that is a time is told apart, and so is a number that is not whole.
+// kind is the JSON kind of a value. A string that is a time is told apart, and so is a
+// number that is not whole.
 func kind(raw []byte) string {
 	switch {
 	case len(raw) == 0:
@@ -161,7 +165,8 @@ func kind(raw []byte) string {
 	}
 }
 
-// number is the value of a JSON number, nil when there is none. It is compared, and never shown.
+// number is the value of a JSON number, nil when there is none. It is compared, and never
+// shown.
 func number(raw []byte) *big.Rat {
 	if k := kind(raw); k != "number" && k != "decimal" || len(raw) > 40 || bytes.ContainsAny(raw, "eE") {
 		return nil // 1e999999999 would fill the memory
@@ -212,7 +217,8 @@ func (r *response) refused() string {
 	return r.outcome()
 }
 
-// names are the names of an object's fields, whose kinds depend on how much the merchant has.
+// names are the names of an object's fields, whose kinds depend on how much the merchant
+// has.
 func names(raw []byte) string {
 	var all []string
 	for _, m := range members(raw) {

@@ -23,7 +23,8 @@ func page500(code int) func(http.ResponseWriter) {
 	}
 }
 
-// What a proxy or a server in trouble says tells nothing about the API: it is never a difference.
+// What a proxy or a server in trouble says tells nothing about the API: it is never a
+// difference.
 func TestTroubleIsInconclusiveAndNoDifference(t *testing.T) {
 	t.Parallel()
 	fake := fakeReport(t)
@@ -112,7 +113,8 @@ func TestTheRunWaitsWhenItIsAskedTo(t *testing.T) {
 	}
 }
 
-// An operation that does not end is waited for within a bound, and costs the lines that need it alone.
+// An operation that does not end is waited for within a bound, and costs the lines that
+// need it alone.
 func TestAnOperationThatNeverEndsIsNotWaitedForWithoutEnd(t *testing.T) {
 	t.Parallel()
 	server, config := sandbox(t, intramtest.WithWorker(intramtest.ByHand()))

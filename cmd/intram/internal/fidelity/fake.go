@@ -9,7 +9,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// RunFake plays the same probes against the fake, in this process and on a clock of its own.
+// RunFake plays the same probes against the fake, in this process and on a clock of its
+// own.
 func RunFake(ctx context.Context, at time.Time, payin bool) (*Report, Activity, error) {
 	server, err := intramtest.Start(intramtest.WithoutListener(), intramtest.WithFrozenClock(at.UTC().Truncate(time.Second)))
 	if err != nil {

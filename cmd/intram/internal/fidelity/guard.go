@@ -13,7 +13,8 @@ import (
 // errLive ends a run: a response says that it is of the live environment.
 var errLive = errors.New("the API says that these keys are of the live environment; nothing more was sent")
 
-// Check refuses what is not a sandbox, before anything is sent: by the keys, and by the addresses.
+// Check refuses what is not a sandbox, before anything is sent: by the keys, and by the
+// addresses.
 func (c *Config) Check() error {
 	for _, key := range []struct{ name, value, prefix string }{
 		{"public key", c.PublicKey, "pk_sandbox_"}, {"secret key", c.SecretKey, "sk_sandbox_"},
@@ -31,7 +32,8 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// checkAddress takes the documented addresses and those of this machine. Nothing tells whether another one is live.
+// checkAddress takes the documented addresses and those of this machine. Nothing tells
+// whether another one is live.
 func checkAddress(name, address string, documented ...string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {

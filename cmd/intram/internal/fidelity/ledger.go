@@ -1,5 +1,6 @@
-// Package fidelity plays the lines of docs/fidelity.md against a sandbox, writes down what was seen without secrets or personal data,
-// and compares it with the fake of package intramtest.
+// Package fidelity plays the lines of docs/fidelity.md against a sandbox, writes down
+// what was seen without secrets or personal data, and compares it with the fake of
+// package intramtest.
 package fidelity
 
 import (
@@ -7,7 +8,8 @@ import (
 	"strings"
 )
 
-// Line names a line of docs/fidelity.md by its section and its behaviour. Two sections may say the same.
+// Line names a line of docs/fidelity.md by its section and its behaviour. Two sections
+// may say the same.
 type Line struct {
 	Section   string `json:"section"`
 	Behaviour string `json:"behaviour"`
@@ -23,7 +25,8 @@ type Entry struct {
 // SourceChosen marks what no documentation says.
 const SourceChosen = "chosen"
 
-// ledgerText holds the lines of docs/fidelity.md: section, source and behaviour, between tabs. The installed command has no repository.
+// ledgerText holds the lines of docs/fidelity.md: section, source and behaviour, between
+// tabs. The installed command has no repository.
 //
 //go:embed ledger.tsv
 var ledgerText string
@@ -53,5 +56,6 @@ const (
 	sectionPayin        = "Payin sessions"
 )
 
-// IsPayin reports whether a line is of payin sessions, which need credentials of their own.
+// IsPayin reports whether a line is of payin sessions, which need credentials of their
+// own.
 func IsPayin(line Line) bool { return line.Section == sectionPayin }

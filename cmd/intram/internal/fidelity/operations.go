@@ -46,7 +46,8 @@ func (o *operation) status() string {
 	return status
 }
 
-// ended are the statuses in which an operation stays, in the words of the documentation and in those that were seen.
+// ended are the statuses in which an operation stays, in the words of the documentation
+// and in those that were seen.
 var endedWords = []string{"succeeded", "completed", "failed", "expired"}
 
 // create makes an operation, and waits for its end.
@@ -114,12 +115,14 @@ func (s *Session) payment(ctx context.Context) (*operation, error) {
 	return s.shared(ctx, s.payments, "", "/payment-requests", paymentBody("100", ""))
 }
 
-// payoutBody is a payout of a small amount; destination are the fields behind its type, more those behind the destination.
+// payoutBody is a payout of a small amount; destination are the fields behind its type,
+// more those behind the destination.
 func payoutBody(destination, more string) string {
 	return fmt.Sprintf(`{"amount":%d,"currency":"XOF","destination":{"type":"mobile_money","country_code":"BJ",%s}%s}`, smallAmount, destination, more)
 }
 
-// paymentBody is a payment request; more are the fields behind the invoice. Its customer is made up.
+// paymentBody is a payment request; more are the fields behind the invoice. Its customer
+// is made up.
 func paymentBody(amount, more string) string {
 	return fmt.Sprintf(`{"invoice":{"amount":%s,"currency":"XOF","description":"fidelity","customer":{"email":"fidelity@example.com"}}%s}`, amount, more)
 }

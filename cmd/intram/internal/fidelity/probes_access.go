@@ -100,7 +100,8 @@ var accessProbes = []Probe{
 	}},
 }
 
-// playWindow stays a second or more off the edge: the Date header has seconds, and the way takes its time.
+// playWindow stays a second or more off the edge: the Date header has seconds, and the
+// way takes its time.
 func playWindow(ctx context.Context, s *Session) (Observation, error) {
 	if _, err := s.get(ctx, "/balance"); err != nil { // which tells the server's time
 		return nil, err

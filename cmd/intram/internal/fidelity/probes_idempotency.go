@@ -79,7 +79,8 @@ func replayed(r *response) string {
 	return r.has("Idempotent-Replay")
 }
 
-// playTwins sends one request twice at once. Which one is executed is not told, only what both come to.
+// playTwins sends one request twice at once. Which one is executed is not told, only what
+// both come to.
 func playTwins(ctx context.Context, s *Session) (Observation, error) {
 	r := request{method: http.MethodPost, target: "/payment-requests", body: paymentBody("102", ""), key: s.next("key")}
 	var (

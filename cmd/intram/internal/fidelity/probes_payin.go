@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// The provider's sandbox moves real money: what is sent here begins no session. Bodies are empty or have an amount of 0.
+// The provider's sandbox moves real money: what is sent here begins no session. Bodies
+// are empty or have an amount of 0.
 const (
 	noPayin   = "/v1/payin/fidelity-no-such-reference"
 	emptyBody = `{"reference":"fidelity","amount":0,"msisdn":"+2250000000000","customerName":"fidelity","country":"CI",` +

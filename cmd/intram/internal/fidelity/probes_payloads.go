@@ -98,7 +98,8 @@ func playShapes(ctx context.Context, s *Session) (Observation, error) {
 	return seen, nil
 }
 
-// playMessages compares messages with those that the documentation prints, and writes down whether they are the same.
+// playMessages compares messages with those that the documentation prints, and writes
+// down whether they are the same.
 func playMessages(ctx context.Context, s *Session) (Observation, error) {
 	seen := Observation{}
 	says := func(fact string, r *response, want string, path ...string) {

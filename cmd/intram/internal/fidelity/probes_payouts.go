@@ -139,7 +139,8 @@ func playNames(ctx context.Context, s *Session) (Observation, error) {
 	}, nil
 }
 
-// fails makes an operation that fails in the worker. One that is refused at once is seen as that.
+// fails makes an operation that fails in the worker. One that is refused at once is seen
+// as that.
 func (s *Session) fails(ctx context.Context, target, body string) (Observation, error) {
 	key := s.next("key")
 	r, err := s.send(ctx, request{method: "POST", target: target, body: body, key: key})
@@ -156,7 +157,8 @@ func (s *Session) fails(ctx context.Context, target, body string) (Observation, 
 	return Observation{"response": o.created.outcome(), "operation": o.status()}, nil
 }
 
-// playDebit compares the wallets before and after a payout. Amounts are compared, and not written down.
+// playDebit compares the wallets before and after a payout. Amounts are compared, and not
+// written down.
 func playDebit(ctx context.Context, s *Session) (Observation, error) {
 	before, err := s.get(ctx, "/balance")
 	if err != nil {

@@ -101,8 +101,8 @@ func subscriptionID(r *response) string {
 	return text(dig(r.body, "data", "id"))
 }
 
-// unsubscribe deletes a subscription that a response has made, if it has, also when the run is interrupted meanwhile. One that is
-// gone already is what was wanted.
+// unsubscribe deletes a subscription that a response has made, if it has, also when the
+// run is interrupted meanwhile. One that is gone already is what was wanted.
 func (s *Session) unsubscribe(ctx context.Context, created *response) error {
 	id := subscriptionID(created)
 	if id == "" {

@@ -14,7 +14,8 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// Schema is the version of the report that this command writes, and the only one that it reads.
+// Schema is the version of the report that this command writes, and the only one that it
+// reads.
 const Schema = "intram.fidelity/1"
 
 // Report is what a run has seen. It has neither secrets nor personal data.
@@ -23,7 +24,8 @@ type Report struct {
 	Version string    `json:"version"` // of the SDK
 	Started time.Time `json:"started"`
 	Server  string    `json:"server"`
-	// Merchant is the beginning of the SHA-256 of the public key: two reports of one merchant can be told.
+	// Merchant is the beginning of the SHA-256 of the public key: two reports of one
+	// merchant can be told.
 	Merchant string   `json:"merchant"`
 	Finished bool     `json:"finished"` // false when the run was interrupted
 	Calls    int      `json:"calls"`
@@ -49,8 +51,10 @@ type Result struct {
 	Facts Observation `json:"facts,omitempty"`
 }
 
-// Run plays the probes one after the other against a sandbox, and refuses what is none. The report has what was seen up to an interruption; save is called after each line that was
-// played. The error is that of the context, of save, or that the keys are live after all.
+// Run plays the probes one after the other against a sandbox, and refuses what is none.
+// The report has what was seen up to an interruption; save is called after each line that
+// was played. The error is that of the context, of save, or that the keys are live after
+// all.
 func Run(ctx context.Context, config Config, save func(*Report) error) (*Report, Activity, error) {
 	if err := config.Check(); err != nil {
 		return nil, Activity{}, err
@@ -121,7 +125,8 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 	return report, s.activity, save(report)
 }
 
-// scrub is the last look at what is written down: a fact that has a secret of the run in it is hidden.
+// scrub is the last look at what is written down: a fact that has a secret of the run in
+// it is hidden.
 func (s *Session) scrub(facts Observation) Observation {
 	secrets := []string{s.config.PublicKey, s.config.SecretKey, s.config.Nonce, "whsec_"}
 	if p := s.config.Payin; p != nil {
@@ -137,7 +142,8 @@ func (s *Session) scrub(facts Observation) Observation {
 	return facts
 }
 
-// LocalServer is the address of a report that was made on this machine. It says nothing of the sandbox.
+// LocalServer is the address of a report that was made on this machine. It says nothing
+// of the sandbox.
 const LocalServer = "a server on this machine"
 
 // shownAddress is the address of the API, which is a documented one, or that of a fake.

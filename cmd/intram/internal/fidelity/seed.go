@@ -5,5 +5,6 @@ import (
 	"strings"
 )
 
-// NewNonce is what the keys and references of one run begin with, so that no run meets the keys of another.
+// NewNonce is what the keys and references of one run begin with, so that no run meets
+// the keys of another.
 func NewNonce() string { return strings.ToLower(rand.Text()[:12]) }

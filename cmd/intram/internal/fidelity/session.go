@@ -24,7 +24,8 @@ const (
 	maxBody = 4 << 20
 	// longestPause is how long a run waits when the API asks it to come back later.
 	longestPause = 30 * time.Second
-	// maxCorrection is how far a machine's clock may be off: nothing is signed for another day because a server says so.
+	// maxCorrection is how far a machine's clock may be off: nothing is signed for
+	// another day because a server says so.
 	maxCorrection = 12 * time.Hour
 	// documentedLayout is how the documentation writes X-Timestamp.
 	documentedLayout = "2006-01-02T15:04:05.000Z"
@@ -38,10 +39,11 @@ type Config struct {
 
 	Transport http.RoundTripper // nil is the default one
 	Clock     intram.Clock
-	// WebhookURL is what subscriptions name, each for the time of one probe. Empty is an address that does not exist.
+	// WebhookURL is what subscriptions name, each for the time of one probe. Empty is an
+	// address that does not exist.
 	WebhookURL string
-	// Pause is the least time between two calls, Timeout how long a response may take (0 is without end), Longest how long an operation
-	// is waited for.
+	// Pause is the least time between two calls, Timeout how long a response may take (0
+	// is without end), Longest how long an operation is waited for.
 	Pause, Timeout, Longest time.Duration
 	Nonce                   string
 }
@@ -49,16 +51,19 @@ type Config struct {
 // PayinConfig is where payin sessions are, and the credentials.
 type PayinConfig struct{ BaseURL, APIKey, APIClient string }
 
-// Format implements [fmt.Formatter]: nothing of a configuration is shown, whatever the verb.
+// Format implements [fmt.Formatter]: nothing of a configuration is shown, whatever the
+// verb.
 func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, "fidelity.Config") }
 
 // Format implements [fmt.Formatter], as [Config.Format] does.
 func (c PayinConfig) Format(f fmt.State, _ rune) { fmt.Fprint(f, "fidelity.PayinConfig") }
 
-// NowhereURL is the address of the subscriptions that are made and deleted: no such name can exist (RFC 2606).
+// NowhereURL is the address of the subscriptions that are made and deleted: no such name
+// can exist (RFC 2606).
 const NowhereURL = "https://intram-fidelity.invalid/webhooks"
 
-// Session is one run: it signs and sends the calls of the probes, one after the other, and counts them.
+// Session is one run: it signs and sends the calls of the probes, one after the other,
+// and counts them.
 type Session struct {
 	config Config
 	client *http.Client
@@ -134,8 +139,8 @@ func inconclusive(format string, args ...any) error {
 	return &inconclusiveError{fmt.Sprintf(format, args...)}
 }
 
-// refusedError is a creation that the API has refused. It is a fact of the line that is about it, and keeps the lines that need what was to be
-// created from being played.
+// refusedError is a creation that the API has refused. It is a fact of the line that is
+// about it, and keeps the lines that need what was to be created from being played.
 type refusedError struct{ target, outcome string }
 
 func (e *refusedError) Error() string { return "POST " + e.target + " was refused: " + e.outcome }
@@ -211,7 +216,8 @@ func (s *Session) send(ctx context.Context, r request) (*response, error) {
 	})
 }
 
-// sendPayin sends a call of payin sessions, without credentials when edit takes them away.
+// sendPayin sends a call of payin sessions, without credentials when edit takes them
+// away.
 func (s *Session) sendPayin(ctx context.Context, r request) (*response, error) {
 	c := s.config.Payin
 	u, err := url.Parse(c.BaseURL)
@@ -237,7 +243,8 @@ func (s *Session) sendPayin(ctx context.Context, r request) (*response, error) {
 	})
 }
 
-// exchange sends a call, again when the API asks to come back later, and refuses what tells nothing about the API.
+// exchange sends a call, again when the API asks to come back later, and refuses what
+// tells nothing about the API.
 func (s *Session) exchange(ctx context.Context, page bool, build func(context.Context) (*http.Request, error)) (*response, error) {
 	for attempt := 0; ; attempt++ {
 		if err := s.config.Clock.Sleep(ctx, s.config.Pause); err != nil {
@@ -307,8 +314,8 @@ func (s *Session) roundTrip(r *http.Request) (*response, error) {
 	return resp, nil
 }
 
-// serverTime is the server's clock as the last response told it. A machine that is off by a little is not corrected: the
-// header is not that exact.
+// serverTime is the server's clock as the last response told it. A machine that is off by
+// a little is not corrected: the header is not that exact.
 func (s *Session) serverTime() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -319,8 +326,8 @@ func (s *Session) serverTime() time.Time {
 	return now
 }
 
-// precisely is how far a timestamp has to be from one that serverTime makes, to be that far from the server's clock, and within how much
-// that is known.
+// precisely is how far a timestamp has to be from one that serverTime makes, to be that
+// far from the server's clock, and within how much that is known.
 func (s *Session) precisely() (correction, within time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package local is the folder in which each running "intram serve" says where it is and with which keys, so that
-// every other command finds it with --local.
+// Package local is the folder in which each running "intram serve" says where it is and
+// with which keys, so that every other command finds it with --local.
 package local
 
 import (
@@ -18,8 +18,8 @@ import (
 // DefaultAddress is where "intram serve" listens unless told otherwise.
 const DefaultAddress = "127.0.0.1:4010"
 
-// DefaultSeed is what the keys of "intram serve" follow from unless told otherwise, so that they are the same on every
-// machine and after every restart.
+// DefaultSeed is what the keys of "intram serve" follow from unless told otherwise, so
+// that they are the same on every machine and after every restart.
 const DefaultSeed uint64 = 4010
 
 // ErrNotRunning says that no server has written its state.
@@ -48,7 +48,8 @@ type Server struct {
 // Format implements [fmt.Formatter]: the address, never a key.
 func (s Server) Format(f fmt.State, _ rune) { fmt.Fprint(f, "local server "+s.URL) }
 
-// Path is the folder in which each running server has a file: intram/servers under the user's cache directory.
+// Path is the folder in which each running server has a file: intram/servers under the
+// user's cache directory.
 func Path() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -57,9 +58,10 @@ func Path() (string, error) {
 	return filepath.Join(dir, "intram", "servers"), nil
 }
 
-// Write says in the folder that a server runs, and returns the file to [Remove] at its end. Only the file's owner can read it. A file
-// is one process's own, so that no server that starts or ends touches what another one has said; those of servers that were killed
-// are removed.
+// Write says in the folder that a server runs, and returns the file to [Remove] at its
+// end. Only the file's owner can read it. A file is one process's own, so that no server
+// that starts or ends touches what another one has said; those of servers that were
+// killed are removed.
 func Write(dir string, s Server) (file string, err error) {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -92,7 +94,8 @@ func Write(dir string, s Server) (file string, err error) {
 	return file, nil
 }
 
-// Read finds the server that started last, of those that still listen. Without one the error is [ErrNotRunning].
+// Read finds the server that started last, of those that still listen. Without one the
+// error is [ErrNotRunning].
 func Read(dir string) (Server, error) {
 	known, err := all(dir)
 	if err != nil {

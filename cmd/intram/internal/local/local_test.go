@@ -91,7 +91,8 @@ func TestAServerThatStillRunsIsNotForgottenWhenAnotherEnds(t *testing.T) {
 	assert.Len(t, left, 2, "that of the killed one was swept away")
 }
 
-// A server that is started again at once writes before the one that ends has removed what it wrote.
+// A server that is started again at once writes before the one that ends has removed what
+// it wrote.
 func TestAServerStartedAgainIsNotForgottenByTheOneBeforeIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -36,7 +36,8 @@ func axe(t *testing.T) string {
 	return string(script)
 }
 
-// runAxe looks for what keeps a person with a keyboard, a screen reader or weak eyes out, and returns it in words.
+// runAxe looks for what keeps a person with a keyboard, a screen reader or weak eyes out,
+// and returns it in words.
 const runAxe = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(
   r => JSON.stringify(r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + v.help + ": " + n.html.slice(0, 160) + " " + (n.any[0]?.message ?? "")))))`
 
@@ -48,8 +49,9 @@ type look struct {
 
 func (l look) name() string { return fmt.Sprintf("%s-%s-%d", l.lang, l.scheme, l.width) }
 
-// TestEveryPageIsForEverybody opens each page in a browser, with nothing on it and with 500 operations, at two sizes, light and dark, in both
-// languages, and lets axe-core look at names, contrast, focus and structure. With INTRAM_LOOK it leaves a picture of each.
+// TestEveryPageIsForEverybody opens each page in a browser, with nothing on it and with
+// 500 operations, at two sizes, light and dark, in both languages, and lets axe-core look
+// at names, contrast, focus and structure. With INTRAM_LOOK it leaves a picture of each.
 func TestEveryPageIsForEverybody(t *testing.T) {
 	t.Parallel()
 	script := axe(t)
@@ -109,8 +111,8 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 	}
 }
 
-// TestTheKeyboardReachesEverything goes through pages with the Tab key: each link, button and field is reached, in the order of the page, and
-// shows that it is.
+// TestTheKeyboardReachesEverything goes through pages with the Tab key: each link, button
+// and field is reached, in the order of the page, and shows that it is.
 func TestTheKeyboardReachesEverything(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)
@@ -138,7 +140,8 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter), until(`document.activeElement.id === "content"`)))
 }
 
-// TestTimesAreInTheReadersZone looks at the list from Cotonou, which is an hour ahead of UTC.
+// TestTimesAreInTheReadersZone looks at the list from Cotonou, which is an hour ahead of
+// UTC.
 func TestTimesAreInTheReadersZone(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)
@@ -171,7 +174,8 @@ const focusedNow = `(() => {
   return window.reachable.indexOf(document.activeElement) + (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 ? " outlined" : " not outlined");
 })()`
 
-// twoLinesAnItem looks at the lists, on a phone: two lines of text, and the space around them.
+// twoLinesAnItem looks at the lists, on a phone: two lines of text, and the space around
+// them.
 const twoLinesAnItem = `innerWidth > 500 || [...document.querySelectorAll(".items tbody tr")].every(r => r.getBoundingClientRect().height < 80)`
 
 const activeTabInView = `(() => {

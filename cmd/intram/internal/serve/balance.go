@@ -9,11 +9,13 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// openingBalance is what a wallet of mobile money holds at first, unless --balance says otherwise.
+// openingBalance is what a wallet of mobile money holds at first, unless --balance says
+// otherwise.
 const openingBalance = 1_000_000
 
-// openingBalances are the wallets of a new state, in both environments: --balance AMOUNT for each wallet of mobile money, and
-// --balance OPERATOR=AMOUNT for one. The operator is a payment method's code, or its first word: MTN for MTN_BENIN_229.
+// openingBalances are the wallets of a new state, in both environments: --balance AMOUNT
+// for each wallet of mobile money, and --balance OPERATOR=AMOUNT for one. The operator is
+// a payment method's code, or its first word: MTN for MTN_BENIN_229.
 func (o options) openingBalances() (map[string]map[string]int64, error) {
 	wallets := map[string]int64{}
 	set := func(units int64) {

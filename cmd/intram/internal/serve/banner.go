@@ -7,7 +7,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/serve/dashboard"
 )
 
-// banner is what the server prints when it is ready. Every line of it fits 80 columns, unless a path or a URL does not.
+// banner is what the server prints when it is ready. Every line of it fits 80 columns,
+// unless a path or a URL does not.
 func (s *server) banner() string {
 	m := s.core.Merchant()
 	var b strings.Builder
@@ -67,8 +68,8 @@ func (s *server) bannerForward(line func(string, ...any)) {
 	}
 }
 
-// curl is a signed call for a shell. It makes its timestamp when it is pasted; from the server where the server's clock is not the
-// machine's.
+// curl is a signed call for a shell. It makes its timestamp when it is pasted; from the
+// server where the server's clock is not the machine's.
 func (s *server) curl() string {
 	m := s.core.Merchant()
 	trust := ""

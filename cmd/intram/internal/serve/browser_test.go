@@ -62,7 +62,8 @@ func (b *formBrowser) fresh() *formBrowser {
 	return &copied
 }
 
-// act sends one of the dashboard's forms, which must work, and returns the page that it leads to.
+// act sends one of the dashboard's forms, which must work, and returns the page that it
+// leads to.
 func (b *formBrowser) act(do string, fields ...string) string {
 	b.t.Helper()
 	status, page := b.post(do, nil, fields...)
@@ -110,7 +111,8 @@ func (b *formBrowser) post(do string, change func(*http.Request, url.Values), fi
 	return resp.StatusCode, string(body)
 }
 
-// wronglySigned makes a call with the documented mistake of signing the path that is called, and returns its id.
+// wronglySigned makes a call with the documented mistake of signing the path that is
+// called, and returns its id.
 func wronglySigned(t *testing.T, p *process) string {
 	t.Helper()
 	keys := p.local().Sandbox

@@ -28,7 +28,8 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// TestTheContainersBuildCommandMakesAStaticServer runs the build command of the container file, and then what the container runs.
+// TestTheContainersBuildCommandMakesAStaticServer runs the build command of the container
+// file, and then what the container runs.
 func TestTheContainersBuildCommandMakesAStaticServer(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(filepath.Join(root(t), "cmd", "intram", "Containerfile"))
@@ -78,7 +79,8 @@ func TestOneCommandServesFromAFreshClone(t *testing.T) {
 	_ = stop(t, command) // go run itself ends with 1 when it is interrupted
 }
 
-// stop starts a server, looks at it when it has printed its banner, and interrupts it as a terminal does: the whole group of processes.
+// stop starts a server, looks at it when it has printed its banner, and interrupts it as
+// a terminal does: the whole group of processes.
 func stop(t *testing.T, command *exec.Cmd) error {
 	t.Helper()
 	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "GOWORK=off", "GOFLAGS=", "GOCACHE="+goCache(t))
@@ -108,7 +110,8 @@ func stop(t *testing.T, command *exec.Cmd) error {
 	return command.Wait()
 }
 
-// goCache is the machine's build cache: a test's own cache directory would make Go build everything anew.
+// goCache is the machine's build cache: a test's own cache directory would make Go build
+// everything anew.
 func goCache(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE").Output()

@@ -29,8 +29,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// chromium opens a browser with a profile of its own. Whatever a page complains of (a script's error, a breach of the
-// Content-Security-Policy) fails the test.
+// chromium opens a browser with a profile of its own. Whatever a page complains of (a
+// script's error, a breach of the Content-Security-Policy) fails the test.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	program := ""
@@ -77,7 +77,8 @@ func chromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// until waits for a condition of the page, in JavaScript, over the navigations that happen meanwhile.
+// until waits for a condition of the page, in JavaScript, over the navigations that
+// happen meanwhile.
 func until(condition string) chromedp.Action[chromedp.Void] {
 	holds := chromedp.Poll[chromedp.Void]("Boolean("+condition+")", chromedp.WithPollingTimeout(10*time.Second))
 	return func(ctx context.Context, target *chromedp.Target) (done chromedp.Void, err error) {
@@ -107,7 +108,8 @@ func paymentRequest(amount int64, description string) intram.PaymentRequestParam
 	}
 }
 
-// TestAPersonPaysAndSeesTheDelivery is the dashboard as a person uses it, in a real browser.
+// TestAPersonPaysAndSeesTheDelivery is the dashboard as a person uses it, in a real
+// browser.
 func TestAPersonPaysAndSeesTheDelivery(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
@@ -131,7 +133,8 @@ func TestAPersonPaysAndSeesTheDelivery(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`form[action$="/pay"] button`)), says("h1", "Payment received")))
 	paid := handler.acknowledged(t, "payment_request.paid", op.ID)
 
-	// Back on the dashboard the payment has arrived and the handler was told. It is told again.
+	// Back on the dashboard the payment has arrived and the handler was told. It is told
+	// again.
 	delivery := paid.header.Get("X-Intram-Delivery")
 	require.NoError(t, chromedp.Do(browser,
 		chromedp.Navigate(p.url+"/_intram/sandbox/webhooks"), until(`document.documentElement.dataset.connected === "yes"`),
@@ -152,7 +155,8 @@ func referenceOf(t *testing.T, client *intram.Client, op *intram.Operation) stri
 	return result.TransactionReference
 }
 
-// screenshots are the pictures of docs/serve.md: name, address, and what the page must show first.
+// screenshots are the pictures of docs/serve.md: name, address, and what the page must
+// show first.
 func TestThePagesLookAsInTheDocumentation(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
@@ -184,7 +188,8 @@ func TestThePagesLookAsInTheDocumentation(t *testing.T) {
 	}
 }
 
-// smaller is a picture with the 256 colours that it has most of, which is all that a page needs.
+// smaller is a picture with the 256 colours that it has most of, which is all that a page
+// needs.
 func smaller(t *testing.T, picture []byte) []byte {
 	t.Helper()
 	full, err := png.Decode(bytes.NewReader(picture))
@@ -204,7 +209,8 @@ func smaller(t *testing.T, picture []byte) []byte {
 	return out.Bytes()
 }
 
-// TestTheDashboardIsDarkAndFrenchWhereThePersonIs looks at it as the person's system and choice have it.
+// TestTheDashboardIsDarkAndFrenchWhereThePersonIs looks at it as the person's system and
+// choice have it.
 func TestTheDashboardIsDarkAndFrenchWhereThePersonIs(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)

@@ -1,4 +1,5 @@
-// Package serve is the command "intram serve": the fake merchant API on the loopback, with a window to look through.
+// Package serve is the command "intram serve": the fake merchant API on the loopback,
+// with a window to look through.
 package serve
 
 import (

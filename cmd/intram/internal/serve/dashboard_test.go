@@ -21,7 +21,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
 )
 
-// inProcess is a server in the test's own process: everything of "intram serve" but the file that tells where it is.
+// inProcess is a server in the test's own process: everything of "intram serve" but the
+// file that tells where it is.
 type inProcess struct {
 	*server
 	t *testing.T
@@ -126,7 +127,8 @@ func TestEveryPageIsWholeInBothLanguagesAndEscapesWhatItShows(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, status)
 }
 
-// assertLabelled checks that each field has a label, each button words, each id one place, and each header of a table a scope.
+// assertLabelled checks that each field has a label, each button words, each id one
+// place, and each header of a table a scope.
 func assertLabelled(t *testing.T, path, body string) {
 	t.Helper()
 	ids := map[string]bool{}
@@ -229,7 +231,8 @@ func TestAMistakeInAFormIsExplainedOnThePage(t *testing.T) {
 	}
 }
 
-// TestNoOtherSiteCanAct is a page of another site, open in the same browser, that tries to settle a payout.
+// TestNoOtherSiteCanAct is a page of another site, open in the same browser, that tries
+// to settle a payout.
 func TestNoOtherSiteCanAct(t *testing.T) { //nolint:tparallel // the last word comes after all of them
 	t.Parallel()
 	s := startInProcess(t, func(o *options) { o.work = "by-hand" })
@@ -309,7 +312,8 @@ func TestNoOtherSiteCanRead(t *testing.T) {
 	}
 }
 
-// A page whose name was made to point here can set headers: none of them makes the name known, for the API's paths neither.
+// A page whose name was made to point here can set headers: none of them makes the name
+// known, for the API's paths neither.
 func TestNoHeaderMakesANameKnown(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)
@@ -346,7 +350,8 @@ func (f from) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// Live keys have an allowlist, as with the API: this machine, and with --allow-remote every other.
+// Live keys have an allowlist, as with the API: this machine, and with --allow-remote
+// every other.
 func TestLiveCallsOfOtherMachinesAreRefusedUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	for _, remote := range []bool{false, true} {
@@ -443,7 +448,8 @@ func TestAWrongFlagIsNamed(t *testing.T) {
 	}
 }
 
-// TestEveryPresetDoesSomething switches each preset on and makes calls and events until it has hit.
+// TestEveryPresetDoesSomething switches each preset on and makes calls and events until
+// it has hit.
 func TestEveryPresetDoesSomething(t *testing.T) {
 	t.Parallel()
 	for _, name := range preset.Names() {
@@ -467,7 +473,8 @@ func TestEveryPresetDoesSomething(t *testing.T) {
 	}
 }
 
-// TestAWrongSignatureIsExplained shows the expected string beside what was signed, and marks the difference.
+// TestAWrongSignatureIsExplained shows the expected string beside what was signed, and
+// marks the difference.
 func TestAWrongSignatureIsExplained(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)

@@ -65,7 +65,8 @@ func TestTheOverviewBeginsWithWhatNeedsAttention(t *testing.T) {
 		}
 	}
 	assert.NotContains(t, overview, "22961234567", "a number is shown by its end")
-	// A day later the failures are history, and the deliveries have been given up or tried again.
+	// A day later the failures are history, and the deliveries have been given up or
+	// tried again.
 	handler.fail(false)
 	s.core.Clock().Advance(25 * time.Hour)
 	assert.NotContains(t, s.page(""), "operations failed")
@@ -210,7 +211,8 @@ func TestRepeatedPollsAreOneRow(t *testing.T) {
 	assert.Contains(t, s.page("requests?polls=each"), "1–13 of 13")
 }
 
-// A bank that returns a payout makes no failed operation of it, and a failure all the same.
+// A bank that returns a payout makes no failed operation of it, and a failure all the
+// same.
 func TestAPayoutThatItsBankReturnedHasFailed(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)
@@ -272,7 +274,8 @@ func TestTheOpeningBalancesAreTheFlags(t *testing.T) {
 	}
 }
 
-// A number is typed in the form that its customer knows; what is stored is what the API would have been sent.
+// A number is typed in the form that its customer knows; what is stored is what the API
+// would have been sent.
 func TestTheCheckoutTakesANumberAsTheCustomerKnowsIt(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)
@@ -317,7 +320,8 @@ func TestTheStopwatchShowsWhatTheClockWasMovedBy(t *testing.T) {
 	assert.Contains(t, s.page(""), "Stopwatch 00 s since")
 }
 
-// A moment is readable without a script, and says exactly when to a mouse that rests on it.
+// A moment is readable without a script, and says exactly when to a mouse that rests on
+// it.
 func TestMomentsAreInUTCUntilTheScriptKnowsBetter(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)

@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// guard answers only those who call the server by a name of its own. A page of another site whose name was made to point here
-// (DNS rebinding) calls by that site's name, and gets nothing.
+// guard answers only those who call the server by a name of its own. A page of another
+// site whose name was made to point here (DNS rebinding) calls by that site's name, and
+// gets nothing.
 type guard struct {
 	names []string // besides the loopback's
-	// addresses lets every IP address pass, which nobody can rebind: it is set when the server is open to the network.
+	// addresses lets every IP address pass, which nobody can rebind: it is set when the
+	// server is open to the network.
 	addresses bool
 	next      http.Handler
 }

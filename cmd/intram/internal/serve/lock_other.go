@@ -2,5 +2,6 @@
 
 package serve
 
-// lock cannot keep a second server away here: the address, which only one can have, has to.
+// lock cannot keep a second server away here: the address, which only one can have, has
+// to.
 func lock(string) (release func(), err error) { return func() {}, nil }

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// lock keeps a second server away from a state file. It ends with the process, however that ends.
+// lock keeps a second server away from a state file. It ends with the process, however
+// that ends.
 func lock(path string) (release func(), err error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the file that the user has named
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 // playServe is set in the environment of a test binary that is to be "intram serve".
 const playServe = "INTRAM_TEST_PLAY_SERVE"
 
-// TestMain lets the test binary be the command, so that tests have a real process to stop and to kill.
+// TestMain lets the test binary be the command, so that tests have a real process to stop
+// and to kill.
 func TestMain(m *testing.M) {
 	if os.Getenv(playServe) == "" {
 		os.Exit(m.Run())
@@ -24,7 +25,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "intram:", err)
 		os.Exit(1)
 	}
-	// net/http does not wait for the goroutines of the connections that it has closed: they get a moment.
+	// net/http does not wait for the goroutines of the connections that it has closed:
+	// they get a moment.
 	left := goroutinesLeft()
 	for patience := time.Now().Add(5 * time.Second); left != "" && time.Now().Before(patience); left = goroutinesLeft() {
 		runtime.Gosched()
@@ -36,7 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// goroutinesLeft are the goroutines that are neither this one, nor the runtime's own (signals), nor net/http's at the end of a shutdown.
+// goroutinesLeft are the goroutines that are neither this one, nor the runtime's own
+// (signals), nor net/http's at the end of a shutdown.
 func goroutinesLeft() string {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// takePublished sends the request that the first revision of the payin docs publishes, as it stands.
+// takePublished sends the request that the first revision of the payin docs publishes, as
+// it stands.
 func takePublished(t *testing.T, s *inProcess) (status int, body string) {
 	t.Helper()
 	published, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "testdata", "examples", "payin.request.json"))

@@ -36,7 +36,8 @@ type process struct {
 	drained chan struct{}
 }
 
-// startProcess starts "intram serve" on a free port and waits until it has said that it is ready.
+// startProcess starts "intram serve" on a free port and waits until it has said that it
+// is ready.
 func startProcess(t *testing.T, cache string, args ...string) *process {
 	t.Helper()
 	p, err := tryProcess(t, cache, args...)
@@ -122,7 +123,8 @@ func payout(msisdn string, amount int64) intram.PayoutParams {
 func TestCtrlCEndsTheServerCleanly(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t, t.TempDir())
-	// Somebody listens for changes, and somebody keeps a connection open: neither holds the end up.
+	// Somebody listens for changes, and somebody keeps a connection open: neither holds
+	// the end up.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/_intram/changes", nil)
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(r)
@@ -255,7 +257,8 @@ func TestWhatWasAnsweredSurvivesKill9(t *testing.T) {
 	assert.Equal(t, "998500", available(t, p))
 }
 
-// TestNoAnsweredPayoutIsForgottenByKill9 kills the server again and again while payouts are made one after the other.
+// TestNoAnsweredPayoutIsForgottenByKill9 kills the server again and again while payouts
+// are made one after the other.
 func TestNoAnsweredPayoutIsForgottenByKill9(t *testing.T) {
 	t.Parallel()
 	cache, state := t.TempDir(), filepath.Join(t.TempDir(), "state.json")
@@ -359,7 +362,8 @@ func (r *receiver) fail(failing bool) {
 	r.failing = failing
 }
 
-// acknowledged waits for an event about an operation to be taken, refused for one to be refused.
+// acknowledged waits for an event about an operation to be taken, refused for one to be
+// refused.
 func (r *receiver) acknowledged(t *testing.T, event, id string) delivered {
 	t.Helper()
 	return r.wait(t, event, id, true)

@@ -211,9 +211,10 @@ func (s *server) makeCore(data []byte) error {
 	if err := s.forward(); err != nil {
 		return err
 	}
-	// Keys and the secrets of --forward-to follow from the seed. Ids must not, or they repeat at
-	// each start: a receiver with a persistent inbox would take new events for known ones. With a
-	// saved state too: an event may have gone out that the last save before a crash does not have.
+	// Keys and the secrets of --forward-to follow from the seed. Ids must not, or they
+	// repeat at each start: a receiver with a persistent inbox would take new events for
+	// known ones. With a saved state too: an event may have gone out that the last save
+	// before a crash does not have.
 	if err := s.core.FreshIDs(); err != nil {
 		return err
 	}
@@ -223,7 +224,8 @@ func (s *server) makeCore(data []byte) error {
 	return nil
 }
 
-// forward subscribes --forward-to to everything in both environments, unless a saved state has it subscribed already.
+// forward subscribes --forward-to to everything in both environments, unless a saved
+// state has it subscribed already.
 func (s *server) forward() error {
 	if s.forwardTo == "" {
 		return nil
@@ -243,7 +245,8 @@ func (s *server) forward() error {
 		if environment == "live" {
 			apiKey = m.LivePayin.APIKey
 		}
-		// The portal lets a merchant choose this secret. One and the same is easier to set up.
+		// The portal lets a merchant choose this secret. One and the same is easier to
+		// set up.
 		if err := s.core.SetPayinWebhook(apiKey, s.forwardTo, sub.Secret); err != nil {
 			return err
 		}
@@ -261,8 +264,9 @@ func (s *server) forwarded(environment string, payin bool) (mockapi.Subscription
 	return mockapi.Subscription{}, false
 }
 
-// handler sends the dashboard's paths to the dashboard, and everything else to the API. A browser that goes where nothing is, or asks for an
-// icon, gets a page or the icon, and is no call.
+// handler sends the dashboard's paths to the dashboard, and everything else to the API. A
+// browser that goes where nothing is, or asks for an icon, gets a page or the icon, and
+// is no call.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -324,7 +328,8 @@ func (s *server) announce() error {
 	return err
 }
 
-// shutdown lets the calls under way end, saves what is left, and returns when nothing of the server runs any more.
+// shutdown lets the calls under way end, saves what is left, and returns when nothing of
+// the server runs any more.
 func (s *server) shutdown() error {
 	s.dashboard.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), gracePeriod)

@@ -46,7 +46,8 @@ func TestWhatServeWritesIsItsOwnersAlone(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o700), mode(t, cache))
 }
 
-// The state was written by intram 0.1.0: a queued payout with its key, a payment request, a subscription.
+// The state was written by intram 0.1.0: a queued payout with its key, a payment request,
+// a subscription.
 func TestAStateOfVersion010GoesOn(t *testing.T) {
 	t.Parallel()
 	saved, err := os.ReadFile(filepath.Join("testdata", "state-0.1.0.json"))
@@ -159,7 +160,8 @@ func TestAnAnswerWaitsForItsOwnState(t *testing.T) {
 	})
 }
 
-// A call costs what it changes, however much there is: bytes are counted, those of the files that are replaced among them.
+// A call costs what it changes, however much there is: bytes are counted, those of the
+// files that are replaced among them.
 func TestACallWritesWhatItChanges(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
@@ -223,7 +225,8 @@ func TestALogThatHasGrownIsReplaced(t *testing.T) {
 	require.Equal(t, 2, lines())
 }
 
-// After kill -9 the file has lines, the last of them torn at times. The next start goes on from them, and leaves a whole state.
+// After kill -9 the file has lines, the last of them torn at times. The next start goes
+// on from them, and leaves a whole state.
 func TestALogWithATornLineGoesOn(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
@@ -257,7 +260,8 @@ func TestALogWithATornLineGoesOn(t *testing.T) {
 	assert.NotContains(t, string(data), "op_torn")
 }
 
-// A file that somebody has moved away or replaced is not appended to: what is answered is where the next start looks for it.
+// A file that somebody has moved away or replaced is not appended to: what is answered is
+// where the next start looks for it.
 func TestAFileThatWasMovedAwayIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
@@ -275,7 +279,8 @@ func TestAFileThatWasMovedAwayIsWrittenAgain(t *testing.T) {
 	assert.Contains(t, string(data), again.ID)
 }
 
-// Who has the old state open has it whole: a crash while the new one is written leaves it.
+// Who has the old state open has it whole: a crash while the new one is written leaves
+// it.
 func TestAStateIsNotWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")

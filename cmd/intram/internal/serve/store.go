@@ -14,12 +14,16 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// store keeps a server's state in a file. What was answered is in it: an answer waits until the state that it speaks of is on the disk.
-// What happens between two answers (an operation that ends, an attempt to deliver) is saved at once too, and no call waits for it.
+// store keeps a server's state in a file. What was answered is in it: an answer waits
+// until the state that it speaks of is on the disk. What happens between two answers (an
+// operation that ends, an attempt to deliver) is saved at once too, and no call waits for
+// it.
 //
-// The file begins with a whole state in one line, and each save appends a line with what has changed, so that a call costs what it changes
-// and not what there is. When the lines are longer than the state, the file is replaced by one with a state alone; so it is at the
-// beginning and at the end. A line that a crash has torn belongs to a call that was not answered.
+// The file begins with a whole state in one line, and each save appends a line with what
+// has changed, so that a call costs what it changes and not what there is. When the lines
+// are longer than the state, the file is replaced by one with a state alone; so it is at
+// the beginning and at the end. A line that a crash has torn belongs to a call that was
+// not answered.
 type store struct {
 	path     string
 	core     *mockapi.Server
@@ -66,7 +70,8 @@ func newStore(path string) *store {
 // leastRoom is how many bytes are appended at least before the file is replaced.
 const leastRoom = 1 << 20
 
-// start saves the state once, to find out now what would go wrong, and then after every change.
+// start saves the state once, to find out now what would go wrong, and then after every
+// change.
 func (st *store) start(core *mockapi.Server) error {
 	st.begin(core)
 	if err := st.save(); err != nil {
@@ -113,7 +118,8 @@ func (st *store) save() error {
 	return nil
 }
 
-// append writes a line with what has changed, or replaces the file when that is due or the file is no longer the one that was written.
+// append writes a line with what has changed, or replaces the file when that is due or
+// the file is no longer the one that was written.
 func (st *store) append() (version uint64, err error) {
 	if !st.appendable() {
 		return st.replace()
@@ -131,7 +137,8 @@ func (st *store) append() (version uint64, err error) {
 	return version, err
 }
 
-// appendable reports whether a line in the file is where the next start will look for it, and whether there is room for it.
+// appendable reports whether a line in the file is where the next start will look for it,
+// and whether there is room for it.
 func (st *store) appendable() bool {
 	if st.log == nil || st.room <= 0 {
 		return false
@@ -144,7 +151,8 @@ func (st *store) appendable() bool {
 	return err == nil && os.SameFile(ours, there)
 }
 
-// replace writes the whole state into a new file, which takes the old one's place in one step.
+// replace writes the whole state into a new file, which takes the old one's place in one
+// step.
 func (st *store) replace() (version uint64, err error) {
 	data, version, err := st.recorder.Whole()
 	if err != nil {
@@ -181,7 +189,8 @@ func (st *store) committed() {
 	}
 }
 
-// release lets go of whoever still waits: the server is closed, and their answers go nowhere.
+// release lets go of whoever still waits: the server is closed, and their answers go
+// nowhere.
 func (st *store) release() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -189,7 +198,8 @@ func (st *store) release() {
 	st.moved.Broadcast()
 }
 
-// close saves what is left and ends, with a whole state in the file: so an earlier version, and jq, can read it.
+// close saves what is left and ends, with a whole state in the file: so an earlier
+// version, and jq, can read it.
 func (st *store) close() error {
 	var err error
 	st.once.Do(func() {

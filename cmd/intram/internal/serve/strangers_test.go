@@ -14,8 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStrangersClientsWorkAgainstServe runs the clients that were written in other languages from the documentation alone against a real
-// "intram serve". What they get is compared with what the SDK gets, field by field, by the fake's own tests; here it is the command.
+// TestStrangersClientsWorkAgainstServe runs the clients that were written in other
+// languages from the documentation alone against a real "intram serve". What they get is
+// compared with what the SDK gets, field by field, by the fake's own tests; here it is
+// the command.
 func TestStrangersClientsWorkAgainstServe(t *testing.T) {
 	t.Parallel()
 	clients := filepath.Join("..", "..", "..", "..", "internal", "mockapi", "testdata", "clients")
@@ -56,7 +58,8 @@ func TestStrangersClientsWorkAgainstServe(t *testing.T) {
 			} {
 				assert.Equal(t, want, steps[name]["status"], name)
 			}
-			// What it did is in the wallet, also for the SDK and after the server was killed.
+			// What it did is in the wallet, also for the SDK and after the server was
+			// killed.
 			assert.Equal(t, "941760", available(t, p))
 			p.kill()
 			state := p.command.Args[2]

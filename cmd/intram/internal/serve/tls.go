@@ -17,8 +17,9 @@ import (
 
 const certificateLife = 365 * 24 * time.Hour
 
-// certificate is the certificate for a host and its key, from a directory. It makes new ones when there are none, when they end
-// within a month, or when they are of other hosts; else they stay, so that who has trusted them once need not do so again.
+// certificate is the certificate for a host and its key, from a directory. It makes new
+// ones when there are none, when they end within a month, or when they are of other
+// hosts; else they stay, so that who has trusted them once need not do so again.
 func certificate(dir, host string) (cert tls.Certificate, certFile string, err error) {
 	certFile, keyFile := filepath.Join(dir, "localhost.pem"), filepath.Join(dir, "localhost-key.pem")
 	cert, err = tls.LoadX509KeyPair(certFile, keyFile)

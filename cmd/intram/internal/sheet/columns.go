@@ -50,8 +50,9 @@ type column struct {
 	text string // the header's own
 }
 
-// readHeader finds out which column is what. Columns without a name are left out; what stands in them is a problem of its line. A column that
-// counts the rows is left out too, and noted.
+// readHeader finds out which column is what. Columns without a name are left out; what
+// stands in them is a problem of its line. A column that counts the rows is left out too,
+// and noted.
 func readHeader(header row, rows []row) (columns map[string]column, unnamed []int, notes, problems []Problem) {
 	columns = map[string]column{}
 	var unknown, names []string
@@ -137,7 +138,8 @@ func columnName(text string) (string, bool) {
 	return name, ok
 }
 
-// plainWords are the words of a header in lower case, without accents, signs, and what stands in parentheses: "Montant (FCFA)".
+// plainWords are the words of a header in lower case, without accents, signs, and what
+// stands in parentheses: "Montant (FCFA)".
 func plainWords(text string) string {
 	if before, _, ok := strings.Cut(text, "("); ok && strings.TrimSpace(before) != "" {
 		text = before
@@ -146,8 +148,8 @@ func plainWords(text string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !gounicode.IsLetter(r) && !gounicode.IsDigit(r) }), " ")
 }
 
-// otherUnit is a sign in the name of the column of amounts, or a word in parentheses behind it, that may make 25 mean 25 thousand or 25
-// euros.
+// otherUnit is a sign in the name of the column of amounts, or a word in parentheses
+// behind it, that may make 25 mean 25 thousand or 25 euros.
 func otherUnit(text string) string {
 	for _, sign := range text {
 		if gounicode.Is(gounicode.Sc, sign) || sign == '%' {
@@ -163,7 +165,8 @@ func otherUnit(text string) string {
 	return ""
 }
 
-// nearest is the column whose name is at most two letters away, "" when none is or the word is short.
+// nearest is the column whose name is at most two letters away, "" when none is or the
+// word is short.
 func nearest(words string) string {
 	if len(words) < 4 {
 		return ""
@@ -204,7 +207,8 @@ func distance(a, b string) int {
 	return previous[len(b)]
 }
 
-// clean is a cell without what cannot be seen and the apostrophe by which spreadsheets mark a text.
+// clean is a cell without what cannot be seen and the apostrophe by which spreadsheets
+// mark a text.
 func clean(cell string) string {
 	cell = strings.Map(func(r rune) rune {
 		if gounicode.Is(gounicode.Cf, r) {

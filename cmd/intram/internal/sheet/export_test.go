@@ -8,7 +8,8 @@ import (
 // StoredNumber writes a number of a workbook in plain digits.
 var StoredNumber = storedNumber
 
-// NamesOfColumns are the names that are read besides a column's own, in the order of the alphabet.
+// NamesOfColumns are the names that are read besides a column's own, in the order of the
+// alphabet.
 func NamesOfColumns() map[string][]string {
 	names := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(otherNames)) {

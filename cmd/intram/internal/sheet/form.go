@@ -26,7 +26,8 @@ type form struct {
 // text is the form of a CSV file that no file gave: as French spreadsheets open it.
 var textForm = form{comma: ';', mark: true, crlf: true}
 
-// cells is a row to write. The numbers of a workbook are those of its columns named in numbers.
+// cells is a row to write. The numbers of a workbook are those of its columns named in
+// numbers.
 type cells struct {
 	rows    [][]string
 	numbers []int
@@ -63,8 +64,8 @@ func (f form) write(c cells) ([]byte, error) {
 	return b.Bytes(), w.Error()
 }
 
-// escaped is a cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text, and is left out when the
-// file is read.
+// escaped is a cell that no spreadsheet takes for a formula: an apostrophe in front says
+// that it is text, and is left out when the file is read.
 func escaped(cell string) string {
 	if first := strings.TrimLeft(cell, " "); first != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(first)[0]) {
 		return "'" + cell
@@ -77,7 +78,8 @@ const (
 	textFormat = 49 // "@": a cell of text stays as it was typed
 )
 
-// writeWorkbook writes an .xlsx file. Its cells are texts, which are never formulas, and numbers where all digits are kept.
+// writeWorkbook writes an .xlsx file. Its cells are texts, which are never formulas, and
+// numbers where all digits are kept.
 func writeWorkbook(c cells) ([]byte, error) {
 	book := excelize.NewFile()
 	defer book.Close() //nolint:errcheck // it is in memory

@@ -1,4 +1,5 @@
-// Package sheet reads the files in which offices keep payouts: CSV in its many forms, and workbooks.
+// Package sheet reads the files in which offices keep payouts: CSV in its many forms, and
+// workbooks.
 package sheet
 
 import (
@@ -17,7 +18,8 @@ import (
 // maxLines is more than anyone pays at once; a file beyond it is some other file.
 const maxLines = 100_000
 
-// Problem is what is wrong with a cell, a line, or the file. It shows no more of what stands there than amounts and references.
+// Problem is what is wrong with a cell, a line, or the file. It shows no more of what
+// stands there than amounts and references.
 type Problem struct {
 	// Line is the line of the file, 0 for all of it.
 	Line int `json:"line"`
@@ -39,7 +41,8 @@ type File struct {
 	Lines []batch.Line
 	// Problems are what must be corrected before anything is sent.
 	Problems []Problem
-	// Notes are what was read otherwise than it was written: to be shown before anything is sent.
+	// Notes are what was read otherwise than it was written: to be shown before anything
+	// is sent.
 	Notes []Problem
 
 	form    form
@@ -57,8 +60,8 @@ func (f *File) header(name string) string {
 	return name
 }
 
-// Check looks at all lines together, before anything is sent. The problems are those of the file too, at most one a cell, in the order
-// of the lines.
+// Check looks at all lines together, before anything is sent. The problems are those of
+// the file too, at most one a cell, in the order of the lines.
 func (f *File) Check(client *intram.Client, rules batch.Rules) []Problem {
 	problems := slices.Clone(f.Problems)
 	spoiled := map[int]map[string]bool{}
@@ -96,7 +99,8 @@ func (f *File) Problem(p batch.Problem) Problem {
 	return Problem{Line: p.Line, Column: column, Message: message}
 }
 
-// columnOf is the column of a field of the parameters, such as destination.provider_code; "" for none.
+// columnOf is the column of a field of the parameters, such as destination.provider_code;
+// "" for none.
 func columnOf(field string) string {
 	name := strings.TrimPrefix(field, "destination.")
 	for _, name := range []string{name, strings.TrimSuffix(name, "_code")} {
@@ -107,7 +111,8 @@ func columnOf(field string) string {
 	return ""
 }
 
-// Read reads the lines of a CSV file or of an .xlsx workbook whose first row names the columns.
+// Read reads the lines of a CSV file or of an .xlsx workbook whose first row names the
+// columns.
 func Read(data []byte) *File {
 	t := readTable(data)
 	file := &File{Notes: t.notes, form: t.form, rows: map[int]row{}, spoiled: map[int]map[string]bool{}}
@@ -179,10 +184,12 @@ func lowerHeader(rows []row) []Problem {
 // rounded is what a spreadsheet shows of a long number.
 var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$|^\d[.,]\d+[eE]\d{2,}$`)
 
-// cellError is what a spreadsheet shows of a formula that came to nothing, in English and in French.
+// cellError is what a spreadsheet shows of a formula that came to nothing, in English and
+// in French.
 var cellError = regexp.MustCompile(`^#(REF!|N/A|NAME\?|NOM\?|VALUE!|VALEUR!|DIV/0!|NULL!|NUL!|NUM!|NOMBRE!|CALC!|SPILL!)$`)
 
-// readLine makes a payout of a row. What the parameters must be is for [File.Check] to say.
+// readLine makes a payout of a row. What the parameters must be is for [File.Check] to
+// say.
 func (f *File) readLine(r row) {
 	line, columns, spoiled := batch.Line{Number: r.number}, f.columns, map[string]bool{}
 	f.spoiled[r.number] = spoiled
@@ -271,7 +278,8 @@ func (f *File) readLine(r row) {
 	f.Lines, f.rows[r.number] = append(f.Lines, line), r
 }
 
-// cutInTwo reports whether an amount and a text behind it may be one amount, whose comma was taken for the end of a cell.
+// cutInTwo reports whether an amount and a text behind it may be one amount, whose comma
+// was taken for the end of a cell.
 func cutInTwo(columns map[string]column, amount, next string) bool {
 	for _, name := range []string{"account_name", "account_surname", "note"} {
 		if c, ok := columns[name]; ok && c.at == columns["amount"].at+1 {
@@ -281,7 +289,8 @@ func cutInTwo(columns map[string]column, amount, next string) bool {
 	return false
 }
 
-// hideMost keeps the calling code and the last two digits of a number, by which its owner knows it.
+// hideMost keeps the calling code and the last two digits of a number, by which its owner
+// knows it.
 func hideMost(number string) string {
 	if len(number) < 6 {
 		return strings.Repeat("•", len(number))

@@ -25,7 +25,8 @@ func (f *File) Extension() string {
 	return ".csv"
 }
 
-// formOf is the form in which a file of the name is written: the file's own, unless the name asks for another.
+// formOf is the form in which a file of the name is written: the file's own, unless the
+// name asks for another.
 func (f *File) formOf(name string) form {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".xlsx":
@@ -38,8 +39,8 @@ func (f *File) formOf(name string) form {
 	return f.form
 }
 
-// Results is a file of the name with the file's own rows, and what became of each line behind it. words puts a reason into the words of
-// whoever reads it.
+// Results is a file of the name with the file's own rows, and what became of each line
+// behind it. words puts a reason into the words of whoever reads it.
 func (f *File) Results(name string, results []batch.Result, words func(string) string) ([]byte, error) {
 	c := cells{rows: [][]string{slices.Concat(f.head.cells, ResultColumns)}, numbers: f.numbers()}
 	for _, r := range results {
@@ -67,8 +68,9 @@ func (f *File) numbers() []int {
 	return nil
 }
 
-// Retry is a file of the name with the rows of the lines that failed or were refused, each with a new reference, and how many they are. Lines
-// that may have been paid, or that another run settles, are not among them.
+// Retry is a file of the name with the rows of the lines that failed or were refused,
+// each with a new reference, and how many they are. Lines that may have been paid, or
+// that another run settles, are not among them.
 func (f *File) Retry(name string, results []batch.Result) (data []byte, lines int, err error) {
 	at := f.columns["reference"].at
 	taken := map[string]bool{}
@@ -94,7 +96,8 @@ func (f *File) Retry(name string, results []batch.Result) (data []byte, lines in
 // longestReference is how many characters the API takes (Merchant API docs, Payouts).
 const longestReference = 100
 
-// nextReference is a reference for another attempt: SALARY-1 becomes SALARY-1-R2, and that SALARY-1-R3. It takes the first that is free.
+// nextReference is a reference for another attempt: SALARY-1 becomes SALARY-1-R2, and
+// that SALARY-1-R3. It takes the first that is free.
 func nextReference(reference string, taken map[string]bool) string {
 	base, attempt := reference, 2
 	if i := strings.LastIndex(reference, "-R"); i > 0 {
@@ -116,8 +119,8 @@ func nextReference(reference string, taken map[string]bool) string {
 	}
 }
 
-// Holds reports whether every row of an older file is among those of a newer one: writing the newer loses nothing that a person has
-// changed.
+// Holds reports whether every row of an older file is among those of a newer one: writing
+// the newer loses nothing that a person has changed.
 func Holds(newer, older []byte) bool {
 	rows := map[string]bool{}
 	for _, r := range readTable(newer).rows {
@@ -135,7 +138,8 @@ func Holds(newer, older []byte) bool {
 // templateColumns are the columns of a new file.
 var templateColumns = []string{"reference", "amount", "provider", "msisdn", "account_name", "account_surname", "note"}
 
-// Template is an empty file of the name, to be filled in: a workbook or CSV, by the name's extension.
+// Template is an empty file of the name, to be filled in: a workbook or CSV, by the
+// name's extension.
 func Template(name string) ([]byte, error) {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".xlsx":

@@ -63,7 +63,8 @@ func TestATextOfAWorkbookIsNoStoredNumber(t *testing.T) {
 	}, told(file.Problems))
 }
 
-// 25,000 without quotes is two cells of a CSV file, and the second is a name or a note that nobody looks at.
+// 25,000 without quotes is two cells of a CSV file, and the second is a name or a note
+// that nobody looks at.
 func TestAnAmountThatTheSeparatorCutsIsRefused(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string][]string{

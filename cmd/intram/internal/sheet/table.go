@@ -103,7 +103,8 @@ func decode(data []byte) (text string, f form, note string, err error) {
 	return string(decoded), f, "the file was read as UTF-16", nil
 }
 
-// utf16Without reports whether the text is UTF-16 without a mark: each second byte of its beginning is zero.
+// utf16Without reports whether the text is UTF-16 without a mark: each second byte of its
+// beginning is zero.
 func utf16Without(data []byte, zero int) bool {
 	if len(data) < 8 {
 		return false
@@ -116,7 +117,8 @@ func utf16Without(data []byte, zero int) bool {
 	return true
 }
 
-// textFormula is how people keep a spreadsheet from taking a text for a number: ="0022961234501".
+// textFormula is how people keep a spreadsheet from taking a text for a number:
+// ="0022961234501".
 var textFormula = regexp.MustCompile(`(^|[\n;,\t])="([^"\r\n]*)"`)
 
 // notCSV says why a line cannot be taken apart.
@@ -127,7 +129,8 @@ func notCSV(err error) string {
 	return `not a line of CSV: a quotation mark is not closed: what follows it cannot be told apart, and is not read`
 }
 
-// readCSV reads text. The delimiter is what the first line has most of, or what a line sep= says.
+// readCSV reads text. The delimiter is what the first line has most of, or what a line
+// sep= says.
 func readCSV(text string, f form) table {
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n") // as Excel on the Mac once wrote it
@@ -193,8 +196,9 @@ const maxWorkbook = 256 << 20
 // tooLong says that rows were not read, among them perhaps one that is to be paid.
 var tooLong = Problem{Message: fmt.Sprintf("there are more than %d rows: remove the blank ones, or split the file", 2*maxLines)}
 
-// readWorkbook reads the first sheet of an .xlsx file that is shown and has anything in it. The cells are as they are stored, with what their
-// format shows beside them where that is something else.
+// readWorkbook reads the first sheet of an .xlsx file that is shown and has anything in
+// it. The cells are as they are stored, with what their format shows beside them where
+// that is something else.
 func readWorkbook(data []byte) table {
 	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{RawCellValue: true, UnzipSizeLimit: maxWorkbook})
 	if err != nil {
@@ -267,8 +271,9 @@ func (t *table) addSheet(book *excelize.File, sheet string, cells, shown [][]str
 	}
 }
 
-// storedNumber writes a number of a workbook in plain digits. What is stored as 2.290161234501E+12 has all of its digits, while the same
-// in a CSV file is what was left of them on the screen.
+// storedNumber writes a number of a workbook in plain digits. What is stored as
+// 2.290161234501E+12 has all of its digits, while the same in a CSV file is what was left
+// of them on the screen.
 func storedNumber(cell string) string {
 	mantissa, exponent, ok := strings.Cut(cell, "E")
 	if !ok || mantissa == "" || exponent == "" || strings.Trim(mantissa, "0123456789.") != "" {
@@ -291,8 +296,9 @@ func isNumber(book *excelize.File, sheet string, i, j int) bool {
 	return err == nil && (kind == excelize.CellTypeUnset || kind == excelize.CellTypeNumber)
 }
 
-// showsAnother reports whether a cell shows something else than it holds: 25 in the format 0.000 shows 25.000. Of amounts and
-// numbers the digits count, however they are grouped.
+// showsAnother reports whether a cell shows something else than it holds: 25 in the
+// format 0.000 shows 25.000. Of amounts and numbers the digits count, however they are
+// grouped.
 func showsAnother(name, stored, shown string) bool {
 	if name != "amount" && name != "msisdn" {
 		return stored != shown
@@ -314,7 +320,8 @@ func digits(text string) string {
 	}, text)
 }
 
-// pad makes all rows as wide as the first: a workbook leaves out empty cells at their end.
+// pad makes all rows as wide as the first: a workbook leaves out empty cells at their
+// end.
 func (t *table) pad() {
 	if len(t.rows) == 0 {
 		return

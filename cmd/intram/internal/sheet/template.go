@@ -13,8 +13,8 @@ import (
 // templateRows is how many rows of a template offer the operators' codes.
 const templateRows = 5000
 
-// templateBook is a workbook to be filled in. Its columns are text, so that no digit is lost, but for the amounts, and the operators
-// are chosen from a list.
+// templateBook is a workbook to be filled in. Its columns are text, so that no digit is
+// lost, but for the amounts, and the operators are chosen from a list.
 func templateBook() ([]byte, error) {
 	data, err := writeWorkbook(cells{rows: [][]string{templateColumns}})
 	if err != nil {

@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// The programs sign a request as it should be, each in one language. Their tests run them.
+// The programs sign a request as it should be, each in one language. Their tests run
+// them.
 //
 //go:embed programs/sign.php programs/sign.mjs programs/sign.py programs/golang/main.go
 var programs embed.FS
 
-// Languages are those that the right lines are shown in: their names on the command line and for people.
+// Languages are those that the right lines are shown in: their names on the command line
+// and for people.
 var Languages = []Language{
 	{"php", "PHP", "programs/sign.php", "// "}, {"node", "Node", "programs/sign.mjs", "// "}, {"python", "Python", "programs/sign.py", "# "},
 	{"go", "Go", "programs/golang/main.go", "// "},
@@ -23,7 +25,8 @@ type Language struct {
 	file, comment string
 }
 
-// sections are the parts of a program, in its order, and what the mistakes are called that are in them.
+// sections are the parts of a program, in its order, and what the mistakes are called
+// that are in them.
 var sections = []struct {
 	name     string
 	mistakes []string // how their ids begin
@@ -39,7 +42,8 @@ var sections = []struct {
 	{"headers", []string{"missing-", "duplicate-header", "secret-key-sent"}},
 }
 
-// Code are the lines of a program that are right where the findings are mistakes; all of them when there are none.
+// Code are the lines of a program that are right where the findings are mistakes; all of
+// them when there are none.
 func (v *Verdict) Code(in Language) []string {
 	var lines []string
 	for _, s := range sections {
@@ -62,7 +66,8 @@ func (v *Verdict) isIn(mistakes []string) bool {
 	return false
 }
 
-// section cuts the lines between a mark and the next one out of a program, without what they are indented by.
+// section cuts the lines between a mark and the next one out of a program, without what
+// they are indented by.
 func (l Language) section(name string) []string {
 	program, err := programs.ReadFile(l.file)
 	if err != nil {

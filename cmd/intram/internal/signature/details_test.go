@@ -12,7 +12,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
-// signedAt is a request that was signed at a time as the documentation asks, with the time that it says it was sent at.
+// signedAt is a request that was signed at a time as the documentation asks, with the
+// time that it says it was sent at.
 func signedAt(t *testing.T, target string, signed, sent time.Time) *signature.Request {
 	t.Helper()
 	headers, err := signature.Sign("pk_sandbox_1", "sk_sandbox_1", "GET", target, nil, signed)
@@ -34,7 +35,8 @@ func explained(t *testing.T, r *signature.Request) *signature.Verdict {
 	return v
 }
 
-// A clock that is wrong is told from local time that was sent as UTC, and in which direction it is off.
+// A clock that is wrong is told from local time that was sent as UTC, and in which
+// direction it is off.
 func TestHowFarATimeIsOffIsToldAsItIs(t *testing.T) {
 	t.Parallel()
 	const window, local = "timestamp-window", "timestamp-local-time"
@@ -58,7 +60,8 @@ func TestHowFarATimeIsOffIsToldAsItIs(t *testing.T) {
 	}
 }
 
-// The clock was read twice: the time that was signed is found when it is up to three seconds from the one that was sent.
+// The clock was read twice: the time that was signed is found when it is up to three
+// seconds from the one that was sent.
 func TestATimeThatWasReadTwiceIsToldWithItsDirection(t *testing.T) {
 	t.Parallel()
 	for off, says := range map[time.Duration]string{

@@ -37,7 +37,8 @@ func encodings(text string) []option {
 	return options
 }
 
-// latin1 is a text in Windows-1252, which has all letters of Latin-1. One that has others stays.
+// latin1 is a text in Windows-1252, which has all letters of Latin-1. One that has others
+// stays.
 func latin1(text string) string {
 	encoded, err := charmap.Windows1252.NewEncoder().String(text)
 	if err != nil {
@@ -64,7 +65,8 @@ func lowBytes(text string) string {
 	return b.String()
 }
 
-// questioned writes a byte for each letter up to the last one, and a question mark for others.
+// questioned writes a byte for each letter up to the last one, and a question mark for
+// others.
 func questioned(last rune) func(string) string {
 	return func(text string) string {
 		var b strings.Builder

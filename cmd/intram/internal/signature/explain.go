@@ -44,18 +44,22 @@ type Finding struct {
 type Verdict struct {
 	// Good says that the signature and its time are as the documentation asks.
 	Good bool `json:"good"`
-	// Explained says that the findings are the whole reason: with them mended, the signature is good.
+	// Explained says that the findings are the whole reason: with them mended, the
+	// signature is good.
 	Explained bool      `json:"explained"`
 	Findings  []Finding `json:"findings"`
-	// Canonical is what should have been signed, up to and with its fourth line feed. The body comes after it.
+	// Canonical is what should have been signed, up to and with its fourth line feed. The
+	// body comes after it.
 	Canonical string `json:"canonical_head,omitempty"`
 	BodyBytes int    `json:"body_bytes"`
 	// Signature is what the header should have been, for the key that was meant.
 	Signature string `json:"expected_signature,omitempty"`
-	// Lines are those of a program that are right where the mistakes are, by the language's ID.
+	// Lines are those of a program that are right where the mistakes are, by the
+	// language's ID.
 	Lines map[string][]string `json:"right_lines,omitempty"`
-	// Signed are the five fields as they were signed (timestamp, method, path, query, body) when the findings explain the signature.
-	// What was wrong may be how they were joined, or the key.
+	// Signed are the five fields as they were signed (timestamp, method, path, query,
+	// body) when the findings explain the signature. What was wrong may be how they were
+	// joined, or the key.
 	Signed []string `json:"-"`
 }
 
@@ -64,8 +68,9 @@ func (v *Verdict) add(id, fix, format string, args ...any) {
 	v.Findings = append(v.Findings, Finding{ID: id, What: fmt.Sprintf(format, args...), Fix: fix})
 }
 
-// Explain finds out why the API refuses a request's signature. The first key is the one that should have signed; the others
-// are tried as mistakes. The timestamp is judged by the time at which the request arrived.
+// Explain finds out why the API refuses a request's signature. The first key is the one
+// that should have signed; the others are tried as mistakes. The timestamp is judged by
+// the time at which the request arrived.
 func Explain(r *Request, keys []Key, at time.Time) (*Verdict, error) {
 	endpoint, path, query, err := Split(r.Target)
 	if err != nil {
@@ -119,13 +124,15 @@ func Explain(r *Request, keys []Key, at time.Time) (*Verdict, error) {
 		v.Findings = append(v.Findings, *form)
 	}
 	v.Findings = append(v.Findings, p.findings(solution)...)
-	// Without the time that was signed, nothing can be compared; that it is missing is the reason.
+	// Without the time that was signed, nothing can be compared; that it is missing is
+	// the reason.
 	v.Explained = ok || timestamp == ""
 	v.Good = ok && len(v.Findings) == 0
 	return v, nil
 }
 
-// checkEnvironment compares the public key that was sent with the secret one that should sign.
+// checkEnvironment compares the public key that was sent with the secret one that should
+// sign.
 func (v *Verdict) checkEnvironment(publicKey string, secret Key) {
 	for _, pair := range [][2]string{{"sandbox", "live"}, {"live", "sandbox"}} {
 		if strings.HasPrefix(publicKey, "pk_"+pair[0]+"_") && strings.HasPrefix(secret.Value, "sk_"+pair[1]+"_") {
@@ -134,7 +141,8 @@ func (v *Verdict) checkEnvironment(publicKey string, secret Key) {
 	}
 }
 
-// window is how far a timestamp may be off, either way (Merchant API docs, Request headers).
+// window is how far a timestamp may be off, either way (Merchant API docs, Request
+// headers).
 const window = 5 * time.Minute
 
 // checkTimestamp judges the form and the age of the timestamp.
@@ -176,7 +184,8 @@ func (v *Verdict) checkTimestamp(timestamp string, at time.Time) {
 // signaturePrefix is what others write before a signature.
 var signaturePrefix = regexp.MustCompile(`^(?i:(?:hmac-)?sha-?256[=: ]+|v1=)`)
 
-// decodeSignature reads a signature in every form that it may have been sent in. The finding is what is wrong with the form.
+// decodeSignature reads a signature in every form that it may have been sent in. The
+// finding is what is wrong with the form.
 func decodeSignature(header string) (sums [][]byte, form *Finding) {
 	text, prefixed := strings.CutPrefix(header, "sha256=")
 	finding := func(id, what string) *Finding {
@@ -212,8 +221,9 @@ func decodeSignature(header string) (sums [][]byte, form *Finding) {
 
 func hmacSHA256(key, text []byte) []byte { return keyedSum(sha256.New, key, text) }
 
-// keyedSum is an HMAC that was computed somewhere else, by whatever hash and key: it is compared, and
-// protects nothing. Go's strict FIPS mode would panic at a short key, and at MD5 and SHA-1.
+// keyedSum is an HMAC that was computed somewhere else, by whatever hash and key: it is
+// compared, and protects nothing. Go's strict FIPS mode would panic at a short key, and
+// at MD5 and SHA-1.
 func keyedSum(h func() hash.Hash, key, text []byte) (sum []byte) {
 	fips140.WithoutEnforcement(func() {
 		mac := hmac.New(h, key)
@@ -284,7 +294,8 @@ func (p *puzzle) addPaths(r *Request, endpoint, path, query string) {
 	right := SignedPrefix + endpoint
 	const fix = "Sign " + SignedPrefix + " and the endpoint, whatever URL is called."
 	p.add(partPath, option{value: right})
-	// What the documentation leaves open: the API may read the path as it came, or decoded.
+	// What the documentation leaves open: the API may read the path as it came, or
+	// decoded.
 	if decoded, err := url.PathUnescape(right); err == nil {
 		p.add(partPath, option{id: "path-decoded", what: "the path was signed decoded, and sent with percent signs", fix: "Use ids that need no encoding, or sign the path as it is sent.", value: decoded})
 	}

@@ -27,7 +27,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// client is a client of the API as somebody may write it: what it sends, and what it signs, which should be the same.
+// client is a client of the API as somebody may write it: what it sends, and what it
+// signs, which should be the same.
 type client struct {
 	sent struct {
 		timestamp, method, target, body string
@@ -100,7 +101,8 @@ func refusedBy(t *testing.T, server *intramtest.Server, r *signature.Request) st
 	return envelope.Code
 }
 
-// mistakes are planted one by one. Each has the name that explain-signature gives it, and the reason that the API gives.
+// mistakes are planted one by one. Each has the name that explain-signature gives it, and
+// the reason that the API gives.
 var mistakes = []struct {
 	name, method string // method: POST unless said
 	id           string
@@ -227,7 +229,8 @@ var mistakes = []struct {
 	{name: `\n in single quotes`, id: "separator-literal", plant: joined(`\n`)},
 	{name: "bars", id: "separator-other", plant: joined("|")},
 	{name: "line feed after the body", id: "separator-extra", plant: func(c *client, _ *intramtest.Server) {
-		// With a body that is not JSON, since this is also a line break at the body's end.
+		// With a body that is not JSON, since this is also a line break at the body's
+		// end.
 		c.join = func(t, m, p, q, b string) string { return "\n" + strings.Join([]string{t, m, p, q, b}, "\n") }
 	}},
 	{name: "empty query dropped", id: "empty-field-dropped", plant: func(c *client, _ *intramtest.Server) {
@@ -427,7 +430,8 @@ func TestTwoMistakesAtOnceAreNamed(t *testing.T) {
 			if (i+j)%17 != 0 {
 				continue // all of them, thousands, take a minute
 			}
-			// What is missing leaves nothing to compare; and two of one part of the string are one mistake.
+			// What is missing leaves nothing to compare; and two of one part of the
+			// string are one mistake.
 			if first.method != second.method || part(first.id) == part(second.id) || part(first.id) == "" || part(second.id) == "" {
 				continue
 			}
@@ -442,8 +446,9 @@ func TestTwoMistakesAtOnceAreNamed(t *testing.T) {
 				t.Errorf("%s and %s: not explained", first.name, second.name)
 				continue
 			}
-			// Some pairs come to the same bytes as another single mistake, or hide one another; that there is an explanation which
-			// gives the signature is what counts, and that it is no longer than two.
+			// Some pairs come to the same bytes as another single mistake, or hide one
+			// another; that there is an explanation which gives the signature is what
+			// counts, and that it is no longer than two.
 			assert.LessOrEqual(t, len(v.Findings), 3, "%s and %s: %v", first.name, second.name, ids(v))
 			assert.NotEmpty(t, v.Findings, "%s and %s", first.name, second.name)
 		}
@@ -451,7 +456,8 @@ func TestTwoMistakesAtOnceAreNamed(t *testing.T) {
 	assert.Greater(t, tried, 80)
 }
 
-// part is the part of the signed string that a mistake is in; empty for one of the headers.
+// part is the part of the signed string that a mistake is in; empty for one of the
+// headers.
 func part(id string) string {
 	switch {
 	case strings.Contains(id, "path"), id == "full-url":

@@ -1,5 +1,6 @@
-// Package signature finds out why a signature was refused, by trying the mistakes that can be made. It has the canonical string from the
-// API's documentation, and shares no code with the SDK's signer.
+// Package signature finds out why a signature was refused, by trying the mistakes that
+// can be made. It has the canonical string from the API's documentation, and shares no
+// code with the SDK's signer.
 package signature
 
 import (
@@ -17,7 +18,8 @@ import (
 	"strings"
 )
 
-// SignedPrefix starts the signed path, whatever URL is called (Merchant API docs, Signature).
+// SignedPrefix starts the signed path, whatever URL is called (Merchant API docs,
+// Signature).
 const SignedPrefix = "/api/v1/merchant"
 
 // Request is a request as it was sent.
@@ -29,12 +31,14 @@ type Request struct {
 	Body   []byte
 }
 
-// Format implements [fmt.Formatter]: the method and the length, since the rest may be anyone's.
+// Format implements [fmt.Formatter]: the method and the length, since the rest may be
+// anyone's.
 func (r Request) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "Request(%s, body of %d bytes)", strings.ToUpper(r.Method), len(r.Body))
 }
 
-// Split takes a target apart: the endpoint as the documentation writes it ("/payouts"), the path as it was called, and the query.
+// Split takes a target apart: the endpoint as the documentation writes it ("/payouts"),
+// the path as it was called, and the query.
 func Split(target string) (endpoint, path, query string, err error) {
 	rest, _, _ := strings.Cut(target, "#")
 	path, query, _ = strings.Cut(rest, "?")
@@ -61,8 +65,9 @@ func Split(target string) (endpoint, path, query string, err error) {
 	return endpoint, path, query, nil
 }
 
-// ParseHeaders reads headers as people keep them: "Name: value" lines, those of curl -v with > in front, or a JSON object. Lines that are no
-// header, such as the request line, are passed over.
+// ParseHeaders reads headers as people keep them: "Name: value" lines, those of curl -v
+// with > in front, or a JSON object. Lines that are no header, such as the request line,
+// are passed over.
 func ParseHeaders(data []byte) (http.Header, error) {
 	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
 		return jsonHeaders(trimmed)
@@ -115,7 +120,8 @@ func isToken(name string) bool {
 	}) < 0
 }
 
-// ParseDump reads a whole request as it went over the wire: request line, headers, an empty line, body.
+// ParseDump reads a whole request as it went over the wire: request line, headers, an
+// empty line, body.
 func ParseDump(data []byte) (*Request, error) {
 	reader := bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\uFEFF"))))
 	var head strings.Builder
@@ -155,7 +161,8 @@ func (r *Request) readBody(head string, reader io.Reader) error {
 			r.Body = body
 		}
 	}
-	// An editor adds a line break at the end of the file; the request's own length says that it is not the body's.
+	// An editor adds a line break at the end of the file; the request's own length says
+	// that it is not the body's.
 	if n, err := strconv.Atoi(r.Header.Get("Content-Length")); err == nil && n >= 0 && n < len(r.Body) {
 		r.Body = r.Body[:n]
 	}

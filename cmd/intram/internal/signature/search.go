@@ -6,11 +6,13 @@ import (
 	"slices"
 )
 
-// option is one way in which a part of the signed string may have been written. The first of a part's options is the right one.
+// option is one way in which a part of the signed string may have been written. The first
+// of a part's options is the right one.
 type option struct {
 	id, what, fix string
 	value         string
-	// again makes the same mistake with what another one has made of the part; nil if that cannot be.
+	// again makes the same mistake with what another one has made of the part; nil if
+	// that cannot be.
 	again func(string) string
 	// after is the mistake that was made before this one, nil for a single one.
 	after *option
@@ -77,7 +79,8 @@ func (p *puzzle) fields(c choice) []string {
 	return fields
 }
 
-// compose offers what two mistakes in one part come to: a query both unsorted and decoded. Those of the body only while it is small.
+// compose offers what two mistakes in one part come to: a query both unsorted and
+// decoded. Those of the body only while it is small.
 func (p *puzzle) compose() {
 	for part := range parts {
 		if part == partBody && len(p.options[part][0].value) > smallBody {
@@ -97,14 +100,17 @@ func (p *puzzle) compose() {
 	}
 }
 
-// The search ends early when the body is long: thousands of hashes of it would take too long.
+// The search ends early when the body is long: thousands of hashes of it would take too
+// long.
 const (
 	largeBody = 1 << 19 // from here on one mistake alone is looked for
 	smallBody = 1 << 12 // up to here three
 )
 
-// solve looks for the fewest mistakes that give one of the sums: none, one, then two. Then another time may have been signed than the one
-// that was sent, with no other mistake or with one; and last there may be three. A time that was signed is left as an option of its part.
+// solve looks for the fewest mistakes that give one of the sums: none, one, then two.
+// Then another time may have been signed than the one that was sent, with no other
+// mistake or with one; and last there may be three. A time that was signed is left as an
+// option of its part.
 func (p *puzzle) solve(sums [][]byte, times iter.Seq[guess]) (choice, bool) {
 	length := len(p.options[partBody][0].value)
 	for mistakes := range 3 {
@@ -122,7 +128,8 @@ func (p *puzzle) solve(sums [][]byte, times iter.Seq[guess]) (choice, bool) {
 	return p.search(sums, 3)
 }
 
-// searchTimes looks for a time that gives one of the sums, as long as that takes a second or two.
+// searchTimes looks for a time that gives one of the sums, as long as that takes a second
+// or two.
 func (p *puzzle) searchTimes(sums [][]byte, times iter.Seq[guess]) (choice, bool) {
 	known := p.options[partTimestamp]
 	bytes := 1 << 30

@@ -57,14 +57,15 @@ func (p *puzzle) addTimestamps(timestamp string) {
 
 const otherForm = "the time was signed in another form than it was sent: "
 
-// guess is a time that may have been signed, though the one that was sent does not tell it.
+// guess is a time that may have been signed, though the one that was sent does not tell
+// it.
 type guess struct {
 	id, what, value string
 	near            bool // likely enough to be tried with a mistake besides
 }
 
-// timesNear are the times that may have been signed where another one was sent: the digits that the header has lost, local time, and
-// those of a clock that was read twice.
+// timesNear are the times that may have been signed where another one was sent: the
+// digits that the header has lost, local time, and those of a clock that was read twice.
 func timesNear(timestamp string) iter.Seq[guess] {
 	return func(yield func(guess) bool) {
 		at, ok := looseTime(timestamp)
@@ -94,7 +95,8 @@ func readTwice(at time.Time, yield func(guess) bool) bool {
 	return true
 }
 
-// lostDigits are the times with microseconds that the one that was sent can have been cut or rounded from.
+// lostDigits are the times with microseconds that the one that was sent can have been cut
+// or rounded from.
 func lostDigits(timestamp string, at time.Time, yield func(guess) bool) bool {
 	first, last := at.Add(-500*time.Microsecond), at.Add(time.Millisecond)
 	layouts := []string{isoformat, "2006-01-02T15:04:05.000000Z", "2006-01-02T15:04:05.000000", "2006-01-02 15:04:05.000000+00:00", "2006-01-02 15:04:05.000000"}

@@ -16,7 +16,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
-// The string that is signed for wrongCall, and its fields. Every field has text, so that no two mistakes sign the same bytes.
+// The string that is signed for wrongCall, and its fields. Every field has text, so that
+// no two mistakes sign the same bytes.
 const (
 	fieldTime   = "2026-05-20T12:00:00.000Z"
 	fieldMethod = "POST"
@@ -27,7 +28,8 @@ const (
 	wrongKey    = "sk_sandbox_YWJj"
 )
 
-// wrongCall is a call whose signature is of text instead of the five fields joined with line feeds.
+// wrongCall is a call whose signature is of text instead of the five fields joined with
+// line feeds.
 type wrongCall struct {
 	text                      string
 	method, target, body, key string // those of the constants unless said
@@ -198,7 +200,8 @@ func base64Sum(text string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Pairs of mistakes are not tried on a large body. What was not found out is no good signature.
+// Pairs of mistakes are not tried on a large body. What was not found out is no good
+// signature.
 func TestALargeBodyIsNotTakenForGood(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 1<<19+1)
@@ -234,7 +237,8 @@ func TestEveryNameOfAHeaderIsRead(t *testing.T) {
 	assert.Equal(t, http.Header{"X-Number": {"7"}, "X-Yes": {"true"}}, header)
 }
 
-// The writing that was sent is the one thing that tells which library changed the body on the way.
+// The writing that was sent is the one thing that tells which library changed the body on
+// the way.
 func TestADeliveryThatWasWrittenAgainNamesTheWriting(t *testing.T) {
 	t.Parallel()
 	keys := []signature.Key{{Label: "the secret", Value: hookSecret}}

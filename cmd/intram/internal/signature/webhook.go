@@ -9,7 +9,8 @@ import (
 	"github.com/intram/intram-go/internal/deliverytime"
 )
 
-// ExplainWebhook finds out whether a delivery's signature is good, and if not, why. The first key is the subscription's secret.
+// ExplainWebhook finds out whether a delivery's signature is good, and if not, why. The
+// first key is the subscription's secret.
 func ExplainWebhook(header http.Header, body []byte, keys []Key, at time.Time) *Verdict {
 	if _, n := only(header, "X-Signature-Value"); n > 0 {
 		return explainNotification(header, body, keys)
@@ -49,7 +50,8 @@ func ExplainWebhook(header http.Header, body []byte, keys []Key, at time.Time) *
 		v.add("signature-mismatch", "Check the secret first: each subscription has its own. Then check that the body is the raw bytes of the request.",
 			"the signature does not fit the secret and the body")
 	}
-	// A signature that does not fit says nothing of the time: an attacker can write what he likes there.
+	// A signature that does not fit says nothing of the time: an attacker can write what
+	// he likes there.
 	if ok {
 		v.checkDeliveryTime(timestamp, []byte(p.options[partBody][solution[partBody]].value), at)
 	}
@@ -74,7 +76,8 @@ func (v *Verdict) checkDeliveryTime(timestamp string, body []byte, at time.Time)
 	}
 }
 
-// explainNotification is ExplainWebhook for a notification of a payin session, whose signature covers the body alone.
+// explainNotification is ExplainWebhook for a notification of a payin session, whose
+// signature covers the body alone.
 func explainNotification(header http.Header, body []byte, keys []Key) *Verdict {
 	v := &Verdict{BodyBytes: len(body)}
 	signature, n := only(header, "X-Signature-Value")
@@ -99,7 +102,8 @@ func explainNotification(header http.Header, body []byte, keys []Key) *Verdict {
 	return v
 }
 
-// webhookPuzzle is all that may have been done wrong with a delivery, or with the receiver's copy of it.
+// webhookPuzzle is all that may have been done wrong with a delivery, or with the
+// receiver's copy of it.
 func webhookPuzzle(timestamp string, body []byte, keys []Key, form string, layout func([]string) string) *puzzle {
 	p := &puzzle{}
 	p.addKeys(keys, "", "Verify with the secret that the subscription's creation returned (whsec_…).")
@@ -145,7 +149,8 @@ func never(func(guess) bool) {}
 
 const raw = "Verify the raw bytes of the request, read before any JSON decoder."
 
-// receivers is what a changed body means at the receiver: it was signed as it was sent, and changed on the way.
+// receivers is what a changed body means at the receiver: it was signed as it was sent,
+// and changed on the way.
 var receivers = map[string]struct{ what, fix string }{
 	"body-line-break-sent":   {"the body has a line break at its end that was not sent", "Take off the line break that saving it added."},
 	"body-line-break-signed": {"the body lacks the line break at its end", raw},

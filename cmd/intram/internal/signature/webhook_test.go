@@ -91,7 +91,8 @@ func TestWebhookVerdictsAgreeWithTheSDKAndSayWhy(t *testing.T) {
 	}
 }
 
-// What is signed is the text as it was sent, so that every form of the time comes with a good signature.
+// What is signed is the text as it was sent, so that every form of the time comes with a
+// good signature.
 func TestTheTimeOfADeliveryIsReadAsTheSDKReadsIt(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)

@@ -1,4 +1,5 @@
-// Package typed reads what people type: amounts and phone numbers, on a command line or in a cell of a spreadsheet.
+// Package typed reads what people type: amounts and phone numbers, on a command line or
+// in a cell of a spreadsheet.
 package typed
 
 import (
@@ -12,7 +13,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Amount reads an amount; see [intram.ParseTypedAmount]. The error says why it is none, without the SDK's prefix.
+// Amount reads an amount; see [intram.ParseTypedAmount]. The error says why it is none,
+// without the SDK's prefix.
 func Amount(text string, currency intram.Currency) (intram.Amount, error) {
 	amount, err := intram.ParseTypedAmount(text, currency)
 	if err != nil {
@@ -21,9 +23,10 @@ func Amount(text string, currency intram.Currency) (intram.Amount, error) {
 	return amount, nil
 }
 
-// MSISDN reads a phone number. country is whose it is when it has no calling code; when that is empty, the operator's code says it,
-// and else it is Benin, as the API has it.
-// What is in international form already stays as it is, so that a payout that was asked for before is asked for in the same bytes.
+// MSISDN reads a phone number. country is whose it is when it has no calling code; when
+// that is empty, the operator's code says it, and else it is Benin, as the API has it.
+// What is in international form already stays as it is, so that a payout that was asked
+// for before is asked for in the same bytes.
 func MSISDN(text, country string, operator intram.ProviderCode) (string, error) {
 	if country == "" {
 		country = countryOf(operator)
@@ -38,7 +41,8 @@ func MSISDN(text, country string, operator intram.ProviderCode) (string, error) 
 		}
 		return number, nil
 	}
-	// The SDK knows the countries of the API exactly, and of the others only what has + in front.
+	// The SDK knows the countries of the API exactly, and of the others only what has +
+	// in front.
 	parsed, parseErr := phonenumbers.Parse(text, country)
 	letters := strings.ContainsFunc(text, unicode.IsLetter) // which phonenumbers would dial
 	if parseErr == nil && !letters && phonenumbers.IsValidNumber(parsed) && !known(phonenumbers.GetRegionCodeForNumber(parsed)) {
@@ -52,7 +56,8 @@ func known(country string) bool {
 	return slices.Contains([]string{"BJ", "BF", "CI", "CM", "GW", "ML", "NE", "SN", "TG"}, country)
 }
 
-// countryOf is the country in which an operator such as MTN_BENIN_229 is, and "" when its code does not say it.
+// countryOf is the country in which an operator such as MTN_BENIN_229 is, and "" when its
+// code does not say it.
 func countryOf(operator intram.ProviderCode) string {
 	suffix := string(operator[strings.LastIndexByte(string(operator), '_')+1:])
 	code := 0

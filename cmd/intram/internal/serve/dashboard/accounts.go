@@ -6,7 +6,8 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// accountWords are the accounts of the ledger in words, by the first part of their names. %s is the payment method's name.
+// accountWords are the accounts of the ledger in words, by the first part of their names.
+// %s is the payment method's name.
 var accountWords = map[string]phrase{
 	"wallet":     {"Your %s wallet", "Votre portefeuille %s"},
 	"pending":    {"Your %s wallet, announced", "Votre portefeuille %s, annoncé"},
@@ -17,7 +18,8 @@ var accountWords = map[string]phrase{
 	"provider":   {"%s: customers and recipients", "%s : clients et bénéficiaires"},
 }
 
-// inWords is an account of the ledger as a person calls it; what has no words stays as it is.
+// inWords is an account of the ledger as a person calls it; what has no words stays as it
+// is.
 func inWords(lang language, account string) string {
 	parts := strings.Split(account, ":")
 	kind, last := parts[0], parts[len(parts)-1]
@@ -31,7 +33,8 @@ func inWords(lang language, account string) string {
 	return strings.ReplaceAll(words.in(lang), "%s", methodName(last))
 }
 
-// currencyOf is the currency of an account of the ledger. Payins of Cameroon have accounts of their own.
+// currencyOf is the currency of an account of the ledger. Payins of Cameroon have
+// accounts of their own.
 func currencyOf(account string) string {
 	if strings.HasSuffix(account, "XAF") {
 		return "XAF"
@@ -54,7 +57,8 @@ func methodName(code string) string {
 	return code
 }
 
-// memos are what the postings of the ledger are for, in French. They are in English in the fake.
+// memos are what the postings of the ledger are for, in French. They are in English in
+// the fake.
 var memos = map[string]string{
 	"opening balance": "solde d'ouverture", "top-up": "approvisionnement",
 	"payout debited": "versement débité", "payout completed": "versement effectué", "payout failed": "versement échoué",

@@ -56,7 +56,8 @@ func (d *Dashboard) actions() map[string]func(url.Values) error {
 	}
 }
 
-// creations are the forms that make an operation, by name. Each returns the path of the operation's page.
+// creations are the forms that make an operation, by name. Each returns the path of the
+// operation's page.
 func (d *Dashboard) creations() map[string]func(context.Context, url.Values) (string, error) {
 	return map[string]func(context.Context, url.Values) (string, error){"payout": d.makePayout, "payment": d.askForPayment}
 }

@@ -15,7 +15,8 @@ func (w phrase) in(lang language) string {
 // advice is why something failed, and what to do.
 type advice struct{ Why, Do string }
 
-// adviceOn explains an error code of an operation or a payin. A code that is unknown has none.
+// adviceOn explains an error code of an operation or a payin. A code that is unknown has
+// none.
 func adviceOn(lang language, code string) advice {
 	a, ok := advices[code]
 	if !ok {
@@ -75,7 +76,8 @@ var advices = map[string]struct{ why, do phrase }{
 	"client_not_found":       {phrase{"The operator does not know the customer's number.", "L'opérateur ne connaît pas le numéro du client."}, again},
 }
 
-// adviceOnRow is why an operation failed, in a few words, and what to do; empty when it did not.
+// adviceOnRow is why an operation failed, in a few words, and what to do; empty when it
+// did not.
 func adviceOnRow(lang language, r operationRow) advice {
 	switch {
 	case r.Returned():

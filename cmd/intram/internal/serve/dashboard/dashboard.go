@@ -1,6 +1,8 @@
-// Package dashboard is the window that "intram serve" has: pages that show what the fake got, did and sent, and forms that act on it.
+// Package dashboard is the window that "intram serve" has: pages that show what the fake
+// got, did and sent, and forms that act on it.
 //
-// The pages are made here and complete without a script. The script keeps them fresh while they are open.
+// The pages are made here and complete without a script. The script keeps them fresh
+// while they are open.
 package dashboard
 
 import (

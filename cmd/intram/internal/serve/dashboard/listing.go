@@ -11,7 +11,8 @@ import (
 // perPage is how many items a page of a list shows.
 const perPage = 50
 
-// inputTime is how a browser writes the time of an <input type="datetime-local">. The forms say that it is UTC.
+// inputTime is how a browser writes the time of an <input type="datetime-local">. The
+// forms say that it is UTC.
 const inputTime = "2006-01-02T15:04"
 
 // item is what the filters and the search look at in one line of a list.

@@ -34,7 +34,8 @@ func TestThePagesOfAListHoldAllOfIt(t *testing.T) {
 	}
 }
 
-// A form shows minutes, so the minute in which something happened is within both of its ends.
+// A form shows minutes, so the minute in which something happened is within both of its
+// ends.
 func TestAListIsFilteredByTheMinute(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 5, 20, 10, 30, 59, 999_000_000, time.UTC)

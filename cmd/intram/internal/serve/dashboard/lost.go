@@ -12,8 +12,9 @@ type lostView struct {
 	Guess   string // what may be looked for instead
 }
 
-// Lost answers a browser whose address leads nowhere, with the ways to go on. The form of the language is not on the page: the browser's
-// session belongs to the dashboard's own addresses.
+// Lost answers a browser whose address leads nowhere, with the ways to go on. The form of
+// the language is not on the page: the browser's session belongs to the dashboard's own
+// addresses.
 func (d *Dashboard) Lost(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	env := "sandbox"
@@ -27,8 +28,9 @@ func (d *Dashboard) Lost(w http.ResponseWriter, r *http.Request) {
 	p.write(http.StatusNotFound)
 }
 
-// IsPage reports whether a request is a browser's, for an address that a person goes to or for what belongs to a page: its icon. What has
-// the headers of the API is a call, whatever it accepts.
+// IsPage reports whether a request is a browser's, for an address that a person goes to
+// or for what belongs to a page: its icon. What has the headers of the API is a call,
+// whatever it accepts.
 func IsPage(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false

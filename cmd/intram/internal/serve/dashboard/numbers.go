@@ -8,7 +8,8 @@ type testNumber struct {
 	does   phrase
 }
 
-// testNumbers are the numbers of docs/fidelity.md. A test compares them with what the fake does.
+// testNumbers are the numbers of docs/fidelity.md. A test compares them with what the
+// fake does.
 var testNumbers = []testNumber{
 	{end: "00", status: "succeeded", does: phrase{"succeeds", "réussit"}},
 	{end: "01", status: "failed", code: "provider_error", does: phrase{"fails: the operator answers with an error", "échoue : l'opérateur répond par une erreur"}},
@@ -31,7 +32,8 @@ var testNumbers = []testNumber{
 // numberView is a test number as the pages show it.
 type numberView struct{ Number, Does string }
 
-// beginOfTestNumbers is put before the end, for a whole number of Benin. Any number of any country with 0000 before its end will do.
+// beginOfTestNumbers is put before the end, for a whole number of Benin. Any number of
+// any country with 0000 before its end will do.
 const beginOfTestNumbers = "2290161000"
 
 // Numbers are the test numbers in the page's language, none where they mean nothing.

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// recent is how far back the overview looks for what needs attention, on the server's clock.
+	// recent is how far back the overview looks for what needs attention, on the server's
+	// clock.
 	recent = 24 * time.Hour
 	// The overview shows this many operations, calls, and lines of each concern.
 	overviewOperations = 8
@@ -26,7 +27,8 @@ type overview struct {
 	Empty      bool // nothing was ever asked for
 }
 
-// concern is something that needs attention: how much of it, the newest of it, and where the rest is.
+// concern is something that needs attention: how much of it, the newest of it, and where
+// the rest is.
 type concern struct {
 	Key   string // of its text
 	Class string // of its colour

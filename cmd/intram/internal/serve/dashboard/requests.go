@@ -24,7 +24,8 @@ type requestView struct {
 
 type headerView struct{ Name, Value string }
 
-// lineView is a field of the canonical string: what is expected, what was signed, and where they part.
+// lineView is a field of the canonical string: what is expected, what was signed, and
+// where they part.
 type lineView struct {
 	Name                   string
 	Same                   bool
@@ -100,7 +101,8 @@ func compare(name, expected, signed string) lineView {
 	return v
 }
 
-// keysOf are the keys that belong to a public key, and those that somebody may have taken for the right one.
+// keysOf are the keys that belong to a public key, and those that somebody may have taken
+// for the right one.
 func (d *Dashboard) keysOf(publicKey string) (keys mockapi.Keys, others []signature.Key, known bool) {
 	m := d.Core.Merchant()
 	for _, env := range []string{"sandbox", "live"} {

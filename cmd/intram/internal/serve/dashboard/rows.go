@@ -14,7 +14,8 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// The rows of the lists: each with the merchant's own reference and the amount of what it is about.
+// The rows of the lists: each with the merchant's own reference and the amount of what it
+// is about.
 
 // operationRow is an operation with the other side of it.
 type operationRow struct {
@@ -56,7 +57,8 @@ func or(first, second string) string {
 	return second
 }
 
-// Ended reports whether the operation does not change any more, but for a bank payout that is settled or rejected.
+// Ended reports whether the operation does not change any more, but for a bank payout
+// that is settled or rejected.
 func (r operationRow) Ended() bool { return r.Status != "queued" && r.Status != "processing" }
 
 // Returned reports whether a bank has returned the payout, whose operation had succeeded.
@@ -88,8 +90,9 @@ func (d *Dashboard) operationRows(env string) []operationRow {
 	return rows
 }
 
-// ownReference is the merchant's own reference of an operation. A payment request has none in the API, so merchants write one into its
-// webhook_data, as into the metadata of the others; else its description has to do.
+// ownReference is the merchant's own reference of an operation. A payment request has
+// none in the API, so merchants write one into its webhook_data, as into the metadata of
+// the others; else its description has to do.
 func ownReference(op mockapi.Operation) string {
 	if op.OwnReference != "" {
 		return op.OwnReference
@@ -119,7 +122,8 @@ func ownReference(op mockapi.Operation) string {
 	return op.Description
 }
 
-// isReferenceName reports whether a member of the merchant's own data sounds like a reference.
+// isReferenceName reports whether a member of the merchant's own data sounds like a
+// reference.
 func isReferenceName(name string) bool {
 	name = strings.ToLower(name)
 	for _, part := range []string{"ref", "order", "commande", "invoice", "facture", "number", "id"} {
@@ -176,7 +180,8 @@ type subject struct {
 	number   string
 }
 
-// subjectOf finds an object by the id that a call or a delivery names; false when there is none.
+// subjectOf finds an object by the id that a call or a delivery names; false when there
+// is none.
 func (d *Dashboard) subjectOf(id string) (subject, bool) {
 	if op, ok := d.Core.Operation(id); ok {
 		r := d.operationRow(op)
@@ -244,8 +249,9 @@ func (r requestRow) item() item {
 	return i
 }
 
-// requestRows are the calls of an environment, newest first, with those whose key was not known. Folded, repeated polls of the same that
-// were answered the same are one row, the newest of them.
+// requestRows are the calls of an environment, newest first, with those whose key was not
+// known. Folded, repeated polls of the same that were answered the same are one row, the
+// newest of them.
 func (d *Dashboard) requestRows(env string, folded bool) []requestRow {
 	var rows []requestRow
 	polls := map[string]int{}

@@ -13,13 +13,15 @@ import (
 const (
 	sessionCookie  = "intram_session"
 	languageCookie = "intram_language"
-	// maxForm is the largest form, and maxSessions how many browsers are told what came of theirs.
+	// maxForm is the largest form, and maxSessions how many browsers are told what came
+	// of theirs.
 	maxForm     = 64 << 10
 	maxSessions = 256
 )
 
-// secure says what a browser may do with whatever comes from here: no script, style or connection of another origin, no frame, and
-// nothing kept. There is no CORS header: no other site may read a page.
+// secure says what a browser may do with whatever comes from here: no script, style or
+// connection of another origin, no frame, and nothing kept. There is no CORS header: no
+// other site may read a page.
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "+
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
@@ -31,8 +33,8 @@ func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// sessions ties the forms of a page to the browser that got it: a form needs the token that belongs to the browser's cookie, which no
-// other site can read or set.
+// sessions ties the forms of a page to the browser that got it: a form needs the token
+// that belongs to the browser's cookie, which no other site can read or set.
 type sessions struct {
 	key []byte
 
@@ -83,8 +85,8 @@ func (s *sessions) takeNotice(session string) notice {
 	return n
 }
 
-// fromHere reads a form and reports whether it was sent from a page of ours: by its origin as the browser tells it, and by its token. If
-// not, it has answered.
+// fromHere reads a form and reports whether it was sent from a page of ours: by its
+// origin as the browser tells it, and by its token. If not, it has answered.
 func (d *Dashboard) fromHere(w http.ResponseWriter, r *http.Request) bool {
 	refuse := func(why string) bool {
 		http.Error(w, "This form was not accepted: "+why+" Reload the page and try again.", http.StatusForbidden)

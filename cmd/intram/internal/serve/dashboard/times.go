@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// when is a moment as the pages show it: in UTC, until the script writes it in the reader's own zone. The whole of it, in UTC, is shown to
-// a mouse that rests on it.
+// when is a moment as the pages show it: in UTC, until the script writes it in the
+// reader's own zone. The whole of it, in UTC, is shown to a mouse that rests on it.
 func when(lang language, at time.Time, year bool) template.HTML {
 	if at.IsZero() {
 		return ""

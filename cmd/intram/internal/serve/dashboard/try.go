@@ -12,8 +12,9 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// The forms that make a payout and ask for a payment call the API as a merchant's program does, signed and with the SDK: the call is in the
-// list of requests, and the documented checks apply.
+// The forms that make a payout and ask for a payment call the API as a merchant's program
+// does, signed and with the SDK: the call is in the list of requests, and the documented
+// checks apply.
 
 // client is the SDK's, with the keys of an environment and without a socket.
 func (d *Dashboard) client(env string) (*intram.Client, error) {
@@ -45,7 +46,8 @@ func (d *Dashboard) makePayout(ctx context.Context, f url.Values) (string, error
 	return operationPath(f.Get("environment"), op), err
 }
 
-// askForPayment is the form "ask for a payment now". It returns the path of the operation.
+// askForPayment is the form "ask for a payment now". It returns the path of the
+// operation.
 func (d *Dashboard) askForPayment(ctx context.Context, f url.Values) (string, error) {
 	amount, number, err := d.read(f, "")
 	if err != nil {
@@ -68,7 +70,8 @@ func operationPath(env string, op *intram.Operation) string {
 	return Path + env + "/operations/" + op.ID
 }
 
-// read reads the amount and the number of a form, as people type them. The number may be missing.
+// read reads the amount and the number of a form, as people type them. The number may be
+// missing.
 func (*Dashboard) read(f url.Values, method intram.ProviderCode) (amount intram.Amount, number string, err error) {
 	if amount, err = typed.Amount(f.Get("amount"), intram.XOF); err != nil {
 		return amount, "", errors.New("amount: " + err.Error())
@@ -95,7 +98,8 @@ func (d *Dashboard) topUp(f url.Values) error {
 	return d.Core.TopUp(f.Get("environment"), f.Get("method"), units)
 }
 
-// Methods are what the forms offer to pay through, mobile money alone where a payout goes.
+// Methods are what the forms offer to pay through, mobile money alone where a payout
+// goes.
 func (*Dashboard) Methods(mobile bool) []mockapi.Method {
 	all := mockapi.Methods()
 	if !mobile {

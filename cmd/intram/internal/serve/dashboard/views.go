@@ -95,7 +95,8 @@ func (d *Dashboard) about(env, id string) (events []mockapi.Event, deliveries []
 	return events, deliveries
 }
 
-// eventTypes are the events that may be about a kind of object, those of its own kind first.
+// eventTypes are the events that may be about a kind of object, those of its own kind
+// first.
 func eventTypes(kind string) []string {
 	all := mockapi.EventTypes()
 	slices.SortStableFunc(all, func(a, b string) int {
@@ -306,7 +307,8 @@ func functions(lang language) template.FuncMap {
 	}
 }
 
-// coin is what a currency is called where it is spent: the two CFA francs are both FCFA in French. The API's own is XOF.
+// coin is what a currency is called where it is spent: the two CFA francs are both FCFA
+// in French. The API's own is XOF.
 func coin(lang language, currency string) string {
 	if currency == "XAF" && lang == english {
 		return currency

@@ -34,7 +34,8 @@ func languageOf(r *http.Request) language {
 	return languages[index]
 }
 
-// ours finds the best of the pages' languages. The first is what a browser gets that asks for none of them.
+// ours finds the best of the pages' languages. The first is what a browser gets that asks
+// for none of them.
 var ours = xlanguage.NewMatcher([]xlanguage.Tag{xlanguage.English, xlanguage.French})
 
 // text is a text of the pages; an unknown key stands for itself.
@@ -46,7 +47,8 @@ func text(lang language, key string) string {
 	return w.in(lang)
 }
 
-// counted is a text with a number in it, %d, the one for one before the bar and the one for several behind it.
+// counted is a text with a number in it, %d, the one for one before the bar and the one
+// for several behind it.
 func counted(lang language, key string, n int) string {
 	one, several, _ := strings.Cut(text(lang, key), "|")
 	if n == 1 {
@@ -55,7 +57,8 @@ func counted(lang language, key string, n int) string {
 	return strings.ReplaceAll(several, "%d", money(int64(n)))
 }
 
-// words are all texts of the pages, in both languages. The words of the API itself (statuses, events, codes) are not translated.
+// words are all texts of the pages, in both languages. The words of the API itself
+// (statuses, events, codes) are not translated.
 var words = map[string]phrase{
 	"skip":         {"Skip to the content", "Aller au contenu"},
 	"navigation":   {"Pages", "Pages"},

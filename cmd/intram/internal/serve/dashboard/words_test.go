@@ -71,7 +71,8 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 	}
 }
 
-// TestEveryFindingAboutASignatureIsInFrenchToo reads the findings off the package that makes them.
+// TestEveryFindingAboutASignatureIsInFrenchToo reads the findings off the package that
+// makes them.
 func TestEveryFindingAboutASignatureIsInFrenchToo(t *testing.T) {
 	t.Parallel()
 	made := regexp.MustCompile(`(?:\bid: |\badd\(|\bfinding\(|\bguess\{|^\t\t\{)"([a-z0-9]+(?:-[a-z0-9]+)+)",`)

@@ -15,7 +15,8 @@ import (
 // lasting is how long a preset lasts on the server's clock: longer than anybody looks.
 const lasting = 30 * 24 * time.Hour
 
-// Preset is a named set of faults. What it does to a call or a delivery follows from the server's seed.
+// Preset is a named set of faults. What it does to a call or a delivery follows from the
+// server's seed.
 type Preset struct {
 	Name string
 	// About and AboutFrench say what it does, in one line.

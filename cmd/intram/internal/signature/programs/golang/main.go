@@ -1,5 +1,5 @@
-// Command golang signs a request of the Intram Merchant API without the SDK, and prints it. What stands between two marks is shown for
-// a mistake there.
+// Command golang signs a request of the Intram Merchant API without the SDK, and prints
+// it. What stands between two marks is shown for a mistake there.
 package main
 
 import (
