@@ -20,8 +20,9 @@ import (
 // ErrResponseTooLarge is the cause when an answer's body is larger than the SDK reads.
 var ErrResponseTooLarge = redact.Sentinel(fmt.Sprintf("the answer is larger than %d MiB", maxResponseBytes>>20))
 
-// record is what a call remembers of its attempts. It is the request's context, because that is
-// the one thing that go-retryablehttp hands to each of its hooks. Its attempts come one after the other.
+// record is what a call remembers of its attempts. It is the request's context, because
+// that is the one thing that go-retryablehttp hands to each of its hooks. Its attempts
+// come one after the other.
 type record struct {
 	context.Context //nolint:containedctx // the caller's: the record ends with the call
 
@@ -54,7 +55,8 @@ type record struct {
 
 type recordKey struct{}
 
-// Value implements [context.Context]: the record itself, or what the caller's context has.
+// Value implements [context.Context]: the record itself, or what the caller's context
+// has.
 func (r *record) Value(key any) any {
 	if _, ok := key.(recordKey); ok {
 		return r
@@ -78,16 +80,16 @@ func (r *record) result() Result {
 
 // attempter is the RoundTripper inside the retrying client: one RoundTrip is one attempt.
 //
-// It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each call that failed,
-// which would flush the whole pool and make an outage dearer still.
+// It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each call
+// that failed, which would flush the whole pool and make an outage dearer still.
 type attempter struct {
 	cfg       *Config
 	userAgent []string // the header's value
 	skew      skew
 }
 
-// RoundTrip dates and signs a clone of req, sends it, and reads the whole answer into the call's record.
-// The response it returns has no body left to read.
+// RoundTrip dates and signs a clone of req, sends it, and reads the whole answer into the
+// call's record. The response it returns has no body left to read.
 func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	rec := recordOf(req.Context())
 	call := &rec.call
@@ -106,7 +108,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		proof [len(Proof{})]string
 	}
 	if call.Method != http.MethodGet {
-		// A read does nothing, sent or not. For everything else it matters whether the connection was ever made.
+		// A read does nothing, sent or not. For everything else it matters whether the
+		// connection was ever made.
 		ctx = httptrace.WithClientTrace(ctx, own.conn.hooks())
 	}
 	start := a.cfg.Clock.Now()
@@ -116,7 +119,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
-		// net/http itself may resend on a connection that died as it was taken: the same bytes.
+		// net/http itself may resend on a connection that died as it was taken: the same
+		// bytes.
 		attempt.GetBody = func() (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(call.Body)), nil
 		}
@@ -145,7 +149,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var after retryAfter
 	if values := resp.Header["Retry-After"]; len(values) > 0 {
-		// A date counts from now, by the server's clock that it is of: the attempt may have taken long.
+		// A date counts from now, by the server's clock that it is of: the attempt may
+		// have taken long.
 		serverNow := now.Add(offset)
 		if at, ok := serverTime(resp.Header); ok {
 			serverNow = at.Truncate(time.Second).Add(now.Sub(arrived)) // to the second, as the other date is
@@ -156,7 +161,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.log(req.Context(), rec, resp, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
 	if tooOld && offset > 0 && call.Method != http.MethodGet {
-		// Dated ahead of this machine's clock, and refused for now: whoever has it can send it again when its time comes.
+		// Dated ahead of this machine's clock, and refused for now: whoever has it can
+		// send it again when its time comes.
 		rec.inDoubt = true
 	}
 	if tooOld && a.skew.correct(rec, a.cfg.Logger, resp.Header, offset, now) {
@@ -172,7 +178,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// send sends an attempt, and says which of the SDK's own transports it went over, nil for the user's.
+// send sends an attempt, and says which of the SDK's own transports it went over, nil for
+// the user's.
 func (a *attempter) send(attempt *http.Request) (*http.Response, *http.Transport, error) {
 	if own, ok := a.cfg.HTTP.(*Renewing); ok {
 		return own.send(attempt)
@@ -181,7 +188,8 @@ func (a *attempter) send(attempt *http.Request) (*http.Response, *http.Transport
 	return resp, nil, err
 }
 
-// header returns an attempt's own headers. values is room for those that prove who is calling.
+// header returns an attempt's own headers. values is room for those that prove who is
+// calling.
 func (a *attempter) header(rec *record, at time.Time, values *[len(Proof{})]string) http.Header {
 	call := &rec.call
 	h := make(http.Header, 8+len(call.Header))
@@ -209,11 +217,12 @@ var (
 	contentTypeJSON = []string{"application/json"}
 )
 
-// byteOrderMark is put in front of JSON by some servers and proxies. No reader of JSON takes it.
+// byteOrderMark is put in front of JSON by some servers and proxies. No reader of JSON
+// takes it.
 var byteOrderMark = []byte("\ufeff")
 
-// readBody reads the answer up to the cap, and closes it. The transport may be the user's own, so that what
-// http.Client would have checked is checked here.
+// readBody reads the answer up to the cap, and closes it. The transport may be the user's
+// own, so that what http.Client would have checked is checked here.
 func readBody(resp *http.Response) ([]byte, error) {
 	if resp == nil {
 		return nil, errNoResponse
@@ -229,7 +238,8 @@ func readBody(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > maxResponseBytes {
 		return nil, ErrResponseTooLarge
 	}
-	// Room for what was announced and one byte more, since the end may be seen only by reading on.
+	// Room for what was announced and one byte more, since the end may be seen only by
+	// reading on.
 	room := resp.ContentLength + 1
 	if room <= 1 {
 		room = bytes.MinRead
@@ -272,8 +282,8 @@ func explain(callCtx, attemptCtx context.Context, err error, timeout time.Durati
 	}
 }
 
-// attemptTimeoutError is an attempt that ran out of its own time. It is not context.DeadlineExceeded:
-// the caller's context has not ended.
+// attemptTimeoutError is an attempt that ran out of its own time. It is not
+// context.DeadlineExceeded: the caller's context has not ended.
 type attemptTimeoutError struct{ after time.Duration }
 
 func (e *attemptTimeoutError) Error() string   { return fmt.Sprintf("no answer within %v", e.after) }
@@ -281,8 +291,8 @@ func (e *attemptTimeoutError) OwnText() string { return e.Error() }
 func (e *attemptTimeoutError) Timeout() bool   { return true }
 func (e *attemptTimeoutError) Temporary() bool { return true }
 
-// innerTimeoutError is a time limit inside the transport, such as a dialer's. The net package calls that
-// context.DeadlineExceeded too; here it would pass for the caller's.
+// innerTimeoutError is a time limit inside the transport, such as a dialer's. The net
+// package calls that context.DeadlineExceeded too; here it would pass for the caller's.
 type innerTimeoutError struct{ err error }
 
 func (e innerTimeoutError) Error() string      { return e.err.Error() }
@@ -313,8 +323,9 @@ func (t *connTrace) hooks() *httptrace.ClientTrace {
 
 // nothingSent says whether err ended the attempt before a byte of it was written.
 //
-// A transport that reports its connections is believed, and nothing else: net/http may lose a connection
-// after writing to it and fail to dial the next one, and the error is then the dial's.
+// A transport that reports its connections is believed, and nothing else: net/http may
+// lose a connection after writing to it and fail to dial the next one, and the error is
+// then the dial's.
 func (t *connTrace) nothingSent(err error) bool {
 	if t.wanted.Load() {
 		return !t.got.Load()
@@ -322,7 +333,8 @@ func (t *connTrace) nothingSent(err error) bool {
 	return beforeSending(err)
 }
 
-// log writes the attempt's line: what an operator needs, and nothing that is the customer's or secret.
+// log writes the attempt's line: what an operator needs, and nothing that is the
+// customer's or secret.
 func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, start time.Time) {
 	if a.cfg.Logger == nil {
 		return

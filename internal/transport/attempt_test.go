@@ -78,7 +78,8 @@ func TestTruncatedAnswerIsAskedForAgain(t *testing.T) {
 	assert.Zero(t, res.Status, "half an answer is none")
 }
 
-// Every answer's body is closed, whatever becomes of it, or its connection is lost to the pool.
+// Every answer's body is closed, whatever becomes of it, or its connection is lost to the
+// pool.
 func TestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]step{
@@ -110,7 +111,8 @@ type closeSpy struct {
 
 func (s closeSpy) Close() error { *s.closed = true; return nil }
 
-// An attempt that runs out of its own time is tried again; the caller's context has not ended.
+// An attempt that runs out of its own time is tried again; the caller's context has not
+// ended.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -158,7 +160,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A dialer has a time limit of its own, shorter than the attempt's. Its error must not claim the attempt's.
+// A dialer has a time limit of its own, shorter than the attempt's. Its error must not
+// claim the attempt's.
 func TestTimeoutOfAnotherKindIsNotCalledTheAttempts(t *testing.T) {
 	t.Parallel()
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: timeoutError{}}

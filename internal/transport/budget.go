@@ -5,11 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// A budget bounds what retries add to an outage. A client that fails all the time spends its tokens, and then makes one
-// attempt a call until calls succeed again: some retries for each hundred successes, however bad it gets.
+// A budget bounds what retries add to an outage. A client that fails all the time spends
+// its tokens, and then makes one attempt a call until calls succeed again: some retries
+// for each hundred successes, however bad it gets.
 //
-// The numbers are whole: a retry costs 5, a success brings 1, and 500 are the most that are kept. So one in five
-// calls may be retried for good, and a client that was well can make a hundred retries in a row.
+// The numbers are whole: a retry costs 5, a success brings 1, and 500 are the most that
+// are kept. So one in five calls may be retried for good, and a client that was well can
+// make a hundred retries in a row.
 const (
 	budgetMost    = 500
 	budgetRetry   = 5
@@ -48,7 +50,8 @@ func (b *budget) refill() {
 	}
 }
 
-// budgets keep reads and writes apart: polls that fail by the thousand must not take the retries of a payout.
+// budgets keep reads and writes apart: polls that fail by the thousand must not take the
+// retries of a payout.
 type budgets struct{ reads, writes *budget }
 
 func newBudgets() budgets { return budgets{reads: newBudget(), writes: newBudget()} }

@@ -17,11 +17,13 @@ const (
 	NotSent Outcome = iota
 	// Rejected: the server refused for good, and no attempt is in doubt.
 	Rejected
-	// Unknown: an attempt may have been executed, and no definitive answer came for its key.
+	// Unknown: an attempt may have been executed, and no definitive answer came for its
+	// key.
 	Unknown
 )
 
-// outcome is over all attempts: one in doubt keeps the call in doubt, whatever a later one was told.
+// outcome is over all attempts: one in doubt keeps the call in doubt, whatever a later
+// one was told.
 func (r *record) outcome() Outcome {
 	switch {
 	case r.inDoubt:
@@ -38,25 +40,28 @@ type Word int
 
 // The words, from none to the most specific.
 const (
-	// NoWord: the body is not the API's own error object. A proxy, a firewall or a gateway wrote it, and what
-	// the API behind it has done is not known.
+	// NoWord: the body is not the API's own error object. A proxy, a firewall or a
+	// gateway wrote it, and what the API behind it has done is not known.
 	NoWord Word = iota
 	// Refused: the API says that it refused this call.
 	Refused
-	// KeyTaken: the API refused this call because of an earlier request, with its key or about the same thing.
-	// That request may have been executed.
+	// KeyTaken: the API refused this call because of an earlier request, with its key or
+	// about the same thing. That request may have been executed.
 	KeyTaken
-	// KeyBusy: likewise, and that request is still under way. The same key gets its response a little later.
+	// KeyBusy: likewise, and that request is still under way. The same key gets its
+	// response a little later.
 	KeyBusy
-	// Unclear: the API refused this call in the name of something behind it, which may have done the work.
+	// Unclear: the API refused this call in the name of something behind it, which may
+	// have done the work.
 	Unclear
 )
 
-// beforeTheWork lists the error statuses that decide without the API's own body: each can only come before the
-// request reaches what executes it. Any other status can be put on the response of an executed call by
-// something in between (403 and 451 by a firewall's response rules, 404 by error_page, 400 and 409 by a
-// gateway), so without the API's own body it leaves the call in doubt. 413 is not listed: some gateways send
-// it when the response was too large.
+// beforeTheWork lists the error statuses that decide without the API's own body: each can
+// only come before the request reaches what executes it. Any other status can be put on
+// the response of an executed call by something in between (403 and 451 by a firewall's
+// response rules, 404 by error_page, 400 and 409 by a gateway), so without the API's own
+// body it leaves the call in doubt. 413 is not listed: some gateways send it when the
+// response was too large.
 var beforeTheWork = map[int]bool{
 	http.StatusProxyAuthRequired:           true, // 407: a proxy forwards nothing before it knows the client
 	http.StatusRequestURITooLong:           true, // 414: the request line was refused while it was parsed
@@ -85,10 +90,11 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 	r.last = verdict{}
 	switch {
 	case resp.Header.Get("Idempotent-Replay") == "true" && resp.StatusCode != http.StatusTooManyRequests:
-		// The stored answer to this very key: whatever became of earlier attempts, this is what was
-		// decided for all of them (section 4), and asking again brings nothing else. An answer that is
-		// in doubt by itself stays so: the stored 500 of a lost attempt does not say that nothing was done,
-		// and the header says nothing when something in between replaced the body.
+		// The stored answer to this very key: whatever became of earlier attempts, this
+		// is what was decided for all of them (section 4), and asking again brings
+		// nothing else. An answer that is in doubt by itself stays so: the stored 500 of
+		// a lost attempt does not say that nothing was done, and the header says nothing
+		// when something in between replaced the body.
 		r.inDoubt = !r.decided
 	case resp.StatusCode >= 500:
 		// The API's own 500 and a proxy's 502 alike may come after the work was done.
@@ -107,15 +113,17 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 	case refused && (word == NoWord || word == Unclear) && r.call.Method == http.MethodGet:
 		// A read does nothing, so that nothing is in doubt.
 	default:
-		// Not the API's word, or one about another request or about the operator. It is not retried: what a firewall refuses once it
-		// refuses again, and the caller can call again with the same key.
+		// Not the API's word, or one about another request or about the operator. It is
+		// not retried: what a firewall refuses once it refuses again, and the caller can
+		// call again with the same key.
 		r.inDoubt = true
 	}
 }
 
-// isDecision reports whether an answer says what was done: a success, or a refusal in the API's own words. A
-// redirect may follow a request that was executed (303), a 408 comes from something in between, a 5xx
-// may come after the work, and so may any page or JSON that is not the API's: none of them is the API's last word.
+// isDecision reports whether an answer says what was done: a success, or a refusal in the
+// API's own words. A redirect may follow a request that was executed (303), a 408 comes
+// from something in between, a 5xx may come after the work, and so may any page or JSON
+// that is not the API's: none of them is the API's last word.
 func isDecision(status int, word Word) bool {
 	return status >= 200 && status < 300 ||
 		status >= 400 && status < 500 && status != http.StatusRequestTimeout && word == Refused

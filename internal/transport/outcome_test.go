@@ -187,7 +187,8 @@ func TestSuccessAfterDoubtIsSuccess(t *testing.T) {
 	}
 }
 
-// A call that was answered has an answer, even when its time was up the moment after: the money has moved.
+// A call that was answered has an answer, even when its time was up the moment after: the
+// money has moved.
 func TestAnswerWinsOverAContextThatEndsWithIt(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{202, 400} {
@@ -326,7 +327,8 @@ func TestErrorsThatComeBeforeSending(t *testing.T) {
 	}
 }
 
-// A read does nothing: a page for an answer leaves no doubt, whichever status of refusal it has.
+// A read does nothing: a page for an answer leaves no doubt, whichever status of refusal
+// it has.
 func TestAReadIsNeverInDoubtForAPage(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 404, 499} {

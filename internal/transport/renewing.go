@@ -5,12 +5,14 @@ import (
 	"sync"
 )
 
-// Renewing sends attempts through a transport of net/http, and through a new one of the same settings once an attempt on HTTP/2
-// has timed out.
+// Renewing sends attempts through a transport of net/http, and through a new one of the
+// same settings once an attempt on HTTP/2 has timed out.
 //
-// On HTTP/1, net/http closes the connection of a request that was given up. On HTTP/2 it resets the stream and keeps the connection,
-// since others use it: when the connection is dead, the next attempt, and each later call, waits for nothing on it. net/http cannot
-// be told to leave one connection alone, but another transport has none of them. What is under way on the old one goes on.
+// On HTTP/1, net/http closes the connection of a request that was given up. On HTTP/2 it
+// resets the stream and keeps the connection, since others use it: when the connection is
+// dead, the next attempt, and each later call, waits for nothing on it. net/http cannot
+// be told to leave one connection alone, but another transport has none of them. What is
+// under way on the old one goes on.
 type Renewing struct {
 	mu       sync.Mutex
 	current  *http.Transport
@@ -45,7 +47,8 @@ func (r *Renewing) answered(resp *http.Response) {
 	r.http1 = resp.ProtoMajor == 1
 }
 
-// timedOut replaces the transport that an attempt timed out on. Of many attempts on it, one does.
+// timedOut replaces the transport that an attempt timed out on. Of many attempts on it,
+// one does.
 func (r *Renewing) timedOut(used *http.Transport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// net/http closes the connection of a request that was given up on HTTP/1 itself: the others are kept.
+// net/http closes the connection of a request that was given up on HTTP/1 itself: the
+// others are kept.
 func TestTimeoutOnHTTP1LeavesThePoolAlone(t *testing.T) {
 	t.Parallel()
 	first := &http.Transport{}
@@ -38,7 +39,8 @@ func TestManyTimeoutsRenewOnce(t *testing.T) {
 	assert.Same(t, second, r.current)
 }
 
-// A client that closes its idle connections closes those of both transports, and can go on.
+// A client that closes its idle connections closes those of both transports, and can go
+// on.
 func TestIdleConnectionsOfBothTransportsAreClosed(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

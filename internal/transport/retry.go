@@ -12,14 +12,15 @@ import (
 // verdict is what one attempt says about making another.
 type verdict struct {
 	retry bool
-	// free asks for one more attempt at once, dated by the server's clock or signed in another way. Nothing was executed, and
-	// nothing is wrong with the server: it costs neither an attempt nor the budget.
+	// free asks for one more attempt at once, dated by the server's clock or signed in
+	// another way. Nothing was executed, and nothing is wrong with the server: it costs
+	// neither an attempt nor the budget.
 	free       bool
 	retryAfter retryAfter
 }
 
-// checkRetry is go-retryablehttp's question after each attempt. All that it may depend on is in the record
-// and the budgets.
+// checkRetry is go-retryablehttp's question after each attempt. All that it may depend on
+// is in the record and the budgets.
 func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	rec := recordOf(ctx)
 	if rec.err == nil {
@@ -28,8 +29,8 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 			return false, err
 		}
 		if !rec.last.retry {
-			// Answered for good. A context that ended in the meantime changes nothing about that: the
-			// money has moved, or has been refused.
+			// Answered for good. A context that ended in the meantime changes nothing
+			// about that: the money has moved, or has been refused.
 			if rec.decided {
 				c.budgets.of(rec.call.Method).refill()
 			}
@@ -74,8 +75,9 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 	return true, nil
 }
 
-// beyondDeadlineError is a call that ended because the context would end before the server wants to be
-// asked again. It is context.DeadlineExceeded, as it would have been after sleeping until then.
+// beyondDeadlineError is a call that ended because the context would end before the
+// server wants to be asked again. It is context.DeadlineExceeded, as it would have been
+// after sleeping until then.
 type beyondDeadlineError struct{ asked time.Duration }
 
 func (e beyondDeadlineError) Error() string {
@@ -84,8 +86,9 @@ func (e beyondDeadlineError) Error() string {
 func (e beyondDeadlineError) OwnText() string { return e.Error() }
 func (e beyondDeadlineError) Unwrap() error   { return context.DeadlineExceeded }
 
-// timeLeft returns how long ctx lasts, by the client's clock. A deadline that has passed while ctx
-// has not ended belongs to another clock than the client's, such as a test's, and says nothing.
+// timeLeft returns how long ctx lasts, by the client's clock. A deadline that has passed
+// while ctx has not ended belongs to another clock than the client's, such as a test's,
+// and says nothing.
 func (c *Client) timeLeft(ctx context.Context) (time.Duration, bool) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -97,7 +100,8 @@ func (c *Client) timeLeft(ctx context.Context) (time.Duration, bool) {
 
 const stoppedByAge = "not retried: the server may have expired the idempotency key; this is the last attempt's result"
 
-// tooLate reports whether an attempt that begins after wait would begin when the server may have forgotten the call's key.
+// tooLate reports whether an attempt that begins after wait would begin when the server
+// may have forgotten the call's key.
 func (c *Client) tooLate(rec *record, wait time.Duration) bool {
 	end := rec.call.NotAfter
 	return !end.IsZero() && c.cfg.Clock.Now().Add(wait).After(end)
@@ -121,8 +125,8 @@ func (c *Client) prepareRetry(req *http.Request) error {
 // errTooLate ends the library's loop. The call's result is what its last attempt came to.
 var errTooLate = errors.New("too late for another attempt")
 
-// backoff is full jitter: anywhere below the exponential bound, so that clients which failed together do
-// not come back together.
+// backoff is full jitter: anywhere below the exponential bound, so that clients which
+// failed together do not come back together.
 func (c *Client) backoff(attempts int) time.Duration {
 	bound := backoffCap
 	if shift := attempts - 1; shift < 5 {
@@ -140,8 +144,9 @@ type retryAfter struct {
 // longestWait stands for any Retry-After that a Duration cannot hold.
 const longestWait = time.Duration(1<<63 - 1)
 
-// parseRetryAfter reads seconds or an HTTP date. Anything else, more than one value included, counts as
-// not given; a date that has passed is a wait of zero. now is the time of the server that wrote the date.
+// parseRetryAfter reads seconds or an HTTP date. Anything else, more than one value
+// included, counts as not given; a date that has passed is a wait of zero. now is the
+// time of the server that wrote the date.
 func parseRetryAfter(values []string, now time.Time) retryAfter {
 	if len(values) != 1 {
 		return retryAfter{}

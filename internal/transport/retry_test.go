@@ -194,7 +194,8 @@ func TestRetryAfterIsHonouredUpToTheCap(t *testing.T) {
 	}
 }
 
-// A wait that the context cannot outlast would end in the context's error, and lose what the server said.
+// A wait that the context cannot outlast would end in the context's error, and lose what
+// the server said.
 func TestRetryAfterBeyondTheDeadlineEndsTheCallAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -343,7 +344,8 @@ func TestRetryAfterOfTheLastAnswerIsReported(t *testing.T) {
 	assert.Equal(t, 4*time.Second, r.Do(t.Context(), lookup()).RetryAfter, "on a success too: a poll may be told to slow down")
 }
 
-// The machine is suspended while a call waits, and wakes up when the server has forgotten the key.
+// The machine is suspended while a call waits, and wakes up when the server has forgotten
+// the key.
 func TestNothingIsSentAfterAWaitThatTookADay(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -65,7 +65,8 @@ type sentRequest struct {
 // step is what happens to one attempt.
 type step func(*http.Request) (*http.Response, error)
 
-// script is a RoundTripper that plays its steps, one an attempt, and fails the test on an attempt too many.
+// script is a RoundTripper that plays its steps, one an attempt, and fails the test on an
+// attempt too many.
 type script struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -157,8 +158,9 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 	}
 }
 
-// noThanks is a refusal in the API's own words, taken one about an earlier request, busy one about a request under way, and
-// unclear one in the name of an operator that may have paid.
+// noThanks is a refusal in the API's own words, taken one about an earlier request, busy
+// one about a request under way, and unclear one in the name of an operator that may have
+// paid.
 const (
 	noThanks = `{"error":true}`
 	taken    = `{"error":true,"taken":true}`

@@ -11,21 +11,25 @@ import (
 	"time"
 )
 
-// staleSignature is the reason in a refusal of a timestamp too far from the server's clock (section 3).
+// staleSignature is the reason in a refusal of a timestamp too far from the server's
+// clock (section 3).
 const staleSignature = "timestamp_out_of_window"
 
-// leastSkew is the least difference worth correcting. The server's window is five minutes, so what it refuses is
-// minutes off; a smaller difference is not the reason.
+// leastSkew is the least difference worth correcting. The server's window is five
+// minutes, so what it refuses is minutes off; a smaller difference is not the reason.
 const leastSkew = time.Minute
 
-// maxSkew is the largest difference that is corrected, either way. A signature that is dated by a wrong Date can be held back, and
-// sent when that time has come: so a Date moves no signature further than to a time at which the server still knows the
-// idempotency key, which it keeps for 24 hours. 12 hours are enough for a clock that shows another time zone or the other half of
-// the day; one that is further off shows no time at all, and has to be set.
+// maxSkew is the largest difference that is corrected, either way. A signature that is
+// dated by a wrong Date can be held back, and sent when that time has come: so a Date
+// moves no signature further than to a time at which the server still knows the
+// idempotency key, which it keeps for 24 hours. 12 hours are enough for a clock that
+// shows another time zone or the other half of the day; one that is further off shows no
+// time at all, and has to be set.
 const maxSkew = 12 * time.Hour
 
-// skew is how far this machine's clock is from the server's, as far as the server has said. It is zero until a signature was
-// refused for its age: a clock that is right is never touched.
+// skew is how far this machine's clock is from the server's, as far as the server has
+// said. It is zero until a signature was refused for its age: a clock that is right is
+// never touched.
 type skew struct {
 	offset atomic.Int64
 	warned atomic.Bool // of a difference beyond maxSkew
@@ -33,7 +37,8 @@ type skew struct {
 
 func (s *skew) get() time.Duration { return time.Duration(s.offset.Load()) }
 
-// date is when an attempt says that it was made. It is never past the end of its key, whatever the server's time is taken for.
+// date is when an attempt says that it was made. It is never past the end of its key,
+// whatever the server's time is taken for.
 func (s *skew) date(now time.Time, used time.Duration, call *Call) time.Time {
 	at := now.Add(used)
 	if end := call.NotAfter; used > 0 && !end.IsZero() && at.After(end) {
@@ -42,8 +47,9 @@ func (s *skew) date(now time.Time, used time.Duration, call *Call) time.Time {
 	return at
 }
 
-// correct learns from a refusal whose reason is the timestamp's age, and reports whether another attempt is worth making. used is
-// the offset that the refused attempt was dated with: other calls may have learned another since. A call corrects the clock once;
+// correct learns from a refusal whose reason is the timestamp's age, and reports whether
+// another attempt is worth making. used is the offset that the refused attempt was dated
+// with: other calls may have learned another since. A call corrects the clock once;
 // refused again, it takes back what it learned, since that was wrong.
 func (s *skew) correct(rec *record, l *slog.Logger, header http.Header, used time.Duration, now time.Time) bool {
 	var offset time.Duration // a response that does not tell the time leaves the machine's own
@@ -70,14 +76,16 @@ func (s *skew) correct(rec *record, l *slog.Logger, header http.Header, used tim
 	return true
 }
 
-// learn takes the clocks to be offset apart, unless another call has learned anything since, and tells the operator of the jump.
+// learn takes the clocks to be offset apart, unless another call has learned anything
+// since, and tells the operator of the jump.
 func (s *skew) learn(rec *record, l *slog.Logger, used, offset time.Duration) {
 	if used != offset && s.offset.CompareAndSwap(int64(used), int64(offset)) {
 		logSkew(rec.Context, l, offset)
 	}
 }
 
-// tooFarApart names the clock, since the server's own words only say that a timestamp is wrong.
+// tooFarApart names the clock, since the server's own words only say that a timestamp is
+// wrong.
 func tooFarApart(offset time.Duration) string {
 	direction := "ahead of"
 	if offset < 0 {
@@ -87,7 +95,8 @@ func tooFarApart(offset time.Duration) string {
 		offset.Round(time.Minute).Abs(), direction, maxSkew)
 }
 
-// serverTime is when an answer was made, by the server's clock. An answer from a cache is older than it says.
+// serverTime is when an answer was made, by the server's clock. An answer from a cache is
+// older than it says.
 func serverTime(header http.Header) (time.Time, bool) {
 	dates := header["Date"]
 	if len(dates) == 0 || len(slices.Compact(slices.Clone(dates))) != 1 || header.Get("Age") != "" { // a proxy may repeat one
@@ -105,7 +114,8 @@ func refusedForAge(status int, body []byte) bool {
 	return status == http.StatusUnauthorized && bytes.Contains(body, []byte(staleSignature))
 }
 
-// refusedForSignature recognises the refusal of a signature that covers something else than the server reads.
+// refusedForSignature recognises the refusal of a signature that covers something else
+// than the server reads.
 func refusedForSignature(status int, body []byte) bool {
 	return status == http.StatusUnauthorized && bytes.Contains(body, []byte("signature_mismatch"))
 }

@@ -27,7 +27,8 @@ func datedRig(t *testing.T, log *bytes.Buffer, steps ...step) *rig {
 	return r
 }
 
-// refusedAt is a refusal for the timestamp's age, by a server whose clock shows that time.
+// refusedAt is a refusal for the timestamp's age, by a server whose clock shows that
+// time.
 func refusedAt(at time.Time, headers ...string) step {
 	return answer(http.StatusUnauthorized, stale, append([]string{"Date", at.Format(http.TimeFormat)}, headers...)...)
 }
@@ -89,7 +90,8 @@ func TestCorrectionBackwardsThatDoesNotHelpLeavesNoDoubt(t *testing.T) {
 	assert.Equal(t, Rejected, r.Do(t.Context(), payout()).Outcome, "a date that has passed is never accepted")
 }
 
-// A Date decides when a signature is good. One that is far off must not make signatures for another day.
+// A Date decides when a signature is good. One that is far off must not make signatures
+// for another day.
 func TestClockIsCorrectedWithinABound(t *testing.T) {
 	t.Parallel()
 	require.Less(t, maxSkew, 23*time.Hour, "below the horizon of keys")
@@ -130,7 +132,8 @@ func TestJumpOfTheClockIsLoggedOnce(t *testing.T) {
 	assert.Contains(t, log.String(), "offset=17520h")
 }
 
-// What was learned before is not kept when the server's Date leaves the bound: the machine's own clock is tried.
+// What was learned before is not kept when the server's Date leaves the bound: the
+// machine's own clock is tried.
 func TestDateBeyondTheBoundUnlearnsWhatWasLearned(t *testing.T) {
 	t.Parallel()
 	r := datedRig(t, nil, refusedAt(start.Add(time.Hour)), answer(202, "{}"), refusedAt(start.Add(1000*time.Hour)), answer(202, "{}"))
@@ -139,7 +142,8 @@ func TestDateBeyondTheBoundUnlearnsWhatWasLearned(t *testing.T) {
 	assert.Equal(t, start, r.signedAt(t, 3))
 }
 
-// The server forgets a key some time. No signature with that key is good any longer than that.
+// The server forgets a key some time. No signature with that key is good any longer than
+// that.
 func TestNoSignatureIsDatedPastTheEndOfItsKey(t *testing.T) {
 	t.Parallel()
 	r := datedRig(t, nil, refusedAt(start.Add(11*time.Hour)), refusedAt(start.Add(11*time.Hour)))
@@ -235,7 +239,8 @@ func TestOnlyTheOwnCorrectionIsUnlearned(t *testing.T) {
 	assert.WithinDuration(t, start.Add(time.Hour), r.signedAt(t, 4), time.Second, "the other call's correction holds")
 }
 
-// The operator sets the clock right, and the answers do not tell the time any more: what was learned is wrong now.
+// The operator sets the clock right, and the answers do not tell the time any more: what
+// was learned is wrong now.
 func TestCorrectionIsUnlearnedWithoutADateToo(t *testing.T) {
 	t.Parallel()
 	for name, refusal := range map[string]step{
@@ -256,7 +261,8 @@ func TestCorrectionIsUnlearnedWithoutADateToo(t *testing.T) {
 	}
 }
 
-// Answers of a date that no clock shows cost no further attempt, and leave nothing behind.
+// Answers of a date that no clock shows cost no further attempt, and leave nothing
+// behind.
 func TestHostileDates(t *testing.T) {
 	t.Parallel()
 	for name, date := range map[string]string{

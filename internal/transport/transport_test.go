@@ -33,7 +33,8 @@ func TestPathsAreSentAsTheyAreSigned(t *testing.T) {
 		require.NoError(t, r.Do(t.Context(), &Call{Method: http.MethodGet, Template: "/x", Path: tt.path}).Err)
 		assert.Equal(t, "https://api.example.test"+tt.wire, r.script.sent[0].url, "%s + %s", tt.base, tt.path)
 	}
-	// A path that is not well encoded is the caller's mistake; it is sent as text, not lost.
+	// A path that is not well encoded is the caller's mistake; it is sent as text, not
+	// lost.
 	path, raw := joinPath(&url.URL{Path: "/v1"}, "/50%")
 	assert.Equal(t, "/v1/50%", path)
 	assert.Empty(t, raw)
@@ -74,7 +75,8 @@ func (echo) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: req.Body, ContentLength: req.ContentLength, Request: req}, nil
 }
 
-// A failing call must not flush the pool: only the user's own CloseIdleConnections reaches the transport.
+// A failing call must not flush the pool: only the user's own CloseIdleConnections
+// reaches the transport.
 func TestOnlyTheUserClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	spy := &idleSpy{script: &script{t: t, steps: []step{lost, lost, answer(500, ""), answer(400, "")}}}
