@@ -1,5 +1,6 @@
-// Package credential finds the mistakes that are made with keys and secrets when they are copied. Without
-// it they come back as invalid_api_key or signature_mismatch, which say nothing of the cause.
+// Package credential finds the mistakes that are made with keys and secrets when they are
+// copied. Without it they come back as invalid_api_key or signature_mismatch, which say
+// nothing of the cause.
 //
 // A mistake never shows any part of the value.
 package credential
@@ -40,8 +41,8 @@ var wanted = map[Kind]string{
 	PayinKey: "a credential of payin sessions", PayinSecret: "the secret of payin notifications, which is set in the portal",
 }
 
-// Mistake says what is wrong with a value, and what to do about it: the words follow the name of the parameter. It is empty when
-// nothing is known to be wrong.
+// Mistake says what is wrong with a value, and what to do about it: the words follow the
+// name of the parameter. It is empty when nothing is known to be wrong.
 func Mistake(kind Kind, value string) string {
 	switch {
 	case value == "":
@@ -84,7 +85,8 @@ func Mistake(kind Kind, value string) string {
 	case strings.ContainsAny(value, " \t\r\n"):
 		return "has spaces or a line break in it: was it copied whole?"
 	case kind != SecretKey && kind != WebhookSecret && strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }):
-		// What signs is never sent, and may be any text. What is sent is a header's value.
+		// What signs is never sent, and may be any text. What is sent is a header's
+		// value.
 		return "has spaces or characters that no key has: was it copied whole?"
 	case strings.ContainsAny(value, "\"'`\\"):
 		return "has a quote or a backslash in it: was it copied whole?"
@@ -92,8 +94,8 @@ func Mistake(kind Kind, value string) string {
 	return ""
 }
 
-// MACMistake is [Mistake] for what becomes the key of a signature. Go's strict FIPS mode (GODEBUG=fips140=only) panics at a key
-// that is too short; here it is an error.
+// MACMistake is [Mistake] for what becomes the key of a signature. Go's strict FIPS mode
+// (GODEBUG=fips140=only) panics at a key that is too short; here it is an error.
 func MACMistake(kind Kind, value string) string {
 	if mistake := Mistake(kind, value); mistake != "" {
 		return mistake
@@ -105,7 +107,8 @@ func MACMistake(kind Kind, value string) string {
 	return ""
 }
 
-// quoted reports whether quotes, of the same or of a typographic pair, begin or end the value.
+// quoted reports whether quotes, of the same or of a typographic pair, begin or end the
+// value.
 func quoted(value string) bool {
 	const quotes = "\"'`“”„‘’«»"
 	first, _ := utf8.DecodeRuneInString(value)
@@ -113,7 +116,8 @@ func quoted(value string) bool {
 	return strings.ContainsRune(quotes, first) && strings.ContainsRune(quotes, last)
 }
 
-// invisible reports whether an editor shows nothing for the rune, or a space that is none.
+// invisible reports whether an editor shows nothing for the rune, or a space that is
+// none.
 func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) && r > unicode.MaxASCII || unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r)
 }

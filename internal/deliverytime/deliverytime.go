@@ -1,5 +1,5 @@
-// Package deliverytime reads the timestamp of a webhook delivery. The SDK's verifier and "intram verify"
-// share it, so that they agree on every delivery.
+// Package deliverytime reads the timestamp of a webhook delivery. The SDK's verifier and
+// "intram verify" share it, so that they agree on every delivery.
 package deliverytime
 
 import (
@@ -11,11 +11,13 @@ import (
 // errForm is the error of every text that is not read.
 var errForm = errors.New("the timestamp is not an ISO 8601 date")
 
-// Parse reads a timestamp in RFC 3339 or in another common form of ISO 8601: the basic one, a space for
-// the T, an offset without its colon, and no offset, which is UTC. Each may have a fraction.
+// Parse reads a timestamp in RFC 3339 or in another common form of ISO 8601: the basic
+// one, a space for the T, an offset without its colon, and no offset, which is UTC. Each
+// may have a fraction.
 //
-// The body is that of the delivery, which is signed behind the timestamp and a dot: a timestamp that is
-// not RFC 3339 is refused before a digit, which could be the fraction that was cut off.
+// The body is that of the delivery, which is signed behind the timestamp and a dot: a
+// timestamp that is not RFC 3339 is refused before a digit, which could be the fraction
+// that was cut off.
 func Parse(timestamp string, body []byte) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339Nano, timestamp); err == nil {
 		return at, nil

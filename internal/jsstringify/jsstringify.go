@@ -1,5 +1,6 @@
-// Package jsstringify writes a JSON document as JavaScript's JSON.stringify(JSON.parse(document)) does: what a sample in Node signs
-// that has no access to the bytes as they came.
+// Package jsstringify writes a JSON document as JavaScript's
+// JSON.stringify(JSON.parse(document)) does: what a sample in Node signs that has no
+// access to the bytes as they came.
 package jsstringify
 
 import (
@@ -13,16 +14,19 @@ import (
 	"unicode/utf8"
 )
 
-// What is larger or deeper is not written again: no notification is, and a stranger sends it for nothing.
+// What is larger or deeper is not written again: no notification is, and a stranger sends
+// it for nothing.
 const (
 	MaxSize  = 1 << 20
 	MaxDepth = 64
 )
 
-// Rewrite is JSON.stringify(JSON.parse(document)). It says false to what is not JSON in UTF-8, and to what is beyond the bounds.
+// Rewrite is JSON.stringify(JSON.parse(document)). It says false to what is not JSON in
+// UTF-8, and to what is beyond the bounds.
 //
-// No spaces; strings with the escapes that are needed and no others; numbers as JavaScript's doubles print; of two keys with one
-// name, the last value in the place of the first; keys that are array indices first, in their order.
+// No spaces; strings with the escapes that are needed and no others; numbers as
+// JavaScript's doubles print; of two keys with one name, the last value in the place of
+// the first; keys that are array indices first, in their order.
 func Rewrite(document []byte) ([]byte, bool) {
 	if len(document) > MaxSize || !utf8.Valid(document) || !json.Valid(document) {
 		return nil, false
@@ -53,7 +57,8 @@ func (w *writer) next() byte {
 	}
 }
 
-// value writes one value inside of depth others, and says whether it is within the bounds.
+// value writes one value inside of depth others, and says whether it is within the
+// bounds.
 func (w *writer) value(depth int) bool {
 	switch c := w.next(); {
 	case depth >= MaxDepth && (c == '{' || c == '['):
@@ -93,7 +98,8 @@ func (w *writer) array(depth int) bool {
 	return true
 }
 
-// member is a member of an object in what was written: where it begins, its key and where it ends.
+// member is a member of an object in what was written: where it begins, its key and where
+// it ends.
 type member struct{ start, key, end int }
 
 func (w *writer) object(depth int) bool {
@@ -166,7 +172,8 @@ func (w *writer) arrange(first int, members []member) {
 	}
 }
 
-// arrayIndex reads a key that JavaScript takes for the index of an array: a number below 2³²-1 in its usual form.
+// arrayIndex reads a key that JavaScript takes for the index of an array: a number below
+// 2³²-1 in its usual form.
 func arrayIndex(key string) (uint64, bool) {
 	if key == "" || len(key) > 10 || key[0] == '0' && key != "0" || key[0] == '+' {
 		return 0, false
@@ -204,7 +211,8 @@ func (w *writer) hex() rune {
 	return rune(unit)
 }
 
-// unit writes a code unit that was escaped, with its other half when it is the first half of a pair.
+// unit writes a code unit that was escaped, with its other half when it is the first half
+// of a pair.
 func (w *writer) unit(unit rune) {
 	switch {
 	case unit == '"' || unit == '\\':

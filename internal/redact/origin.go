@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// What is shown is chosen by its origin: this SDK's words and Go's constants are shown, a sentence of a server's
-// is not, whatever it says. No list of words could tell a name from a word.
+// What is shown is chosen by its origin: this SDK's words and Go's constants are shown, a
+// sentence of a server's is not, whatever it says. No list of words could tell a name
+// from a word.
 
 var (
 	// word is what statuses, types and events look like, in lower or in upper case.
@@ -40,7 +41,8 @@ func Word(s string) string { return shaped(s, word) }
 // Code shows a code of the API. What does not look like one is left out.
 func Code(s string) string { return shaped(s, code) }
 
-// OperatorCode shows the code of a mobile operator or a bank. What does not look like one is left out.
+// OperatorCode shows the code of a mobile operator or a bank. What does not look like one
+// is left out.
 func OperatorCode(s string) string { return shaped(s, operatorCode) }
 
 func shaped(s string, shape *regexp.Regexp) string {
@@ -50,8 +52,9 @@ func shaped(s string, shape *regexp.Regexp) string {
 	return Text(s)
 }
 
-// Path shows a field's path, such as destination.msisdn. What does not look like one is left out, and so is
-// what stands inside of the caller's own objects, whose keys are the caller's.
+// Path shows a field's path, such as destination.msisdn. What does not look like one is
+// left out, and so is what stands inside of the caller's own objects, whose keys are the
+// caller's.
 func Path(s string) string {
 	if len(s) > 128 {
 		return hiddenWord
@@ -76,7 +79,8 @@ func Path(s string) string {
 // Sentinel returns an error of this SDK's, whose text is shown whole.
 func Sentinel(text string) error { return &ownError{text: text} }
 
-// Wrap returns an error of this SDK's about another one: text is shown whole, and err as [Cause] shows it.
+// Wrap returns an error of this SDK's about another one: text is shown whole, and err as
+// [Cause] shows it.
 func Wrap(text string, err error) error { return &ownError{text: text, err: err} }
 
 // ownError is an error whose text this SDK wrote.
@@ -114,13 +118,15 @@ var constants = []error{
 	os.ErrDeadlineExceeded, http.ErrSchemeMismatch, http.ErrBodyReadAfterClose, http.ErrAbortHandler,
 }
 
-// netHTTP is what net/http and its HTTP/2 say in errors without a type of their own, as a whole: nothing of a server's is in it.
+// netHTTP is what net/http and its HTTP/2 say in errors without a type of their own, as a
+// whole: nothing of a server's is in it.
 var netHTTP = regexp.MustCompile(`^(?:net/http: server response headers exceeded \d+ bytes; aborted` +
 	`|net/http: (?:TLS handshake timeout|timeout awaiting response headers|request canceled|abort Handler|HTTP/1\.x transport connection broken)` +
 	`|http: server closed idle connection|http2: (?:client connection lost|client conn not usable|timeout awaiting response headers))$`)
 
-// Cause describes an error by what it is: of its own text, which may repeat what a server sent or a URL with an
-// id, nothing is shown. own, unless nil, knows more errors that may be shown.
+// Cause describes an error by what it is: of its own text, which may repeat what a server
+// sent or a URL with an id, nothing is shown. own, unless nil, knows more errors that may
+// be shown.
 func Cause(err error, own func(error) (string, bool)) string {
 	if isNil(err) {
 		return fmt.Sprintf("error of type %T", err)
@@ -284,8 +290,8 @@ func dnsFailure(e *net.DNSError) string {
 	}
 }
 
-// Words returns the text of an error that this SDK made with errors.New and fmt.Errorf. The foreign errors that it
-// wraps with %w are described instead of shown.
+// Words returns the text of an error that this SDK made with errors.New and fmt.Errorf.
+// The foreign errors that it wraps with %w are described instead of shown.
 func Words(err error) string {
 	text := err.Error()
 	var walk func(error)

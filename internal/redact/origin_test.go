@@ -21,7 +21,8 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// No word of a server's comes through, whatever the word is: names are words, and words are names.
+// No word of a server's comes through, whatever the word is: names are words, and words
+// are names.
 func TestTheCauseOfAFailureIsToldByItsKind(t *testing.T) {
 	t.Parallel()
 	var decoded struct{ Amount int }

@@ -1,4 +1,5 @@
-// Package redact makes text from outside fit for an error or a log, where no personal data may appear.
+// Package redact makes text from outside fit for an error or a log, where no personal
+// data may appear.
 package redact
 
 import (
@@ -17,8 +18,8 @@ var (
 	number = regexp.MustCompile(`\d(?:[ .()\-]{0,2}\d){6,}`)
 )
 
-// Number keeps the last two characters of a number that identifies a person: enough to tell two lines of
-// a log apart, too little to call.
+// Number keeps the last two characters of a number that identifies a person: enough to
+// tell two lines of a log apart, too little to call.
 func Number(s string) string {
 	if len(s) <= 4 {
 		return strings.Repeat("•", len(s))
@@ -26,8 +27,9 @@ func Number(s string) string {
 	return strings.Repeat("•", len(s)-2) + s[len(s)-2:]
 }
 
-// Text makes text from outside fit for one line of an error or a log: no control characters or line breaks, no
-// long numbers, no e-mail addresses, and not too long. Addresses of machines stay.
+// Text makes text from outside fit for one line of an error or a log: no control
+// characters or line breaks, no long numbers, no e-mail addresses, and not too long.
+// Addresses of machines stay.
 func Text(s string) string {
 	if len(s) > 4*longest {
 		s = s[:4*longest]
@@ -47,7 +49,8 @@ func Text(s string) string {
 	return s
 }
 
-// ID shows an id of a request, which a server chose: letters, digits and a few signs, and no number of a person.
+// ID shows an id of a request, which a server chose: letters, digits and a few signs, and
+// no number of a person.
 func ID(s string) string {
 	if len(s) > 64 {
 		s = s[:64]

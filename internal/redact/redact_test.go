@@ -65,6 +65,7 @@ func TestBounds(t *testing.T) {
 	assert.Equal(t, id, redact.ID(id))
 	assert.Equal(t, id, redact.ID(id+"s"))
 
-	// What stands behind the first 1,200 bytes is not looked at, however little of them is left.
+	// What stands behind the first 1,200 bytes is not looked at, however little of them
+	// is left.
 	assert.Equal(t, "x", redact.Text(strings.Repeat(" ", 1199)+"xy"))
 }

@@ -1,10 +1,11 @@
 // Package strictjson refuses JSON that two readers could read in two ways.
 //
-// encoding/json takes the last of two keys with one name, and takes AMOUNT for amount. Where money is read, a response that says
-// an amount twice says nothing.
+// encoding/json takes the last of two keys with one name, and takes AMOUNT for amount.
+// Where money is read, a response that says an amount twice says nothing.
 //
-// Its scanner is the only one beside encoding/json's. encoding/json/v2 refuses duplicate names itself, matches names by their
-// case, and bounds nothing less: this package ends when Go 1.27, which has it, is the oldest version that the module supports.
+// Its scanner is the only one beside encoding/json's. encoding/json/v2 refuses duplicate
+// names itself, matches names by their case, and bounds nothing less: this package ends
+// when Go 1.27, which has it, is the oldest version that the module supports.
 package strictjson
 
 import (
@@ -19,11 +20,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how many levels a document may have, more than any response needs. What is in an object of the caller's own is
-// not counted.
+// MaxDepth is how many levels a document may have, more than any response needs. What is
+// in an object of the caller's own is not counted.
 const MaxDepth = 64
 
-// narrow is how many keys of an object are compared with each other. Those of a wider one are kept in a set.
+// narrow is how many keys of an object are compared with each other. Those of a wider one
+// are kept in a set.
 const narrow = 32
 
 // ErrTooDeep is why a document with too many levels is refused.
@@ -32,12 +34,13 @@ var ErrTooDeep = fmt.Errorf("JSON of more than %d levels", MaxDepth)
 // ErrDuplicateKey is why an object is refused that has one key twice.
 var ErrDuplicateKey = errors.New("JSON with one key twice in an object")
 
-// callerOwned are the objects that hold what the caller sent: their keys and their depth are the caller's, and no amount is read
-// from them.
+// callerOwned are the objects that hold what the caller sent: their keys and their depth
+// are the caller's, and no amount is read from them.
 var callerOwned = [][]byte{[]byte("metadata"), []byte("webhook_data"), []byte("payload")}
 
-// Check refuses a document with two keys of an object that encoding/json takes for one, and one that is too deep. The document
-// must be valid JSON: call it after it was unmarshalled.
+// Check refuses a document with two keys of an object that encoding/json takes for one,
+// and one that is too deep. The document must be valid JSON: call it after it was
+// unmarshalled.
 func Check(document []byte) error {
 	parts, err := Split(document)
 	if err != nil {
@@ -80,7 +83,8 @@ func Member(object []byte, key string) []byte {
 	return nil
 }
 
-// Parts is where the response's own value stands in a document, so that it can be kept as it came.
+// Parts is where the response's own value stands in a document, so that it can be kept as
+// it came.
 type Parts struct {
 	// Data is the value of the key data of the outermost object, nil when there is none.
 	Data []byte
@@ -88,13 +92,16 @@ type Parts struct {
 	Event []byte
 	// Items are the elements of Data when it is an array.
 	Items [][]byte
-	// Paging is the value of the key paging of the outermost object, nil when there is none.
+	// Paging is the value of the key paging of the outermost object, nil when there is
+	// none.
 	Paging []byte
-	// Refused are the elements, by their index, that [Check] would refuse. They say nothing against the others.
+	// Refused are the elements, by their index, that [Check] would refuse. They say
+	// nothing against the others.
 	Refused map[int]error
 }
 
-// Split is [Check], and tells where the data is. An element of the data that is refused is in Refused, and not the error.
+// Split is [Check], and tells where the data is. An element of the data that is refused
+// is in Refused, and not the error.
 func Split(document []byte) (Parts, error) {
 	s, _ := scanners.Get().(*scanner) // New makes nothing else
 	s.data = document
@@ -112,7 +119,8 @@ var scanners = sync.Pool{New: func() any { return &scanner{keys: make([]uint64, 
 // seed keeps a server from choosing keys that are taken for each other.
 var seed = maphash.MakeSeed()
 
-// dataKey is the key whose value is split, and pagingKey and eventKey are those whose value is noted.
+// dataKey is the key whose value is split, and pagingKey and eventKey are those whose
+// value is noted.
 var (
 	dataKey   = []byte("data")
 	pagingKey = []byte("paging")
@@ -130,7 +138,8 @@ type scanner struct {
 	inner  bool // in the value of dataKey
 }
 
-// value goes past one value inside of depth others. checked says whether its keys and its depth are looked at.
+// value goes past one value inside of depth others. checked says whether its keys and its
+// depth are looked at.
 func (s *scanner) value(depth int, checked bool) error {
 	s.space()
 	switch c := s.peek(); c {
@@ -235,7 +244,8 @@ func (s *scanner) object(depth int) error {
 	}
 }
 
-// isNew notes a key of the object whose keys begin at first, and reports whether encoding/json tells it from all before it.
+// isNew notes a key of the object whose keys begin at first, and reports whether
+// encoding/json tells it from all before it.
 func (s *scanner) isNew(key []byte, first int, wide *hashSet) bool {
 	hash := s.hash(key)
 	if wide.slots != nil {
@@ -255,7 +265,8 @@ func (s *scanner) isNew(key []byte, first int, wide *hashSet) bool {
 	return true
 }
 
-// discard keeps a set for the next wide object, unless it is so large that emptying it would cost more than a new one.
+// discard keeps a set for the next wide object, unless it is so large that emptying it
+// would cost more than a new one.
 func (s *scanner) discard(wide hashSet) {
 	if n := len(wide.slots); n > 0 && n <= 1<<12 && len(s.free) < MaxDepth {
 		clear(wide.slots)

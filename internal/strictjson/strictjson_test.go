@@ -49,7 +49,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// wideObject has n keys, each of which encoding/json tells from the others, and some more text behind them.
+// wideObject has n keys, each of which encoding/json tells from the others, and some more
+// text behind them.
 func wideObject(n int, more string) []byte {
 	var b strings.Builder
 	b.WriteByte('{')
@@ -82,7 +83,8 @@ func TestWideObjectsAreComparedWhole(t *testing.T) {
 	assert.Equal(t, strictjson.ErrDuplicateKey, strictjson.Check(wideObject(40, `,"inner":`+wide+`,"key000007":1`)))
 }
 
-// What can be counted without a clock is what is allocated: a set that doubles, and nothing for each key.
+// What can be counted without a clock is what is allocated: a set that doubles, and
+// nothing for each key.
 //
 //nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
 func TestWideObjectsAllocateLittle(t *testing.T) {

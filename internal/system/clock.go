@@ -1,5 +1,5 @@
-// Package system is the machine: its clock and its randomness. Nothing else in the SDK reads
-// either, so that a test decides both.
+// Package system is the machine: its clock and its randomness. Nothing else in the SDK
+// reads either, so that a test decides both.
 package system
 
 import (
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Clock is the machine's own clock. It is the only place in the SDK that calls time.Now or makes a
-// timer.
+// Clock is the machine's own clock. It is the only place in the SDK that calls time.Now
+// or makes a timer.
 type Clock struct{}
 
 // Now returns the current time.

@@ -16,9 +16,9 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%s: %s or %s? write it without separators", e.text, e.decimal, e.grouped)
 }
 
-// Amount returns the digits of an amount in a currency, with at most one point or one exponent, as
-// a program would write it. The error is an [*AmbiguousError] when there are two readings. No
-// error repeats a text with more than digits and separators.
+// Amount returns the digits of an amount in a currency, with at most one point or one
+// exponent, as a program would write it. The error is an [*AmbiguousError] when there are
+// two readings. No error repeats a text with more than digits and separators.
 func Amount(text, currency string) (string, error) {
 	number := withoutCurrency(visible(text), currency)
 	if number == "" {
@@ -51,7 +51,8 @@ var otherCurrencies = []string{
 	"€", "$", "£", "₦", "₵", "EUR", "EURO", "EUROS", "USD", "GBP", "CHF", "CAD", "CNY", "NGN", "GHS", "GNF", "XAF", "XOF", "FCFA", "F CFA", "CFA", "MAD", "ZAR", "KES",
 }
 
-// notTyped says why a text with more than digits and separators is no amount, without repeating it.
+// notTyped says why a text with more than digits and separators is no amount, without
+// repeating it.
 func notTyped(text string, currency string) error {
 	number := func(s string) bool { return s != "" && isDigits(s[:1]) && strings.Trim(s, "0123456789.,' ") == "" }
 	negative := strings.Replace(text, "\u2212", "-", 1)
@@ -132,7 +133,8 @@ func decimalReading(whole, fraction string) string {
 	return whole + "." + fraction
 }
 
-// joined is a number whose digits are grouped by three, without what stood between the groups.
+// joined is a number whose digits are grouped by three, without what stood between the
+// groups.
 func joined(groups []string) (string, error) {
 	if len(groups) <= 1 {
 		return strings.Join(groups, ""), nil
@@ -148,8 +150,8 @@ func joined(groups []string) (string, error) {
 	return strings.Join(groups, ""), nil
 }
 
-// withoutLeadingZeros refuses what is no number, and a number that begins with zeros: a phone number or an account is in the
-// wrong column.
+// withoutLeadingZeros refuses what is no number, and a number that begins with zeros: a
+// phone number or an account is in the wrong column.
 func withoutLeadingZeros(s string) (string, error) {
 	if s == "" || len(s) > 1 && s[0] == '0' || !isDigits(s) {
 		return "", errNotTyped

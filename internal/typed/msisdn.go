@@ -13,21 +13,23 @@ type numberPlan struct {
 	digits int
 }
 
-// numberPlans are the countries of both APIs. All have one length, but for Benin: see complete.
+// numberPlans are the countries of both APIs. All have one length, but for Benin: see
+// complete.
 var numberPlans = map[string]numberPlan{
 	"BJ": {"229", 10}, "BF": {"226", 8}, "CI": {"225", 10}, "CM": {"237", 9}, "GW": {"245", 9},
 	"ML": {"223", 8}, "NE": {"227", 8}, "SN": {"221", 9}, "TG": {"228", 8},
 }
 
-// Benin's numbers had 8 digits until 2024-11-30, and have had 10 since: the same 8 with 01 in front.
+// Benin's numbers had 8 digits until 2024-11-30, and have had 10 since: the same 8 with
+// 01 in front.
 const (
 	beninCode   = "229"
 	beninOld    = 8
 	beninPrefix = "01"
 )
 
-// MSISDN returns the digits of a phone number with its calling code. country, ISO 3166 alpha-2, is
-// the country of a number without one, and may be empty.
+// MSISDN returns the digits of a phone number with its calling code. country, ISO 3166
+// alpha-2, is the country of a number without one, and may be empty.
 func MSISDN(text, country string) (string, error) {
 	digits, international, err := phoneDigits(text)
 	if err != nil {
@@ -45,7 +47,8 @@ func MSISDN(text, country string) (string, error) {
 	return digits, nil
 }
 
-// localMSISDN reads a number with neither + nor 00 in front: it may have its calling code all the same.
+// localMSISDN reads a number with neither + nor 00 in front: it may have its calling code
+// all the same.
 func localMSISDN(digits, country string) (string, error) {
 	if country == "" {
 		if plan, local, ok := planOf(digits); ok {
@@ -121,7 +124,8 @@ func phoneDigits(text string) (digits string, international bool, err error) {
 	return digits, international, nil
 }
 
-// withoutDecimals takes off the .0 or ,00 of a cell that holds a number instead of a text.
+// withoutDecimals takes off the .0 or ,00 of a cell that holds a number instead of a
+// text.
 func withoutDecimals(text string) string {
 	i := strings.LastIndexAny(text, ".,")
 	if i < 1 || strings.Trim(text[i+1:], "0") != "" || strings.ContainsAny(text[:i], "., -/") {
@@ -130,7 +134,8 @@ func withoutDecimals(text string) string {
 	return text[:i]
 }
 
-// Wallet returns the number by which a wallet is known: of two numbers of one wallet, the same.
+// Wallet returns the number by which a wallet is known: of two numbers of one wallet, the
+// same.
 func Wallet(msisdn string) string {
 	digits := strings.TrimPrefix(msisdn, "+")
 	if local, ok := strings.CutPrefix(digits, beninCode); ok && len(local) == beninOld {

@@ -1,6 +1,7 @@
-// Package typed reads amounts and phone numbers as people write them: in forms, in cells of
-// spreadsheets and on command lines. Where a text can be read in two ways, it does not guess. No
-// error repeats a phone number, or of an amount more than its digits and separators.
+// Package typed reads amounts and phone numbers as people write them: in forms, in cells
+// of spreadsheets and on command lines. Where a text can be read in two ways, it does not
+// guess. No error repeats a phone number, or of an amount more than its digits and
+// separators.
 package typed
 
 import (
@@ -8,7 +9,8 @@ import (
 	"unicode"
 )
 
-// visible replaces spaces of every kind, but for tabs and line breaks, by one, typographic apostrophes by plain ones, and leaves out what cannot be seen. The
+// visible replaces spaces of every kind, but for tabs and line breaks, by one,
+// typographic apostrophes by plain ones, and leaves out what cannot be seen. The
 // apostrophe by which spreadsheets mark a text goes too.
 func visible(text string) string {
 	var b strings.Builder
