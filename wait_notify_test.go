@@ -177,6 +177,9 @@ func TestNotifyTakesWhateverItIsGiven(t *testing.T) {
 // Thousands of events wake their waits for about one look-up each at most, and without polling.
 func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short leaves out the tests of thousands of waits")
+	}
 	n := 5000
 	if raceDetector {
 		n = 500

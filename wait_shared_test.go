@@ -123,6 +123,9 @@ func payMany(t *testing.T, client *intram.Client, n int, every time.Duration) []
 
 func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short leaves out the tests of thousands of waits")
+	}
 	n := 10_000
 	if raceDetector {
 		n = 1000
