@@ -143,17 +143,13 @@ func (c *Client) CloseIdleConnections() {
 	}
 }
 
-// Format implements [fmt.Formatter]: the environment and the base URL, never a key.
-func (c *Client) Format(f fmt.State, _ rune) {
+// shown returns what is printed: the environment and the base URL, never a key.
+func (c *Client) shown() string {
 	if c == nil {
-		writeString(f, "intram.Client(nil)")
-		return
+		return "intram.Client(nil)"
 	}
-	writeString(f, "intram.Client("+string(c.environment)+" "+c.merchant.baseURL+")")
+	return "intram.Client(" + string(c.environment) + " " + c.merchant.baseURL + ")"
 }
-
-// LogValue implements [slog.LogValuer].
-func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 func userAgent() string {
 	return "intram-go/" + Version + " " + strings.Replace(runtime.Version(), "go", "go/", 1) +

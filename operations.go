@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -279,21 +277,13 @@ func (o Operation) MarshalJSON() ([]byte, error) {
 	return marshalRaw(o.Raw, plain(o))
 }
 
-// Format implements [fmt.Formatter]: what became of what, without payload and result.
-func (o Operation) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("Operation", scrubID(o.ID), redact.Word(string(o.Type)), redact.Word(string(o.Status)), codeOf(o.Error)))
+// shown returns what is printed: what became of what, without payload and result.
+func (o Operation) shown() string {
+	return hidden("Operation", scrubID(o.ID), redact.Word(string(o.Type)), redact.Word(string(o.Status)), codeOf(o.Error))
 }
 
-// LogValue implements [slog.LogValuer].
-func (o Operation) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(o)) }
-
-// Format implements [fmt.Formatter]: the length, never the content.
-func (r UnknownResult) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("UnknownResult", r.Raw.summary()))
-}
-
-// LogValue implements [slog.LogValuer].
-func (r UnknownResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+// shown returns what is printed: the length, never the content.
+func (r UnknownResult) shown() string { return hidden("UnknownResult", r.Raw.shown()) }
 
 // decodeResult reads a result as its operation's type says. What does not fit is kept, not judged: a result that the SDK cannot
 // read must not hide that the operation succeeded.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
@@ -485,19 +484,13 @@ func (p Payin) MarshalJSON() ([]byte, error) {
 	return marshalRaw(p.Raw, plain(p))
 }
 
-// Format implements [fmt.Formatter]: nothing that identifies the customer.
-func (PayinCustomer) Format(f fmt.State, _ rune) { writeString(f, hidden("PayinCustomer", redacted)) }
+// shown returns what is printed: nothing that identifies the customer.
+func (PayinCustomer) shown() string { return hidden("PayinCustomer", redacted) }
 
-// LogValue implements [slog.LogValuer].
-func (c PayinCustomer) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-// Format implements [fmt.Formatter]: the amount and the country, nothing that identifies the customer.
-func (p PayinSessionParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PayinSessionParams", p.Amount.String(), p.Country))
+// shown returns what is printed: the amount and the country, nothing that identifies the customer.
+func (p PayinSessionParams) shown() string {
+	return hidden("PayinSessionParams", p.Amount.String(), p.Country)
 }
-
-// LogValue implements [slog.LogValuer].
-func (p PayinSessionParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
 
 // payinNames are the two names of a session, of which a lookup takes one or the other: reports differ.
 type payinNames struct{ reference, id string }

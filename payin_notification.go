@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 
 	"github.com/intram/intram-go/internal/credential"
@@ -115,14 +114,11 @@ func parsePayinNotification(body []byte) (*PayinNotification, error) {
 	return note, nil
 }
 
-// Format implements [fmt.Formatter]: which session, and what the customer did.
-func (n PayinNotification) Format(f fmt.State, _ rune) {
+// shown returns what is printed: which session, and what the customer did.
+func (n PayinNotification) shown() string {
 	id := ""
 	if n.Payin != nil {
 		id = scrubID(n.Payin.ID)
 	}
-	writeString(f, hidden("PayinNotification", string(n.Type), id))
+	return hidden("PayinNotification", string(n.Type), id)
 }
-
-// LogValue implements [slog.LogValuer].
-func (n PayinNotification) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(n)) }

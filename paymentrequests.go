@@ -3,9 +3,7 @@ package intram
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/mail"
 
@@ -265,43 +263,26 @@ func (r PaymentRequestResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
-// Format implements [fmt.Formatter]: the transaction and the amount, without the page's address.
-func (r PaymentRequestResult) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentRequestResult", scrubID(r.TransactionReference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(r.Status)))
+// shown returns what is printed: the transaction and the amount, without the page's address.
+func (r PaymentRequestResult) shown() string {
+	return hidden("PaymentRequestResult", scrubID(r.TransactionReference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(r.Status))
 }
 
-// LogValue implements [slog.LogValuer].
-func (r PaymentRequestResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
-
-// Format implements [fmt.Formatter]: the amount, and nothing of the customer.
-func (i Invoice) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("Invoice", i.Amount.String(), redact.Word(string(i.Currency))))
+// shown returns what is printed: the amount, and nothing of the customer.
+func (i Invoice) shown() string {
+	return hidden("Invoice", i.Amount.String(), redact.Word(string(i.Currency)))
 }
 
-// LogValue implements [slog.LogValuer].
-func (i Invoice) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(i)) }
+// shown returns what is printed: the hosts, since the rest may hold a token.
+func (u ReturnURLs) shown() string { return hidden("ReturnURLs", hostOf(u.Success), hostOf(u.Cancel)) }
 
-// Format implements [fmt.Formatter]: the hosts, since the rest may hold a token.
-func (u ReturnURLs) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("ReturnURLs", hostOf(u.Success), hostOf(u.Cancel)))
+// shown returns what is printed: nothing that identifies the customer.
+func (Customer) shown() string { return hidden("Customer", redacted) }
+
+// shown returns what is printed: the operator and the end of the number.
+func (m PaymentMethod) shown() string {
+	return hidden("PaymentMethod", redact.Word(string(m.Code)), redact.Number(m.MSISDN))
 }
-
-// LogValue implements [slog.LogValuer].
-func (u ReturnURLs) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(u)) }
-
-// Format implements [fmt.Formatter]: nothing that identifies the customer.
-func (Customer) Format(f fmt.State, _ rune) { writeString(f, hidden("Customer", redacted)) }
-
-// LogValue implements [slog.LogValuer].
-func (Customer) LogValue() slog.Value { return slog.StringValue(hidden("Customer", redacted)) }
-
-// Format implements [fmt.Formatter]: the operator and the end of the number.
-func (m PaymentMethod) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentMethod", redact.Word(string(m.Code)), redact.Number(m.MSISDN)))
-}
-
-// LogValue implements [slog.LogValuer].
-func (m PaymentMethod) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
@@ -364,10 +345,7 @@ type invoiceParamsJSON struct {
 	Customer    Customer `json:"customer,omitzero"`
 }
 
-// Format implements [fmt.Formatter]: the amount, and nothing of the customer or your own data.
-func (p PaymentRequestParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentRequestParams", p.Invoice.Amount.String(), redact.Word(string(p.Invoice.Currency))))
+// shown returns what is printed: the amount, and nothing of the customer or your own data.
+func (p PaymentRequestParams) shown() string {
+	return hidden("PaymentRequestParams", p.Invoice.Amount.String(), redact.Word(string(p.Invoice.Currency)))
 }
-
-// LogValue implements [slog.LogValuer].
-func (p PaymentRequestParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -391,45 +390,28 @@ func (r PayoutResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
-// Format implements [fmt.Formatter]: the payout, without its destination and the operator's words.
-func (r PayoutResult) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PayoutResult", scrubID(r.Reference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(string(r.Status))))
+// shown returns what is printed: the payout, without its destination and the operator's words.
+func (r PayoutResult) shown() string {
+	return hidden("PayoutResult", scrubID(r.Reference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(string(r.Status)))
 }
 
-// LogValue implements [slog.LogValuer].
-func (r PayoutResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
-
-// Format implements [fmt.Formatter]: the operator's code, not its words.
-func (p ProviderResponse) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("ProviderResponse", redact.OperatorCode(p.ResponseCode)))
+// shown returns what is printed: the operator's code, not its words.
+func (p ProviderResponse) shown() string {
+	return hidden("ProviderResponse", redact.OperatorCode(p.ResponseCode))
 }
 
-// LogValue implements [slog.LogValuer].
-func (p ProviderResponse) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
+// shown returns what is printed: the kind.
+func (u UnknownDestination) shown() string { return hidden("UnknownDestination", redact.Word(u.Type)) }
 
-// Format implements [fmt.Formatter]: the kind.
-func (u UnknownDestination) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("UnknownDestination", redact.Word(u.Type)))
+// shown returns what is printed: the operator and the end of the number.
+func (m MobileMoney) shown() string {
+	return hidden("MobileMoney", redact.Word(string(m.ProviderCode)), redact.Number(m.MSISDN))
 }
 
-// LogValue implements [slog.LogValuer].
-func (u UnknownDestination) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(u)) }
-
-// Format implements [fmt.Formatter]: the operator and the end of the number.
-func (m MobileMoney) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("MobileMoney", redact.Word(string(m.ProviderCode)), redact.Number(m.MSISDN)))
+// shown returns what is printed: the bank and the end of the number.
+func (b BankAccount) shown() string {
+	return hidden("BankAccount", redact.Word(b.SWIFT), redact.Number(b.AccountNumber))
 }
-
-// LogValue implements [slog.LogValuer].
-func (m MobileMoney) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
-
-// Format implements [fmt.Formatter]: the bank and the end of the number.
-func (b BankAccount) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("BankAccount", redact.Word(b.SWIFT), redact.Number(b.AccountNumber)))
-}
-
-// LogValue implements [slog.LogValuer].
-func (b BankAccount) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(b)) }
 
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
@@ -500,10 +482,7 @@ func decodeParams(data []byte, params any) error {
 	return decoder.Decode(params)
 }
 
-// Format implements [fmt.Formatter]: the amount and the destination, without note and metadata.
-func (p PayoutParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PayoutParams", p.Amount.String(), redact.Word(string(p.Currency)), fmt.Sprint(p.Destination)))
+// shown returns what is printed: the amount and the destination, without note and metadata.
+func (p PayoutParams) shown() string {
+	return hidden("PayoutParams", p.Amount.String(), redact.Word(string(p.Currency)), fmt.Sprint(p.Destination))
 }
-
-// LogValue implements [slog.LogValuer].
-func (p PayoutParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

@@ -25,6 +25,11 @@ func (s secret) value() string {
 	return s.reveal()
 }
 
+// Each type that prints less than it holds has a method named shown. Its methods Format and LogValue, for fmt and slog, are
+// generated from that.
+//
+//go:generate go -C tools run ./redacted ..
+
 const redacted = "[redacted]"
 
 // Format implements [fmt.Formatter], and so covers every verb.
@@ -40,13 +45,8 @@ func hidden(kind string, parts ...string) string { return kind + "{" + strings.J
 // string(raw), or json.Unmarshal, to read it.
 type RawMessage []byte
 
-// Format implements [fmt.Formatter]: the length, never the content.
-func (m RawMessage) Format(f fmt.State, _ rune) { writeString(f, m.summary()) }
-
-// LogValue implements [slog.LogValuer]: the length, never the content.
-func (m RawMessage) LogValue() slog.Value { return slog.StringValue(m.summary()) }
-
-func (m RawMessage) summary() string { return fmt.Sprintf("RawMessage(%d bytes)", len(m)) }
+// shown returns what is printed: the length, never the content.
+func (m RawMessage) shown() string { return fmt.Sprintf("RawMessage(%d bytes)", len(m)) }
 
 // MarshalJSON implements [json.Marshaler]. An empty RawMessage is null.
 func (m RawMessage) MarshalJSON() ([]byte, error) {

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 
 	"github.com/intram/intram-go/internal/redact"
@@ -201,13 +199,10 @@ func (r RefundResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
-// Format implements [fmt.Formatter]: the refund, without the operator's words.
-func (r RefundResult) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("RefundResult", scrubID(r.RefundReference), r.Amount.String(), redact.Word(string(r.Status))))
+// shown returns what is printed: the refund, without the operator's words.
+func (r RefundResult) shown() string {
+	return hidden("RefundResult", scrubID(r.RefundReference), r.Amount.String(), redact.Word(string(r.Status)))
 }
-
-// LogValue implements [slog.LogValuer].
-func (r RefundResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
 // set is left out: an amount that is not there refunds all, and one of 0 is refused.
@@ -255,10 +250,7 @@ func (p *RefundParams) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Format implements [fmt.Formatter]: the transaction and the amount, without reason and metadata.
-func (p RefundParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("RefundParams", scrubID(p.TransactionReference), p.Amount.String()))
+// shown returns what is printed: the transaction and the amount, without reason and metadata.
+func (p RefundParams) shown() string {
+	return hidden("RefundParams", scrubID(p.TransactionReference), p.Amount.String())
 }
-
-// LogValue implements [slog.LogValuer].
-func (p RefundParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }

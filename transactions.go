@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -367,34 +365,20 @@ func (r *RefundEntry) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Format implements [fmt.Formatter]: what moved, and nothing that identifies the customer.
-func (t Transaction) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("Transaction", scrubID(t.Reference), redact.Word(string(t.Status)), t.Amount.String(), redact.Word(string(t.Currency))))
+// shown returns what is printed: what moved, and nothing that identifies the customer.
+func (t Transaction) shown() string {
+	return hidden("Transaction", scrubID(t.Reference), redact.Word(string(t.Status)), t.Amount.String(), redact.Word(string(t.Currency)))
 }
 
-// LogValue implements [slog.LogValuer].
-func (t Transaction) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
-
-// Format implements [fmt.Formatter]: the refund, without its reason.
-func (r RefundEntry) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("RefundEntry", scrubID(r.Reference), redact.Word(string(r.Status))))
+// shown returns what is printed: the refund, without its reason.
+func (r RefundEntry) shown() string {
+	return hidden("RefundEntry", scrubID(r.Reference), redact.Word(string(r.Status)))
 }
 
-// LogValue implements [slog.LogValuer].
-func (r RefundEntry) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+// shown returns what is printed: nothing that identifies the customer.
+func (TransactionCustomer) shown() string { return hidden("TransactionCustomer", redacted) }
 
-// Format implements [fmt.Formatter]: nothing that identifies the customer.
-func (TransactionCustomer) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("TransactionCustomer", redacted))
+// shown returns what is printed: the end of the number.
+func (s TransactionSource) shown() string {
+	return hidden("TransactionSource", redact.Number(s.Number))
 }
-
-// LogValue implements [slog.LogValuer].
-func (c TransactionCustomer) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-// Format implements [fmt.Formatter]: the end of the number.
-func (s TransactionSource) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("TransactionSource", redact.Number(s.Number)))
-}
-
-// LogValue implements [slog.LogValuer].
-func (s TransactionSource) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -483,37 +482,23 @@ func isStorable(data []byte) bool {
 // storable is a text without what jsonb refuses.
 func storable(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") }
 
-// Format implements [fmt.Formatter]: the payout, and why it failed.
-func (d PayoutEventData) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PayoutEventData", fmt.Sprint(d.PayoutResult), codeOf(d.Error)))
+// shown returns what is printed: the payout, and why it failed.
+func (d PayoutEventData) shown() string {
+	return hidden("PayoutEventData", fmt.Sprint(d.PayoutResult), codeOf(d.Error))
 }
 
-// LogValue implements [slog.LogValuer].
-func (d PayoutEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
-
-// Format implements [fmt.Formatter]: the payment, and why it failed.
-func (d PaymentRequestEventData) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("PaymentRequestEventData", fmt.Sprint(d.PaymentRequestResult), codeOf(d.Error)))
+// shown returns what is printed: the payment, and why it failed.
+func (d PaymentRequestEventData) shown() string {
+	return hidden("PaymentRequestEventData", fmt.Sprint(d.PaymentRequestResult), codeOf(d.Error))
 }
 
-// LogValue implements [slog.LogValuer].
-func (d PaymentRequestEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
-
-// Format implements [fmt.Formatter]: the refund, and why it failed.
-func (d RefundEventData) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("RefundEventData", fmt.Sprint(d.RefundResult), codeOf(d.Error)))
+// shown returns what is printed: the refund, and why it failed.
+func (d RefundEventData) shown() string {
+	return hidden("RefundEventData", fmt.Sprint(d.RefundResult), codeOf(d.Error))
 }
 
-// LogValue implements [slog.LogValuer].
-func (d RefundEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
-
-// Format implements [fmt.Formatter]: the length, never the content.
-func (d UnknownEventData) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("UnknownEventData", d.Raw.summary()))
-}
-
-// LogValue implements [slog.LogValuer].
-func (d UnknownEventData) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(d)) }
+// shown returns what is printed: the length, never the content.
+func (d UnknownEventData) shown() string { return hidden("UnknownEventData", d.Raw.shown()) }
 
 // codeOf is the code of an operation's error, empty for none.
 func codeOf(e *OperationError) string {
@@ -523,13 +508,10 @@ func codeOf(e *OperationError) string {
 	return redact.Word(string(e.Code))
 }
 
-// Format implements [fmt.Formatter]: what happened to what, without the data.
-func (e Event) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("Event", redact.Word(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339)))
+// shown returns what is printed: what happened to what, without the data.
+func (e Event) shown() string {
+	return hidden("Event", redact.Word(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339))
 }
-
-// LogValue implements [slog.LogValuer].
-func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 
 // EventOrder is how far an operation or a payment has come, as its events tell. Events arrive out of order; an EventOrder only goes
 // forward. Keep it with your own record of the payout, payment or refund, and let [EventOrder.Apply] decide:

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -30,13 +28,10 @@ type WebhookParams struct {
 	Extra map[string]any `json:",omitzero"`
 }
 
-// Format implements [fmt.Formatter]: the event, and only the host of the URL, whose path may hold a token.
-func (p WebhookParams) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("WebhookParams", redact.Word(string(p.Event)), hostOf(p.URL)))
+// shown returns what is printed: the event, and only the host of the URL, whose path may hold a token.
+func (p WebhookParams) shown() string {
+	return hidden("WebhookParams", redact.Word(string(p.Event)), hostOf(p.URL))
 }
-
-// LogValue implements [slog.LogValuer].
-func (p WebhookParams) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) }
 
 // WebhookSubscription is where events of a kind are sent. It prints, and is written as JSON, without its secret.
 type WebhookSubscription struct {
@@ -157,9 +152,9 @@ func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
 	}{w.ID, w.URL, w.Event, w.SecretHint, w.CreatedAt})
 }
 
-// Format implements [fmt.Formatter]: everything but the secret, and only the host of the URL, whose path may hold a token.
-func (w WebhookSubscription) Format(f fmt.State, _ rune) {
-	writeString(f, hidden("WebhookSubscription", scrubID(w.ID), redact.Word(string(w.Event)), hostOf(w.URL)))
+// shown returns what is printed: everything but the secret, and only the host of the URL, whose path may hold a token.
+func (w WebhookSubscription) shown() string {
+	return hidden("WebhookSubscription", scrubID(w.ID), redact.Word(string(w.Event)), hostOf(w.URL))
 }
 
 // hostOf is the host of a URL, all of it that may be shown.
@@ -170,6 +165,3 @@ func hostOf(raw string) string {
 	}
 	return u.Host
 }
-
-// LogValue implements [slog.LogValuer].
-func (w WebhookSubscription) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(w)) }
