@@ -294,7 +294,7 @@ type clientConfig struct {
 func defaultConfig() *clientConfig {
 	return &clientConfig{
 		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
-		clock: system.Clock{}, rand: system.Jitter, pollRate: DefaultPollRate, userAgent: userAgent(),
+		clock: system.Clock{}, rand: system.Jitter, pollRate: defaultPollRate, userAgent: userAgent(),
 	}
 }
 
@@ -397,7 +397,7 @@ func WithLogger(l *slog.Logger) ClientOption {
 	})
 }
 
-// WithPollRate bounds the look-ups of all waits of a client together, to so many a second; the default is [DefaultPollRate]. However many wait,
+// WithPollRate bounds the look-ups of all waits of a client together, to so many a second; the default is 20. However many wait,
 // the API is asked no more often. It must be 1 to 1000. Payin sessions, which have an API of their own, have a bound of
 // their own, of the same size.
 func WithPollRate(perSecond int) ClientOption {

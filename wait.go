@@ -17,12 +17,12 @@ import (
 
 // Default settings of a wait (Merchant API docs, Operations and Payment requests).
 const (
-	DefaultPollMin = time.Second
-	DefaultPollMax = 10 * time.Second
+	defaultPollMin = time.Second
+	defaultPollMax = 10 * time.Second
 	DefaultMaxWait = 60 * time.Second
-	// DefaultPollRate is how many lookups a second all waits of a client make together at most:
+	// defaultPollRate is how many lookups a second all waits of a client make together at most:
 	// see [WithPollRate].
-	DefaultPollRate = 20
+	defaultPollRate = 20
 )
 
 // WaitOption is a setting of one wait.
@@ -164,10 +164,10 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 
 // The documented waits. All waits without options share them.
 var (
-	operationWait = waitConfig{Schedule: poll.Schedule{Min: DefaultPollMin, Max: DefaultPollMax, MaxWait: DefaultMaxWait}}
-	paymentWait   = waitConfig{Schedule: poll.Schedule{Min: DefaultPollMin, Max: DefaultPollMax, MaxWait: 6 * time.Minute}}
-	payinWait     = waitConfig{Schedule: poll.Schedule{Min: 5 * time.Second, Max: DefaultPollMax, MaxWait: 10 * time.Minute}}
-	manyWait      = waitConfig{Schedule: poll.Schedule{Min: DefaultPollMin, Max: DefaultPollMax}}
+	operationWait = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax, MaxWait: DefaultMaxWait}}
+	paymentWait   = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax, MaxWait: 6 * time.Minute}}
+	payinWait     = waitConfig{Schedule: poll.Schedule{Min: 5 * time.Second, Max: defaultPollMax, MaxWait: 10 * time.Minute}}
+	manyWait      = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax}}
 )
 
 // with applies the options, and checks the result, the context and the ids.

@@ -23,13 +23,13 @@ import (
 const (
 	// MaxWebhookBody is the largest delivery that is read, 1 MiB. Intram's are a few hundred bytes.
 	MaxWebhookBody = 1 << 20
-	// DefaultHandlerTimeout is how long the merchant's function may take.
-	DefaultHandlerTimeout = 10 * time.Second
-	// MaxHandlerTimeout is the longest it can be given: Intram waits 15 s for the answer, and the inbox has its share of them.
-	MaxHandlerTimeout = 11 * time.Second
-	// DefaultClaimLease is how long an event stays claimed by a replica that crashed. It is less than the minute that Intram waits
+	// defaultHandlerTimeout is how long the merchant's function may take.
+	defaultHandlerTimeout = 10 * time.Second
+	// maxHandlerTimeout is the longest it can be given: Intram waits 15 s for the answer, and the inbox has its share of them.
+	maxHandlerTimeout = 11 * time.Second
+	// defaultClaimLease is how long an event stays claimed by a replica that crashed. It is less than the minute that Intram waits
 	// before it tries again, so that the first retry finds the event free.
-	DefaultClaimLease = 30 * time.Second
+	defaultClaimLease = 30 * time.Second
 	// leaseMargin is how much longer than the function's deadline a lease must be: what the inbox may take, and some more for a
 	// function that is slow to give up.
 	leaseMargin = 5 * time.Second
@@ -79,13 +79,13 @@ func WithConflictHook(conflict func(ctx context.Context, event *Event)) HandlerO
 	return func(cfg *handlerConfig) { cfg.conflict, cfg.conflictSet = conflict, true }
 }
 
-// WithHandlerTimeout sets the deadline of the function's context, [DefaultHandlerTimeout] unless set and [MaxHandlerTimeout] at
+// WithHandlerTimeout sets the deadline of the function's context, 10 s unless set and 11 s at
 // most. What takes longer belongs into a queue of your own: put it there, and return.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) { cfg.timeout = d }
 }
 
-// WithClaimLease sets how long a claim lasts, [DefaultClaimLease] unless set; it must be 5 s longer than the function's deadline
+// WithClaimLease sets how long a claim lasts, 30 s unless set; it must be 5 s longer than the function's deadline
 // at least. A longer one protects a function that ignores its deadline; a shorter one frees the events of a crashed replica sooner.
 func WithClaimLease(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) { cfg.lease = d }
@@ -110,7 +110,7 @@ func WithHandlerLogger(l *slog.Logger) HandlerOption {
 // newIntake checks what the handler and the reconciler have in common. The intake is there even when the error is not nil, with a
 // logger.
 func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake, error) {
-	cfg := handlerConfig{timeout: DefaultHandlerTimeout, lease: DefaultClaimLease, horizon: DefaultReconcileHorizon, logger: slog.New(slog.DiscardHandler)}
+	cfg := handlerConfig{timeout: defaultHandlerTimeout, lease: defaultClaimLease, horizon: defaultReconcileHorizon, logger: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&cfg)
@@ -134,8 +134,8 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 		return in, errors.New("the function is nil")
 	case cfg.horizon < InboxRetention:
 		return in, errors.New("WithReconcileHorizon: the horizon must be at least " + InboxRetention.String())
-	case cfg.timeout <= 0 || cfg.timeout > MaxHandlerTimeout:
-		return in, errors.New("WithHandlerTimeout: the timeout must be above 0 and at most " + MaxHandlerTimeout.String())
+	case cfg.timeout <= 0 || cfg.timeout > maxHandlerTimeout:
+		return in, errors.New("WithHandlerTimeout: the timeout must be above 0 and at most " + maxHandlerTimeout.String())
 	case cfg.lease < cfg.timeout+leaseMargin || cfg.lease > InboxRetention:
 		return in, errors.New("WithClaimLease: the lease must be at least " + leaseMargin.String() +
 			" longer than the function's timeout, and at most " + InboxRetention.String())
@@ -152,7 +152,7 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 //
 // # What handle has to do
 //
-// It is called with a context that ends after [DefaultHandlerTimeout] and that does not end when the client hangs up. Return nil when the
+// It is called with a context that ends after 10 s, unless [WithHandlerTimeout] says otherwise, and that does not end when the client hangs up. Return nil when the
 // event has taken effect, or when it is nothing to you; return an error to have it sent again.
 //
 // Between handle's effect and the completion of its claim lies an instant in which the machine can fail. Close it with

@@ -199,8 +199,8 @@ func withClaim(ctx context.Context, claim Claim) context.Context {
 	return context.WithValue(ctx, claimContextKey{}, claim)
 }
 
-// DefaultInboxCapacity is how many keys a [MemoryInbox] holds unless told otherwise. They take about 30 MB.
-const DefaultInboxCapacity = 100_000
+// defaultInboxCapacity is how many keys a [MemoryInbox] holds unless told otherwise. They take about 30 MB.
+const defaultInboxCapacity = 100_000
 
 // MemoryInbox is an [Inbox] for a receiver that is a single process: it forgets everything when the process ends, so an event
 // that is delivered again after a restart takes effect again. For real money use a shared one, pginbox or redisinbox.
@@ -210,7 +210,7 @@ const DefaultInboxCapacity = 100_000
 //
 // The zero value is ready to use. Do not change the fields once it is in use.
 type MemoryInbox struct {
-	// Capacity is how many keys are held at most; 0 and less mean [DefaultInboxCapacity].
+	// Capacity is how many keys are held at most; 0 and less mean 100 000, which take about 30 MB.
 	Capacity int
 	// Retention is how long a key is remembered; less than [InboxRetention] means InboxRetention.
 	Retention time.Duration
@@ -340,11 +340,11 @@ func (m *MemoryInbox) capacity() int {
 	if m.Capacity > 0 {
 		return m.Capacity
 	}
-	return DefaultInboxCapacity
+	return defaultInboxCapacity
 }
 
-// DefaultReconcileHorizon is how long the [Reconciler] keeps what has not ended in view, from its creation on.
-const DefaultReconcileHorizon = 30 * 24 * time.Hour
+// defaultReconcileHorizon is how long the [Reconciler] keeps what has not ended in view, from its creation on.
+const defaultReconcileHorizon = 30 * 24 * time.Hour
 
 // maxPendingLookups is how many operations that are kept in view one run looks up. Those it has not seen for longest
 // come first.
@@ -377,7 +377,7 @@ type PendingOperation struct {
 }
 
 // WithReconcileHorizon sets how long after its creation a [Reconciler] keeps an operation in view that has not ended,
-// [DefaultReconcileHorizon] unless set: a payment link that was not paid, a bank payout that was not settled. What is
+// 30 days unless set: a payment link that was not paid, a bank payout that was not settled. What is
 // older is reported once as a failure, and dropped. It does nothing for a handler.
 func WithReconcileHorizon(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) { cfg.horizon = d }

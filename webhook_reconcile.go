@@ -47,7 +47,7 @@ import (
 // # What ends later
 //
 // A payment link is paid days after it was made, and a bank settles when it does. What has not ended when it is seen, and what
-// has an event that failed, is kept in view and looked up by later runs, for [DefaultReconcileHorizon] unless [WithReconcileHorizon]
+// has an event that failed, is kept in view and looked up by later runs, for 30 days unless [WithReconcileHorizon]
 // says otherwise. An inbox that is a [PendingStore] keeps it over restarts; with another one a restart forgets it, and the first run
 // sees what was created since its since. An event that may have taken effect longer ago than the inbox remembers is
 // a failure with [ErrBeyondHorizon], and does not take effect: look yourself.

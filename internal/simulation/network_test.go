@@ -23,6 +23,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
+// pollRate is how many lookups a second all waits of a client make at most, unless it is told otherwise.
+const pollRate = 20
+
 // network is what is between one process of a merchant's and the API. It checks every attempt, and then lets happen to it what the
 // seed says.
 type network struct {
@@ -244,8 +247,8 @@ func (x *exchange) inspect() {
 		n := x.network
 		n.mu.Lock()
 		n.polls = append(n.polls, w.now())
-		if first := len(n.polls) - 2*intram.DefaultPollRate - 2; first >= 0 {
-			w.require(n.polls[len(n.polls)-1]-n.polls[first] > time.Second, c.who, "is one of %d look-ups in a second", 2*intram.DefaultPollRate+2)
+		if first := len(n.polls) - 2*pollRate - 2; first >= 0 {
+			w.require(n.polls[len(n.polls)-1]-n.polls[first] > time.Second, c.who, "is one of %d look-ups in a second", 2*pollRate+2)
 		}
 		n.mu.Unlock()
 	}
