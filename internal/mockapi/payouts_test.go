@@ -95,11 +95,14 @@ func TestPayoutFeesComeOnTop(t *testing.T) {
 	assert.EqualValues(t, 100, account("fees:"))
 	assert.EqualValues(t, 10_000, account("provider:"+sandbox+":"+mtnBenin))
 
-	require.NoError(t, f.s.TopUp(sandbox, mtnBenin, 5050))
+	require.NoError(t, f.s.TopUp(sandbox, mtnBenin, 5000)) // the amount alone
+	require.NoError(t, f.s.TopUp(sandbox, moovBenin, 5050))
 	bank := f.post("/payouts", bankBody(5000)).ok(202).text("data.operation_id")
-	assert.Zero(t, f.wallet(mtnBenin))
+	assert.EqualValues(t, 5000, f.wallet(mtnBenin))
+	assert.Zero(t, f.wallet(moovBenin), "the first wallet that holds amount and fees")
 	require.NoError(t, f.s.Complete(bank))
 	assert.EqualValues(t, 150, account("fees:"))
+	assert.EqualValues(t, 5000, account("provider:"+sandbox+":"+bankCode))
 }
 
 func TestPayoutWithoutProviderCodeFailsInTheWorker(t *testing.T) {
@@ -125,9 +128,11 @@ func TestAnOperatorThatNobodyHandlesFailsInTheWorker(t *testing.T) {
 		assert.Equal(t, []string{"payout.failed"}, f.events(id))
 	}
 	f := newFixture(t, Config{})
-	id := f.post("/payouts", `{"amount":5,"destination":{"type":"mobile_money","provider_code":"MTN_BENIN_229","country_code":"BJ","msisdn":"22961000000"}}`).
-		ok(202).text("data.operation_id")
-	assert.Equal(t, "succeeded", f.operation(id).text("data.status"))
+	for _, country := range []string{`"country_code":"BJ",`, ""} { // it is optional
+		id := f.post("/payouts", `{"amount":5,"destination":{"type":"mobile_money","provider_code":"MTN_BENIN_229",`+country+`"msisdn":"22961000000"}}`).
+			ok(202).text("data.operation_id")
+		assert.Equal(t, "succeeded", f.operation(id).text("data.status"))
+	}
 }
 
 // A payout's metadata is sent on in each of its events, word for word.
@@ -199,6 +204,9 @@ func TestBankPayoutWaitsForItsSettlement(t *testing.T) {
 	assert.Equal(t, "succeeded", op.text("data.status"))
 	assert.Equal(t, "queued_for_settlement", op.text("data.result.status"))
 	assert.NotContains(t, string(op.body), "provider_response")
+	assert.Equal(t, "BJ0610100100144390000769", op.text("data.result.destination.account_number"))
+	queued := answer{t: t, body: f.s.Events()[0].Body}
+	assert.Equal(t, "BJ0610100100144390000769", queued.text("data.destination.account_number"))
 	assert.EqualValues(t, 400, f.wallet(moovBenin), "the first wallet that holds enough")
 	assert.Equal(t, []string{"payout.queued"}, f.events(id))
 	assert.Equal(t, "PENDING", f.get("/transactions").text("data.0.status"))

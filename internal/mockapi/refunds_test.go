@@ -40,6 +40,9 @@ func TestPartialRefundsAddUp(t *testing.T) {
 	tx := f.transaction(reference)
 	assert.Equal(t, "SUCCESS", tx.text("data.status"), "something is left to refund")
 	assert.Equal(t, "Demande client", tx.text("data.refunds.0.reason"))
+	events := f.s.Events()
+	told := answer{t: t, body: events[len(events)-1].Body}
+	assert.Equal(t, []string{"refund.completed", "Demande client"}, []string{told.text("event"), told.text("data.reason")})
 	f.failedWith(f.refund(reference, 6001), "amount_exceeds_transaction")
 	f.refund(reference, 3000)
 	rest := f.refund(reference, 0) // all that is left
@@ -134,6 +137,34 @@ func TestCancellationThatFailsLetsThePaymentGoOn(t *testing.T) {
 	assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.status"))
 }
 
+// A cancellation moves no money, and so waits for no operator, whatever number the request suggests.
+func TestACancellationWaitsForNoOperator(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	_, reference := f.requestPayment(1000, cardCode, "22961000014")
+	id := f.refund(reference, 0)
+	assert.Equal(t, "completed", f.operation(id).text("data.result.status"))
+	assert.Equal(t, []string{"refund.completed"}, f.events(id))
+	assert.Equal(t, "REFUNDED", f.transaction(reference).text("data.status"))
+}
+
+// A payment that was not cancelled after all ends when nobody makes it.
+func TestCancellationThatFailsLeavesTheTimeToPay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	_, reference := f.requestPayment(1000, cardCode, "")
+	require.NoError(t, f.s.SetWorker(WorkByHand()))
+	id := f.refund(reference, 0)
+	require.NoError(t, f.s.Process(id))
+	f.s.Clock().Advance(time.Hour)
+	require.NoError(t, f.s.Fail(id, "stripe_unavailable"))
+	f.s.Clock().Advance(23*time.Hour - time.Millisecond)
+	assert.Equal(t, "PENDING", f.transaction(reference).text("data.status"))
+	f.s.Clock().Advance(time.Millisecond)
+	assert.Equal(t, "ERROR", f.transaction(reference).text("data.status"), "a day after the request")
+	assert.Equal(t, []string{"payment_request.created", "refund.failed", "payment_request.failed"}, f.events(reference))
+}
+
 func TestRefundUnderWayCountsAsRefunded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
@@ -203,6 +234,7 @@ func TestARefundWaitsForItsOperator(t *testing.T) {
 			switch {
 			case !byHand:
 				f.s.Clock().Advance(time.Millisecond)
+				assert.Equal(t, end, f.operation(id).text("data.result.status"))
 			case end == "failed":
 				require.NoError(t, f.s.Fail(id, "provider_error"))
 			default:

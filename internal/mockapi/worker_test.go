@@ -112,6 +112,7 @@ func TestWorkerByHand(t *testing.T) {
 	queued := f.payout(100, "22961234567")
 	require.NoError(t, f.s.Fail(queued, "dispute_opened"))
 	op := f.failedWith(queued, "dispute_opened") // a code the catalogue does not know
+	assert.Equal(t, "1", op.text("data.attempts"), "it was tried")
 	assert.Equal(t, "dispute_opened", op.text("data.error.message"))
 	assert.Nil(t, op.at("data.error.details"))
 
@@ -122,6 +123,11 @@ func TestWorkerByHand(t *testing.T) {
 	rejecting := f.payout(100, "22961000003") // by hand wins over the test number
 	require.NoError(t, f.s.Complete(rejecting))
 	assert.Equal(t, "succeeded", f.operation(rejecting).text("data.status"))
+
+	expiring := f.payout(100, "22961000006") // what is failed by hand has not expired
+	require.NoError(t, f.s.Process(expiring))
+	require.NoError(t, f.s.Fail(expiring, "provider_unavailable"))
+	f.failedWith(expiring, "provider_unavailable")
 
 	poor := f.payout(2_000_000, "22961234567")
 	require.ErrorContains(t, f.s.Complete(poor), "insufficient_balance")
@@ -140,6 +146,10 @@ func TestSettledByHandBeforeItsTime(t *testing.T) {
 	require.NoError(t, f.s.Complete(id))
 	f.s.Clock().Advance(time.Hour)
 	assert.Equal(t, []string{"payout.completed"}, f.events(id), "the worker comes later and finds it done")
+	held := f.payout(100, "22961234567")
+	require.NoError(t, f.s.Process(held))
+	f.s.Clock().Advance(time.Hour)
+	assert.Equal(t, "processing", f.operation(held).text("data.status"), "who processes by hand ends by hand")
 	late := f.payout(100, "22961000009")
 	f.s.Clock().Advance(40 * time.Second)
 	require.NoError(t, f.s.Complete(late))
