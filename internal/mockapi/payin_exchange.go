@@ -23,24 +23,7 @@ func isPayinPath(path string) bool {
 	return path == healthPath || strings.HasPrefix(path, "/v1/payin/")
 }
 
-// executePayin makes the checks of a payin call, in order: credentials, then the body is read, idempotency key, body.
-func (x *exchange) executePayin(route *route) reply {
-	if x.endpoint == healthPath {
-		return route.handle(x)
-	}
-	if refused := x.authenticatePayin(); refused != nil {
-		return *refused
-	}
-	if refused := x.readBody(); refused != nil {
-		return *refused
-	}
-	if !route.keyed {
-		return route.handle(x)
-	}
-	return x.oncePayin(route)
-}
-
-// authenticatePayin checks the Basic credentials. The docs list 401, 403 api_token_invalid and 404 api_token_not_found without
+// authenticatePayin checks the Basic credentials, then reads the body. The docs list 401, 403 api_token_invalid and 404 api_token_not_found without
 // saying which is when: here it is none at all, a pair that is wrong, and an API key nobody has.
 func (x *exchange) authenticatePayin() *reply {
 	headers := x.request.Header.Values("Authorization")
@@ -80,54 +63,7 @@ func (x *exchange) authenticatePayin() *reply {
 	case !a.merchant.active.Load():
 		return invalid("the merchant is inactive")
 	}
-	return nil
-}
-
-// oncePayin runs a POST under its X-Idempotency-Key. An answer is kept as long as the Merchant API keeps its own; after
-// that the merchant's reference still stands in the way of a second session.
-func (x *exchange) oncePayin(route *route) reply {
-	key := x.entry.IdempotencyKey
-	if key == "" {
-		return x.refusePayin(http.StatusBadRequest, "missing_idempotency_key", "no X-Idempotency-Key header")
-	}
-	if !isUUID(key) {
-		return x.refusePayin(http.StatusBadRequest, "invalid_idempotency_key", "the X-Idempotency-Key is not a UUID")
-	}
-	keys := x.server.keys
-	// A UUID is the same in upper and in lower case. The scope is one that no public key can be.
-	id := idempotencyKey{scope: "payin " + x.account.payin.keys.APIKey, key: strings.ToLower(key)}
-	mine, earlier, conflict, err := keys.claim(x.request.Context(), id, fingerprintOf(x.request.Method, x.endpoint, x.body), x.now)
-	switch {
-	case err != nil:
-		return reply{lost: true, reason: "the client left while its twin was executed"}
-	case conflict:
-		return x.refusePayin(http.StatusConflict, "idempotency_conflict", "the key was used with another body")
-	case earlier != nil:
-		replay := *earlier
-		replay.replayed, replay.lost = true, false
-		return replay
-	}
-	x.server.executing.RLock()
-	defer x.server.executing.RUnlock()
-	var kept *reply
-	defer func() { keys.end(mine, kept); x.server.touch() }()
-	rep := x.withPayinBody(route)
-	if rep.status < http.StatusInternalServerError {
-		kept = &rep
-	}
-	return rep
-}
-
-func (x *exchange) withPayinBody(route *route) reply {
-	if !isJSON(x.request.Header.Get("Content-Type")) {
-		return x.refusePayin(http.StatusBadRequest, "invalid_body", "the Content-Type is not application/json")
-	}
-	document, ok := parseDocument(x.body)
-	if !ok {
-		return x.refusePayin(http.StatusBadRequest, "invalid_body", "not a JSON object")
-	}
-	x.document = document
-	return route.handle(x)
+	return x.readBody()
 }
 
 // isUUID takes the usual form of 36 characters only.

@@ -200,9 +200,9 @@ func TestPayinTwinThatLeavesExecutesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	x := &exchange{server: f.s, request: f.request(c).WithContext(ctx), now: f.s.Clock().Now(), entry: &Request{IdempotencyKey: c.key}, payin: true, endpoint: "/payin/sessions"}
 	cancel()
-	rep := x.executePayin(&payinRoutes[0])
+	rep := x.execute(&payinRoutes[0])
 	assert.True(t, rep.lost)
-	assert.Contains(t, rep.reason, "twin")
+	assert.Contains(t, rep.reason, "the client left while")
 	f.s.keys.end(mine, nil)
 	f.send(payinCall{method: "GET", path: "/v1/payin/order-1"}).refusedPayin(404, "transaction_does_not_exist")
 }

@@ -105,15 +105,6 @@ func deniedRefusal() reply {
 	}
 }
 
-// keyUnderWay refuses a request whose key belongs to a request that is still being executed.
-func (x *exchange) keyUnderWay() reply {
-	const code = "idempotency_in_progress"
-	if x.payin {
-		return x.refusePayin(http.StatusConflict, code, "")
-	}
-	return failure(http.StatusConflict, code, "A request with this Idempotency-Key is being processed")
-}
-
 func methodNotAllowed(allow string) reply {
 	r := proxied(http.StatusMethodNotAllowed)
 	r.allow = allow
@@ -126,10 +117,4 @@ func operationNotFound() reply {
 
 func transactionNotFound() reply {
 	return failure(http.StatusNotFound, "transaction_not_found", "Transaction not found")
-}
-
-func invalidBody(why string) reply {
-	r := failure(http.StatusBadRequest, "invalid_body", "The request body is not a JSON object")
-	r.reason = why
-	return r
 }

@@ -345,8 +345,7 @@ type exchange struct {
 	account  *account
 	body     []byte
 	document document
-	payin    bool       // of the payin protocol
-	claimed  *execution // while it is under way
+	payin    bool // of the payin protocol
 
 	effect effect // of a fault
 }
@@ -404,77 +403,24 @@ func (x *exchange) answer() (reply, cutKind) {
 func (x *exchange) execute(route *route) (rep reply) {
 	defer func() {
 		if p := recover(); p != nil {
-			if x.claimed != nil {
-				x.server.keys.end(x.claimed, nil)
-			}
 			rep = x.serverError(http.StatusInternalServerError, "internal_error")
 			rep.reason = fmt.Sprint("panic: ", p)
 		}
 	}()
-	if x.payin {
-		return x.executePayin(route)
+	authenticate := (*exchange).authenticate
+	switch {
+	case x.endpoint == healthPath:
+		return route.handle(x)
+	case x.payin:
+		authenticate = (*exchange).authenticatePayin
 	}
-	if refused := x.authenticate(); refused != nil {
+	if refused := authenticate(x); refused != nil {
 		return *refused
 	}
 	if !route.keyed {
 		return route.handle(x)
 	}
 	return x.once(route)
-}
-
-// once runs an endpoint under the call's idempotency key (intram.md section 4). Everything answered after this
-// step is kept, refusals included; a crash keeps nothing.
-func (x *exchange) once(route *route) reply {
-	key := x.entry.IdempotencyKey
-	if key == "" {
-		return failure(http.StatusBadRequest, "missing_idempotency_key", "The Idempotency-Key header is required")
-	}
-	if !validIdempotencyKey(key) {
-		return failure(http.StatusBadRequest, "invalid_idempotency_key", "The Idempotency-Key must be 8 to 128 characters of A-Z, a-z, 0-9, _ and -")
-	}
-	keys := x.server.keys
-	id := idempotencyKey{scope: x.account.keys.Public, key: key}
-	mine, earlier, conflict, err := keys.claim(x.request.Context(), id, fingerprintOf(x.request.Method, x.endpoint, x.body), x.now)
-	switch {
-	case err != nil:
-		return reply{lost: true, reason: "the client left while its twin was executed"}
-	case conflict:
-		return failure(http.StatusConflict, "idempotency_conflict", "Idempotency-Key already used with a different request body")
-	case earlier != nil:
-		replay := *earlier
-		replay.replayed, replay.lost = true, false
-		return replay
-	}
-	x.claimed = mine
-	x.server.executing.RLock()
-	defer x.server.executing.RUnlock()
-	rep := x.withBody(route)
-	x.claimed = nil
-	keys.end(mine, &rep)
-	x.server.touch()
-	return rep
-}
-
-// withBody reads the JSON of the body, the last of the checks.
-func (x *exchange) withBody(route *route) reply {
-	if !isJSON(first(x.request.Header, "Content-Type")) {
-		return invalidBody("the Content-Type is not application/json")
-	}
-	document, ok := parseDocument(x.body)
-	if !ok {
-		return invalidBody("not a JSON object")
-	}
-	x.document = document
-	return route.handle(x)
-}
-
-func isJSON(contentType string) bool {
-	if contentType == "application/json" {
-		return true
-	}
-	media, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/json")
 }
 
 // finish journals the call, then writes the answer or cuts the connection.
