@@ -153,7 +153,7 @@ mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when 
 	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/*.txt
 
 .PHONY: mutations-check
-mutations-check: ## fail when the text of a planted bug is no longer there once
+mutations-check: ## fail when the old text of a planted bug is no longer there once
 	go -C tools run ./mutate -check -root $(CURDIR) $(CURDIR)/mutations/*.txt
 
 # What the operators of a sweep propose: all of it takes a night, SWEEP narrows it by folder, SWEEPFLAGS by commit or number.

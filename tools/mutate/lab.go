@@ -14,15 +14,33 @@ import (
 
 // lab is where mutations are planted: a copy of the tree.
 type lab struct {
-	dir   string
-	limit time.Duration
-	out   io.Writer
+	dir     string
+	sources *sources
+	limit   time.Duration // of the tests of one mutation, without building them
+	out     io.Writer
 }
 
-var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+// buildTime is how long building tests may take, and go test to end a process that
+// ignores its limit.
+const buildTime = 5 * time.Minute
 
-// killedBy is the deepest of the tests that failed first, or the panic.
+var (
+	failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	// What the testing package says at its limit, and go test of a process that does not
+	// react to it.
+	timedOut = regexp.MustCompile(`(?m)^(panic: test timed out after|\*\*\* Test killed)`)
+	running  = regexp.MustCompile(`(?m)^\s*running tests:\n\s*(\S+)`)
+)
+
+// killedBy is the deepest of the tests that failed first, the test that ran into the
+// limit, or the panic.
 func killedBy(output string) string {
+	if timedOut.MatchString(output) {
+		if name := running.FindStringSubmatch(output); name != nil {
+			return "timed out: " + name[1]
+		}
+		return "timed out"
+	}
 	names := failed.FindAllStringSubmatch(output, -1)
 	if len(names) == 0 {
 		first, _, _ := strings.Cut(output, "\n")
@@ -37,12 +55,13 @@ func killedBy(output string) string {
 	return deepest
 }
 
-// test runs go test in a module of the copy. What it says is returned with the error.
+// test runs go test in a module of the copy, whose tests have the limit to themselves: it
+// does not count while they are built. What go test prints is returned with the error.
 func (l lab) test(module string, args []string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), l.limit)
+	ctx, cancel := context.WithTimeout(context.Background(), l.limit+buildTime)
 	defer cancel()
 	// Vetting and the tables of a debugger take longer than most tests, and kill nothing.
-	args = append([]string{"test", "-count=1", "-failfast", "-timeout=100s", "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
+	args = append([]string{"test", "-count=1", "-failfast", "-timeout=" + l.limit.String(), "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the commands are the project's own
 	cmd.Dir, cmd.WaitDelay = filepath.Join(l.dir, module), 5*time.Second
 	cmd.Env = append(os.Environ(), "GOWORK=off")

@@ -5,11 +5,14 @@
 //	mutate -root . -only 'Retry-After' mutations/*.txt
 //	mutate sweep -root . -survivors mutations/sweep/survivors.txt mutations/sweep/targets.txt
 //
-// A mutation names a file, the exact text to replace, which must be there once, the text
-// to put in its place, and the tests that must then be red, in the root's module or in
-// the one that it names. A mutation whose text is no longer there, that does not compile,
-// or that the tests survive is a failure; so is a test that is red before anything is
-// planted, since its red would prove nothing.
+// A mutation of Go names a package, a declaration of it, the expression to replace, which
+// must be there once, what to put in its place, and the tests that must then fail, in the
+// root's module or in the one that it names. Expressions are compared token by token, so
+// line breaks and alignment do not matter. A mutation of another file, or without a
+// declaration, names the file and the exact text. A mutation whose old text is no longer
+// there, that does not compile, or that the tests survive is a failure; so is a test that
+// fails before anything is planted, since its failure would prove nothing. A test that
+// runs into the limit kills.
 //
 // A sweep plants what operators propose instead: each comparison, condition, number,
 // statement and returned error of the files of its targets, SQL and Lua included. It runs
@@ -41,8 +44,8 @@ func run(args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	root := flags.String("root", ".", "the `directory` of the tree")
 	only := flags.String("only", "", "plant only those whose name matches this `regexp`")
-	limit := flags.Duration("limit", 2*time.Minute, "how long the tests of one mutation may take")
-	check := flags.Bool("check", false, "only check that every text is there once")
+	limit := flags.Duration("limit", 2*time.Minute, "how long the tests of one mutation may run, which kills it")
+	check := flags.Bool("check", false, "only check that every old text is there once")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,8 +62,9 @@ func run(args []string, out io.Writer) (err error) {
 		return errors.New("no mutation has such a name")
 	}
 	var failures []error
+	tree := newSources(*root)
 	for _, m := range picked {
-		if _, err := m.planted(*root); err != nil {
+		if _, err := tree.find(m); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -75,6 +79,6 @@ func run(args []string, out io.Writer) (err error) {
 	if err := copyTree(*root, dir); err != nil {
 		return err
 	}
-	l := lab{dir: dir, limit: *limit, out: out}
+	l := lab{dir: dir, sources: newSources(dir), limit: *limit, out: out}
 	return l.all(picked)
 }

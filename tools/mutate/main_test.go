@@ -60,7 +60,7 @@ func TestMutationsAreKilledOrReported(t *testing.T) {
 	for name, c := range map[string]struct{ mutations, want string }{
 		"killed":             {mutationOf("TestLooked", "return n + 1", "return n + 2"), ""},
 		"survived":           {mutationOf("TestLooked", "return n - 1", "return n - 2"), "survived go test . TestLooked"},
-		"text that is gone":  {mutationOf("TestLooked", "return n * 1", "return n - 2"), "0 times in tree.go"},
+		"text that is gone":  {mutationOf("TestLooked", "return n * 1", "return n - 2"), `"a bug": its old text is 0 times in tree.go`},
 		"text of two places": {mutationOf("TestLooked", "return n", "return -n"), "2 times in tree.go"},
 		"does not compile":   {mutationOf("TestLooked", "return n + 1", "return nn + 1"), "does not compile"},
 		"red before":         {mutationOf("TestRed", "return n + 1", "return n + 2"), "red before anything is planted"},
@@ -68,7 +68,7 @@ func TestMutationsAreKilledOrReported(t *testing.T) {
 		"no mutations":       {"nothing here\n", "no mutations"},
 		"no test":            {"=== a bug\nfile: tree.go\n--- old\na\n--- new\nb\n", "want a file, and a test"},
 		"no new text":        {"=== a bug\nfile: tree.go\ntest: . T\n--- old\na\n", "want --- old and --- new"},
-		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file nor test nor module"},
+		"unknown setting":    {"=== a bug\nflie: tree.go\n--- old\na\n--- new\nb\n", "neither file, func, test nor module"},
 		"two of one name":    {mutationOf("T", "a", "b") + mutationOf("T", "a", "b"), "there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
