@@ -181,16 +181,16 @@ func (c *Client) allOperations(ctx context.Context, q listQuery, opts []CallOpti
 // Reference returns the caller's own reference, as the operation's payload says it: that of
 // [PayoutParams]. It is empty when the operation has none, or was listed without its payload.
 func (o *Operation) Reference() string {
-	return textOf(readObject(o.Payload)["reference"])
+	return wire.TextOf(wire.ReadObject(o.Payload)["reference"])
 }
 
 // Amount returns what the operation is about, as its payload says it, and where that is silent, its result: the amount of a payout
 // or a refund, that of the invoice of a payment request. It is not set ([Amount.IsSet]) when neither says it, as in a
 // refund of all.
 func (o *Operation) Amount() Amount {
-	payload := readObject(o.Payload)
-	for _, told := range []any{at(payload, "invoice.amount"), at(payload, "amount"), at(o.resultObject(), "amount")} {
-		if amount, err := parseAmount(textOf(told)); err == nil {
+	payload := wire.ReadObject(o.Payload)
+	for _, told := range []any{wire.At(payload, "invoice.amount"), wire.At(payload, "amount"), wire.At(o.resultObject(), "amount")} {
+		if amount, err := parseAmount(wire.TextOf(told)); err == nil {
 			return amount
 		}
 	}
@@ -200,7 +200,7 @@ func (o *Operation) Amount() Amount {
 // resultObject is the result as the API wrote it, nil when there is none.
 func (o *Operation) resultObject() map[string]any {
 	if r, ok := o.Result.(interface{ raw() RawMessage }); ok {
-		return readObject(r.raw())
+		return wire.ReadObject(r.raw())
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ func (o *Operation) Metadata() map[string]any {
 	if o.Type == OperationPaymentRequest {
 		name = "webhook_data"
 	}
-	own, _ := readObject(o.Payload)[name].(map[string]any)
+	own, _ := wire.ReadObject(o.Payload)[name].(map[string]any)
 	return own
 }
 

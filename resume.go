@@ -1,7 +1,6 @@
 package intram
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/intram/intram-go/internal/match"
 	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/wire"
 )
 
 const (
@@ -232,7 +233,7 @@ func (c *Client) lookBack(ctx context.Context, r *request, kind OperationType, k
 		impossible := at.Before(firstYear) || at.Sub(h.date) > lookBackSlack // such a date says nothing of when it was made
 		return impossible || !at.Before(from) && at.Before(until)
 	}
-	sent := readObject(body)
+	sent := wire.ReadObject(body)
 	for _, op := range h.operations {
 		if within(op.CreatedAt) {
 			l.compare(c, kind, sent, op)
@@ -272,11 +273,11 @@ func (l *lookBack) compare(c *Client, kind OperationType, sent map[string]any, o
 		return // a server that does not know the filter
 	}
 	// The result says some of it again, for a list that leaves payloads out.
-	verdict := match(kind, sent, readObject(op.Payload), op.resultObject())
+	verdict := match.Compare(match.Kind(kind), sent, wire.ReadObject(op.Payload), op.resultObject())
 	elsewhere := op.Environment != "" && op.Environment != c.environment
 	switch {
-	case verdict == differs:
-	case verdict == same && !elsewhere && op.ID != "":
+	case verdict == match.Differs:
+	case verdict == match.Same && !elsewhere && op.ID != "":
 		l.found = append(l.found, op)
 	default:
 		l.maybe = append(l.maybe, op)
@@ -447,229 +448,6 @@ func (h *history) page(ctx context.Context, c *Client, q listQuery, maxAttempts 
 		h.date = at
 	}
 	return page, nil
-}
-
-// sameness is what a comparison came to.
-type sameness int
-
-const (
-	unknown sameness = iota // not told, or told in another form: it may be the same
-	same
-	differs
-)
-
-// matchRules name what tells one call from another, with how each field is compared. Only what no
-// server has a reason to write otherwise is a difference.
-var matchRules = map[OperationType][]matchRule{
-	OperationPayout: {
-		{path: "reference", compare: sameText, identifies: true},
-		{path: "amount", compare: sameNumber, needed: true},
-		{path: "currency", compare: sameText},
-		{path: "destination.type", compare: sameText},
-		{path: "destination.msisdn", compare: sameAccount},
-		{path: "destination.account_number", compare: sameAccount},
-		{path: "metadata", compare: sameObject},
-	},
-	OperationRefund: {
-		{path: "transaction_reference", compare: sameTransaction, needed: true},
-		{path: "amount", compare: sameNumber, needed: true, unsetIsAll: true},
-		{path: "metadata", compare: sameObject, identifies: true},
-	},
-	OperationPaymentRequest: {
-		{path: "invoice.amount", compare: sameNumber, needed: true},
-		{path: "invoice.currency", compare: sameText},
-		{path: "webhook_data", compare: sameObject, identifies: true},
-	},
-}
-
-type matchRule struct {
-	path    string
-	compare func(sent, told any) sameness
-	// identifies says that equal values name one call; needed, that a call is only identified with it;
-	// unsetIsAll, that a call without it asks for all there is, which a call that set it may not have.
-	identifies, needed, unsetIsAll bool
-}
-
-// match compares a call's body with what an operation says of itself: its payload, and where that is
-// silent, its result. It is the same only if something identifies it.
-func match(kind OperationType, sent, payload, result map[string]any) sameness {
-	identified, complete, doubtful := false, true, false
-	for _, rule := range matchRules[kind] {
-		value := at(sent, rule.path)
-		if value == nil {
-			if rule.unsetIsAll && at(payload, rule.path) != nil {
-				complete = false
-			}
-			continue // not said by the caller: the server may have filled it in
-		}
-		told := at(payload, rule.path)
-		if told == nil {
-			told = at(result, rule.path)
-		}
-		s := unknown
-		if told != nil {
-			s = rule.compare(value, told)
-		}
-		switch {
-		case s == differs && identified:
-			doubtful = true // the reference is the stronger word: fees may be in the amount, an operator may write the number its way
-		case s == differs:
-			return differs
-		case s == same:
-			identified = identified || rule.identifies
-		case rule.needed:
-			complete = false
-		}
-	}
-	if identified && complete && !doubtful {
-		return same
-	}
-	return unknown
-}
-
-// at is the value under a path of names, nil when there is none.
-func at(object map[string]any, path string) any {
-	var value any = object
-	for name := range strings.SplitSeq(path, ".") {
-		fields, ok := value.(map[string]any)
-		if !ok {
-			return nil
-		}
-		value = fields[name]
-	}
-	return value
-}
-
-// readObject reads a JSON object with its numbers as they are written. It returns nil for anything else.
-func readObject(data []byte) map[string]any {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var object map[string]any
-	if decoder.Decode(&object) != nil {
-		return nil
-	}
-	return object
-}
-
-// sameText compares words. A difference counts only between words that nothing on the way rewrites:
-// normalised accents, escaped signs, trimmed spaces and changed case leave it open.
-func sameText(sent, told any) sameness {
-	a, b := textOf(sent), textOf(told)
-	switch {
-	case a == "" || b == "":
-		return unknown
-	case a == b:
-		return same
-	case !isPlainWord(a) || !isPlainWord(b) || strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)):
-		return unknown
-	}
-	return differs
-}
-
-// textOf is a word, which may be written as a number.
-func textOf(value any) string {
-	switch v := value.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	return ""
-}
-
-func isPlainWord(s string) bool {
-	return allOf(s, func(c byte) bool { return isAlphanumeric(c) || strings.IndexByte(" _-.:,/#", c) >= 0 })
-}
-
-// sameNumber compares amounts, as a number or in a string, by their value.
-func sameNumber(sent, told any) sameness {
-	a, errSent := parseAmount(textOf(sent))
-	b, errTold := parseAmount(textOf(told))
-	switch {
-	case errSent != nil || errTold != nil:
-		return unknown
-	case a.Equal(b):
-		return same
-	}
-	return differs
-}
-
-// sameAccount compares phone and account numbers, which are written with and without spaces, +, country
-// codes and the 01 that Benin put in front of its numbers. Their last eight signs stay.
-func sameAccount(sent, told any) sameness {
-	const enough = 8
-	a, b := accountOf(sent), accountOf(told)
-	switch {
-	case a == "" || b == "" || !allOf(b, isAlphanumeric) || strings.Contains(b, "XX"):
-		return unknown // not told, or hidden in part
-	case a == b:
-		return same
-	case len(a) < enough || len(b) < enough || a[len(a)-enough:] == b[len(b)-enough:]:
-		return unknown
-	}
-	return differs
-}
-
-func accountOf(value any) string {
-	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "", ".", "", "+", "", "(", "", ")", "").Replace(textOf(value)))
-}
-
-// sameTransaction compares the references of payments. One payment has two, of different lengths: the
-// public one and an internal id.
-func sameTransaction(sent, told any) sameness {
-	s := sameText(sent, told)
-	if s == differs && len(textOf(sent)) != len(textOf(told)) {
-		return unknown
-	}
-	return s
-}
-
-// sameObject compares the caller's own data, of which the server may have added to or rounded some.
-func sameObject(sent, told any) sameness {
-	a, ok := sent.(map[string]any)
-	b, ok2 := told.(map[string]any)
-	if !ok || !ok2 || len(a) == 0 {
-		return unknown
-	}
-	result := same
-	for name, value := range a {
-		switch sameValue(value, b[name]) {
-		case differs:
-			return differs
-		case unknown:
-			result = unknown
-		}
-	}
-	return result
-}
-
-func sameValue(sent, told any) sameness {
-	switch a := sent.(type) {
-	case map[string]any:
-		if len(a) == 0 {
-			break
-		}
-		return sameObject(a, told)
-	case json.Number:
-		if sameNumber(a, told) == same {
-			return same
-		}
-		return unknown // a server that counts in floats rounds it
-	case string:
-		if b, ok := told.(string); ok {
-			if a == b {
-				return same
-			}
-			return sameText(a, b)
-		}
-		return unknown
-	}
-	if a, err := json.Marshal(sent); err == nil {
-		if b, err := json.Marshal(told); err == nil && bytes.Equal(a, b) {
-			return same
-		}
-	}
-	return unknown
 }
 
 // raw is the result as it came.

@@ -3,10 +3,8 @@ package intram
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -14,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/intram/intram-go/internal/strictjson"
+	"github.com/intram/intram-go/internal/wire"
 )
 
 // validation collects what is wrong with the parameters of a call before anything is sent: all of it at once, each
@@ -135,7 +134,7 @@ func (v *validation) own(path string, object map[string]any) (_ map[string]any, 
 	if len(object) == 0 {
 		return nil, object != nil
 	}
-	if isPlainJSON(object, maxObjectDepth) {
+	if wire.IsPlain(object, maxObjectDepth) {
 		return object, false
 	}
 	var sent map[string]any // on the heap, which what is plain does not need
@@ -143,7 +142,7 @@ func (v *validation) own(path string, object map[string]any) (_ map[string]any, 
 	switch {
 	case err != nil:
 		v.fail(path, "%s cannot be written as JSON", path)
-	case altersText(written):
+	case wire.AltersText(written):
 		v.fail(path, "%s has text that is not valid UTF-8", path)
 	case strictjson.Depth(written) > maxObjectDepth:
 		v.fail(path, "%s has more than %d levels", path, maxObjectDepth)
@@ -153,97 +152,13 @@ func (v *validation) own(path string, object map[string]any) (_ map[string]any, 
 	return sent, true
 }
 
-// isPlainJSON reports whether a value is made of what JSON reads back as, at most that many levels deep. encoding/json
-// writes it in one way only.
-func isPlainJSON(value any, levels int) bool {
-	switch v := value.(type) {
-	case nil, bool, int, int64:
-		return true
-	case string:
-		return utf8.ValidString(v)
-	case map[string]any:
-		for name, inner := range v {
-			if levels == 0 || !utf8.ValidString(name) || !isPlainJSON(inner, levels-1) {
-				return false
-			}
-		}
-		return levels > 0
-	case []any:
-		for _, inner := range v {
-			if levels == 0 || !isPlainJSON(inner, levels-1) {
-				return false
-			}
-		}
-		return levels > 0
-	}
-	return false
-}
-
-// altersText reports whether JSON holds a text that no reader gets back: encoding/json writes a byte that is not UTF-8 as the
-// escape \ufffd, and reads half of a surrogate pair as that character.
-func altersText(document []byte) bool {
-	if !utf8.Valid(document) {
-		return true
-	}
-	for i := 0; i+1 < len(document); i++ {
-		if document[i] != '\\' {
-			continue
-		}
-		i++
-		if document[i] != 'u' {
-			continue
-		}
-		r := escapedUnit(document[i-1:])
-		if utf16.IsSurrogate(r) {
-			r = utf16.DecodeRune(r, escapedUnit(document[min(i+5, len(document)):]))
-			i += 6
-		}
-		if r == utf8.RuneError {
-			return true
-		}
-	}
-	return false
-}
-
-// escapedUnit is the code unit that JSON begins with as an escape, \u0041. It is the replacement character if there is none.
-func escapedUnit(document []byte) rune {
-	if len(document) < 6 || document[0] != '\\' || document[1] != 'u' {
-		return utf8.RuneError
-	}
-	unit, err := strconv.ParseUint(string(document[2:6]), 16, 16)
-	if err != nil {
-		return utf8.RuneError
-	}
-	return rune(unit)
-}
-
 // lossless writes parameters as JSON, to be stored. Its error names a field that would be read back as something else.
 func lossless(params any) ([]byte, error) {
 	data, err := json.Marshal(params)
-	if err == nil && altersText(data) {
-		return nil, fmt.Errorf("intram: %s is not valid UTF-8: JSON cannot hold it", alteredField(data))
+	if err == nil && wire.AltersText(data) {
+		return nil, fmt.Errorf("intram: %s is not valid UTF-8: JSON cannot hold it", wire.AlteredField(data))
 	}
 	return data, err
-}
-
-// alteredField is the path of the first field that altersText is about.
-func alteredField(data []byte) string {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(data, &fields) != nil {
-		return ""
-	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !altersText(fields[name]) {
-			continue
-		}
-		if name != "metadata" && name != "webhook_data" { // whose keys are the caller's, and are not shown
-			if inner := alteredField(fields[name]); inner != "" {
-				return name + "." + inner
-			}
-		}
-		return name
-	}
-	return ""
 }
 
 // pageLimit checks a page's size; 0 leaves it to the API.

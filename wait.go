@@ -117,7 +117,7 @@ func (o *Operation) judge() resultVerdict {
 
 // judge implements judged, by the one word that all results have.
 func (r *UnknownResult) judge() resultVerdict {
-	if wire.EqualFold(textOf(readObject(r.Raw)["status"]), string(PayoutFailed)) {
+	if wire.EqualFold(wire.TextOf(wire.ReadObject(r.Raw)["status"]), string(PayoutFailed)) {
 		return saidFailed
 	}
 	return saidNothing
