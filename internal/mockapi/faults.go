@@ -12,114 +12,58 @@ import (
 	"time"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind names what goes wrong.
 type FaultKind string
 
-// The kinds of fault that hit calls. Each is one way a network or a server fails; what a client may conclude from it
-// differs, and the comments say how.
+// The kinds of fault that hit calls. Package intramtest says what each does, under the same name without the prefix.
 const (
-	// FaultLatency answers after Delay on the server's clock. It may come together with one fault of another kind.
-	FaultLatency FaultKind = "latency"
-	// FaultRefuse refuses the connection: the request cannot have been read. Only the in-process transport and
-	// HTTPClient can tell it apart; a connection that is already open is reset.
-	FaultRefuse FaultKind = "refuse"
-	// FaultReset resets the connection before the request is read: nothing was executed.
-	FaultReset FaultKind = "reset"
-	// FaultDropResponse executes the call and cuts the connection instead of answering.
-	FaultDropResponse FaultKind = "drop_response"
-	// FaultTruncate executes the call, announces the answer's whole length, and cuts the connection after half of it.
-	FaultTruncate FaultKind = "truncate"
-	// FaultSlowBody executes the call and lets the answer trickle: its pieces take Delay on the server's clock.
-	FaultSlowBody FaultKind = "slow_body"
-	// FaultOversized executes the call and puts Size bytes of white space, of unannounced length, in front of the answer.
-	FaultOversized FaultKind = "oversized"
-	// FaultNotJSON executes the call and sends a web page with the answer's status, as a captive portal does.
-	FaultNotJSON FaultKind = "not_json"
-
-	// These execute the call, and tell its answer otherwise. A refusal stays as it is.
-
-	// FaultOtherSubject answers about something else: another id and reference, and of an operation another type. Lists are not hit.
-	FaultOtherSubject FaultKind = "other_subject"
-	// FaultOddFields answers with other kinds of values in all that describes: numbers for texts, texts for numbers.
-	FaultOddFields FaultKind = "odd_fields"
-	// FaultNoPayload leaves payloads out, of an operation and of those in a list.
-	FaultNoPayload FaultKind = "no_payload"
-	// FaultUnreadableItem gives one item of a list a status that is no word.
-	FaultUnreadableItem FaultKind = "unreadable_item"
-	// FaultByteOrderMark puts a byte order mark in front of the answer.
-	FaultByteOrderMark FaultKind = "byte_order_mark"
-
-	// FaultServerError answers a 5xx with an error envelope; with Executed set, after executing the call.
-	FaultServerError FaultKind = "server_error"
-	// FaultIdempotencyError answers 500 idempotency_error: the store of idempotency keys failed. With Executed, it failed
-	// after the call was executed and its answer kept.
-	FaultIdempotencyError FaultKind = "idempotency_error"
-	// FaultAuthError answers 500 auth_error: the check of the credentials failed, which says nothing of them.
-	FaultAuthError FaultKind = "auth_error"
-	// FaultProxyError answers 502, 503 or 504 with the proxy's web page; with Executed set, after executing the call.
-	FaultProxyError FaultKind = "proxy_error"
-	// FaultProxyRefusal answers with a web page and a 4xx status, as a firewall does with its 403 and a proxy with
-	// error_page: before executing anything, or with Executed after it, as rules about responses do.
-	FaultProxyRefusal FaultKind = "proxy_refusal"
-	// FaultGatewayJSON answers with a 4xx status and JSON that is not the API's: a gateway's. With Executed, after
-	// executing the call.
-	FaultGatewayJSON FaultKind = "gateway_json"
-	// FaultErrorFalse answers 400 with {"error":false}: a status of refusal, and a body that denies it. With Executed,
-	// after executing the call.
-	FaultErrorFalse FaultKind = "error_false"
-	// FaultIdempotencyInProgress answers 409 idempotency_in_progress: a request with this key is under way. With
-	// Executed, it is executed by then.
+	FaultLatency               FaultKind = "latency"
+	FaultRefuse                FaultKind = "refuse"
+	FaultReset                 FaultKind = "reset"
+	FaultDropResponse          FaultKind = "drop_response"
+	FaultTruncate              FaultKind = "truncate"
+	FaultSlowBody              FaultKind = "slow_body"
+	FaultOversized             FaultKind = "oversized"
+	FaultNotJSON               FaultKind = "not_json"
+	FaultOtherSubject          FaultKind = "other_subject"
+	FaultOddFields             FaultKind = "odd_fields"
+	FaultNoPayload             FaultKind = "no_payload"
+	FaultUnreadableItem        FaultKind = "unreadable_item"
+	FaultByteOrderMark         FaultKind = "byte_order_mark"
+	FaultServerError           FaultKind = "server_error"
+	FaultIdempotencyError      FaultKind = "idempotency_error"
+	FaultAuthError             FaultKind = "auth_error"
+	FaultProxyError            FaultKind = "proxy_error"
+	FaultProxyRefusal          FaultKind = "proxy_refusal"
+	FaultGatewayJSON           FaultKind = "gateway_json"
+	FaultErrorFalse            FaultKind = "error_false"
 	FaultIdempotencyInProgress FaultKind = "idempotency_in_progress"
-	// FaultUnavailable answers 429 or 503 with Retry-After, before executing anything.
-	FaultUnavailable FaultKind = "unavailable"
-
-	// These are FaultUnavailable with a Retry-After that a client must survive: below zero, a year, more than fits 64 bits,
-	// the first of January 1970, a word, and two headers that contradict each other.
-	FaultRetryAfterNegative  FaultKind = "retry_after_negative"
-	FaultRetryAfterHuge      FaultKind = "retry_after_huge"
-	FaultRetryAfterOverflow  FaultKind = "retry_after_overflow"
-	FaultRetryAfterPast      FaultKind = "retry_after_past"
-	FaultRetryAfterGarbage   FaultKind = "retry_after_garbage"
-	FaultRetryAfterDuplicate FaultKind = "retry_after_duplicate"
-
-	// FaultClockSkew checks signatures by a clock that is Skew ahead, and dates the answer by the same clock: to the client it
-	// is its own that is wrong. A call signed by the right time gets 401 signature_invalid, timestamp_out_of_window.
-	FaultClockSkew FaultKind = "clock_skew"
-	// FaultClockSkewWrongDate is FaultClockSkew with a Date that is as far off the other way: who corrects himself by it is
-	// refused again.
-	FaultClockSkewWrongDate FaultKind = "clock_skew_wrong_date"
-	// FaultClockSkewCached is FaultClockSkew with the Date and the Age of an answer that a cache has kept: its Date says
-	// nothing about the present.
-	FaultClockSkewCached FaultKind = "clock_skew_cached"
-	// FaultClockSkewForged is what a proxy does that collects signatures for a later day: it refuses every call for its timestamp,
-	// with a Date that is Skew ahead, two years unless given. The server's own clock is right, and no date that follows from its answer is accepted.
-	FaultClockSkewForged FaultKind = "clock_skew_forged"
-	// FaultRedirect sends the client to another host; with Executed set, after executing the call. Whatever arrives there is
-	// in the journal, marked as Followed.
-	FaultRedirect FaultKind = "redirect"
+	FaultUnavailable           FaultKind = "unavailable"
+	FaultRetryAfterNegative    FaultKind = "retry_after_negative"
+	FaultRetryAfterHuge        FaultKind = "retry_after_huge"
+	FaultRetryAfterOverflow    FaultKind = "retry_after_overflow"
+	FaultRetryAfterPast        FaultKind = "retry_after_past"
+	FaultRetryAfterGarbage     FaultKind = "retry_after_garbage"
+	FaultRetryAfterDuplicate   FaultKind = "retry_after_duplicate"
+	FaultClockSkew             FaultKind = "clock_skew"
+	FaultClockSkewWrongDate    FaultKind = "clock_skew_wrong_date"
+	FaultClockSkewCached       FaultKind = "clock_skew_cached"
+	FaultClockSkewForged       FaultKind = "clock_skew_forged"
+	FaultRedirect              FaultKind = "redirect"
 )
 
-// The kinds of fault that hit deliveries of webhooks. They hit an attempt of a delivery that nobody has acknowledged.
+// The kinds of fault that hit deliveries of webhooks.
 const (
-	// FaultWebhookDuplicate delivers once more what was acknowledged, as if the acknowledgement had been lost.
-	FaultWebhookDuplicate FaultKind = "webhook_duplicate"
-	// FaultWebhookLate holds an attempt back for Delay. It is signed when it is sent.
-	FaultWebhookLate FaultKind = "webhook_late"
-	// FaultWebhookReordered holds an attempt back until another delivery of the subscription was attempted, at most for Delay
-	// (default one minute).
-	FaultWebhookReordered FaultKind = "webhook_reordered"
-	// FaultWebhookStale signs an attempt correctly for a time that is Delay ago (default ten minutes). Notifications of payins
-	// have no time, and are not hit.
-	FaultWebhookStale FaultKind = "webhook_stale"
-	// FaultWebhookBadSignature signs an attempt with a secret that nobody has.
-	FaultWebhookBadSignature FaultKind = "webhook_bad_signature"
-	// FaultWebhookPreviousSecret signs an attempt with the secret that the subscription had before: see PreviousWebhookSecret.
+	FaultWebhookDuplicate      FaultKind = "webhook_duplicate"
+	FaultWebhookLate           FaultKind = "webhook_late"
+	FaultWebhookReordered      FaultKind = "webhook_reordered"
+	FaultWebhookStale          FaultKind = "webhook_stale"
+	FaultWebhookBadSignature   FaultKind = "webhook_bad_signature"
 	FaultWebhookPreviousSecret FaultKind = "webhook_previous_secret"
-	// FaultWebhookDropped loses a delivery before its first attempt: the event happened, and nobody is told.
-	FaultWebhookDropped FaultKind = "webhook_dropped"
+	FaultWebhookDropped        FaultKind = "webhook_dropped"
 )
 
-// faultStage is when a fault is decided.
+// faultStage is the moment when a fault is decided.
 type faultStage int
 
 const (
@@ -129,31 +73,31 @@ const (
 	atDelivery
 )
 
-// faultRule is what a kind of fault is, and which fields of Fault it takes.
+// faultRule describes a kind of fault and the fields of Fault that it takes.
 type faultRule struct {
 	kind  FaultKind
 	stage faultStage
-	// executes is set where the call is executed whatever Executed says, and after where Executed says so.
+	// executes: the call is always executed; after: it is executed when Fault.Executed is set.
 	executes, after bool
 	// statuses are what Status may be, the default first; nil for none.
 	statuses []int
-	code     string // the error code of the answer
-	// delay is the default of Delay, or mustDelay; 0 where Delay means nothing. shortest is what it must be more than.
+	code     string // the error code of the response
+	// delay is the default of Delay, or mustDelay; 0 if the kind takes no Delay. Delay must be above shortest.
 	delay, shortest time.Duration
 	// retryAfter are the headers of a 429 or 503.
 	retryAfter []string
 	skewed     bool // takes Skew
-	timed      bool // needs a timestamp to be wrong about
+	timed      bool // changes a signed timestamp, which the target must have
 }
 
 const (
-	// mustDelay is for the kinds that have no default Delay.
+	// mustDelay marks the kinds that have no default Delay.
 	mustDelay time.Duration = -1
-	// defaultSkew is twice the window that signatures have.
+	// defaultSkew is twice the window of signatures.
 	defaultSkew = 2 * signatureWindow
-	// forgedSkew is when whoever collects signatures means to use them.
+	// forgedSkew is how far ahead a proxy dates the signatures that it collects.
 	forgedSkew = 2 * 365 * 24 * time.Hour
-	// defaultOversize is more than any client should take, and maxOversize what a test machine can still send.
+	// defaultOversize is more than a client should read, maxOversize what a test machine can still send.
 	defaultOversize = 16 << 20
 	maxOversize     = 1 << 30
 )
@@ -174,7 +118,7 @@ var (
 	}
 )
 
-// faultRules are all kinds, in the order of their constants.
+// faultRules lists all kinds, in the order of their constants.
 var faultRules = [...]faultRule{
 	{kind: FaultLatency, stage: atArrival, delay: mustDelay},
 	{kind: FaultRefuse, stage: atDial},
@@ -218,7 +162,7 @@ var faultRules = [...]faultRule{
 	{kind: FaultWebhookDropped, stage: atDelivery},
 }
 
-// FaultKinds are all kinds of fault, those of calls first.
+// FaultKinds returns all kinds of fault, those of calls first.
 func FaultKinds() []FaultKind {
 	kinds := make([]FaultKind, len(faultRules))
 	for i := range faultRules {
@@ -236,41 +180,24 @@ func ruleOf(kind FaultKind) *faultRule {
 	return nil
 }
 
-// Fault is a failure: scripted with AddFault, or drawn with SeededFaults. A field that its kind has no use for is refused.
+// Fault is a failure that AddFault scripts or SeededFaults draws. Package intramtest documents its fields.
 type Fault struct {
-	Kind FaultKind
-	// On picks the calls: "POST /payouts", "GET /operations/:id", "/payouts" or "POST"; empty for every call. For the kinds of
-	// webhooks it picks the events: "payout.completed" or "payout.*"; empty for every event.
-	On string
-	// Times is how many calls or attempts a scripted fault hits, default 1. A drawn fault hits the first Times attempts of a
-	// call or delivery at most; 0 for no such limit.
-	Times int
-	// For ends it after this long on the server's clock, hit or not. Zero: only Times ends it.
-	For time.Duration
-	// Delay is how long FaultLatency, FaultSlowBody, FaultWebhookLate and FaultWebhookReordered take, and how old
-	// FaultWebhookStale is.
-	Delay time.Duration
-	// Status is the answer of FaultServerError (500 to 599, default 500), FaultProxyError (502, 503 or 504, default 502), FaultRedirect
-	// (default 307), FaultProxyRefusal (default 403), FaultGatewayJSON (default 409), and FaultUnavailable and its hostile kin (429 or 503, default 503).
-	Status int
-	// Code is the error code of FaultServerError. Default internal_error.
-	Code string
-	// Executed makes FaultServerError, FaultIdempotencyError, FaultProxyError, FaultProxyRefusal, FaultGatewayJSON,
-	// FaultErrorFalse, FaultIdempotencyInProgress and FaultRedirect answer after the call was executed and its answer
-	// kept, rather than before.
-	Executed bool
-	// RetryAfter is the header of FaultUnavailable. Default "1"; "-" sends none.
+	Kind       FaultKind
+	On         string
+	Times      int
+	For        time.Duration
+	Delay      time.Duration
+	Status     int
+	Code       string
+	Executed   bool
 	RetryAfter string
-	// Skew is how far the clock of the FaultClockSkew kinds is ahead, or behind when it is below zero. It is more than the five
-	// minutes that signatures have; default ten minutes, and two years for FaultClockSkewForged.
-	Skew time.Duration
-	// Size is how many bytes FaultOversized adds. Default 16 MiB.
-	Size int64
+	Skew       time.Duration
+	Size       int64
 }
 
 // faults holds the scripted failures in the order they were added, those to be drawn, and what has hit so far.
 type faults struct {
-	waiting atomic.Int64 // how many there are, for the calls that no fault concerns
+	waiting atomic.Int64 // how many there are: a call takes no lock when there are none
 
 	mu     sync.Mutex
 	active []activeFault
@@ -287,7 +214,7 @@ type activeFault struct {
 	until            time.Time // zero: no end in time
 }
 
-// target is what a fault may hit: one attempt of a call, or one of a delivery.
+// target is what a fault may hit: an attempt of a call or of a delivery.
 type target struct {
 	method, endpoint string // a call's
 	event            string // a delivery's
@@ -315,7 +242,7 @@ func (s *Server) AddFault(f Fault) error {
 	return nil
 }
 
-// ClearFaults ends every failure, scripted or drawn.
+// ClearFaults removes every fault, scripted or drawn.
 func (s *Server) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -324,7 +251,7 @@ func (s *Server) ClearFaults() {
 	s.touch()
 }
 
-// PendingFaults returns the scripted faults that have calls left to hit, with Times counting those.
+// PendingFaults returns the scripted faults that have hits left, with Times set to how many.
 func (s *Server) PendingFaults() []Fault {
 	now := s.clock.Now()
 	s.faults.mu.Lock()
@@ -339,15 +266,14 @@ func (s *Server) PendingFaults() []Fault {
 	return pending
 }
 
-// FiredFaults is how often each kind has hit since the server was made, scripted and drawn together. A kind that has not is
-// absent.
+// FiredFaults counts the hits of each kind since the server was made, scripted and drawn together.
 func (s *Server) FiredFaults() map[FaultKind]int {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	return maps.Clone(s.faults.fired)
 }
 
-// prepareFault checks a fault and completes it with the defaults of its kind.
+// prepareFault validates a fault and fills in the defaults of its kind.
 func prepareFault(f Fault) (activeFault, error) {
 	rule := ruleOf(f.Kind)
 	if rule == nil {
@@ -369,7 +295,7 @@ func prepareFault(f Fault) (activeFault, error) {
 		{"Size", f.Size != 0, f.Kind == FaultOversized},
 	} {
 		if field.set && !field.takes {
-			return activeFault{}, fmt.Errorf("intramtest: Fault.%s: a fault of kind %s has no use for it", field.name, f.Kind)
+			return activeFault{}, fmt.Errorf("intramtest: Fault.%s: not a field of kind %s; leave it out", field.name, f.Kind)
 		}
 	}
 	if err := f.complete(rule); err != nil {
@@ -382,14 +308,14 @@ func prepareFault(f Fault) (activeFault, error) {
 	return active, nil
 }
 
-// complete fills in the defaults and checks the values.
+// complete fills in the defaults and validates the values.
 func (f *Fault) complete(rule *faultRule) error {
 	if rule.delay != 0 && f.Delay == 0 {
 		f.Delay = rule.delay
 	}
 	switch {
 	case f.Delay == mustDelay:
-		return fmt.Errorf("intramtest: Fault.Delay: a fault of kind %s needs one", f.Kind)
+		return fmt.Errorf("intramtest: Fault.Delay: missing, required for kind %s", f.Kind)
 	case f.Delay <= rule.shortest && rule.shortest > 0:
 		return fmt.Errorf("intramtest: Fault.Delay: %v is within the window of %v, want more", f.Delay, rule.shortest)
 	}
@@ -453,7 +379,7 @@ func (a *activeFault) parseOn() error {
 	return nil
 }
 
-// start begins the time that the fault has.
+// start sets when the fault ends, if For is set.
 func (a *activeFault) start(now time.Time) {
 	if a.For > 0 {
 		a.until = now.Add(a.For)
@@ -462,7 +388,7 @@ func (a *activeFault) start(now time.Time) {
 
 func (a *activeFault) over(now time.Time) bool { return !a.until.IsZero() && !a.until.After(now) }
 
-// executed reports whether the call is executed for the fault to have an effect.
+// executed reports whether the fault needs the call to be executed.
 func (a *activeFault) executed() bool { return a.rule.executes || a.Executed }
 
 // matches reports whether the fault may hit a target, at one of some stages.
@@ -480,7 +406,7 @@ func (a *activeFault) matches(t *target, stages faultStage) bool {
 	}
 }
 
-// take removes one hit from the first scripted fault that matches, or else draws one. It counts what hits.
+// take removes one hit from the first scripted fault that matches, or else draws one, and counts the hit.
 func (f *faults) take(t *target, now time.Time, stages faultStage) *Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -516,7 +442,7 @@ func (f *faults) takeScripted(t *target, stages faultStage) *Fault {
 
 func (f *faults) none() bool { return f.waiting.Load() == 0 }
 
-// count is called after every change, with the lock held.
+// count updates waiting. It is called after every change, with the lock held.
 func (f *faults) count() {
 	n := len(f.active)
 	if f.seeded != nil {
@@ -537,7 +463,7 @@ func (f *faults) keep() keptFaults {
 	return keptFaults{slices.Clone(f.active), f.seeded.clone()}
 }
 
-// restore goes back to the faults of a snapshot. What has fired has fired.
+// restore returns to the faults of a snapshot. The counts of hits stay.
 func (f *faults) restore(kept keptFaults) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -545,7 +471,7 @@ func (f *faults) restore(kept keptFaults) {
 	f.count()
 }
 
-// fire puts back what has hit before.
+// fire restores the counts of hits.
 func (f *faults) fire(fired map[FaultKind]int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -557,8 +483,8 @@ type keptFaults struct {
 	seeded *seededFaults
 }
 
-// matchesEndpoint compares a pattern with the path of a call, a segment starting with a colon or an asterisk
-// standing for any.
+// matchesEndpoint reports whether a pattern matches the path of a call. A segment that is an asterisk or begins with a
+// colon matches any segment.
 func matchesEndpoint(pattern, endpoint string) bool {
 	want, got := strings.Split(pattern, "/"), strings.Split(endpoint, "/")
 	if len(want) != len(got) {

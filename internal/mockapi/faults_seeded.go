@@ -10,25 +10,14 @@ import (
 	"time"
 )
 
-// FaultRate is how often a fault is drawn.
+// FaultRate is a fault and how often it is drawn.
 type FaultRate struct {
 	Fault
-	// PerThousand is how many of a thousand attempts that it matches are hit, on average.
 	PerThousand int
 }
 
-// SeededFaults draws failures from now on, in place of those drawn until now; no rates at all end them. Whether an attempt
-// is hit, and by what, is a hash of the seed, the call's identity and the attempt's number: the same seed gives every call the
-// same fate, whatever order goroutines run in.
-//
-// The identity of a call is its method, its path, its query and its idempotency key, or without a key the merchant and the
-// environment; an operation or transaction in the path counts as the key it was created with, so that the n-th poll of a
-// payout has its fate whatever id the payout got. The identity of a delivery is the receiver, the event and the key of the
-// operation that it is about. So a run repeats itself when its idempotency keys are the caller's own, and not random.
-//
-// Each fault must end: by Times, which here is the number of the last attempt of one call or delivery that it hits, or by
-// For. FaultLatency is drawn beside the others, and may come with one of them. The FaultClockSkew kinds are drawn once per call and
-// not per attempt, since no clock goes wrong for a moment.
+// SeededFaults replaces the faults to be drawn; without rates none is drawn. Package intramtest documents what a draw
+// depends on: callIdentity and deliveryTarget build the identity of a call and of a delivery.
 func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 	drawn := &seededFaults{seed: seed, attempts: map[string]int{}}
 	now := s.clock.Now()
@@ -42,7 +31,7 @@ func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 		case r.PerThousand < 1 || r.PerThousand > 1000:
 			return fmt.Errorf("rate %d: intramtest: FaultRate.PerThousand: %d, want 1 to 1000", i, r.PerThousand)
 		case r.Times == 0 && r.For == 0:
-			return fmt.Errorf("rate %d: intramtest: Fault: a drawn fault needs Times or For, so that it ends", i)
+			return fmt.Errorf("rate %d: intramtest: Fault: Times and For: both missing; a drawn fault needs one of them to end", i)
 		}
 		draw := drawOf(active.rule)
 		if sums[draw] += r.PerThousand; sums[draw] > 1000 {
@@ -62,7 +51,7 @@ func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 	return nil
 }
 
-// seededFaults are the faults to be drawn. They are under the lock of faults.
+// seededFaults holds the faults to be drawn, under the lock of faults.
 type seededFaults struct {
 	seed  uint64
 	rates []seededFault
@@ -76,7 +65,7 @@ type seededFault struct {
 	perThousand uint64
 }
 
-// drawKind keeps apart what is drawn independently.
+// drawKind separates what is drawn independently.
 type drawKind int
 
 const (
@@ -115,7 +104,7 @@ func (sf *seededFaults) draw(t *target, now time.Time, stages faultStage) *Fault
 		}
 		left := hashOf(sf.seed, uint64(draw), t.identity, attempt) % 1000
 		for i := range sf.rates {
-			// The stages are looked at last: one attempt has one fate, whichever stage asks for it.
+			// The stages are compared last: an attempt draws the same fault at every stage.
 			r := &sf.rates[i]
 			if r.draw != draw || r.over(now) || !r.matches(t, allStages) {
 				continue
@@ -143,7 +132,7 @@ func (sf *seededFaults) clone() *seededFaults {
 	return &seededFaults{seed: sf.seed, rates: slices.Clone(sf.rates), attempts: maps.Clone(sf.attempts)}
 }
 
-// hashOf is FNV-1a over what is hashed, mixed as SplitMix64 does, since the last bytes of FNV are hardly mixed at all.
+// hashOf returns FNV-1a, finished by the mixer of SplitMix64: FNV alone hardly mixes its last bytes.
 func hashOf(seed, draw uint64, identity string, attempt int) uint64 {
 	const prime = 0x100000001b3
 	h := uint64(0xcbf29ce484222325)
@@ -164,7 +153,7 @@ func hashOf(seed, draw uint64, identity string, attempt int) uint64 {
 	return h ^ h>>31
 }
 
-// callTarget is a call that a fault may hit. peek leaves the count of attempts as it is.
+// callTarget returns the call as a target of faults. With peek the attempt is not counted.
 func (s *Server) callTarget(r *http.Request, endpoint string, routed, peek bool) *target {
 	payin := isPayinPath(r.URL.EscapedPath())
 	t := &target{method: r.Method, endpoint: endpoint, routed: routed, dated: !payin}
@@ -186,7 +175,7 @@ func (s *Server) callTarget(r *http.Request, endpoint string, routed, peek bool)
 	return t
 }
 
-// countAttempt notes an attempt that was only peeked at.
+// countAttempt counts an attempt that callTarget peeked at.
 func (f *faults) countAttempt(t *target) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -195,7 +184,7 @@ func (f *faults) countAttempt(t *target) {
 	}
 }
 
-// callIdentity is what stays the same over the attempts of a call, and over runs.
+// callIdentity returns what stays the same over the attempts of a call and over runs.
 func (s *Server) callIdentity(r *http.Request, endpoint string, payin bool) string {
 	s.mu.Lock()
 	segments := strings.Split(endpoint, "/")
@@ -217,8 +206,8 @@ func (s *Server) callIdentity(r *http.Request, endpoint string, payin bool) stri
 	return strings.Join(parts, "\n")
 }
 
-// origin is what an id stands for in every run: the kind of operation and the key that made it. What is no such id
-// stands for itself. The caller holds the lock.
+// origin returns what an id stands for in every run: the kind of operation and the key that created it. Anything else
+// is returned as it is. The caller holds the lock.
 func (s *Server) origin(id string) string {
 	op := s.state.operations[id]
 	if tx := s.state.transactions[id]; tx != nil {
@@ -233,7 +222,7 @@ func (s *Server) origin(id string) string {
 	return id
 }
 
-// deliveryTarget is an attempt of a delivery that a fault may hit. The caller holds the lock.
+// deliveryTarget returns an attempt of a delivery as a target of faults. The caller holds the lock.
 func (s *Server) deliveryTarget(d *delivery) *target {
 	sub := d.subscription
 	return &target{

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// webhookFault takes the failure that hits an attempt of a delivery. The caller holds the lock.
+// webhookFault takes the fault that hits an attempt of a delivery. The caller holds the lock.
 func (s *Server) webhookFault(d *delivery, now time.Time) *Fault {
 	if d.held {
-		// It was late already: one fault an attempt.
+		// It was held back already: one fault an attempt.
 		d.held = false
 		s.state.behind = slices.DeleteFunc(s.state.behind, func(id string) bool { return id == d.id })
 		return nil
@@ -22,8 +22,7 @@ func (s *Server) webhookFault(d *delivery, now time.Time) *Fault {
 	return s.faults.take(s.deliveryTarget(d), now, atDelivery)
 }
 
-// withhold does what a fault does instead of an attempt, and reports whether there is none now. The caller holds
-// the lock.
+// withhold applies a fault that comes instead of an attempt, and reports whether it did. The caller holds the lock.
 func (s *Server) withhold(d *delivery, f *Fault, now time.Time) bool {
 	if f == nil {
 		return false
@@ -44,7 +43,7 @@ func (s *Server) withhold(d *delivery, f *Fault, now time.Time) bool {
 	return true
 }
 
-// release sends what was held back until another delivery of the subscription was attempted. The caller holds the lock.
+// release sends the deliveries that FaultWebhookReordered held back until this one was attempted. The caller holds the lock.
 func (s *Server) release(after *delivery) {
 	for _, id := range s.state.behind {
 		d := s.state.deliveries[id]
@@ -56,7 +55,7 @@ func (s *Server) release(after *delivery) {
 	}
 }
 
-// signAttempt signs an attempt, as a fault says.
+// signAttempt signs an attempt, as its fault says.
 func (d *delivery) signAttempt(a *Attempt, body []byte, f *Fault) {
 	sub, at := *d.subscription, a.Time
 	if f != nil {
@@ -65,7 +64,7 @@ func (d *delivery) signAttempt(a *Attempt, body []byte, f *Fault) {
 		case FaultWebhookStale:
 			a.Time = at.Add(-f.Delay)
 		case FaultWebhookBadSignature:
-			sub.key = newSigningKey("a secret that nobody has")
+			sub.key = newSigningKey("a secret of no subscription")
 		case FaultWebhookPreviousSecret:
 			sub.key = sub.previousKey()
 		case FaultWebhookDuplicate:
@@ -79,8 +78,8 @@ func (d *delivery) signAttempt(a *Attempt, body []byte, f *Fault) {
 	a.Time = at
 }
 
-// previousKey is what the subscription signed with before its secret was rotated. A secret that never was has a
-// predecessor too, so that a receiver can be told of one that it must still take.
+// previousKey returns the key from before the last rotation. A subscription that was never rotated has one derived from
+// its secret.
 func (sub *subscription) previousKey() *signingKey {
 	if sub.previous != nil {
 		return sub.previous
@@ -89,8 +88,7 @@ func (sub *subscription) previousKey() *signingKey {
 	return newSigningKey("whsec_" + hex.EncodeToString(sum[:16]))
 }
 
-// RotateWebhookSecret gives a subscription a new secret, and returns it. The API has no call for that. Deliveries under way go on
-// with the secret that they began with.
+// RotateWebhookSecret gives a subscription a new secret and returns it.
 func (s *Server) RotateWebhookSecret(subscriptionID string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,11 +101,10 @@ func (s *Server) RotateWebhookSecret(subscriptionID string) (string, error) {
 			return rotated.key.secret, nil
 		}
 	}
-	return "", fmt.Errorf("intramtest: RotateWebhookSecret: there is no subscription %q", subscriptionID)
+	return "", fmt.Errorf("intramtest: RotateWebhookSecret: subscription %q not found", subscriptionID)
 }
 
-// PreviousWebhookSecret is the secret that a subscription had before its last rotation, which FaultWebhookPreviousSecret signs
-// with. For one that was never rotated it is made up.
+// PreviousWebhookSecret returns the secret that FaultWebhookPreviousSecret signs with.
 func (s *Server) PreviousWebhookSecret(subscriptionID string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,5 +113,5 @@ func (s *Server) PreviousWebhookSecret(subscriptionID string) (string, error) {
 			return b.subscriptions[i].previousKey().secret, nil
 		}
 	}
-	return "", fmt.Errorf("intramtest: PreviousWebhookSecret: there is no subscription %q", subscriptionID)
+	return "", fmt.Errorf("intramtest: PreviousWebhookSecret: subscription %q not found", subscriptionID)
 }
