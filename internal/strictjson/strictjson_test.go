@@ -161,7 +161,7 @@ func TestCheckAllocatesOnce(t *testing.T) {
 func TestMember(t *testing.T) {
 	t.Parallel()
 	for object, want := range map[string]string{
-		`{"a":"x"}`: `"x"`, ` { "b" : [ {"a":1}, "]}" ] , "A" : {"a":2} } `: `{"a":2}`, `{"\u0061":1}`: "1", `{"b":{"a":1},"a":null,"c":1}`: "null",
+		`{"a":"x"}`: `"x"`, `{ "b" : [ {"a":1}, "]}" ] , "A" : {"a":2} }`: `{"a":2}`, `{"\u0061":1}`: "1", `{"b":{"a":1},"a":null,"c":1}`: "null",
 		`{"b":{"a":1}}`: "", `{}`: "", `[{"a":1}]`: "", `"a"`: "", "": "",
 	} {
 		assert.Equal(t, want, string(strictjson.Member([]byte(object), "a")), object)
