@@ -34,44 +34,50 @@ type waitConfig struct {
 	progress func(*Operation)
 }
 
-// WithPollInterval sets the time between two lookups: it starts at lowest and grows by half up to
-// highest, each time with a jitter. The default is 1 s to 10 s, as documented. A Retry-After in a
-// response takes precedence, and [WithPollRate] bounds all waits of a client together. lowest must
-// be above 0, and highest no less than lowest.
+// WithPollInterval sets the time between two lookups: it starts at lowest and grows by
+// half up to highest, each time with a jitter. The default is 1 s to 10 s, as documented.
+// A Retry-After in a response takes precedence, and [WithPollRate] bounds all waits of a
+// client together. lowest must be above 0, and highest no less than lowest.
 func WithPollInterval(lowest, highest time.Duration) WaitOption {
 	return func(cfg *waitConfig) { cfg.Min, cfg.Max = lowest, highest }
 }
 
-// WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, 6 minutes for a
-// customer's payment, 10 minutes for a payin session, and no end for [Client.WaitMany]. 0 waits for
-// as long as the context lasts. One more lookup is made at the end, which may take up to a second.
+// WithMaxWait ends the wait after d, with a [*WaitError]; the default is 60 s, 6 minutes
+// for a customer's payment, 10 minutes for a payin session, and no end for
+// [Client.WaitMany]. 0 waits for as long as the context lasts. One more lookup is made at
+// the end, which may take up to a second.
 func WithMaxWait(d time.Duration) WaitOption {
 	return func(cfg *waitConfig) { cfg.MaxWait = d }
 }
 
-// WithInitialDelay makes no lookup in the first d of a wait, for merchants whose webhooks call
-// [Client.Notify]: the event wakes the wait, and polling begins only if none has come. Without it
-// the first lookup is made at once. 30 s is a good value, since most operations end before.
+// WithInitialDelay makes no lookup in the first d of a wait, for merchants whose webhooks
+// call [Client.Notify]: the event wakes the wait, and polling begins only if none has
+// come. Without it the first lookup is made at once. 30 s is a good value, since most
+// operations end before.
 func WithInitialDelay(d time.Duration) WaitOption {
 	return func(cfg *waitConfig) { cfg.InitialDelay = d }
 }
 
-// WithProgress calls f with the operation each time it was looked up, on the waiting goroutine.
-// Waits for transactions and payin sessions have no operation, and do not call it.
+// WithProgress calls f with the operation each time it was looked up, on the waiting
+// goroutine. Waits for transactions and payin sessions have no operation, and do not call
+// it.
 func WithProgress(f func(*Operation)) WaitOption {
 	return func(cfg *waitConfig) { cfg.progress = f }
 }
 
-// WaitForOperation waits until an operation has ended, and returns it when it succeeded. The id is all it needs: a
-// wait can go on in another process, days later.
+// WaitForOperation waits until an operation has finished, and returns it if it succeeded.
+// The id is all it needs: a wait can go on in another process, days later.
 //
-// It looks the operation up at once, then after 1 s, then after half as long again each time, up to 10 s. Network
-// failures, 5xx and 429 in between do not end it, nor does [CodeOperationNotFound] in the first 15 s of an operation that was never seen,
-// which a replica may not have yet. An unknown status is "not finished yet". Any number of waits of a client share their look-ups:
-// one serves all who wait for the same operation, and where three or more operations are waited for, pages of the list do.
+// It looks the operation up at once, after 1 s, and then after half as long again each
+// time, up to 10 s. Network failures, 5xx and 429 do not end it, nor does
+// [CodeOperationNotFound] in the first 15 s for an operation that was never seen, which a
+// replica may not have yet. An unknown status is "not finished yet". All waits of a
+// client share their lookups: one serves all waits for the same operation, and where
+// three or more operations are waited for, pages of the list do.
 //
-// Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] when the operation failed or expired; [*WaitError],
-// with what was last seen of the operation, when the wait ended first. Docs: Merchant API, Operations.
+// Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] if the operation
+// failed or expired; [*WaitError], with what was last seen of the operation, if the wait
+// ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
 	cfg, err := operationWait.with(ctx, opts, "operation_id", operationID)
 	if err != nil {
@@ -84,8 +90,8 @@ func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts 
 	return succeeded(op)
 }
 
-// succeeded makes the error of an operation that ended without success, and of one that succeeded with a result that says
-// otherwise, or says what the SDK does not know.
+// succeeded returns the error of an operation that finished without success, and of one
+// that succeeded with a result that says otherwise, or that the SDK does not know.
 func succeeded(op *Operation) (*Operation, error) {
 	if op.Status != OperationSucceeded || op.Error != nil && op.Error.Code != "" {
 		return nil, op.failure()
@@ -100,8 +106,8 @@ func succeeded(op *Operation) (*Operation, error) {
 	return op, nil
 }
 
-// judge reads what the operation's result adds to its success. A payout or a refund whose result cannot be read is never
-// taken for paid.
+// judge reads what the operation's result adds to its success. A payout or a refund whose
+// result cannot be read is never taken for paid.
 func (o *Operation) judge() resultVerdict {
 	result, ok := o.Result.(judged)
 	if !ok {
@@ -179,7 +185,7 @@ func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string,
 				opt(&own)
 			}
 		}
-		own.Schedule = own.Limited()
+		own.Limit()
 		cfg = &own
 	}
 	var v validation
@@ -197,8 +203,8 @@ func (cfg *waitConfig) with(ctx context.Context, opts []WaitOption, name string,
 	return cfg, nil
 }
 
-// waitFailure returns the error of a wait that ended before what it waits for. A call that
-// was refused before it was sent is no wait at all: its error is returned as it is.
+// waitFailure returns the error of a wait that ended before what it waits for. A lookup
+// that was refused before it was sent is no wait at all: its error is returned as it is.
 func waitFailure(ctx context.Context, err error, failure *WaitError) error {
 	var refused *Error
 	var timeout *poll.TimeoutError
@@ -214,15 +220,18 @@ func waitFailure(ctx context.Context, err error, failure *WaitError) error {
 	return failure
 }
 
-// WaitMany waits for any number of operations and yields each as it ends: those of a batch, or those that an earlier process has left
-// behind. The ids are all it needs. It goes on until all have ended or ctx does. [WithMaxWait] bounds the wait for each operation, and
-// [WithProgress] is told of those that have not ended each time they were looked up.
+// WaitMany waits for any number of operations and yields each as it finishes: those of a
+// batch, or those that an earlier process has left behind. The ids are all it needs. It
+// goes on until all have finished or ctx is done. [WithMaxWait] bounds the wait for each
+// operation; without it and without a deadline of ctx the wait has no limit.
+// [WithProgress] shows each lookup of those that have not finished.
 //
-// An operation that succeeded is yielded with a nil error. For any other the operation is nil, and the error an
-// [*OperationError] when it failed or expired, and a [*WaitError] when nothing more will be heard of it: the context ended, or the API
-// refused to tell, as it does of an id that it does not know after 15 s. Both name the operation. The waiting ends when the range does. An id
-// that is given twice is yielded once. If an id cannot be one, an [*Error] is all that is yielded, and nothing is waited for. Without
-// [WithMaxWait] and a deadline of ctx the wait has no limit.
+// An operation that succeeded is yielded with a nil error. For any other the operation is
+// nil. The error is an [*OperationError] if it failed or expired, and a [*WaitError] if
+// the wait ended first: ctx was done, or the API refused the lookup, as it does for an id
+// that it does not know after 15 s. Both name the operation. The waits end when the range
+// is left. An id that is given twice is yielded once. If an id cannot be one, an [*Error]
+// is all that is yielded, and no wait begins.
 //
 // Endpoints: GET /operations and GET /operations/{id}. Docs: Merchant API, Operations.
 func (c *Client) WaitMany(ctx context.Context, operationIDs []string, opts ...WaitOption) iter.Seq2[*Operation, error] {
@@ -241,14 +250,14 @@ func (c *Client) WaitMany(ctx context.Context, operationIDs []string, opts ...Wa
 	}
 }
 
-// Notify tells the client's waits about a verified event. A wait for its operation, or for the
-// transaction that it is about, looks that up at once instead of when the next lookup is due. The
-// events of what is not yet waited for are kept, the last 1024 of them, for a wait that begins
-// later.
+// Notify tells the client's waits about a verified event. A wait for its operation, or
+// for the transaction that it is about, looks that up at once instead of when the next
+// lookup is due. The events of what is not yet waited for are kept, the last 1024 of
+// them, for a wait that begins later.
 //
-// [WithNotify] makes a webhook handler call it. Do not give it events that are not verified. It
-// never blocks and sends nothing itself, and an event's data end no wait: only a lookup does. So
-// an event of another merchant's ([Event].Scope) does no harm.
+// [WithNotify] makes a webhook handler call it. Do not give it events that are not
+// verified. It never blocks and sends nothing itself, and an event's data end no wait:
+// only a lookup does. So an event of another merchant's ([Event].Scope) does no harm.
 //
 // Docs: Merchant API, Webhooks.
 func (c *Client) Notify(event *Event) {
@@ -291,8 +300,8 @@ func newOperationWaits(c *Client, rate *poll.Rate) *poll.Poller[Operation] {
 	return poll.New(cfg)
 }
 
-// newTransactionWaits returns the poller of a client's transactions. They have one state before
-// the end, so a slow page cannot take one back.
+// newTransactionWaits returns the poller of a client's transactions. They have one state
+// before the end, so a slow page cannot take one back.
 func newTransactionWaits(c *Client, rate *poll.Rate) *poll.Poller[Transaction] {
 	cfg := pollConfig(c, rate, c.Transactions.Get, func(t *Transaction) poll.State {
 		return poll.State{
@@ -342,13 +351,14 @@ func pollList[T any, W shape[T]](c *Client, path string) func(context.Context, p
 	}
 }
 
-// lookupOptions are the options of a poller's lookup, for which the wait is the retry loop.
+// lookupOptions are the options of a poller's lookup, for which the wait is the retry
+// loop.
 func lookupOptions(resp *Response, timeout time.Duration) []CallOption {
 	return []CallOption{WithMaxAttempts(1), WithResponseInto(resp), withTimeout(timeout)}
 }
 
-// isTransient reports whether a lookup that failed is worth another one. A lookup moves no money,
-// so another one is always safe.
+// isTransient reports whether a lookup that failed is worth another one. A lookup moves
+// no money, so another one is always safe.
 func isTransient(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {

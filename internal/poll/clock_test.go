@@ -33,7 +33,8 @@ func (c *steppedClock) stepAfter(t *testing.T, after, step time.Duration) {
 	c.step.Store(int64(step))
 }
 
-// A clock that is set back during a wait does not prolong it, nor a pause that the server asks for.
+// A clock that is set back during a wait does not prolong it, nor a pause that the server
+// asks for.
 func TestAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -102,7 +103,8 @@ func (c *frozenClock) Sleep(_ context.Context, d time.Duration) error {
 	return nil
 }
 
-// A wait that begins in the moment in which a fake clock leaps over its end has a lookup all the same.
+// A wait that begins in the moment in which a fake clock leaps over its end has a lookup
+// all the same.
 func TestAClockThatLeapsOverAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +136,8 @@ func TestAClockThatLeapsOverAWait(t *testing.T) {
 	})
 }
 
-// On a clock that stands still unless it is slept on, a lookup that hangs holds up no other wait.
+// On a clock that stands still unless it is slept on, a lookup that hangs holds up no
+// other wait.
 func TestAFrozenClockIsNotSleptOnDuringALookup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,7 +1,7 @@
 package poll
 
-// eventsKept is how many events are kept for waits that have not begun: an event can overtake
-// the response to the call that caused it.
+// eventsKept is how many events are kept for waits that have not begun: an event can
+// overtake the response to the call that caused it.
 const eventsKept = 1024
 
 // pendingEvents are the ids of the latest events.

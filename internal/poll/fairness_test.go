@@ -18,8 +18,9 @@ func drain(ctx context.Context, p *poll.Poller[item], ids []string) {
 	go p.WaitMany(ctx, ids, endless, nil, func(string, *item, error) bool { return true })
 }
 
-// A batch that no list shows takes 150 s for a lookup of each, as 3000 operations do at the usual
-// rate. A customer's wait goes on beside it as if there were none, and so does a small batch.
+// A batch that no list shows takes 150 s for a lookup of each, as 3000 operations do at
+// the usual rate. A customer's wait goes on beside it as if there were none, and so does
+// a small batch.
 func TestLargeBatchStarvesNoOtherWait(t *testing.T) {
 	t.Parallel()
 	for _, begun := range []time.Duration{sec, 160 * sec} { // among the first lookups of the batch, and among repeated ones
@@ -59,7 +60,8 @@ func TestLargeBatchStarvesNoOtherWait(t *testing.T) {
 	}
 }
 
-// A single wait for an id that a large batch waits for too does not wait for the batch's turn.
+// A single wait for an id that a large batch waits for too does not wait for the batch's
+// turn.
 func TestASingleWaitForAnIDOfABatchGoesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,15 +7,16 @@ const (
 	worthAPage = 3
 	// datesAllowed is how many dates in a row may lead to a page that shows too little.
 	datesAllowed = 3
-	// failuresAllowed is how many pages in a row may fail before there are none for disabledFor.
+	// failuresAllowed is how many pages in a row may fail before there are none for
+	// disabledFor.
 	failuresAllowed = 3
 	disabledFor     = time.Minute
 )
 
 // listStats is what the poller has learned about list responses while it runs.
 type listStats struct {
-	// span is how much time a full page covers; 0 is unknown. Too high a guess only costs a larger
-	// response.
+	// span is how much time a full page covers; 0 is unknown. Too high a guess only costs
+	// a larger response.
 	span time.Duration
 	// failures counts the pages in a row that failed.
 	failures int
@@ -36,8 +37,8 @@ func (l *listStats) failed(now time.Duration) {
 	}
 }
 
-// plan chooses the lookup that serves a target: of a page where enough targets are likely to be
-// on it, and by id otherwise.
+// plan chooses the lookup that serves a target: of a page where enough targets are likely
+// to be on it, and by id otherwise.
 func (p *Poller[T]) plan(first *target[T]) *lookup[T] {
 	one := &lookup[T]{id: first.id, targets: []*target[T]{first}}
 	switch {
@@ -103,7 +104,7 @@ func (p *Poller[T]) readPage(l *lookup[T], page *Page[T]) {
 
 // preferID makes a lookup of t by its id due now.
 func (p *Poller[T]) preferID(t *target[T]) {
-	t.byID, t.due = true, p.now
+	t.byID, t.searched, t.due = true, false, p.now
 	p.setAlarm(t)
 }
 
@@ -120,8 +121,8 @@ func (p *Poller[T]) learn(page *Page[T]) (oldest time.Time) {
 	return oldest.Truncate(time.Millisecond)
 }
 
-// match gives the items of a page to all targets that they are about, asked for or not. It
-// returns those targets, and how many of them had no known place.
+// match gives the items of a page to all targets that they are about, asked for or not.
+// It returns those targets, and how many of them had no known place.
 func (p *Poller[T]) match(page *Page[T]) (shown map[*target[T]]bool, placed int) {
 	shown = map[*target[T]]bool{}
 	for i := range page.Items {

@@ -74,7 +74,8 @@ func TestDistantItemsAreLookedUpByID(t *testing.T) {
 	})
 }
 
-// A list may lag, leave things out, fail, or be refused. It makes waits slower, and never wrong.
+// A list may lag, leave things out, fail, or be refused. It makes waits slower, and never
+// wrong.
 func TestAListThatMisleads(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(s *server, page *poll.Page[item]) error{
@@ -141,7 +142,8 @@ func TestAListThatMisleads(t *testing.T) {
 	}
 }
 
-// More items than a page were created in one millisecond: no cursor gets past them, and ids do.
+// More items than a page were created in one millisecond: no cursor gets past them, and
+// ids do.
 func TestMoreThanAPageInOneMillisecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -158,8 +160,8 @@ func TestMoreThanAPageInOneMillisecond(t *testing.T) {
 	})
 }
 
-// Ids of an earlier process, from days ago and with others between them, are found without a
-// lookup for each.
+// Ids of an earlier process, from days ago and with others between them, are found
+// without a lookup for each.
 func TestOldItemsAreFoundByDates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -208,8 +210,8 @@ func TestASlowPageTakesNoStateBack(t *testing.T) {
 	})
 }
 
-// A search whose targets all have a lookup in flight, at the deadlines of their waits, has none to
-// make its next page for.
+// A search whose targets all have a lookup in flight, at the deadlines of their waits,
+// has none to make its next page for.
 func TestASearchWhoseTargetsAreAllAtTheirDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -233,8 +235,8 @@ func TestASearchWhoseTargetsAreAllAtTheirDeadline(t *testing.T) {
 				assert.ErrorIs(t, err, context.DeadlineExceeded)
 			})
 		}
-		// Three are on the first page, which is asked for at 1 s and read at 3 s, and three on the
-		// second, which has to wait until 10 s, when their time is up.
+		// Three are on the first page, which is asked for at 1 s and read at 3 s, and
+		// three on the second, which has to wait until 10 s, when their time is up.
 		for _, id := range ids[297:] {
 			wait(id, &poll.Schedule{Min: sec, Max: 10 * sec, MaxWait: 30 * sec, InitialDelay: sec})
 		}
@@ -253,8 +255,8 @@ func TestASearchWhoseTargetsAreAllAtTheirDeadline(t *testing.T) {
 	})
 }
 
-// Of two responses that ask for a pause, the longer pause is kept, whichever comes last; and it
-// has a bound.
+// Of two responses that ask for a pause, the longer pause is kept, whichever comes last;
+// and it has a bound.
 func TestTheLongerPauseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// notFoundFor is how long an id may be unknown to the server: what was just created is not yet
-// on the replica that a lookup may meet.
+// notFoundFor is how long an id may be unknown to the server: what was just created is
+// not yet on the replica that a lookup may meet.
 const notFoundFor = 15 * time.Second
 
 // lookup is a request in flight: for one target by its id, or for a page of the list.
@@ -69,7 +69,7 @@ func (p *Poller[T]) complete(l *lookup[T], pause time.Duration, err error, read 
 	defer p.mu.Unlock()
 	delete(p.lookups, l)
 	p.readClock()
-	p.jitter = time.Duration(p.cfg.Random() * jitterParts) // one for all, so that what one page shows stays together
+	p.jitter = int64(p.cfg.Random() * jitterParts) // one for all, so that what one page shows stays together
 	for _, t := range l.targets {
 		t.inFlight = false
 	}
@@ -121,8 +121,8 @@ func (p *Poller[T]) failed(l *lookup[T], err error, pause time.Duration) {
 	}
 }
 
-// refused handles a lookup by id that failed permanently. "Not found" is believed of what was
-// seen before, and when the server has said so for notFoundFor.
+// refused handles a lookup by id that failed permanently. "Not found" is believed of what
+// was seen before, and when the server has said so for notFoundFor.
 func (p *Poller[T]) refused(t *target[T], err error) {
 	t.seen.err = err
 	if t.seen.notFoundUntil == 0 {
@@ -176,8 +176,8 @@ func (p *Poller[T]) saw(t *target[T], item *T) {
 	p.pace(t)
 }
 
-// pace ends the waits that have reached their deadline, and sets when the next lookup is due: as
-// soon as the most eager waiter wants it.
+// pace ends the waits that have reached their deadline, and sets when the next lookup is
+// due: as soon as the most eager waiter wants it.
 func (p *Poller[T]) pace(t *target[T]) {
 	p.expire(t, func(w *waiter[T]) bool { return w.deadline <= p.now })
 	pause := forever

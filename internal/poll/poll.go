@@ -12,6 +12,7 @@ const PageSize = 100
 
 // Clock is the time that a Poller goes by.
 type Clock interface {
+	// Now returns the time.
 	Now() time.Time
 	// Sleep waits for d, or until ctx ends, and then returns its error at once.
 	Sleep(ctx context.Context, d time.Duration) error
@@ -27,7 +28,8 @@ type Config[T any] struct {
 	// Timeout bounds each lookup.
 	Timeout time.Duration
 
-	// Get looks one item up. The pause that the server asks for counts after a failure too.
+	// Get looks one item up. The pause that the server asks for counts after a failure
+	// too.
 	Get func(ctx context.Context, id string, timeout time.Duration) (item *T, pause time.Duration, err error)
 	// List reads a page, newest first. It is nil where there is no list.
 	List func(ctx context.Context, q Query, timeout time.Duration) (page *Page[T], pause time.Duration, err error)
@@ -37,8 +39,8 @@ type Config[T any] struct {
 	NotFound func(error) bool
 
 	Describe func(item *T) State
-	// Older reports whether item shows an earlier state than seen does: a slow page can be
-	// overtaken by another lookup.
+	// Older reports whether item shows an earlier state than seen does: a slow page can
+	// be overtaken by another lookup.
 	Older func(item, seen *T) bool
 	// Abridge returns what is kept of an unfinished item while it is waited for.
 	Abridge func(item *T) *T
@@ -53,7 +55,8 @@ type State struct {
 	// Kind is what its list can be filtered by.
 	Kind     string
 	Finished bool
-	// Complete reports whether a finished item has all that a wait returns. An item of a list may lack it.
+	// Complete reports whether a finished item has all that a wait returns. An item of a
+	// list may lack it.
 	Complete bool
 }
 
@@ -82,7 +85,7 @@ type Poller[T any] struct {
 
 	epoch  time.Time
 	now    time.Duration // since epoch, as last read
-	jitter time.Duration // of the last lookup, in parts of jitterParts
+	jitter int64         // of the last lookup, of jitterParts
 
 	running bool
 	wake    context.CancelFunc // ends the goroutine's sleep
@@ -113,18 +116,17 @@ func New[T any](cfg Config[T]) *Poller[T] {
 	}
 }
 
-// Wait waits until the item has finished, and returns it. With an error, the item is what was
-// last seen of it, nil if it never was. The error is the context's, a [*TimeoutError], the
-// lookup's if that is not transient, or the clock's.
+// Wait waits until the item has finished, and returns it. With an error, the item is what
+// was last seen of it, nil if it never was. The error is the context's, a
+// [*TimeoutError], the lookup's if that is not transient, or the clock's.
 //
-// progress, unless nil, is called with the item each time it was looked up, on the caller's
-// goroutine.
+// progress, unless nil, is called with the item each time it was looked up, on the
+// caller's goroutine.
 func (p *Poller[T]) Wait(ctx context.Context, id string, s *Schedule, progress func(*T)) (item *T, err error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	w := &waiter[T]{ctx: ctx, schedule: s, progress: progress != nil}
-	p.wait(w, []string{id}, progress, func(_ string, last *T, why error) bool {
+	p.wait(ctx, 0, []string{id}, s, progress, func(_ string, last *T, why error) bool {
 		item, err = last, why
 		return true
 	})
@@ -134,27 +136,27 @@ func (p *Poller[T]) Wait(ctx context.Context, id string, s *Schedule, progress f
 	return item, err
 }
 
-// WaitMany waits for all of the ids and yields each once, as its wait ends, with what Wait
-// would return. It ends with the last of them, or when yield returns false. progress is called
-// for unfinished items only.
+// WaitMany waits for all of the ids and yields each once, as its wait ends, with what
+// Wait would return. It ends with the last of them, or when yield returns false. progress
+// is called for unfinished items only.
 func (p *Poller[T]) WaitMany(ctx context.Context, ids []string, s *Schedule, progress func(*T), yield func(id string, item *T, err error) bool) {
 	p.mu.Lock()
 	p.batches++
-	w := &waiter[T]{ctx: ctx, schedule: s, progress: progress != nil, batch: p.batches}
+	batch := p.batches
 	p.mu.Unlock()
-	p.wait(w, ids, progress, yield)
+	p.wait(ctx, batch, ids, s, progress, yield)
 }
 
-func (p *Poller[T]) wait(w *waiter[T], ids []string, progress func(*T), yield func(string, *T, error) bool) {
-	w.changed = make(chan struct{}, 1)
+func (p *Poller[T]) wait(ctx context.Context, batch int, ids []string, s *Schedule, progress func(*T), yield func(string, *T, error) bool) {
+	w := &waiter[T]{ctx: ctx, batch: batch, schedule: s, progress: progress != nil, changed: make(chan struct{}, 1)}
 	targets := p.join(w, ids)
 	defer p.leave(w, targets) // progress and yield may panic
 	for left := len(targets); left > 0; {
 		var ended error
 		select {
 		case <-w.changed:
-		case <-w.ctx.Done():
-			ended = w.ctx.Err()
+		case <-ctx.Done():
+			ended = ctx.Err()
 		}
 		for _, u := range p.collect(w, targets, ended) {
 			if !u.done {
@@ -210,7 +212,8 @@ func (p *Poller[T]) join(w *waiter[T], ids []string) []*target[T] {
 	return targets
 }
 
-// collect takes the updates of a waiter. If its context has ended, so do the waits that are left.
+// collect takes the updates of a waiter. If its context has ended, so do the waits that
+// are left.
 func (p *Poller[T]) collect(w *waiter[T], targets []*target[T], ended error) []update[T] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -248,8 +251,8 @@ func (p *Poller[T]) remove(t *target[T], w *waiter[T]) bool {
 
 // expire ends the waits for t that are too late.
 func (p *Poller[T]) expire(t *target[T], tooLate func(*waiter[T]) bool) {
-	for i := len(t.waiters) - 1; i >= 0; i-- {
-		if w := t.waiters[i]; tooLate(w) {
+	for _, w := range slices.Backward(t.waiters) {
+		if tooLate(w) {
 			w.push(update[T]{id: t.id, item: t.seen.item, err: &TimeoutError{After: w.schedule.MaxWait, Lookup: t.seen.err}, done: true})
 			p.remove(t, w)
 		}
@@ -281,8 +284,8 @@ func (p *Poller[T]) release(t *target[T]) {
 	p.wakeBy(0)
 }
 
-// Notify says that an event has come about an item: it is looked up at once, and so is one that
-// is waited for only later, while its event is among the last 1024.
+// Notify says that an event has come about an item: it is looked up at once, and so is
+// one that is waited for only later, while its event is among the last 1024.
 func (p *Poller[T]) Notify(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -309,8 +312,8 @@ func (p *Poller[T]) Pending() int {
 	return len(p.targets) + len(p.lookups)
 }
 
-// Steps returns how many targets all lookups together have visited: a measure of the work that
-// does not depend on the machine.
+// Steps returns how many targets all lookups together have visited: a measure of the work
+// that does not depend on the machine.
 func (p *Poller[T]) Steps() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -46,8 +46,8 @@ func TestWaitersOfOneIDShareItsLookups(t *testing.T) {
 	})
 }
 
-// A waiter that comes later is served no later than if it were alone, and does not make the polls
-// more frequent than its schedule's shortest pause.
+// A waiter that comes later is served no later than if it were alone, and does not make
+// the polls more frequent than its schedule's shortest pause.
 func TestJoiningAWaitSetsItsPaceBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,7 +109,8 @@ func TestWaitersComeAndGo(t *testing.T) {
 	})
 }
 
-// A wait that is over leaves nothing behind: no goroutine, no lookup in flight, no memory of it.
+// A wait that is over leaves nothing behind: no goroutine, no lookup in flight, no memory
+// of it.
 func TestNothingIsLeftOfAWaitThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,7 +156,8 @@ func TestAWaitEndsWithAPanicOfItsProgress(t *testing.T) {
 	})
 }
 
-// Progress of a single wait ends with the finished item; that of a batch shows unfinished ones only.
+// Progress of a single wait ends with the finished item; that of a batch shows unfinished
+// ones only.
 func TestProgressShowsEachLookup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,7 +178,8 @@ func TestProgressShowsEachLookup(t *testing.T) {
 	})
 }
 
-// A waiter that has less time than a lookup takes is not kept by one that has more, whichever came first.
+// A waiter that has less time than a lookup takes is not kept by one that has more,
+// whichever came first.
 func TestADeadlineHoldsDuringALookupForAnotherWaiter(t *testing.T) {
 	t.Parallel()
 	for _, joins := range []time.Duration{0, 2 * sec} { // before the lookup begins, and while it is in flight
@@ -200,7 +203,8 @@ func TestADeadlineHoldsDuringALookupForAnotherWaiter(t *testing.T) {
 	}
 }
 
-// However many wait, and whatever becomes of the lookups, no wait takes longer than it should and a second.
+// However many wait, and whatever becomes of the lookups, no wait takes longer than it
+// should and a second.
 func TestDeadlinesHoldWhenLookupsHaveToQueue(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []int{1, 3, 1000} {
@@ -249,7 +253,8 @@ func TestTimeoutErrorNamesTheLastLookup(t *testing.T) {
 	})
 }
 
-// "Not found" is believed after 15 s, or of what was seen before. Another refusal ends the wait.
+// "Not found" is believed after 15 s, or of what was seen before. Another refusal ends
+// the wait.
 func TestRefusalsEndAWait(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) func(context.Context, string) (*item, time.Duration, error) {
@@ -328,7 +333,8 @@ func TestWaitManyYieldsEachOnce(t *testing.T) {
 	})
 }
 
-// An event makes a lookup due at once, also for a wait that begins later. Only the latest are kept.
+// An event makes a lookup due at once, also for a wait that begins later. Only the latest
+// are kept.
 func TestAnEventMakesALookupDue(t *testing.T) {
 	t.Parallel()
 	delayed := &poll.Schedule{Min: sec, Max: 10 * sec, InitialDelay: 20 * sec}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// alarms are the targets by when they need attention: when a lookup falls due, and at the end of
-// a wait. It is a heap, so that a lookup costs about the same however many wait.
+// alarms are the targets by when they need attention: when a lookup falls due, and at the
+// end of a wait. It is a heap, so that a lookup costs about the same however many wait.
 type alarms[T any] []*target[T]
 
 func (a alarms[T]) Len() int           { return len(a) }
@@ -34,8 +34,9 @@ func (a *alarms[T]) Pop() any {
 	return t
 }
 
-// before orders targets: what needs attention first, and of what does so together the newest,
-// which pages begin with. A target of unknown age is likely new, and ids may grow with time.
+// before orders targets: what needs attention first, and of what does so together the
+// newest, which pages begin with. A target of unknown age is likely new, and ids may grow
+// with time.
 func before[T any](a, b *target[T]) bool {
 	switch {
 	case a.alarm != b.alarm:
@@ -79,8 +80,9 @@ func (p *Poller[T]) nextAlarm() time.Duration {
 	return p.alarms[0].alarm
 }
 
-// attend queues the targets that are due, and ends the waits whose time was up by until: those
-// that have had their last lookup, or get none because the server has asked for a pause.
+// attend queues the targets that are due, and ends the waits whose time was up by until:
+// those that have had their last lookup, or get none because the server has asked for a
+// pause.
 func (p *Poller[T]) attend(until time.Duration) {
 	if p.cfg.Rate.held() == 0 {
 		until -= finalLookup
@@ -100,10 +102,10 @@ func (p *Poller[T]) attend(until time.Duration) {
 	}
 }
 
-// queues are the targets that are due. Those at a deadline go first, then the first lookups of
-// single waits, whose callers have seen nothing yet. All others take turns: repeated lookups,
-// each batch, and each search. So no batch, however large, keeps others waiting for longer than
-// one lookup.
+// queues are the targets that are due. Those at a deadline go first, then the first
+// lookups of single waits, whose callers have seen nothing yet. All others take turns:
+// repeated lookups, each batch, and each search. So no batch, however large, keeps others
+// waiting for longer than one lookup.
 type queues[T any] struct {
 	last    queue[T]
 	first   queue[T]
@@ -175,8 +177,8 @@ func (p *Poller[T]) choose() *queue[T] {
 	return nil
 }
 
-// hasReady drops targets that need no lookup any more from the front of a queue, and reports
-// whether anything is left.
+// hasReady drops targets that need no lookup any more from the front of a queue, and
+// reports whether anything is left.
 func (p *Poller[T]) hasReady(q *queue[T]) bool {
 	if q.search != nil {
 		return p.lists.enabled(p.now) && q.search.page() != nil

@@ -8,7 +8,8 @@ import (
 // longestPause bounds the pause that a server can ask for.
 const longestPause = 5 * time.Minute
 
-// Rate bounds the lookups of the pollers that share it. At most one second's worth is saved up.
+// Rate bounds the lookups of the pollers that share it. At most one second's worth is
+// saved up.
 type Rate struct {
 	clock Clock
 	cost  time.Duration // of a lookup

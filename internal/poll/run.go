@@ -36,8 +36,8 @@ func (p *Poller[T]) run() {
 	for {
 		p.mu.Lock()
 		now := p.readClock()
-		// A clock that leaps, as a fake server's does, ends no wait that began, or was due for a
-		// lookup, in between.
+		// A clock that leaps, as a fake server's does, ends no wait that began, or was
+		// due for a lookup, in between.
 		until := min(now, p.wakeAt)
 		next := p.dispatch(until)
 		for l := range p.lookups {
@@ -48,7 +48,7 @@ func (p *Poller[T]) run() {
 		}
 		if len(p.targets) == 0 && len(p.lookups) == 0 {
 			p.running, p.wake = false, nil
-			p.lists, p.queues, p.placed = listStats{}, queues[T]{}, placed[T]{}
+			p.lists, p.alarms, p.queues, p.placed = listStats{}, nil, queues[T]{}, placed[T]{}
 			p.mu.Unlock()
 			return
 		}
@@ -65,7 +65,7 @@ func (p *Poller[T]) run() {
 		p.mu.Lock()
 		if err == nil {
 			p.now = max(p.now, next) // that much time has passed, whatever the clock says
-		} else { // nobody can wait by this clock
+		} else { // no wait can go by this clock
 			for _, t := range p.targets {
 				p.finish(t, t.seen.item, err)
 			}
@@ -74,8 +74,9 @@ func (p *Poller[T]) run() {
 	}
 }
 
-// sleep waits for d or to be woken. A clock that jumps when it is slept on, as a fake server's
-// may, must not do so while a lookup is in flight: the lookup would come back late.
+// sleep waits for d or to be woken. A clock that jumps when it is slept on, as a fake
+// server's may, must not do so while a lookup is in flight: the lookup would come back
+// late.
 func (p *Poller[T]) sleep(ctx context.Context, d time.Duration, busy bool) error {
 	if !busy {
 		return p.cfg.Clock.Sleep(ctx, d)
@@ -101,11 +102,11 @@ func (p *Poller[T]) dispatch(until time.Duration) time.Duration {
 	}
 }
 
-// expireDuring ends the waits whose time is up while a lookup is in flight, and returns when that
-// of others is: the lookup may be for others that have more time, or take a second attempt
-// because of a wrong clock.
+// expireDuring ends the waits whose time is up while a lookup is in flight, and returns
+// when that of others is: the lookup may be for others that have more time, or take a
+// second attempt because of a wrong clock.
 func (p *Poller[T]) expireDuring(l *lookup[T], until time.Duration) (next time.Duration) {
-	const margin = 10 * time.Millisecond // what is answered, or given up, in the last moment comes before
+	const margin = 10 * time.Millisecond // a response, or a timeout, of the last moment comes first
 	next = forever
 	for _, t := range l.targets {
 		p.expire(t, func(w *waiter[T]) bool { return w.end(l.started)+margin <= until })

@@ -3,23 +3,24 @@ package poll
 import "time"
 
 const (
-	// patience is how many pages in a row may leave out a target that was never seen before it is
-	// looked up by its id: lists may lag.
+	// patience is how many pages in a row may leave out a target that was never seen
+	// before it is looked up by its id: lists may lag.
 	patience = 2
 	// dateTime is the time, for each target, from one search from a date to the next.
 	dateTime = 5 * time.Microsecond
 )
 
-// search goes down the list, page by page, for targets whose place is unknown. However many they
-// are, a page costs the same: they are visited when the search begins, and when it ends.
+// search goes down the list, page by page, for targets whose place is unknown. However
+// many they are, a page costs the same: they are visited when the search begins, and when
+// it ends.
 type search[T any] struct {
 	targets []*target[T]
 	before  time.Time // where it has come to: what it looks for was created then or before; zero at the top
 	left    int       // how many it has not found, at most
 }
 
-// newSearch begins a search for all targets that are due and have no known place; nil if they are
-// too few.
+// newSearch begins a search for all targets that are due and have no known place; nil if
+// they are too few.
 func (p *Poller[T]) newSearch() *search[T] {
 	candidates := 0
 	var due []*target[T]
@@ -48,8 +49,8 @@ func (p *Poller[T]) search(targets []*target[T], before time.Time) *search[T] {
 	return &search[T]{targets: targets, before: before, left: len(targets)}
 }
 
-// open drops the targets that need not be searched any more from the front, and reports whether
-// any are left.
+// open drops the targets that need not be searched any more from the front, and reports
+// whether any are left.
 func (s *search[T]) open() bool {
 	for len(s.targets) > 0 && !s.targets[0].searchedFor() {
 		s.targets = s.targets[1:]
@@ -59,8 +60,8 @@ func (s *search[T]) open() bool {
 
 func (t *target[T]) searchedFor() bool { return t.searched && t.wanted() }
 
-// page returns the lookup of the next page, which is made for some of the targets; nil if no
-// target is left, or each has a lookup of its own in flight.
+// page returns the lookup of the next page, which is made for some of the targets; nil if
+// no target is left, or each has a lookup of its own in flight.
 func (s *search[T]) page() *lookup[T] {
 	if !s.open() {
 		return nil
@@ -124,8 +125,8 @@ func (p *Poller[T]) missed(t *target[T]) {
 	p.pace(t)
 }
 
-// searchFrom begins a search from the date of an item that was on no page: others that are
-// looked for may be beside it.
+// searchFrom begins a search from the date of an item that was on no page: others that
+// are looked for may be beside it.
 func (p *Poller[T]) searchFrom(created time.Time) {
 	if p.cfg.List == nil || !p.lists.enabled(p.now) || p.lists.uselessDates >= datesAllowed || p.now < p.lists.nextDate {
 		return

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// finalLookup is how long the lookup at the end of a wait may take: with nothing left of the
-	// wait, it would be canceled before any network could carry it.
+	// finalLookup is how long the lookup at the end of a wait may take: with nothing left
+	// of the wait, it would be canceled before any network could carry it.
 	finalLookup = time.Second
 	// shortestLookup is how long a lookup may take in any case, however late it began.
 	shortestLookup = 100 * time.Millisecond
@@ -16,7 +16,8 @@ const (
 	forever = 100 * 365 * 24 * time.Hour
 	// jitterParts is how finely the jitter is drawn.
 	jitterParts = 1024
-	// mostPolls is where a target's polls are no longer counted: every pause is the longest by then.
+	// mostPolls is where a target's polls are no longer counted: every pause is the
+	// longest by then.
 	mostPolls = 255
 )
 
@@ -76,8 +77,8 @@ func (w *waiter[T]) push(u update[T]) {
 	}
 }
 
-// end returns when a lookup that began then must be over: at the deadline, unless that leaves it
-// less than finalLookup. A lookup that had to queue has what is left of that.
+// end returns when a lookup that began then must be over: at the deadline, unless that
+// leaves it less than finalLookup. A lookup that had to queue has what is left of that.
 func (w *waiter[T]) end(started time.Duration) time.Duration {
 	return max(w.deadline, min(started, w.deadline)+finalLookup, started+shortestLookup)
 }
@@ -96,8 +97,8 @@ func (t *target[T]) deadline() time.Duration {
 	return first
 }
 
-// ready reports whether a lookup of t may begin. A search that goes on for it does not hold up
-// the lookup at a deadline.
+// ready reports whether a lookup of t may begin. A search that goes on for it does not
+// hold up the lookup at a deadline.
 func (t *target[T]) ready(now time.Duration) bool {
 	return t.wanted() && !t.inFlight && t.next() <= now && (!t.searched || t.deadline() <= now)
 }
@@ -109,7 +110,8 @@ func (t *target[T]) inBatchesOnly() bool {
 
 // Schedule says when a wait polls and when it ends.
 type Schedule struct {
-	// Min and Max bound the time between two lookups. It grows from Min by half each time.
+	// Min and Max bound the time between two lookups. It grows from Min by half each
+	// time.
 	Min, Max time.Duration
 	// MaxWait ends the wait; 0 for no end.
 	MaxWait time.Duration
@@ -117,21 +119,22 @@ type Schedule struct {
 	InitialDelay time.Duration
 }
 
-// pause returns the time to the next lookup: half as long again as the last one, give or take a
-// quarter so that waits that began together spread, within the bounds.
-func (s *Schedule) pause(polls uint8, jitter time.Duration) time.Duration {
+// pause returns the time to the next lookup: half as long again as the last one, give or
+// take a quarter so that waits that began together spread, within the bounds.
+func (s *Schedule) pause(polls uint8, jitter int64) time.Duration {
 	interval := s.Min
 	for ; polls > 0 && interval < s.Max; polls-- {
 		interval = min(s.Max, interval+interval/2)
 	}
-	spread := interval - interval/4 + interval/2*jitter/jitterParts
+	spread := interval - interval/4 + interval/2*time.Duration(jitter)/jitterParts
 	return min(max(spread, s.Min), s.Max)
 }
 
-// Limited returns the schedule with times of at most a hundred years, which its sums stay within.
-func (s Schedule) Limited() Schedule {
-	return Schedule{
-		Min: min(s.Min, forever), Max: min(s.Max, forever), MaxWait: min(s.MaxWait, forever), InitialDelay: min(s.InitialDelay, forever),
+// Limit makes times of more than a hundred years that long, so that their sums do not
+// overflow.
+func (s *Schedule) Limit() {
+	for _, d := range []*time.Duration{&s.Min, &s.Max, &s.MaxWait, &s.InitialDelay} {
+		*d = min(*d, forever)
 	}
 }
 
