@@ -39,7 +39,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = pending
+		s.respond(pending)
 		c := new(steppedClock)
 		go c.stepAfter(t, 5*sec, -time.Hour)
 		_, err := s.poller(20, by(c)).Wait(t.Context(), "op_1", schedule, nil)
@@ -48,7 +48,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = responses(func(context.Context, string) (*item, time.Duration, error) { return nil, 20 * sec, errTransient }, done)
+		s.respond(responses(func(context.Context, string) (*item, time.Duration, error) { return nil, 20 * sec, errTransient }, done))
 		c := new(steppedClock)
 		go c.stepAfter(t, 5*sec, -24*time.Hour)
 		_, err := s.poller(20, by(c)).Wait(t.Context(), "op_1", endless, nil)
@@ -71,7 +71,7 @@ func TestAClockThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = pending
+		s.respond(pending)
 		broken := errors.New("the clock is broken")
 		last, err := s.poller(20, by(brokenClock{err: broken})).Wait(t.Context(), "op_1", schedule, nil)
 		require.ErrorIs(t, err, broken)
@@ -177,7 +177,7 @@ func (stoppedClock) Sleep(ctx context.Context, _ time.Duration) error { return c
 func TestAClockThatNeverMoves(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(0, 0)
-	s.get = pending
+	s.respond(pending)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*sec)
 	defer cancel()
 	_, err := s.poller(20, by(stoppedClock{})).Wait(ctx, "op_1", schedule, nil)

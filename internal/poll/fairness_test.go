@@ -3,6 +3,7 @@ package poll_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,7 @@ func TestLargeBatchStarvesNoOtherWait(t *testing.T) {
 	for _, begun := range []time.Duration{sec, 160 * sec} { // among the first lookups of the batch, and among repeated ones
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := newServer(0, 0)
-			s.get = pending
+			s.respond(pending)
 			p := s.poller(5)
 			ctx, cancel := context.WithCancel(t.Context())
 			drain(ctx, p, numbered("op", 750))
@@ -66,7 +67,7 @@ func TestASingleWaitForAnIDOfABatchGoesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = pending
+		s.respond(pending)
 		p := s.poller(5)
 		ctx, cancel := context.WithCancel(t.Context())
 		ids := numbered("op", 750)
@@ -91,7 +92,7 @@ func TestFirstAndLastLookupsGoBeforeRepeatedOnes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = pending
+		s.respond(pending)
 		p := s.poller(5)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -123,12 +124,12 @@ func TestRateBoundsAllWaitsAndStarvesNone(t *testing.T) {
 			return pending(ctx, id)
 		}
 		p := s.poller(5, unlisted)
-		var ended time.Duration
+		var ended atomic.Int64
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			_, err := p.Wait(t.Context(), "oldest", endless, nil)
 			assert.NoError(t, err)
-			ended = time.Since(s.began)
+			ended.Store(int64(time.Since(s.began)))
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ids := numbered("op", 300)
@@ -139,7 +140,7 @@ func TestRateBoundsAllWaitsAndStarvesNone(t *testing.T) {
 			sleep(t, sec)
 		}
 		sleep(t, 2*time.Minute)
-		assert.NotZero(t, ended, "300 items at 5 a second: the oldest has its turn within a minute")
+		assert.NotZero(t, ended.Load(), "300 items at 5 a second: the oldest has its turn within a minute")
 		single, _ := s.lookups()
 		assert.LessOrEqual(t, single, 5*int(time.Since(s.began)/sec)+5+1)
 		assert.GreaterOrEqual(t, single, 5*int(time.Since(s.began)/sec)-5, "and is used up")

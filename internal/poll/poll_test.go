@@ -34,7 +34,7 @@ func TestWaitersOfOneIDShareItsLookups(t *testing.T) {
 			})
 		}
 		sleep(t, 5*sec)
-		s.get = done
+		s.respond(done)
 		wg.Wait()
 		times := s.times(ids[0])
 		for i := range times {
@@ -144,7 +144,7 @@ func TestAWaitEndsWithAPanicOfItsProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = pending
+		s.respond(pending)
 		p := s.poller(20)
 		shout := func(*item) { panic("the caller's own") }
 		assert.PanicsWithValue(t, "the caller's own", func() { _, _ = p.Wait(t.Context(), "op_1", endless, shout) })
@@ -164,11 +164,11 @@ func TestProgressShowsEachLookup(t *testing.T) {
 		s, _ := newServer(0, 0)
 		fail := func(context.Context, string) (*item, time.Duration, error) { return nil, 0, errTransient }
 		var one, many []int
-		s.get = responses(pending, fail, pending, done)
+		s.respond(responses(pending, fail, pending, done))
 		_, err := s.poller(20).Wait(t.Context(), "op_1", schedule, func(i *item) { one = append(one, i.state) })
 		require.NoError(t, err)
 		assert.Equal(t, []int{processing, processing, finished}, one)
-		s.get = responses(pending, fail, pending, done)
+		s.respond(responses(pending, fail, pending, done))
 		s.poller(20).WaitMany(t.Context(), []string{"op_1"}, schedule, func(i *item) { many = append(many, i.state) }, func(_ string, i *item, err error) bool {
 			assert.NoError(t, err)
 			assert.Equal(t, finished, i.state)
@@ -185,7 +185,7 @@ func TestADeadlineHoldsDuringALookupForAnotherWaiter(t *testing.T) {
 	for _, joins := range []time.Duration{0, 2 * sec} { // before the lookup begins, and while it is in flight
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := newServer(0, 0)
-			s.get = responses(pending, hang, done)
+			s.respond(responses(pending, hang, done))
 			p := s.poller(20)
 			var wg sync.WaitGroup
 			wg.Go(func() {
@@ -212,7 +212,7 @@ func TestDeadlinesHoldWhenLookupsHaveToQueue(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s, _ := newServer(0, 0)
-				s.get = hang
+				s.respond(hang)
 				s.list = func(context.Context, poll.Query) (*poll.Page[item], time.Duration, error) { return nil, 0, errRefused }
 				p := s.poller(rate)
 				var wg sync.WaitGroup
@@ -240,7 +240,7 @@ func TestTimeoutErrorNamesTheLastLookup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = responses(pending, func(context.Context, string) (*item, time.Duration, error) { return nil, 0, errTransient })
+		s.respond(responses(pending, func(context.Context, string) (*item, time.Duration, error) { return nil, 0, errTransient }))
 		last, err := s.poller(20).Wait(t.Context(), "op_1", maxWait(5*sec), nil)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, err, errTransient)
@@ -273,7 +273,7 @@ func TestRefusalsEndAWait(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := newServer(0, 0)
-			s.get = tt.get
+			s.respond(tt.get)
 			_, err := s.poller(20).Wait(t.Context(), "op_1", endless, nil)
 			require.ErrorIs(t, err, tt.err, name)
 			assert.Equal(t, tt.after, time.Since(s.began), name)
@@ -340,7 +340,7 @@ func TestAnEventMakesALookupDue(t *testing.T) {
 	delayed := &poll.Schedule{Min: sec, Max: 10 * sec, InitialDelay: 20 * sec}
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(0, 0)
-		s.get = done
+		s.respond(done)
 		p := s.poller(20)
 		took := func(id string) time.Duration {
 			began := time.Now()
@@ -372,7 +372,7 @@ func TestAnEventMakesALookupDue(t *testing.T) {
 			_ = clock{}.Sleep(ctx, 400*ms)
 			return pending(ctx, id)
 		}
-		s.get = responses(slow, done)
+		s.respond(responses(slow, done))
 		p := s.poller(20)
 		go func() {
 			assert.NoError(t, clock{}.Sleep(t.Context(), 300*ms))

@@ -174,6 +174,13 @@ func (s *server) read(q poll.Query) *poll.Page[item] {
 	return page
 }
 
+// respond sets what a lookup by id is given from now on.
+func (s *server) respond(get func(context.Context, string) (*item, time.Duration, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.get = get
+}
+
 func (s *server) set(id string, state int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
