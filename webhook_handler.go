@@ -36,18 +36,15 @@ const (
 )
 
 // HandlerOption is a setting of [NewWebhookHandler] and of [NewReconciler].
-type HandlerOption func(*handlerConfig)
+type HandlerOption func(*handlerConfig) error
 
 type handlerConfig struct {
 	timeout, lease time.Duration
 	logger         *slog.Logger
 	notify         *Client
-	notifySet      bool
 	scope          string
-	scopeSet       bool
 	scopedOnly     bool
 	conflict       func(context.Context, *Event)
-	conflictSet    bool
 	horizon        time.Duration
 }
 
@@ -60,14 +57,20 @@ type handlerConfig struct {
 // What took effect without a scope still counts: an event that is new in its scope is also looked up without it, which costs
 // one more claim and its release. [WithScopedKeysOnly] ends that.
 func WithInboxScope(scope string) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.scope, cfg.scopeSet = scope, true }
+	return func(cfg *handlerConfig) error {
+		if scope == "" {
+			return errors.New("WithInboxScope: the scope is empty")
+		}
+		cfg.scope = scope
+		return nil
+	}
 }
 
 // WithScopedKeysOnly no longer looks for what took effect without a scope. Set it for a merchant that always had a
 // scope, and otherwise [InboxRetention] after the last replica without one has stopped. As long as it is not set, an event
 // that takes effect in the same inbox without a scope counts for this scope too.
 func WithScopedKeysOnly() HandlerOption {
-	return func(cfg *handlerConfig) { cfg.scopedOnly = true }
+	return func(cfg *handlerConfig) error { cfg.scopedOnly = true; return nil }
 }
 
 // WithConflictHook sets a function that is called when an event of a state that has taken effect comes again with another
@@ -76,19 +79,31 @@ func WithScopedKeysOnly() HandlerOption {
 //
 // The inbox has to keep [Claim].Note. Events of the reconciler's are not compared.
 func WithConflictHook(conflict func(ctx context.Context, event *Event)) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.conflict, cfg.conflictSet = conflict, true }
+	return func(cfg *handlerConfig) error {
+		if conflict == nil {
+			return errors.New("WithConflictHook: the function is nil")
+		}
+		cfg.conflict = conflict
+		return nil
+	}
 }
 
 // WithHandlerTimeout sets the deadline of the function's context, 10 s unless set and 11 s at
 // most. What takes longer belongs into a queue of your own: put it there, and return.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.timeout = d }
+	return func(cfg *handlerConfig) error {
+		if d <= 0 || d > maxHandlerTimeout {
+			return errors.New("WithHandlerTimeout: the timeout must be above 0 and at most " + maxHandlerTimeout.String())
+		}
+		cfg.timeout = d
+		return nil
+	}
 }
 
 // WithClaimLease sets how long a claim lasts, 30 s unless set; it must be 5 s longer than the function's deadline
 // at least. A longer one protects a function that ignores its deadline; a shorter one frees the events of a crashed replica sooner.
 func WithClaimLease(d time.Duration) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.lease = d }
+	return func(cfg *handlerConfig) error { cfg.lease = d; return nil } // newIntake compares it with the timeout
 }
 
 // WithNotify gives each verified event to [Client.Notify], so that a wait in this process for what it
@@ -98,44 +113,46 @@ func WithClaimLease(d time.Duration) HandlerOption {
 // An event causes a lookup with the client's own keys. So the events of other merchants, which a
 // handler with secrets of several scopes receives ([JoinVerifiers]), end no wait.
 func WithNotify(c *Client) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.notify, cfg.notifySet = c, true }
+	return func(cfg *handlerConfig) error {
+		if c == nil {
+			return errors.New("WithNotify: the client is nil")
+		}
+		cfg.notify = c
+		return nil
+	}
 }
 
 // WithHandlerLogger writes a line for each delivery to l: what it was and what became of it, without bodies, secrets or what
 // identifies a person. What your function returns as an error is shown with numbers and addresses masked.
 func WithHandlerLogger(l *slog.Logger) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.logger = l }
+	return func(cfg *handlerConfig) error {
+		if l == nil {
+			return errors.New("WithHandlerLogger: the logger is nil")
+		}
+		cfg.logger = l
+		return nil
+	}
 }
 
 // newIntake checks what the handler and the reconciler have in common. The intake is there even when the error is not nil, with a
 // logger.
 func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake, error) {
 	cfg := handlerConfig{timeout: defaultHandlerTimeout, lease: defaultClaimLease, horizon: defaultReconcileHorizon, logger: slog.New(slog.DiscardHandler)}
+	var invalid error
 	for _, opt := range opts {
-		if opt != nil {
-			opt(&cfg)
+		if opt != nil && invalid == nil {
+			invalid = opt(&cfg)
 		}
 	}
 	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: system.Clock{}, logger: cfg.logger, notify: cfg.notify,
 		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, horizon: cfg.horizon}
 	switch {
-	case cfg.logger == nil:
-		in.logger = slog.New(slog.DiscardHandler)
-		return in, errors.New("WithHandlerLogger: the logger is nil")
-	case cfg.notifySet && cfg.notify == nil:
-		return in, errors.New("WithNotify: the client is nil")
-	case cfg.scopeSet && cfg.scope == "":
-		return in, errors.New("WithInboxScope: the scope is empty")
-	case cfg.conflictSet && cfg.conflict == nil:
-		return in, errors.New("WithConflictHook: the function is nil")
+	case invalid != nil:
+		return in, invalid
 	case isNil(inbox):
 		return in, errors.New("the inbox is nil")
 	case handle == nil:
 		return in, errors.New("the function is nil")
-	case cfg.horizon < InboxRetention:
-		return in, errors.New("WithReconcileHorizon: the horizon must be at least " + InboxRetention.String())
-	case cfg.timeout <= 0 || cfg.timeout > maxHandlerTimeout:
-		return in, errors.New("WithHandlerTimeout: the timeout must be above 0 and at most " + maxHandlerTimeout.String())
 	case cfg.lease < cfg.timeout+leaseMargin || cfg.lease > InboxRetention:
 		return in, errors.New("WithClaimLease: the lease must be at least " + leaseMargin.String() +
 			" longer than the function's timeout, and at most " + InboxRetention.String())

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -380,7 +381,13 @@ type PendingOperation struct {
 // 30 days unless set: a payment link that was not paid, a bank payout that was not settled. What is
 // older is reported once as a failure, and dropped. It does nothing for a handler.
 func WithReconcileHorizon(d time.Duration) HandlerOption {
-	return func(cfg *handlerConfig) { cfg.horizon = d }
+	return func(cfg *handlerConfig) error {
+		if d < InboxRetention {
+			return errors.New("WithReconcileHorizon: the horizon must be at least " + InboxRetention.String())
+		}
+		cfg.horizon = d
+		return nil
+	}
 }
 
 // Horizon implements [InboxHorizon].
