@@ -58,6 +58,7 @@ func TestCheckoutPageShowsWhatIsPaid(t *testing.T) {
 		`<form method="post" action="/gateway/` + reference + `/pay">`, `<form method="post" action="/gateway/` + reference + `/decline">`,
 		`<label for="method">`, `<label for="msisdn">`, `value="22961234567"`, `<option value="MTN_BENIN_229" selected>`,
 		`alt="QR code`, `src="data:image/png;base64,`,
+		"<dt>Until</dt><dd>" + start.Add(6*time.Minute).Format("2 January 2006 15:04 MST") + "</dd>",
 	} {
 		assert.Contains(t, page, part)
 	}

@@ -390,6 +390,11 @@ func TestPayinThatFailedIsPaidLate(t *testing.T) {
 				deliveries := f.s.Deliveries()
 				assert.Equal(t, "payin.confirmed", deliveries[len(deliveries)-1].Event)
 			}
+			f.create("late-failure", payinNumber) // the 48 hours count from the failure
+			f.s.Clock().Advance(5 * time.Minute)
+			require.NoError(t, f.s.FailPayin("late-failure", "transaction_error"))
+			f.s.Clock().Advance(48*time.Hour - time.Minute)
+			require.NoError(t, f.s.SettlePayin("late-failure"))
 			f.create("too-late", payinNumber)
 			require.NoError(t, f.s.FailPayin("too-late", "transaction_error"))
 			f.s.Clock().Advance(48*time.Hour + time.Millisecond)

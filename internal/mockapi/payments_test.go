@@ -139,8 +139,10 @@ func TestAPaymentThatIsMadeInTimeDoesNotEnd(t *testing.T) {
 	}
 	patient := newFixture(t, Config{PaymentExpiry: 48 * time.Hour})
 	_, reference := patient.requestPayment(1000, mtnBenin, "")
+	_, byCard := patient.requestPayment(1000, cardCode, "")
 	patient.s.Clock().Advance(48*time.Hour - time.Second)
 	require.NoError(t, patient.s.Pay(reference))
+	require.NoError(t, patient.s.Pay(byCard))
 }
 
 func TestDeclinedPayment(t *testing.T) {
@@ -175,7 +177,7 @@ func TestPaymentWaitsForItsProviderAsPendingMoney(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{cardCode, bankCode} {
 		f := newFixture(t, Config{})
-		id, reference := f.requestPayment(1000, method, "")
+		id, reference := f.requestPayment(1000, method, "22961234567") // which a card does not have
 		require.NoError(t, f.s.Pay(reference))
 		assert.Equal(t, "PENDING", f.transaction(reference).text("data.status"))
 		balance := f.get("/balance").ok(200)

@@ -230,6 +230,13 @@ func TestBankPayoutWaitsForItsSettlement(t *testing.T) {
 	assert.Zero(t, f.wallet(sbinBenin), "exactly enough is enough")
 }
 
+func TestPayoutNamesItsPayeeByNameAndSurname(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	f.post("/payouts", strings.Replace(payoutBody(5, "22961234567"), `"msisdn"`, `"account_name":"Ada","account_surname":"Lovelace","msisdn"`, 1)).ok(202)
+	assert.Equal(t, "Ada Lovelace", f.get("/transactions").text("data.0.customer.name"))
+}
+
 func TestPayoutWithoutReferenceGetsTheTransactions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

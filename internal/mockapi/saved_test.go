@@ -71,6 +71,28 @@ func TestOpenPaymentsOfAnEarlierVersionEnd(t *testing.T) {
 	}
 }
 
+// What is confirmed, or being cancelled, is not open: a restart gives it no end.
+func TestPaymentsThatAreNotOpenGetNoEndFromARestart(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Config{})
+	_, stuck := f.requestPayment(1000, mtnBenin, "22961000007")
+	require.NoError(t, f.s.Pay(stuck))
+	_, cancelled := f.requestPayment(1000, cardCode, "")
+	require.NoError(t, f.s.SetWorker(WorkByHand()))
+	require.NoError(t, f.s.Process(f.refund(cancelled, 0)))
+	data, _, err := f.s.Save()
+	require.NoError(t, err)
+	s, err := New(Config{Seed: f.s.Seed()})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	require.NoError(t, s.Load(data))
+	s.Clock().Advance(48 * time.Hour)
+	for _, reference := range []string{stuck, cancelled} {
+		tx, _ := s.Transaction(reference)
+		assert.Equal(t, "PENDING", tx.Status, reference)
+	}
+}
+
 // storySteps touch everything that is saved: each kind of operation in each state, an idempotency key that is used again, a delivery in
 // retry, one that is held back, faults scripted and drawn, payins, subscriptions deleted and rotated.
 var storySteps = []struct {

@@ -104,6 +104,11 @@ func TestOutcomesOfPayments(t *testing.T) {
 			if o.after > 0 {
 				f.s.Clock().Advance(o.after - time.Millisecond)
 				assert.Equal(t, "PENDING", f.transaction(reference).text("data.status"))
+				announced := "980"
+				if o.nn == "06" { // nobody has answered: there is no money under way
+					announced = "0"
+				}
+				assert.Equal(t, announced, f.get("/balance").text("data.payment_method_balances.0.pending"))
 				f.s.Clock().Advance(time.Millisecond)
 			} else {
 				f.s.Clock().Advance(24 * time.Hour)

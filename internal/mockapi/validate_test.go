@@ -157,6 +157,8 @@ func TestPaymentRequestRules(t *testing.T) {
 		{"return_urls is a string", with(`"return_urls":"https://shop.example.com"`), "return_urls", "must be an object"},
 		{"relative success URL", with(`"return_urls":{"success":"/ok"}`), "return_urls.success", "absolute"},
 		{"scripted cancel URL", with(`"return_urls":{"cancel":"javascript:alert(1)"}`), "return_urls.cancel", "absolute"},
+		{"data as URL", with(`"return_urls":{"cancel":"data:text/html,<script>alert(1)</script>"}`), "return_urls.cancel", "absolute"},
+		{"older script", with(`"return_urls":{"cancel":"vbscript:alert(1)"}`), "return_urls.cancel", "absolute"},
 		{"URL of an app", with(`"return_urls":{"success":"myapp://paid","cancel":"http://shop.example.com"}`), "", ""},
 		{"customer's e-mail", with(`"invoice":{"amount":1000,"currency":"XOF","customer":{"email":"Ada <ada@example.com>"}}`), "invoice.customer.email", "valid email"},
 		{"broken cancel URL", with(`"return_urls":{"cancel":"https://%zz"}`), "return_urls.cancel", "absolute"},
@@ -198,6 +200,11 @@ func TestLiveHasTheStandardLimits(t *testing.T) {
 	}
 	f.keys = f.s.Merchant().Sandbox
 	f.post("/payment-requests", paymentBody(2_000_001, "", "")).ok(202)
+	for _, keys := range []Keys{f.s.Merchant().Live, f.s.Merchant().Sandbox} { // each message names its own limit
+		f.keys = keys
+		limit := map[Keys]string{f.s.Merchant().Live: "at most 2000000 XOF", f.s.Merchant().Sandbox: "at most 20000000 XOF"}[keys]
+		assert.Contains(t, f.post("/payment-requests", paymentBody(20_000_001, "", "")).text("message"), limit)
+	}
 }
 
 func TestRefundRules(t *testing.T) {
