@@ -11,8 +11,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// await waits for the operations that were accepted, one after the other, a while for
-// each.
+// await waits for the accepted operations in turn, a while for each.
 func (r *Run) await(ctx context.Context, accepted chan Line, waiting *sync.WaitGroup) {
 	for line := range accepted {
 		again, err := r.awaitOne(ctx, line)
@@ -20,14 +19,14 @@ func (r *Run) await(ctx context.Context, accepted chan Line, waiting *sync.WaitG
 			r.halt(err)
 		}
 		if again {
-			accepted <- line // never full: it has room for every line
+			accepted <- line // never blocks: it has room for every line
 			continue
 		}
 		waiting.Done()
 	}
 }
 
-// awaitOne waits for one operation for a while, and reports whether to come back to it.
+// awaitOne waits for one operation for a while. It reports whether to wait for it again.
 func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 	defer r.recovered(line)
 	r.mu.Lock()
@@ -63,14 +62,14 @@ func (r *Run) awaitOne(ctx context.Context, line Line) (again bool, err error) {
 	return false, nil // the API did not say: the line stays accepted, and the next run asks again
 }
 
-// codeUnknownResult is how a result reports a line whose operation has ended with a word
-// that this version does not know. It is not paid and not failed: the next run asks
-// again.
+// codeUnknownResult marks, in a result, a line whose operation ended with a status that
+// this version does not know. The line is neither paid nor failed: the next run looks it
+// up again.
 const codeUnknownResult = "unknown_result"
 
-// ended makes the record of a payout whose operation succeeded. Only the words that mean
-// it make it paid or queued; one that says failed is an [*intram.OperationError] of the
-// wait.
+// ended returns the record of a payout whose operation succeeded. Only the documented
+// statuses make it paid or queued; a result that says failed is an
+// [*intram.OperationError] of the wait.
 func (r *Run) ended(record Record, op *intram.Operation) Record {
 	result, ok := op.Result.(*intram.PayoutResult)
 	if !ok {
@@ -88,7 +87,8 @@ func (r *Run) ended(record Record, op *intram.Operation) Record {
 	}
 	record.EndedAt = cmp.Or(op.CompletedAt, r.clock.Now()).UTC()
 	record.ProviderReference = result.ProviderResponse.ServiceReference
-	// The documentation names neither for a payout; an API that tells them is believed.
+	// The documentation names neither field for a payout; both are used if the API sends
+	// them.
 	var more struct {
 		TransactionReference string        `json:"transaction_reference"`
 		Fees                 intram.Amount `json:"fees"`

@@ -1,8 +1,9 @@
-// Package batch pays a list of payouts: each of them exactly once, through crashes and
-// lost responses.
+// Package batch pays a list of payouts. Each one is paid exactly once, through crashes
+// and lost responses.
 //
-// A program gives the lines to [Open], with a [Journal] that remembers what was sent, and
-// calls [Run.Pay]. Run again after a crash, the same program goes on where it was:
+// A program gives the lines to [Open], with a [Journal] that records what was sent, and
+// calls [Run.Pay]. After a crash, run the same program again: it resumes where it
+// stopped.
 //
 //	run, err := batch.Open(ctx, client, boltjournal.At("salaries-2026-05.journal"), lines)
 //	if err != nil {
@@ -14,13 +15,13 @@
 //
 // Each line's intent is in the journal before the first byte of its call leaves the
 // machine. A line that may have been sent is sent again with the same idempotency key
-// while the API knows the key; afterwards it is looked up in the list of operations, and
-// sent with a new key only when the list proves that nothing came of the old one. Where
-// nothing is proved, the line stays in doubt ([InDoubt]), and [Run.Doubts] says why.
+// while the API knows the key. Afterwards it is looked up in the list of operations, and
+// sent with a new key only if the list proves that the old key made no payout. Without
+// proof the line stays in doubt ([InDoubt]), and [Run.Doubts] says why.
 //
-// Before money moves, [Check], [CheckHistory] and [CheckBalance] find what is wrong with
-// the lines, with references that were paid before, and with the balance. Open calls the
-// first of them itself.
+// Before money moves, [Check], [CheckHistory] and [CheckBalance] find mistakes in the
+// lines, references that were paid before, and a balance that is too low. Open calls
+// Check itself.
 //
 // Package boltjournal keeps the journal in a file. Tests for other journals are in
 // package batchtest.
@@ -35,19 +36,19 @@ import (
 
 // Line is one payout of a batch.
 type Line struct {
-	// Number names the line in the journal and in results, from 1, such as its row in a
-	// file. Each is used once.
+	// Number identifies the line in the journal and in results, from 1: for example its
+	// row in a file. Each number is used once.
 	Number int
-	// Params are what is paid. Reference is required, and used once in the batch: the
-	// idempotency key follows from it.
+	// Params is the payout. Reference is required, and unique in the batch: the
+	// idempotency key is derived from it.
 	Params intram.PayoutParams
 }
 
-// Format implements [fmt.Formatter]: the line's number, without personal data.
+// Format implements [fmt.Formatter]. It prints the line's number, without personal data.
 func (l Line) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "line %d", l.Number) }
 
-// Problem is what is wrong with a line. Its text contains no phone number, account or
-// name.
+// Problem describes what is wrong with a line. Its text contains no phone number, account
+// or name.
 type Problem struct {
 	// Line is the number of the line, 0 for the whole batch.
 	Line int `json:"line"`
@@ -59,7 +60,7 @@ type Problem struct {
 	Message string      `json:"message"`
 }
 
-// String is the problem with its line and field.
+// String returns the problem with its line and field.
 func (p Problem) String() string {
 	var place []string
 	if p.Line > 0 {
@@ -71,7 +72,7 @@ func (p Problem) String() string {
 	return strings.Join(append(place, p.Message), ": ")
 }
 
-// ProblemKind tells apart the problems that a caller can allow.
+// ProblemKind identifies a problem that the caller can allow.
 type ProblemKind string
 
 // The kinds of problems.
@@ -90,7 +91,7 @@ const (
 // was sent.
 type ProblemsError struct{ Problems []Problem }
 
-// Error implements error: the first problems, on one line.
+// Error implements error. It shows the first problems, on one line.
 func (e *ProblemsError) Error() string {
 	const shown = 3
 	var texts []string

@@ -14,25 +14,25 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Providers are the operators that lines may name without [Rules].AllowProviders.
+// Providers lists the operators that lines may name without [Rules].AllowProviders.
 var Providers = []intram.ProviderCode{intram.MTNBenin, intram.MoovBenin, intram.SBINBenin}
 
-// Rules are what lines are checked by beyond what every payout must be.
+// Rules sets what lines are checked for beyond what every payout must satisfy.
 type Rules struct {
-	// AllowProviders are operators that are allowed besides [Providers].
+	// AllowProviders lists operators that are allowed besides [Providers].
 	AllowProviders []intram.ProviderCode
 	// AllowDuplicates allows two lines of the same amount to the same account.
 	AllowDuplicates bool
 	// AllowKnownReferences allows references that earlier payouts have. [Run.Pay] then
-	// does not look whether a run with another journal has paid a line.
+	// does not check whether a run with another journal has paid a line.
 	AllowKnownReferences bool
 }
 
-// Check looks at all lines together, and sends nothing. It finds what the SDK would
-// refuse to send, numbers and references that are used twice, operators that are not
-// known, and payments that look like duplicates: the same amount to the same account, or
-// to the same wallet in either form of Benin's numbers. A field has one problem at most;
-// they are in the order of the lines.
+// Check checks all lines together, and sends nothing. It finds what the SDK would refuse
+// to send, numbers and references that are used twice, unknown operators, and payments
+// that look like duplicates: the same amount to the same account, or to the same wallet
+// in either form of Benin's numbers. Each field has at most one problem. Problems are in
+// the order of the lines.
 func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 	var problems []Problem
 	numbers, references, payments := map[int]bool{}, map[string]int{}, map[string]int{}
@@ -46,7 +46,7 @@ func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 			problems = append(problems, Problem{Line: line.Number, Field: field, Kind: kind, Message: fmt.Sprintf(format, args...)})
 		}
 		if line.Number < 1 || numbers[line.Number] {
-			add("", "", "its number must be at least 1, and used once")
+			add("", "", "invalid or repeated number: use each number from 1 once")
 		}
 		numbers[line.Number] = true
 		if m, ok := destination(line.Params).(intram.MobileMoney); ok {
@@ -60,7 +60,7 @@ func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 		if line.Params.Reference == "" {
 			add("reference", "", "missing: it tells one payout from another")
 		}
-		// What the SDK would refuse to send.
+		// Anything that the SDK would refuse to send.
 		if _, err := client.Payouts.Prepare(line.Params); err != nil {
 			refusedFields(err, add)
 		}
@@ -86,7 +86,7 @@ func Check(client *intram.Client, lines []Line, rules Rules) []Problem {
 	return problems
 }
 
-// refusedFields gives the SDK's words on each field to add.
+// refusedFields passes the SDK's message about each field to add.
 func refusedFields(err error, add func(field string, kind ProblemKind, format string, args ...any)) {
 	var call *intram.Error
 	if !errors.As(err, &call) || len(call.Details) == 0 {
@@ -98,7 +98,7 @@ func refusedFields(err error, add func(field string, kind ProblemKind, format st
 	}
 }
 
-// destination is where a line goes, as a value.
+// destination returns where a line pays to, as a value.
 func destination(p intram.PayoutParams) intram.Destination {
 	switch d := p.Destination.(type) {
 	case *intram.MobileMoney:
@@ -113,8 +113,8 @@ func destination(p intram.PayoutParams) intram.Destination {
 	return p.Destination
 }
 
-// payment identifies a payment: the amount, however it is written, and the wallet or
-// account, whatever the number's form. It is "" for a line that says too little.
+// payment identifies a payment by its amount, in any notation, and its wallet or account,
+// in any form of the number. It is "" for an incomplete line.
 func payment(line Line) string {
 	amount := plainAmount(line.Params.Amount)
 	switch d := destination(line.Params).(type) {
@@ -151,8 +151,8 @@ func Total(lines []Line) intram.Amount {
 	return total
 }
 
-// CheckBalance compares lines that are to be sent, such as [Run.Unsent], with a balance:
-// as a whole, and operator by operator where the balance has a wallet for each.
+// CheckBalance compares lines that are still to be sent, such as [Run.Unsent], with a
+// balance: as a whole, and per operator if the balance has a wallet for each.
 func CheckBalance(balance *intram.Balance, lines []Line) []Problem {
 	var problems []Problem
 	for _, line := range lines {
@@ -180,11 +180,11 @@ func countLines(n int) string {
 	return fmt.Sprintf("%d lines come", n)
 }
 
-// Need is what the lines of one operator need of its wallet.
+// Need is the money that the lines of one operator need in its wallet.
 type Need struct {
 	// Operator is the provider's code, or "bank".
 	Operator string `json:"operator"`
-	// Lines is how many lines pay by the operator, and Total what they come to.
+	// Lines is how many lines pay through the operator, and Total is their sum.
 	Lines int           `json:"lines"`
 	Total intram.Amount `json:"total"`
 	// Available is unset when the balance does not name the operator.
@@ -193,8 +193,7 @@ type Need struct {
 	Short intram.Amount `json:"short,omitzero"`
 }
 
-// Needs compares the lines with the balance by operator, in the order of the operators'
-// codes.
+// Needs compares the lines with the balance per operator, sorted by the operators' codes.
 func Needs(balance *intram.Balance, lines []Line) []Need {
 	needs := map[string]*Need{}
 	for _, line := range lines {
@@ -227,15 +226,15 @@ func Needs(balance *intram.Balance, lines []Line) []Need {
 	return all
 }
 
-// walletNames are what the balance calls the wallets of the known operators (Merchant API
-// docs, Balance).
+// walletNames lists the balance's names for the wallets of the known operators (Merchant
+// API docs, Balance).
 var walletNames = map[intram.ProviderCode][]string{
 	intram.MTNBenin:  {"mtn benin"},
 	intram.MoovBenin: {"moov africa benin", "moov benin"},
 	intram.SBINBenin: {"sbin benin", "celtiis", "celtiis benin"},
 }
 
-// near asks about the operator that a code may mean: MTN, or mtn_benin_229.
+// near suggests the operator that a code may mean, such as MTN or mtn_benin_229.
 func near(code intram.ProviderCode) string {
 	first, _, _ := strings.Cut(strings.ReplaceAll(withoutAccents(string(code)), "_", " "), " ")
 	for _, operator := range Providers {
@@ -248,13 +247,13 @@ func near(code intram.ProviderCode) string {
 	return ""
 }
 
-// isWalletOf reports whether a wallet of the balance, by its name or its code, is the
-// operator's.
+// isWalletOf reports whether a wallet of the balance, by its name or its code, belongs to
+// the operator.
 func isWalletOf(wallet, operator string) bool {
 	return wallet == operator || slices.Contains(walletNames[intram.ProviderCode(operator)], withoutAccents(wallet))
 }
 
-// withoutAccents writes a wallet's name in lower case and without accents.
+// withoutAccents returns a wallet's name in lower case and without accents.
 func withoutAccents(name string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {

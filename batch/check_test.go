@@ -32,8 +32,8 @@ func TestALineShowsNobody(t *testing.T) {
 	}
 }
 
-// Each problem is told once, with the field as the API calls it, and without what is
-// personal.
+// Each problem is reported once, with the field as the API calls it, and without personal
+// data.
 func TestWhatIsWrongWithLinesIsFoundBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 0)
@@ -58,8 +58,8 @@ func TestWhatIsWrongWithLinesIsFoundBeforeAnythingIsSent(t *testing.T) {
 		assert.NotContains(t, p.String(), "61000000")
 	}
 	assert.Equal(t, []string{
-		"its number must be at least 1, and used once",
-		"line 2: its number must be at least 1, and used once",
+		"invalid or repeated number: use each number from 1 once",
+		"line 2: invalid or repeated number: use each number from 1 once",
 		"line 3: reference: the same as in line 2",
 		"line 4: the same amount goes to the same account as in line 2",
 		"line 5: reference: missing: it tells one payout from another",

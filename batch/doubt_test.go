@@ -215,7 +215,7 @@ type ahead struct {
 
 func (a ahead) Now() time.Time { return a.Clock.Now().Add(a.by) }
 
-// interrupted makes a batch whose only line was executed, and whose answer was lost.
+// interrupted makes a batch whose only line was executed, and whose response was lost.
 func interrupted(t *testing.T, by time.Duration) *bench {
 	t.Helper()
 	b := newBench(t, 1)

@@ -87,14 +87,13 @@ func TestHowOftenAnAPIThatIsAwayIsAsked(t *testing.T) {
 		return errors.New("the network is down")
 	}))
 	run.SetConcurrency(1)
-	require.ErrorContains(t, run.Pay(t.Context()), "8 lines in a row had no response of the API")
+	require.ErrorContains(t, run.Pay(t.Context()), "8 lines in a row had no response from the API")
 	assert.EqualValues(t, 8*3, posts.Load(), "each line three times")
 	assert.Equal(t, map[batch.State]int{batch.InDoubt: 8, batch.NotSent: 12}, statuses(run))
 	assert.Equal(t, batch.Progress{Lines: 20, InDoubt: 8}, run.Progress())
 }
 
-// A mistake of this program ends the run in words, and the line that it struck stays in
-// doubt.
+// A panic ends the run with an error, and its line stays in doubt.
 func TestAPanicIsNoLossOfTheOtherLines(t *testing.T) {
 	t.Parallel()
 	for name, strike := range map[string]func(){
@@ -111,7 +110,7 @@ func TestAPanicIsNoLossOfTheOtherLines(t *testing.T) {
 		}))
 		run.SetConcurrency(1)
 		err := run.Pay(t.Context())
-		require.ErrorContains(t, err, "a mistake of this program", name)
+		require.ErrorContains(t, err, "internal error", name)
 		assert.NotContains(t, err.Error(), "22961000000")
 		counts := statuses(run)
 		assert.Equal(t, 1, counts[batch.InDoubt], "%s: %v", name, counts)
@@ -273,17 +272,17 @@ func TestEachStatusHasAReason(t *testing.T) {
 		want   string
 	}{
 		{batch.Paid, "", ""},
-		{batch.Queued, "", "a bank has it, and has not paid yet"},
+		{batch.Queued, "", "with the bank, not paid yet"},
 		{batch.Failed, intram.CodeInsufficientBalance, "no money moved; the merchant's wallet has too little"},
 		{batch.Failed, "new_code", "no money moved"},
 		{batch.Refused, intram.CodeUnknownCurrency, "no money moved; the API does not know the currency"},
-		{batch.FailedUnclear, intram.CodeProviderError, "it may have been paid: ask the operator before you pay again; the operator failed"},
-		{batch.InDoubt, "", "it may have been sent: pay again to find out"},
-		{batch.InDoubt, "cannot_tell", "it may have been paid: compare it with the list of operations before you pay again"},
-		{batch.InDoubt, intram.CodeIdempotencyConflict, "another request has its idempotency key, and may have paid it"},
-		{batch.Unfinished, "", "the operation has not ended"},
-		{batch.Unfinished, "unknown_result", "it ended with a status that this version does not know"},
-		{batch.NotSent, "", "it was not sent"},
+		{batch.FailedUnclear, intram.CodeProviderError, "may have been paid: ask the operator before you pay again; the operator failed"},
+		{batch.InDoubt, "", "may have been sent: run the batch again to find out"},
+		{batch.InDoubt, "cannot_tell", "may have been paid: compare it with the list of operations before you pay again"},
+		{batch.InDoubt, intram.CodeIdempotencyConflict, "idempotency key used by another request, which may have paid it: compare it with the list of operations before you pay again"},
+		{batch.Unfinished, "", "operation not finished: run the batch again to wait for it"},
+		{batch.Unfinished, "unknown_result", "ended with a status that this version does not know: look the operation up"},
+		{batch.NotSent, "", "not sent"},
 	} {
 		assert.Equal(t, c.want, batch.Reason(c.status, c.code), "%s %s", c.status, c.code)
 	}

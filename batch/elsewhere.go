@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// keysKnown is how long after the beginning of a batch the API surely knows every key
-	// that a run with another journal, on another machine, has sent since: less than half
-	// of the 24 hours for which it keeps a key, since a clock that is corrected may have
-	// been 12 hours off.
+	// keysKnown is how long after the beginning of a batch the API is sure to know every
+	// key that another run has sent since, from another machine with another journal. The
+	// API keeps a key for 24 hours, and a corrected clock may have been 12 hours off: so
+	// it is less than half of the 24.
 	keysKnown = 11 * time.Hour
-	// listServes is how long what was read of the list of operations serves. The machine
+	// listServes is how long a reading of the list of operations stays valid. The machine
 	// may be suspended in the middle of a run.
 	listServes = time.Hour
 )
 
-// elsewhere is what the list of operations says of lines that this journal has not sent.
-// Another machine may have paid them from a copy of the list, with the same keys and a
-// journal of its own, and the API forgets a key after a day.
+// elsewhere holds what the list of operations says about lines that this journal has not
+// sent. Another machine may have paid them from a copy of the list, with the same keys
+// and its own journal, and the API forgets a key after a day.
 type elsewhere struct {
 	mu   sync.Mutex
-	uses map[int]*intram.Operation // by the numbers of the lines
+	uses map[int]*intram.Operation // by line number
 	read time.Time
 }
 
 // paidElsewhere returns the payout that has a line's reference in the list of operations
-// since the batch was begun, nil if there is none, or if the batch is so young that its
-// keys keep the line from being paid twice.
+// since the batch was begun. It returns nil if there is none, or if the batch is so young
+// that its keys still prevent a second payment.
 func (r *Run) paidElsewhere(ctx context.Context, line Line) (*intram.Operation, error) {
 	if age := r.wallTime().Sub(r.began); r.rules.AllowKnownReferences || 0 <= age && age < keysKnown {
 		return nil, nil //nolint:nilnil // there is none, and that is no error
@@ -50,7 +50,8 @@ func (r *Run) paidElsewhere(ctx context.Context, line Line) (*intram.Operation, 
 	return e.uses[line.Number], nil
 }
 
-// isPaymentOf reports whether an operation pays what a line pays, to the same account.
+// isPaymentOf reports whether an operation pays the same amount to the same account as a
+// line.
 func isPaymentOf(op *intram.Operation, line Line) bool {
 	var sent intram.PayoutParams
 	if json.Unmarshal(op.Payload, &sent) != nil {
@@ -60,6 +61,6 @@ func isPaymentOf(op *intram.Operation, line Line) bool {
 	return op.ID != "" && paid != "" && paid == payment(line)
 }
 
-// wallTime is the time without a monotonic reading, which stands still while a machine is
+// wallTime returns the time without its monotonic reading, which stops while a machine is
 // suspended.
 func (r *Run) wallTime() time.Time { return r.clock.Now().Round(0) }

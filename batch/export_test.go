@@ -17,10 +17,10 @@ func (r *Run) Key(reference string, generation int) (string, error) {
 	return r.held.Binding().key(reference, generation)
 }
 
-// Bind is what a journal of these lines belongs to.
+// Bind returns the binding of a journal for these lines.
 func Bind(client *intram.Client, lines []Line) Binding { return bind(client, lines) }
 
-// KeyOf is the idempotency key of a line.
+// KeyOf returns the idempotency key of a line.
 func KeyOf(b Binding, reference string, generation int) (string, error) {
 	return b.key(reference, generation)
 }
@@ -28,5 +28,5 @@ func KeyOf(b Binding, reference string, generation int) (string, error) {
 // Unclear reports whether a failed operation with a code may have been paid.
 func Unclear(code intram.ErrorCode) bool { return unclear(code) }
 
-// Reason says in words what a status and a code mean.
+// Reason returns the meaning of a status and a code in words.
 func Reason(status State, code intram.ErrorCode) string { return reason(status, code) }

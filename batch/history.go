@@ -10,23 +10,23 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// clockSlack is how far this machine's clock and the API's may be apart when times are
-// compared.
+// clockSlack is the difference allowed between this machine's clock and the API's when
+// times are compared.
 const clockSlack = 25 * time.Hour
 
-// olderItems is how many items older than what is looked for come in a row before the
-// list is left: a page. A single one may have a wrong date.
+// olderItems is how many consecutive items older than the range end the reading of the
+// list: one page. A single item may have a wrong date.
 const olderItems = 100
 
-// CheckHistory looks for payouts that the API has made, or is making, with the references
-// of lines that were never sent. A batch that was corrected after most of its lines were
+// CheckHistory looks for payouts with the references of unsent lines that the API has
+// already made, or is making. A batch that was corrected after most of its lines were
 // paid would pay those again. Call it before a batch is begun ([Run.Begun]): [Run.Pay]
-// itself looks for payouts that others have made with them since.
+// itself looks for payouts that others have made with the references since.
 //
-// It reads the list of operations back to since, and 25 hours more for a clock that is
-// wrong. An operation that failed, and whose code says that no money moved, is no use of
-// its reference. A payout in the list that does not say its reference proves nothing, and
-// is an error; so is a page from a cache.
+// It reads the list of operations back to since, and 25 hours further in case a clock is
+// wrong. An operation that failed with a code that says that no money moved does not
+// count as a use of its reference. A payout in the list without its reference proves
+// nothing, and is an error; so is a page from a cache.
 //
 // Endpoint: GET /operations.
 func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, since time.Time) ([]Problem, error) {
@@ -43,7 +43,7 @@ func CheckHistory(ctx context.Context, client *intram.Client, lines []Line, sinc
 	return problems, nil
 }
 
-// usedBefore says which payout has a line's reference.
+// usedBefore returns the problem of a line whose reference an earlier payout has.
 func usedBefore(line Line, op *intram.Operation) Problem {
 	what := "used before, by operation %s of %s"
 	if op.Status == intram.OperationFailed || op.Status == intram.OperationExpired {
@@ -54,8 +54,8 @@ func usedBefore(line Line, op *intram.Operation) Problem {
 	}
 }
 
-// usesOf reads the list of operations for payouts with the references of lines, and
-// returns them by the numbers of the lines.
+// usesOf reads the list of operations for payouts with the references of lines. It
+// returns them by line number.
 func usesOf(ctx context.Context, client *intram.Client, lines []Line, since time.Time) (map[int]*intram.Operation, error) {
 	byReference := map[string]Line{}
 	for _, line := range lines {
@@ -66,7 +66,7 @@ func usesOf(ctx context.Context, client *intram.Client, lines []Line, since time
 	params := intram.OperationListParams{Type: intram.OperationPayout, Limit: 100}
 	for op, err := range client.Operations.All(ctx, params, intram.WithResponseInto(&page)) {
 		if err == nil && page.Header.Get("Age") != "" {
-			err = errors.New("it comes from a cache")
+			err = errors.New("the page comes from a cache")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("batch: the list of operations is needed to check the references, and nothing was sent: %w", err)
@@ -91,8 +91,8 @@ func usesOf(ctx context.Context, client *intram.Client, lines []Line, since time
 	return known, nil
 }
 
-// HistoryError is the error of [CheckHistory] for a payout in the list that does not say
-// its reference. Whether lines were paid before is not known.
+// HistoryError is the error of [CheckHistory] for a payout in the list without its
+// reference. It is not known whether lines were paid before.
 type HistoryError struct {
 	OperationID string
 	CreatedAt   time.Time
@@ -104,13 +104,13 @@ func (e *HistoryError) Error() string {
 		"and nothing was sent: compare it with the lines", e.OperationID, e.CreatedAt.UTC().Format(time.DateOnly))
 }
 
-// failedClearly reports that no money came of an operation.
+// failedClearly reports whether an operation failed and moved no money.
 func failedClearly(op *intram.Operation) bool {
 	return op.Status == intram.OperationFailed && op.Error != nil && !unclear(op.Error.Code)
 }
 
-// referenceOf returns the reference of a payout, "" if it was given none. It is not known
-// if the payload does not show it.
+// referenceOf returns the reference of a payout, "" if it has none. known is false if the
+// payload does not show it.
 func referenceOf(op *intram.Operation) (reference string, known bool) {
 	var sent struct {
 		Amount    json.RawMessage `json:"amount"` // every payout has one: without it the payload says nothing

@@ -18,7 +18,7 @@ import (
 	"github.com/intram/intram-go/batch"
 )
 
-// listed answers with one page, whatever is asked for.
+// listed responds with one page to every request.
 type listed struct{ items []map[string]any }
 
 func (l listed) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -14,15 +14,15 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// bind computes what a journal of these lines belongs to.
+// bind computes the binding of a journal for these lines.
 func bind(client *intram.Client, lines []Line) Binding {
 	keys, numbered := identify(lines)
 	return Binding{Version: versionLines, SHA256: numbered, Keys: keys, Environment: client.Environment(), PublicKey: client.PublicKey()}
 }
 
-// identify hashes the lines: in any order, and with their numbers. The idempotency keys
-// follow from the first, so that the same lines in another order, or with other numbers,
-// ask for the same payouts; the journal names lines by their numbers.
+// identify hashes the lines twice: in any order, and with their numbers. The idempotency
+// keys are derived from the first hash, so that the same lines in another order, or with
+// other numbers, ask for the same payouts. The journal identifies lines by their numbers.
 func identify(lines []Line) (keys, numbered string) {
 	payouts := make([]string, len(lines))
 	all := sha256.New()
@@ -36,8 +36,8 @@ func identify(lines []Line) (keys, numbered string) {
 	return hex.EncodeToString(sum[:]), hex.EncodeToString(all.Sum(nil))
 }
 
-// match compares what a journal was begun with to what a run is for. fileSHA256 is what
-// version 1 was bound to, "" if unknown.
+// match compares the binding that a journal was begun with to that of a run. fileSHA256
+// is what version 1 was bound to, "" if unknown.
 func (b Binding) match(found Binding, fileSHA256 string) error {
 	content := b.SHA256
 	if found.Version == versionBytes {
@@ -45,11 +45,11 @@ func (b Binding) match(found Binding, fileSHA256 string) error {
 	}
 	switch {
 	case found.Version != versionBytes && found.Version != versionLines:
-		return fmt.Errorf("%w: it has the format %d of another version of package batch", ErrOtherBatch, found.Version)
+		return fmt.Errorf("%w: it has format %d, of another version of package batch: use that version", ErrOtherBatch, found.Version)
 	case found.Environment != b.Environment:
-		return fmt.Errorf("%w: it was begun in the %s environment, and the client's keys are %s", ErrOtherBatch, found.Environment, b.Environment)
+		return fmt.Errorf("%w: it was begun in the %s environment, and the client's keys are %s: use keys of its environment", ErrOtherBatch, found.Environment, b.Environment)
 	case found.PublicKey != b.PublicKey:
-		return fmt.Errorf("%w: it was begun with another public key", ErrOtherBatch)
+		return fmt.Errorf("%w: it was begun with another public key: use that one", ErrOtherBatch)
 	case content == "" || found.SHA256 != content:
 		return fmt.Errorf("%w: the lines have changed since it was begun: restore them; a new batch needs a journal of its own, "+
 			"and lines that failed go into a new batch, with new references", ErrOtherBatch)
@@ -57,10 +57,10 @@ func (b Binding) match(found Binding, fileSHA256 string) error {
 	return nil
 }
 
-// key derives the idempotency key of a line. It follows from the lines of the batch and
-// the line's reference: a batch whose journal was lost, and that is run again within a
-// day, is still the same payouts to the API. generation counts the intents of which
-// nothing came.
+// key derives the idempotency key of a line from the lines of the batch and the line's
+// reference. A batch whose journal was lost, and that is run again within a day, is still
+// the same payouts to the API. generation counts the intents that are proved to have made
+// no payout.
 func (b Binding) key(reference string, generation int) (string, error) {
 	if b.Version == versionBytes {
 		return intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", b.SHA256, generation), reference)
@@ -68,8 +68,8 @@ func (b Binding) key(reference string, generation int) (string, error) {
 	return intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch lines %s %d", b.Keys, generation), sameReference(reference))
 }
 
-// canonical writes what a line asks for. It is part of the stored format: another text
-// for the same line is another key, and a second payout.
+// canonical returns the text that a line is hashed as. It is part of the stored format:
+// another text for the same line is another key, and a second payout.
 func canonical(p intram.PayoutParams) string {
 	words := []string{sameReference(p.Reference), plainAmount(p.Amount), string(p.Currency), p.Note}
 	switch d := destination(p).(type) {
@@ -94,7 +94,7 @@ func canonical(p intram.PayoutParams) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// plainAmount writes 25000 and 25000.00 as the one amount that they are.
+// plainAmount returns 25000 for both 25000 and 25000.00.
 func plainAmount(a intram.Amount) string {
 	text := a.String()
 	if strings.Contains(text, ".") {
@@ -103,7 +103,7 @@ func plainAmount(a intram.Amount) string {
 	return text
 }
 
-// sameReference returns a reference in the form in which references are compared. "é" is
-// one character in a text of one program, and "e" with an accent in that of another;
-// references are sent as they were given.
+// sameReference returns a reference in the form in which references are compared. One
+// program writes "é" as one character, another as "e" with an accent. References are sent
+// as they were given.
 func sameReference(reference string) string { return norm.NFC.String(reference) }

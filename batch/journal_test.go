@@ -166,8 +166,8 @@ func beganWith010(t *testing.T, b *bench, records map[int]string) {
 func TestABatchBegunByVersion010GoesOnWithItsKeys(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 4)
-	// 0.1.0 derived the key like this, and its first line was executed before the answer
-	// was lost.
+	// 0.1.0 derived the key like this, and its first line was executed before the
+	// response was lost.
 	key := func(line, generation int) string {
 		key, err := intram.DeriveIdempotencyKey(fmt.Sprintf("payouts batch %s %d", fileSHA256, generation), b.lines[line].Params.Reference)
 		require.NoError(t, err)
@@ -368,7 +368,7 @@ func TestAFileOfAnotherProgramIsNoJournal(t *testing.T) {
 	binding := keysOf(t, twoLines())
 	_, err = acquire(t, path, binding)
 	require.ErrorIs(t, err, batch.ErrDamaged)
-	require.ErrorContains(t, err, "another program's")
+	require.ErrorContains(t, err, "belongs to another program")
 
 	// What a later version wrote is named too.
 	path = filepath.Join(t.TempDir(), "journal")

@@ -82,7 +82,7 @@ func TestAMachineThatWasSuspendedLooksBack(t *testing.T) {
 	}
 }
 
-// What a clock that was wrong has dated is sent by no run, and the other lines go on.
+// No run sends what a wrong clock has dated, and the other lines go on.
 func TestAnIntentOfTheFutureIsLookedUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)

@@ -6,7 +6,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Result is what became of one line.
+// Result is the result of one line.
 type Result struct {
 	Line                 int              `json:"line"`
 	Reference            string           `json:"reference"`
@@ -15,24 +15,24 @@ type Result struct {
 	ProviderReference    string           `json:"provider_reference,omitempty"`
 	Status               State            `json:"status"`
 	Code                 intram.ErrorCode `json:"error_code,omitempty"`
-	// Reason says in words why the line is not paid, without personal data; "" for a line
-	// that is.
+	// Reason says why the line is not paid, without personal data. It is "" for a paid
+	// line.
 	Reason string `json:"reason,omitempty"`
 	Fees   string `json:"fees,omitempty"`
-	// AcceptedAt and EndedAt are the times of the operation by the API, or by this
-	// machine when the API gave none.
+	// AcceptedAt and EndedAt are the operation's times according to the API, or this
+	// machine's if the API gave none.
 	AcceptedAt time.Time `json:"accepted_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 }
 
-// unclear reports whether an operation that failed with a code may have been paid all the
-// same, as the SDK judges it. An operator that was away, that made an error or that never
-// said how it ended may have paid, although the wallet was credited back.
+// unclear reports whether an operation that failed with a code may nevertheless have been
+// paid, by the SDK's judgement. An operator that was unreachable, made an error or never
+// reported the end may have paid, although the wallet was credited back.
 func unclear(code intram.ErrorCode) bool {
 	return intram.OutcomeOf(&intram.OperationError{Code: code}) != intram.OutcomeRejected
 }
 
-// Results returns what became of all lines so far, in the order of the lines.
+// Results returns the results of all lines so far, in the order of the lines.
 func (r *Run) Results() []Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,28 +59,28 @@ func (r *Run) Results() []Result {
 	return results
 }
 
-// reason says in words what a status and a code mean.
+// reason returns the meaning of a status and a code in words.
 func reason(status State, code intram.ErrorCode) string {
 	explanation := code.Explanation()
 	switch {
 	case status == Paid:
 		return ""
 	case status == Queued:
-		return "a bank has it, and has not paid yet"
+		return "with the bank, not paid yet"
 	case status == FailedUnclear:
-		return join("it may have been paid: ask the operator before you pay again", explanation)
+		return join("may have been paid: ask the operator before you pay again", explanation)
 	case status == InDoubt && code == codeCannotTell:
-		return "it may have been paid: compare it with the list of operations before you pay again"
+		return "may have been paid: compare it with the list of operations before you pay again"
 	case status == InDoubt && code != "":
-		return "another request has its idempotency key, and may have paid it"
+		return "idempotency key used by another request, which may have paid it: compare it with the list of operations before you pay again"
 	case status == InDoubt:
-		return "it may have been sent: pay again to find out"
+		return "may have been sent: run the batch again to find out"
 	case status == Unfinished && code == codeUnknownResult:
-		return "it ended with a status that this version does not know"
+		return "ended with a status that this version does not know: look the operation up"
 	case status == Unfinished:
-		return "the operation has not ended"
+		return "operation not finished: run the batch again to wait for it"
 	case status == NotSent:
-		return "it was not sent"
+		return "not sent"
 	default: // failed or refused
 		return join("no money moved", explanation)
 	}

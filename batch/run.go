@@ -12,7 +12,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Defaults of a run, and the most payouts that one asks for at once.
+// Defaults of a run, and the highest concurrency.
 const (
 	DefaultConcurrency = 4
 	MaxConcurrency     = 32
@@ -22,7 +22,7 @@ const (
 // Option is a setting of a run, given to [Open].
 type Option func(*Run) error
 
-// WithConcurrency sets how many payouts are asked for at once, 1 to [MaxConcurrency]. The
+// WithConcurrency sets how many payouts are requested at once, 1 to [MaxConcurrency]. The
 // default is [DefaultConcurrency].
 func WithConcurrency(n int) Option {
 	return func(r *Run) error {
@@ -35,7 +35,7 @@ func WithConcurrency(n int) Option {
 }
 
 // WithMaxWait sets how long [Run.Pay] waits for operations to end after the last line was
-// sent; 0 does not wait. The default is [DefaultMaxWait].
+// sent; with 0 it does not wait. The default is [DefaultMaxWait].
 func WithMaxWait(d time.Duration) Option {
 	return func(r *Run) error {
 		if d < 0 {
@@ -46,25 +46,25 @@ func WithMaxWait(d time.Duration) Option {
 	}
 }
 
-// WithRules sets what [Open] checks the lines by.
+// WithRules sets the rules by which [Open] checks the lines.
 func WithRules(rules Rules) Option {
 	return func(r *Run) error { r.rules = rules; return nil }
 }
 
-// WithProgress sets a function that is called after each change. The calls come one at a
-// time and must return soon: the run waits for them.
+// WithProgress sets a function that is called after each change. Calls are serial, and
+// must return soon: the run waits for them.
 func WithProgress(report func(Progress)) Option {
 	return func(r *Run) error { r.report = report; return nil }
 }
 
-// WithFileSHA256 lets a run go on with a journal that intram 0.1.0 began for a file: sum
-// is the SHA-256 of the file's bytes, in hex. Other journals do not need it.
+// WithFileSHA256 lets a run continue a journal that intram 0.1.0 began for a file. sum is
+// the SHA-256 of the file's bytes, in hex. Other journals do not need it.
 func WithFileSHA256(sum string) Option {
 	return func(r *Run) error { r.fileSHA256 = sum; return nil }
 }
 
-// Run is one run over a batch: the first, or one that goes on from where an earlier one
-// was stopped. Its methods are safe for concurrent use, except that Pay is called once.
+// Run is one run over a batch: the first, or one that resumes where an earlier one
+// stopped. Its methods are safe for concurrent use, except that Pay is called once.
 type Run struct {
 	client      *intram.Client
 	clock       intram.Clock
@@ -88,31 +88,30 @@ type Run struct {
 
 	closing sync.Once
 
-	// lookBack is what was read of the list of operations, for all lines that are
-	// resumed.
+	// lookBack is what was read of the list of operations, shared by all resumed lines.
 	lookBack intram.LookBack
 	// began is when the first line was begun, by this run or an earlier one.
 	began     time.Time
 	elsewhere elsewhere
 }
 
-// Progress is how far a batch is.
+// Progress is how far a batch has come.
 type Progress struct {
 	// Lines is how many lines the batch has.
 	Lines int
-	// Ended, Failed and Refused count lines; the failed and refused ones are among those
-	// that ended.
+	// Ended counts the lines that have ended. Failed and Refused count those among them
+	// that failed or were refused.
 	Ended, Failed, Refused int
-	// Accepted is how many the API has taken that have not ended.
+	// Accepted counts the lines that the API has accepted and that have not ended.
 	Accepted int
-	// InDoubt is how many had no response in this run.
+	// InDoubt counts the lines without a response in this run.
 	InDoubt int
 }
 
-// Remaining is how many lines have not ended.
+// Remaining returns how many lines have not ended.
 func (p Progress) Remaining() int { return p.Lines - p.Ended }
 
-// count adds lines of a state to a run's progress.
+// count adds n lines of a state to a run's progress.
 func (r *Run) count(s State, n int) {
 	switch s {
 	case Accepted:
@@ -128,9 +127,9 @@ func (r *Run) count(s State, n int) {
 	}
 }
 
-// Open checks the lines, takes the batch from its journal, or begins it there, and reads
-// how far it is. It sends nothing. The journal belongs to these lines, in this order and
-// with these numbers, to the client's public key and to its environment.
+// Open checks the lines, acquires the batch from its journal, or begins it there, and
+// reads its progress. It sends nothing. The journal belongs to these lines, in this order
+// and with these numbers, and to the client's public key and environment.
 //
 // Errors: a [*ProblemsError] for lines that cannot be paid as they are, [ErrLocked],
 // [ErrDamaged] and [ErrOtherBatch].
@@ -182,7 +181,7 @@ func (r *Run) read(ctx context.Context) error {
 	}
 	for number, record := range records {
 		if !record.usable() {
-			return fmt.Errorf("%w: the record of line %d does not say what a run needs", ErrDamaged, number)
+			return fmt.Errorf("%w: the record of line %d is incomplete", ErrDamaged, number)
 		}
 	}
 	r.records, r.began = records, r.wallTime()
@@ -200,25 +199,25 @@ func (r *Run) Close() (err error) {
 	return err
 }
 
-// How often a line that got no answer is sent again in one run, each time with all the
-// attempts of the SDK, and how many such lines in a row end the run: the API is away, and
-// going on would only leave more of them.
+// Limits for lines without a response: how often one is sent again in one run, each time
+// with all the attempts of the SDK, and how many in a row end the run. By then the API is
+// unreachable, and going on would only leave more such lines.
 const (
 	lineAttempts = 3
 	mostUnsure   = 8
 )
 
-// pauses are waited before a line is sent again.
+// pauses holds how long to wait before a line is sent again.
 var pauses = [lineAttempts]time.Duration{0, time.Second, 5 * time.Second}
 
-// mostWaits is how many operations are waited for at once: the client looks many of them
-// up together.
+// mostWaits is how many operations are waited for at once. The client looks up many of
+// them together.
 const mostWaits = 200
 
-// awaitStep is how long one operation is waited for before the next one has its turn.
+// awaitStep is how long to wait for one operation before the next one has its turn.
 const awaitStep = 20 * time.Second
 
-// Unsent returns the lines that were never sent, as far as the journal tells.
+// Unsent returns the lines that were never sent, according to the journal.
 func (r *Run) Unsent() []Line {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -231,7 +230,7 @@ func (r *Run) Unsent() []Line {
 	return lines
 }
 
-// Begun reports whether the journal has a record of any line: whether anything may have
+// Begun reports whether the journal has a record of any line, so that something may have
 // been sent.
 func (r *Run) Begun() bool {
 	r.mu.Lock()
@@ -239,14 +238,14 @@ func (r *Run) Begun() bool {
 	return len(r.records) > 0
 }
 
-// Progress returns how far the batch is.
+// Progress returns how far the batch has come.
 func (r *Run) Progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.progress
 }
 
-// record returns what is known of a line.
+// record returns the record of a line.
 func (r *Run) record(line Line) (Record, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -254,8 +253,8 @@ func (r *Run) record(line Line) (Record, bool) {
 	return record, ok
 }
 
-// put writes a line's record to the journal, and then reports it. What cannot be written
-// is in this run's results all the same, unless nothing was sent.
+// put writes a line's record to the journal, and then reports it. A record that cannot be
+// written is still in this run's results, unless nothing was sent.
 func (r *Run) put(ctx context.Context, line Line, record Record) error {
 	err := r.held.Put(context.WithoutCancel(ctx), line.Number, record)
 	if err != nil {
@@ -271,35 +270,35 @@ func (r *Run) put(ctx context.Context, line Line, record Record) error {
 	}
 	r.records[line.Number] = record
 	r.count(record.State, +1)
-	r.tell()
+	r.reportProgress()
 	return err
 }
 
-// tell reports the progress. The caller holds the lock.
-func (r *Run) tell() {
+// reportProgress reports the progress. The caller holds the lock.
+func (r *Run) reportProgress() {
 	if r.report != nil {
 		r.report(r.progress)
 	}
 }
 
-// Pay resumes what may have been sent, sends what was not, and waits for the operations
-// to end. What became of the lines is in [Run.Results], whatever Pay returns: lines that
-// failed or are in doubt are no error.
+// Pay resumes what may have been sent, sends the remaining lines, and waits for the
+// operations to end. The results are in [Run.Results], also after an error. Lines that
+// failed or are in doubt are not an error.
 //
-// Lines that are sent more than 11 hours after the batch was begun are looked up first by
-// their references, since a run on another machine, with a journal of its own, may have
-// paid them, and the API forgets their keys. A payout of the same amount to the same
-// account is taken for the line's; one that differs keeps the line from being sent, and
-// [Run.Doubts] says so. If the list cannot be read, Pay stops.
+// Lines that are sent more than 11 hours after the batch was begun are first looked up by
+// their references: a run on another machine, with another journal, may have paid them,
+// and the API forgets their keys. A payout of the same amount to the same account counts
+// as the line's. One that differs keeps the line from being sent, and [Run.Doubts]
+// reports it. If the list cannot be read, Pay stops.
 //
-// The error says why it stopped early: the context ended, the API refuses the client's
+// The error says why Pay stopped early: the context ended, the API refuses the client's
 // keys or this machine, too many lines in a row had no response, or the journal cannot be
-// written. Open the batch and call Pay again when the reason is gone.
+// written. Open the batch and call Pay again when the cause is fixed.
 func (r *Run) Pay(ctx context.Context) error {
 	ctx, r.stop = context.WithCancel(ctx)
 	defer r.stop()
 	accepted := make(chan Line, len(r.lines))
-	var waiting sync.WaitGroup // lines that were accepted and have not ended
+	var waiting sync.WaitGroup // accepted lines that have not ended
 	var waiters, senders sync.WaitGroup
 	hand := func(line Line) { waiting.Add(1); accepted <- line }
 
@@ -317,7 +316,7 @@ func (r *Run) Pay(ctx context.Context) error {
 			hand(line)
 		}
 	}
-	// What may have been sent comes first: it is known sooner what became of it.
+	// Resumed lines come first: their results are known sooner.
 	queue := make(chan Line)
 	for range r.concurrency {
 		senders.Go(func() {
@@ -354,7 +353,7 @@ feed:
 	return ctx.Err()
 }
 
-// halt ends the run for a reason that is not a line's.
+// halt ends the run for a reason that is not about a line.
 func (r *Run) halt(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -364,11 +363,11 @@ func (r *Run) halt(err error) {
 	r.stop()
 }
 
-// recovered turns a panic into an error, so that what is known of the other lines is not
-// lost with the process.
+// recovered turns a panic into an error, so that the other lines' results are not lost
+// with the process.
 func (r *Run) recovered(line Line) {
 	if p := recover(); p != nil {
-		err := errors.New("batch: a mistake of this program; please report it")
+		err := errors.New("batch: internal error; please report it")
 		if why, ok := p.(runtime.Error); ok {
 			err = fmt.Errorf("%w: %w", err, why)
 		}

@@ -192,8 +192,8 @@ func TestAJournalThatWasLostPaysNothingTwiceWithinADay(t *testing.T) {
 func TestOldIntentsAreLookedUpBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 12)
-	// The first run is cut off: of each call that got through, no answer comes back; the
-	// others never arrive.
+	// The first run is cut off: the calls that get through have no response; the others
+	// never arrive.
 	calls := 0
 	var mu sync.Mutex
 	ctx, cancel := context.WithCancel(t.Context())
@@ -304,7 +304,7 @@ func TestAnAPIThatIsAwayStopsTheBatch(t *testing.T) {
 		return nil
 	}
 	run, done := b.start(t, b.hooked(look), intram.WithMaxAttempts(1))
-	require.ErrorContains(t, run.Pay(t.Context()), "lines in a row had no response of the API")
+	require.ErrorContains(t, run.Pay(t.Context()), "lines in a row had no response from the API")
 	counts := statuses(run)
 	assert.Less(t, counts[batch.InDoubt], 20)
 	assert.Greater(t, counts[batch.NotSent], 80)

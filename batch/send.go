@@ -11,7 +11,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// send asks for one payout, and reports whether the API has it.
+// send requests one payout, and reports whether the API has it.
 func (r *Run) send(ctx context.Context, line Line) (has bool) {
 	defer r.recovered(line)
 	if ctx.Err() != nil {
@@ -57,13 +57,13 @@ func (r *Run) send(ctx context.Context, line Line) (has bool) {
 	return r.settle(ctx, line, record, op, err)
 }
 
-// isFree reports whether no payout that this journal does not know of has the line's
-// reference. If one has, the API may have the line.
+// isFree reports whether the line's reference is unused by payouts that are not in this
+// journal. If one uses it, has reports whether the API has the line.
 func (r *Run) isFree(ctx context.Context, line Line, record Record) (has, free bool) {
 	op, err := r.paidElsewhere(ctx, line)
 	switch {
 	case err != nil:
-		r.halt(fmt.Errorf("batch: stopped: whether another run has paid %v is not known: %w", line, err))
+		r.halt(fmt.Errorf("batch: stopped: cannot tell whether another run has paid %v: %w", line, err))
 		return false, false
 	case op == nil:
 		return false, true
@@ -76,7 +76,7 @@ func (r *Run) isFree(ctx context.Context, line Line, record Record) (has, free b
 	return false, false
 }
 
-// settle writes down what a call came to, and reports whether the API has the line.
+// settle records the result of a call, and reports whether the API has the line.
 func (r *Run) settle(ctx context.Context, line Line, record Record, op *intram.Operation, err error) bool {
 	switch {
 	case err == nil:
@@ -98,8 +98,8 @@ func (r *Run) settle(ctx context.Context, line Line, record Record, op *intram.O
 			r.halt(err)
 		}
 	case taken(err):
-		// The API has a request with this key that is not this one, or that is under way:
-		// it may have paid the line.
+		// The API has another request with this key, or one that is still running: it may
+		// have paid the line.
 		r.answered()
 		record.Code = codeOf(err)
 		r.inDoubt(ctx, line, record, err)
@@ -121,10 +121,10 @@ func (r *Run) prepare(line Line, generation int) (*intram.Intent, error) {
 	return r.client.Payouts.Prepare(line.Params, intram.WithIdempotencyKey(key))
 }
 
-// codeCannotTell is how a result reports a line in doubt that only a person can settle.
+// codeCannotTell marks, in a result, a line in doubt that only a person can settle.
 const codeCannotTell = "cannot_tell"
 
-// inDoubt writes down why a line stays in doubt, and goes on with the others.
+// inDoubt records why a line stays in doubt. The run continues with the others.
 func (r *Run) inDoubt(ctx context.Context, line Line, record Record, why error) {
 	r.doubt(false)
 	r.mu.Lock()
@@ -135,19 +135,19 @@ func (r *Run) inDoubt(ctx context.Context, line Line, record Record, why error) 
 	}
 }
 
-// Doubts returns why lines are in doubt, or are not sent, that another run does not
-// settle by itself, in the order of the lines: a person has to look. A problem of the
-// kind [KnownReference] names a payout since the batch was begun that has the line's
-// reference, and pays something else.
+// Doubts returns, in the order of the lines, why lines are in doubt or not sent, where
+// another run does not settle it: a person must look. A problem of kind [KnownReference]
+// names a payout made since the batch was begun, with the line's reference but another
+// amount or account.
 func (r *Run) Doubts() []Problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.SortedFunc(slices.Values(r.doubts), func(a, b Problem) int { return a.Line - b.Line })
 }
 
-// create makes the call, again when it had no response: with the same key, and so at most
-// one payout. A line that an earlier run has begun is resumed: when its key is too old to
-// be sent, it is looked up in the list of operations.
+// create makes the call, and repeats it after no response. It uses the same key, so there
+// is at most one payout. A line that an earlier run has begun is resumed: if its key is
+// too old to be sent, it is looked up in the list of operations.
 func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begun bool) (op *intram.Operation, err error) {
 	for _, pause := range pauses {
 		if pause > 0 {
@@ -157,8 +157,8 @@ func (r *Run) create(ctx context.Context, line Line, intent *intram.Intent, begu
 		}
 		if !begun {
 			op, err = r.client.Payouts.Create(ctx, line.Params, intram.WithIntent(intent))
-			// The machine was suspended since the intent was made: what an attempt has
-			// come to is in the list.
+			// The machine was suspended since the intent was made: the list shows what an
+			// attempt has done.
 			begun = errors.Is(err, intram.ErrIntentExpired)
 		}
 		if begun {
@@ -180,10 +180,10 @@ func (r *Run) doubt(counts bool) {
 		r.unsure++
 	}
 	tooMany := r.unsure >= mostUnsure
-	r.tell()
+	r.reportProgress()
 	r.mu.Unlock()
 	if tooMany {
-		r.halt(fmt.Errorf("batch: %d lines in a row had no response of the API: pay again later", mostUnsure))
+		r.halt(fmt.Errorf("batch: %d lines in a row had no response from the API: run the batch again later", mostUnsure))
 	}
 }
 
@@ -193,9 +193,9 @@ func (r *Run) answered() {
 	r.unsure = 0
 }
 
-// stopsAll reports a refusal that every other line would meet too: it is about the
-// merchant or this machine, and the API looks at it before the idempotency key, so the
-// line's key is still good.
+// stopsAll reports a refusal that every other line would meet too. It is about the
+// merchant or this machine, and the API checks it before the idempotency key, so the
+// line's key can still be used.
 func stopsAll(err error) bool {
 	if errors.Is(err, intram.ErrIntentMismatch) {
 		return true
@@ -208,33 +208,33 @@ func stopsAll(err error) bool {
 			return true
 		}
 	}
-	// A 4xx without a code is a proxy's, a firewall's or a wrong address': what became of
-	// the line is not known, and no line after it would fare better.
+	// A 4xx without a code comes from a proxy, a firewall or a wrong address. The line's
+	// result is not known, and the next lines would meet the same.
 	call := new(intram.Error)
 	return errors.As(err, &call) && call.Code == "" && call.StatusCode >= 400 && call.StatusCode < 500 && !passing(call.StatusCode)
 }
 
-// passing reports a status that a later attempt need not meet.
+// passing reports whether a later attempt may not meet the status again.
 func passing(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests
 }
 
-// refusal reports that the API itself has refused the line: with a code, and not because
-// it has too much to do, or because another request has the line's key. What anything
-// else says of the money is not known.
+// refusal reports whether the API itself has refused the line: with a code, and not
+// because of its load or because another request has the line's key. Any other response
+// says nothing about the money.
 func refusal(err error) bool {
 	call := new(intram.Error)
 	return errors.As(err, &call) && call.Code != "" && intram.OutcomeOf(err) == intram.OutcomeRejected &&
 		!passing(call.StatusCode) && call.StatusCode != http.StatusConflict
 }
 
-// taken reports that another request has the line's key.
+// taken reports whether another request has the line's key.
 func taken(err error) bool {
 	call := new(intram.Error)
 	return errors.As(err, &call) && call.Code != "" && call.StatusCode == http.StatusConflict
 }
 
-// codeOf is the code of a refusal.
+// codeOf returns the code of a refusal.
 func codeOf(err error) intram.ErrorCode {
 	call := new(intram.Error)
 	_ = errors.As(err, &call) // see refusal and taken

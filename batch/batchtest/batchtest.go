@@ -17,20 +17,19 @@ import (
 	"github.com/intram/intram-go/batch"
 )
 
-// Store is where a journal that is to be tested keeps a batch. It is empty when the test
-// gets it.
+// Store is where a journal under test keeps a batch. It is empty when the test gets it.
 type Store struct {
-	// Open returns a journal of the store's one batch, as another process would have it.
+	// Open returns a journal for the store's one batch, as another process would open it.
 	// Required.
 	Open func(t *testing.T) batch.Journal
-	// Expire makes the hold of every run so far end, as when a lease runs out. Leave it
-	// nil when a hold lasts as long as the process, like the lock of a file.
+	// Expire ends the hold of every run so far, as when a lease expires. Leave it nil if
+	// a hold lasts as long as the process, like a file lock.
 	Expire func(t *testing.T)
 }
 
 // TestJournal runs the suite that every [batch.Journal] must pass: one holder at a time,
-// records that survive each step, fencing of holds that were lost, and many lines at
-// once. newStore is called once for each test.
+// records that survive each step, fencing of lost holds, and concurrent writes. newStore
+// is called once for each test.
 //
 //	func TestMyJournal(t *testing.T) {
 //		batchtest.TestJournal(t, func(t *testing.T) batchtest.Store { … })
@@ -68,7 +67,7 @@ type journalTest struct {
 	store Store
 }
 
-// begin is what the batch of a test is begun with.
+// begin is the binding that each test begins a batch with.
 var begin = batch.Binding{
 	Version: 2, SHA256: strings.Repeat("a", 64), Keys: strings.Repeat("b", 64), Environment: intram.Sandbox, PublicKey: "pk_sandbox_1",
 }
@@ -96,7 +95,7 @@ func (t *journalTest) put(held batch.Held, line int, record batch.Record) {
 	}
 }
 
-// want compares all records, as JSON.
+// want compares all records with the expected ones, as JSON.
 func (t *journalTest) want(held batch.Held, want map[int]batch.Record) {
 	t.Helper()
 	got, err := held.Records(t.Context())
@@ -150,7 +149,7 @@ func (t *journalTest) oneHolder() {
 	t.release(held)
 }
 
-// record is a record with every field.
+// record returns a record with every field set.
 func record(line int) batch.Record {
 	at := time.Date(2026, time.May, 29, 8, 30, line%60, 123456789, time.UTC)
 	return batch.Record{

@@ -1,8 +1,8 @@
-// Package boltjournal keeps the journal of a batch in a file of bbolt. One process at a
-// time can hold it: the file is locked.
+// Package boltjournal keeps the journal of a batch in a bbolt file. The file is locked:
+// one process holds it at a time.
 //
-// It reads and goes on with the journals that the intram command has written, those of
-// version 0.1.0 included.
+// It reads and continues the journals that the intram command has written, including
+// those of version 0.1.0.
 package boltjournal
 
 import (
@@ -30,8 +30,8 @@ type Journal struct {
 	syncFolder func(path string) error
 }
 
-// At returns the journal at a path. The file is made, and locked, when a batch is opened
-// with it; only its owner can read it.
+// At returns the journal at a path. The file is created and locked when a batch is opened
+// with it. Only its owner can read it.
 func At(path string) Journal { return Journal{path, syncFolder} }
 
 // unchecked is the format of intram 0.1.0, whose records have no checksums and are not
@@ -42,17 +42,16 @@ var (
 	metaBucket = []byte("meta")
 	lineBucket = []byte("lines")
 	bindingKey = []byte("binding")
-	countKey   = []byte("count") // of records: a page that lost some is noticed
+	countKey   = []byte("count") // the number of records: a page that lost some is detected
 )
 
-// lockWait is how long a journal that another process holds is waited for.
+// lockWait is how long Acquire waits for a journal that another process holds.
 const lockWait = 200 * time.Millisecond
 
-// Acquire implements [batch.Journal]. It locks the file until the batch is closed. A file
-// that is not what was written is [batch.ErrDamaged], which names it.
+// Acquire implements [batch.Journal]. It locks the file until the batch is closed. If the
+// file is damaged, the error wraps [batch.ErrDamaged] and names the file.
 func (j Journal) Acquire(_ context.Context, begin batch.Binding) (_ batch.Held, err error) {
-	// The file was checked, and the disk may fail later: bbolt panics at a page that is
-	// not what it should be.
+	// The file was checked, but the disk may fail later: bbolt panics at a damaged page.
 	defer func() {
 		if r := recover(); r != nil {
 			err = damaged(j.path, fmt.Errorf("%v", r))
@@ -65,20 +64,20 @@ func (j Journal) Acquire(_ context.Context, begin batch.Binding) (_ batch.Held, 
 	if err != nil {
 		return nil, err
 	}
-	// Many workers write at once: what comes together shares a sync of the disk.
+	// Many workers write at once: writes that arrive together share one sync of the disk.
 	db.MaxBatchDelay = 2 * time.Millisecond
 	h := &held{db: db}
 	if err := h.bind(begin); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	// The file's own bytes are on the disk; so must be its name.
+	// The file's own bytes are on the disk; its name must be too.
 	if err := j.syncFolder(filepath.Dir(j.path)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return h, nil
 }
 
-// openBolt opens the file, and names what is wrong with it.
+// openBolt opens the file. Its error names what is wrong with it.
 func openBolt(path string, options *bolt.Options) (*bolt.DB, error) {
 	db, err := bolt.Open(path, 0o600, options)
 	switch {
@@ -92,13 +91,13 @@ func openBolt(path string, options *bolt.Options) (*bolt.DB, error) {
 	return db, nil
 }
 
-// damaged says what to do about a journal that cannot be read.
+// damaged returns the error for a journal that cannot be read, with what to do about it.
 func damaged(path string, err error) error {
 	return fmt.Errorf("%w: %s (%w); restore a copy of it, or compare the list of operations with the lines before you remove it",
 		batch.ErrDamaged, path, err)
 }
 
-// syncFolder makes the folder's entry of the file durable. Windows has no such call, and
+// syncFolder makes the file's directory entry durable. Windows has no such call, and
 // needs none.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
@@ -117,22 +116,21 @@ type held struct {
 	binding batch.Binding
 }
 
-// bind writes down what a new journal belongs to, or reads it.
+// bind writes what a new journal belongs to, or reads it from an existing one.
 func (h *held) bind(begin batch.Binding) error {
 	path := h.db.Path()
 	return h.db.Update(func(tx *bolt.Tx) error {
 		if meta := tx.Bucket(metaBucket); meta != nil {
 			if tx.Bucket(lineBucket) == nil || json.Unmarshal(meta.Get(bindingKey), &h.binding) != nil {
-				return damaged(path, errors.New("it does not say what it belongs to"))
+				return damaged(path, errors.New("it has no binding"))
 			}
 			return nil
 		}
-		// An empty one is new, or the run that made it was cut off before it wrote
-		// anything.
+		// An empty file is new, or its run was cut off before it wrote anything.
 		empty := true
-		_ = tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil }) // it returns no error itself
+		_ = tx.ForEach(func([]byte, *bolt.Bucket) error { empty = false; return nil }) // the function returns no error
 		if !empty {
-			return damaged(path, errors.New("it is another program's"))
+			return damaged(path, errors.New("it belongs to another program"))
 		}
 		h.binding = begin
 		data, err := json.Marshal(begin)
@@ -221,20 +219,20 @@ func count(meta *bolt.Bucket) int {
 	return int(binary.BigEndian.Uint64(data)) //nolint:gosec // written by lineKey
 }
 
-// record reads a record. One that is not as it was written is an error: a digit more or
-// less in a key is a second payout.
+// record reads a record. A record that has changed is an error: one digit more or less in
+// a key would be a second payout.
 func (h *held) record(data []byte) (r batch.Record, err error) {
 	if h.checked() {
 		sum, rest, found := bytes.Cut(data, []byte(" "))
 		if !found || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(rest, castagnoli)) {
-			return r, errors.New("the checksum is another")
+			return r, errors.New("the checksum does not match")
 		}
 		data = rest
 	}
 	return r, json.Unmarshal(data, &r)
 }
 
-// lineKey writes a number so that numbers sort.
+// lineKey encodes a line number so that keys sort like numbers.
 func lineKey(line int) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(line)) //nolint:gosec // line numbers begin at 1
 }

@@ -11,10 +11,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// The parts of bbolt's file format that a journal is checked by before bbolt reads it.
-// bbolt trusts its file: a page number beyond the end is a fault of the memory, and a
-// damaged page is a panic in a goroutine of its own, so that neither can be told to the
-// user.
+// The parts of bbolt's file format that are checked before bbolt reads a journal. bbolt
+// trusts its file: a page number beyond the end is a memory fault, and a damaged page is
+// a panic in another goroutine. Neither can be reported to the user.
 const (
 	pageHeader   = 16
 	pageElement  = 16
@@ -29,7 +28,8 @@ const (
 	boltVersion = 2
 )
 
-// checkJournal refuses a file that cannot be a journal. No file is none yet.
+// checkJournal returns an error for a file that cannot be a journal. A missing file is
+// fine.
 func checkJournal(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,16 +55,16 @@ func checkJournal(path string) error {
 	return errors.Join(err, db.Close())
 }
 
-// pages are a file of bbolt's on its way through the check.
+// pages is a bbolt file under check.
 type pages struct {
 	data []byte
 	size uint64
 	seen map[uint64]bool
 }
 
-// checkPages follows every page that can be reached from the newest header.
+// checkPages checks every page that can be reached from the newest header.
 func checkPages(data []byte) error {
-	order := binary.NativeEndian // bbolt writes what is in its memory
+	order := binary.NativeEndian // bbolt writes in the byte order of the machine
 	newest, at := uint64(0), -1
 	var size uint64
 	for _, offset := range metaOffsets(data) {
@@ -85,8 +85,8 @@ func checkPages(data []byte) error {
 	return p.check(order.Uint64(data[at+pageHeader+16:]))
 }
 
-// metaOffsets are where the two headers can be: the second is on the second page, whose
-// size only the first one tells.
+// metaOffsets returns where the two headers can be. The second is on the second page,
+// whose size is in the first.
 func metaOffsets(data []byte) []int {
 	var offsets []int
 	for _, size := range []int{0, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16} {
@@ -97,11 +97,11 @@ func metaOffsets(data []byte) []int {
 	return offsets
 }
 
-// check follows a page and those below it.
+// check checks a page and those below it.
 func (p *pages) check(id uint64) error {
 	order := binary.NativeEndian
 	if id > uint64(len(p.data)) || (id+1)*p.size > uint64(len(p.data)) {
-		return fmt.Errorf("page %d is beyond its end: it was cut off", id)
+		return fmt.Errorf("page %d is beyond the end of the file: the file is truncated", id)
 	}
 	page := p.data[id*p.size:]
 	flags, count := order.Uint16(page[8:]), uint64(order.Uint16(page[10:]))
@@ -112,7 +112,7 @@ func (p *pages) check(id uint64) error {
 	}
 	for i := range length / p.size {
 		if p.seen[id+i] {
-			return fmt.Errorf("page %d is there twice", id)
+			return fmt.Errorf("page %d is used twice", id)
 		}
 		p.seen[id+i] = true
 	}
@@ -139,7 +139,7 @@ func (p *pages) check(id uint64) error {
 		if end-value < bucketHeader {
 			return fmt.Errorf("page %d is damaged", id)
 		}
-		// A small bucket stands in the element itself, and has no page of its own.
+		// A small bucket is stored in the element itself, and has no page of its own.
 		if root := order.Uint64(element[value:]); root != 0 {
 			if err := p.check(root); err != nil {
 				return err
@@ -151,7 +151,7 @@ func (p *pages) check(id uint64) error {
 	return nil
 }
 
-// checkInline checks the page of a bucket that stands in another page.
+// checkInline checks the page of a bucket that is stored inside another page.
 func checkInline(page []byte) error {
 	order := binary.NativeEndian
 	if len(page) < pageHeader || order.Uint16(page[8:]) != leafPage {

@@ -12,8 +12,8 @@ import (
 	"github.com/intram/intram-go/batch/boltjournal"
 )
 
-// A file that is refused is let go of, and the second attempt says the same as the first:
-// not that another run holds it.
+// A refused file is closed, and the second attempt fails like the first, not because
+// another run holds the file.
 func TestAFileThatIsRefusedIsNotHeld(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")

@@ -31,7 +31,7 @@ func three() []batch.Result {
 			AcceptedAt: paidAt.Add(-time.Minute), EndedAt: paidAt,
 		},
 		{Line: 3, Reference: "=1+1", Status: batch.Failed, Code: intram.CodeProviderRejected, Reason: "no money moved; the operator refused", OperationID: "op_2"},
-		{Line: 5, Reference: "C", Status: batch.NotSent, Reason: "it was not sent"},
+		{Line: 5, Reference: "C", Status: batch.NotSent, Reason: "not sent"},
 	}
 }
 
@@ -43,7 +43,7 @@ func TestResultsRepeatTheFileInItsOwnForm(t *testing.T) {
 	want := "Référence;Montant;Opérateur;Téléphone;line;status;error_code;reason;operation_id;provider_reference;transaction_reference;fees;accepted_at;ended_at\r\n" +
 		"PAYÉ-1;25 000 FCFA;MTN_BENIN_229;'+229 01 61 23 45 01;2;paid;;;op_1;P-1;T-1;25;2026-05-29 07:29:15;2026-05-29 07:30:15\r\n" +
 		"'=1+1;500;MTN_BENIN_229;2290161234502;3;failed;provider_rejected;\"no money moved; the operator refused\";op_2;;;;;\r\n" +
-		"C;7,00;MTN_BENIN_229;2290161234503;5;not_sent;;it was not sent;;;;;;\r\n"
+		"C;7,00;MTN_BENIN_229;2290161234503;5;not_sent;;not sent;;;;;;\r\n"
 	utf16 := func(order unicode.Endianness, mark unicode.BOMPolicy) func(string) string {
 		return func(text string) string {
 			out, err := unicode.UTF16(order, mark).NewEncoder().String(text)
