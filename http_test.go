@@ -540,7 +540,7 @@ func TestTimeoutBoundsAnAttempt(t *testing.T) {
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, 2, e.Attempts)
 			assert.Equal(t, intram.OutcomeUnknown, e.Outcome)
-			assert.Contains(t, err.Error(), "no answer within 50ms")
+			assert.Contains(t, err.Error(), "no response within 50ms")
 			require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
 		})
 	}

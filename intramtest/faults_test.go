@@ -365,7 +365,7 @@ func TestSlowBodyMeetsTheTimeLimit(t *testing.T) {
 		require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.SlowBody, Delay: time.Minute}))
 		began := time.Now()
 		_, err := client.Payouts.Create(context.Background(), payout(500), intram.WithIdempotencyKey("slow-payout"))
-		require.ErrorContains(t, err, "no answer within 10s")
+		require.ErrorContains(t, err, "no response within 10s")
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
 		assert.Equal(t, 10*time.Second, time.Since(began))
 		assert.Equal(t, 1, debits(server))

@@ -27,8 +27,8 @@ func TestALostReplyIsNoDuplicate(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	inbox := newInbox(t, pool)
-	// The connection is up and its statements are prepared: what is lost next is the
-	// answer to one that was executed.
+	// The connection is up and its statements are prepared: the next reply, to an
+	// executed statement, is lost.
 	warm, err := inbox.Claim(t.Context(), "warm", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, inbox.Complete(t.Context(), warm))

@@ -15,8 +15,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the migrations as files, in the folder migrations, for a migration tool
-// of your own. Each is one step, named by its number, and is never changed once released.
+// Migrations returns the migrations as files in the folder migrations, for your own
+// migration tool. Each is one step, named by its number, and never changes once released.
 func Migrations() fs.FS { return migrations }
 
 // migrationLock keeps two replicas that start at once from migrating at once. The number
@@ -24,9 +24,9 @@ func Migrations() fs.FS { return migrations }
 const migrationLock = 0x696e7472616d
 
 // Migrate brings the inbox's tables up to date, in the first schema of the connection's
-// search_path. It may be called by every replica at every start; all steps are made in
-// one transaction, or none. What has been done is noted in the table
-// intram_inbox_migrations.
+// search_path. Every replica may call it at every start: all steps are made in one
+// transaction, or none. The table intram_inbox_migrations records the steps that were
+// made.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if pool == nil {
 		return errNilPool

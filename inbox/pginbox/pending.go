@@ -75,7 +75,7 @@ func (in *Inbox) Pending(ctx context.Context, scope string) ([]intram.PendingOpe
 	return all, nil
 }
 
-// known is a time, or null.
+// known returns a time, or nil for the zero time.
 func known(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

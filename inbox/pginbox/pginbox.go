@@ -1,5 +1,5 @@
-// Package pginbox is an intram.Inbox in PostgreSQL, shared by all replicas of a webhook
-// receiver.
+// Package pginbox provides an intram.Inbox in PostgreSQL, shared by all replicas of a
+// webhook receiver.
 //
 //	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 //	err = pginbox.Migrate(ctx, pool)
@@ -10,26 +10,26 @@
 //			return err
 //		}))
 //
-// Events come out of order: a function that keeps the state of a payout lets
-// intram.EventOrder decide, as in the example of [Inbox.InTx]. [Inbox.Transactional] does
-// the same for an intram.EventRouter.
+// Events arrive out of order: a function that keeps the state of a payout uses
+// intram.EventOrder, as in the example of [Inbox.InTx]. [Inbox.Transactional] does the
+// same for an intram.EventRouter.
 //
-// With [Inbox.InTx] your writes and the note that the event took effect are one
-// transaction: they are both there, or neither is, wherever the machine fails. Without it
-// the inbox still lets one replica at a time handle an event, and remembers what has
-// taken effect.
+// With [Inbox.InTx] your writes and the record that the event took effect are one
+// transaction: both are committed, or neither, wherever the machine fails. Without it the
+// inbox still lets one replica at a time handle an event, and remembers which took
+// effect.
 //
 // # Time
 //
-// Leases run by the clock of the database server, never by a replica's. Should that clock
-// be set back, a lease lasts its own length from then on, and no longer. Should it be set
-// forward, a lease ends early: then two replicas may be at one event, and one of them
-// cannot complete it.
+// Leases use the clock of the database server, never a replica's. If that clock is set
+// back, a lease lasts its full length from then on, and no longer. If it is set forward,
+// a lease ends early: two replicas may then handle one event, and one of them cannot
+// complete it.
 //
 // # Durability
 //
-// An event that was acknowledged must stay known: leave synchronous_commit on, and fail
-// over only to a replica that has what was committed.
+// An acknowledged event must stay recorded: leave synchronous_commit on, and fail over
+// only to a replica that has every committed transaction.
 package pginbox
 
 import (
@@ -50,11 +50,11 @@ var errNilPool = errors.New("pginbox: the pool is nil")
 
 // Errors of this package. Test for them with errors.Is.
 var (
-	// ErrNoClaim: a function made by [Inbox.InTx] was called by something else than
-	// intram's webhook handler or reconciler.
-	ErrNoClaim = errors.New("pginbox: there is no claim in the context: is the function called by intram.NewWebhookHandler?")
+	// ErrNoClaim: a function made by [Inbox.InTx] was not called by intram's webhook
+	// handler or reconciler.
+	ErrNoClaim = errors.New("pginbox: no claim in the context: let intram.NewWebhookHandler or intram.NewReconciler call the function")
 	// ErrNoTransaction: [Tx] was given a context that [Inbox.Transactional] did not make.
-	ErrNoTransaction = errors.New("pginbox: there is no transaction in the context: is the function wrapped in Inbox.Transactional?")
+	ErrNoTransaction = errors.New("pginbox: no transaction in the context: wrap the function in Inbox.Transactional")
 )
 
 // Inbox is an intram.Inbox in PostgreSQL. It is safe for concurrent use.
@@ -66,23 +66,22 @@ type Inbox struct {
 // Option is a setting of [New].
 type Option func(*Inbox)
 
-// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72
-// h) unless set, and never less: [Inbox.Prune] keeps it as long at least, and
-// intram.Reconciler may look as far back. Set it alike wherever the database is used.
-// What was pruned before it was raised is not known any more, and would take effect
-// again: let [intram.Reconciler.Run] look no further back than before until the inbox has
-// remembered for as long.
+// WithRetention sets how long the inbox remembers events that took effect. The default
+// and the minimum is intram.InboxRetention (72 h). [Inbox.Prune] keeps them at least as
+// long, and intram.Reconciler may look back as far. Use the same value everywhere the
+// database is used. Events that were pruned before you raised it are forgotten, and would
+// take effect again: let [intram.Reconciler.Run] look back no further than before until
+// the inbox has remembered for the new time.
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
 // Horizon implements intram.InboxHorizon.
 func (in *Inbox) Horizon() time.Duration { return in.retention }
 
-// New makes an inbox on a database that has been migrated; see [Migrate]. The table is
-// looked for along the search_path of the pool's connections.
+// New returns an inbox on a migrated database; see [Migrate]. It finds the table through
+// the search_path of the pool's connections.
 //
-// Give the inbox a pool of its own. If the merchant's function uses the same one, a burst
-// of deliveries fills it with functions, and claims and completions have to wait for
-// them.
+// Give the inbox its own pool. If the merchant's function uses the same one, a burst of
+// deliveries fills it with functions, and claims and completions must wait for them.
 func New(pool *pgxpool.Pool, opts ...Option) (*Inbox, error) {
 	if pool == nil {
 		return nil, errNilPool
@@ -100,8 +99,8 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Inbox, error) {
 }
 
 const (
-	// claimSQL claims a key that is new, whose lease has run out, or that this very claim
-	// already has: the answer to the first try was lost.
+	// claimSQL claims a key that is new, whose lease has expired, or that this claim
+	// already holds: the reply to the first try was lost.
 	claimSQL = `
 INSERT INTO intram_inbox AS held (key, token, lease, leased_until)
 VALUES ($1, $2, $3::interval, clock_timestamp() + $3::interval)
@@ -109,13 +108,12 @@ ON CONFLICT (key) DO UPDATE
 SET token = excluded.token, lease = excluded.lease, leased_until = excluded.leased_until
 WHERE held.completed_at IS NULL AND (held.leased_until <= clock_timestamp() OR held.token = excluded.token)`
 
-	// lookSQL tells why a key could not be claimed.
+	// lookSQL returns why a key could not be claimed.
 	lookSQL = `
 SELECT completed_at IS NOT NULL, leased_until - clock_timestamp(), leased_until > clock_timestamp() + lease, note
 FROM intram_inbox WHERE key = $1`
 
-	// shortenSQL gives a lease its own length from now: the clock was set back since it
-	// began.
+	// shortenSQL limits a lease to its own length from now, after the clock was set back.
 	shortenSQL = `
 UPDATE intram_inbox SET leased_until = clock_timestamp() + lease
 WHERE key = $1 AND completed_at IS NULL AND leased_until > clock_timestamp() + lease`
@@ -149,11 +147,11 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 	}
 }
 
-// errGone: between the two statements of a claim the other one ended, and the key can be
+// errGone: between the two statements of a claim the other claim ended, so the key can be
 // claimed.
 var errGone = errors.New("pginbox: the claim is gone")
 
-// look says who has a key that could not be claimed.
+// look returns the state of a key that could not be claimed.
 func (in *Inbox) look(ctx context.Context, key string) (intram.Claim, error) {
 	claim := intram.Claim{Key: key}
 	var (
@@ -204,9 +202,9 @@ func (in *Inbox) end(ctx context.Context, what, sql string, args ...any) error {
 }
 
 // exec runs a statement and reports whether it found its row. A connection that the
-// server has closed is found out only when it is used, so a statement that failed with
-// its connection is sent again, over others of the pool. All of them may be: the token
-// tells a claim and a completion that were made by the first try from another's.
+// server has closed fails only when it is used. So a statement that failed with its
+// connection is sent again, over other connections of the pool; all of them may be
+// closed. The token identifies a claim or a completion that the first try made.
 func (in *Inbox) exec(ctx context.Context, sql string, args ...any) (found bool, err error) {
 	for range 3 {
 		var tag pgconn.CommandTag

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// pruneBatch is how many rows one statement deletes: few enough to keep its locks short.
+// pruneBatch is how many rows one statement deletes, few enough to keep its locks short.
 const pruneBatch = 1000
 
 const pruneSQL = `
@@ -16,15 +16,16 @@ DELETE FROM intram_inbox WHERE key IN (
 	   OR completed_at IS NULL AND leased_until < clock_timestamp() - $1::interval
 	LIMIT $2 FOR UPDATE SKIP LOCKED)`
 
-// Prune forgets what took effect longer ago than keep, and claims that were abandoned as
-// long ago, in small batches. It returns how many rows it deleted, also when it ends with
-// an error or with its context. Call it once a day; several replicas may at once.
+// Prune deletes, in small batches, events that took effect longer ago than keep, and
+// claims that were abandoned as long ago. It returns how many rows it deleted, also after
+// an error or when its context ends. Call it once a day; several replicas may call it at
+// once.
 //
-// A keep of less than intram.InboxRetention (72 h), or than [WithRetention] says, is
-// refused: Intram might send again what is forgotten.
+// The smallest keep is intram.InboxRetention (72 h), or the value of [WithRetention]:
+// Intram might otherwise send a forgotten event again.
 func (in *Inbox) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
 	if keep < in.retention {
-		return 0, fmt.Errorf("pginbox: prune: keep is %v, and must be at least %v", keep, in.retention)
+		return 0, fmt.Errorf("pginbox: prune: keep is %v: use at least %v", keep, in.retention)
 	}
 	for {
 		tag, err := in.pool.Exec(ctx, pruneSQL, keep, pruneBatch)

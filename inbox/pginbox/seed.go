@@ -2,6 +2,6 @@ package pginbox
 
 import "crypto/rand"
 
-// newToken makes what tells a claim from every other. Nobody has to be kept from guessing
-// it; no two may ever be the same.
+// newToken returns the unique token of a claim. It need not be secret, but must never
+// repeat.
 func newToken() string { return rand.Text() }

@@ -9,15 +9,15 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// InTx makes the function for intram.NewWebhookHandler and intram.NewReconciler of one
-// that takes a transaction. What handle writes through tx and the completion of the event
-// are committed together: an event takes effect once, wherever the machine, the network
-// or the database fails. The inbox that is given to the handler must be this one.
+// InTx returns a function for intram.NewWebhookHandler and intram.NewReconciler that
+// calls handle in a transaction. What handle writes through tx and the completion of the
+// event are committed together: an event takes effect once, wherever the machine, the
+// network or the database fails. Give the handler this same inbox.
 //
 // The transaction is rolled back when handle returns an error or panics, when its context
-// has ended, and when its lease was lost: whoever claimed the event since makes it take
-// effect, and only that one. handle must not commit or roll back itself, and what it does
-// elsewhere is not part of the transaction.
+// has ended, and when its lease was lost: the next claim of the event then makes it take
+// effect, and only that one. handle must not commit or roll back itself. Its effects
+// elsewhere are not part of the transaction.
 func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.Event) error) intram.EventHandler {
 	if handle == nil {
 		return nil // the handler says that its function is nil
@@ -31,8 +31,8 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.
 			if err := handle(ctx, tx, event); err != nil {
 				return err
 			}
-			// Last, so that the row is locked for an instant and nobody who asks for the
-			// event has to wait for handle.
+			// Last, so that the row is locked only briefly and other claims of the event
+			// do not wait for handle.
 			completed, err := tx.Exec(ctx, completeSQL, claim.Key, claim.Token, claim.Note)
 			if err != nil {
 				return err
@@ -45,9 +45,9 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.
 	}
 }
 
-// Transactional makes the function for intram.NewWebhookHandler and intram.NewReconciler
-// of one that does not take a transaction, such as the Handle of an intram.EventRouter:
-// [Tx] gives its functions the transaction. All else is as with [Inbox.InTx].
+// Transactional returns a function for intram.NewWebhookHandler and intram.NewReconciler
+// from one that takes no transaction, such as the Handle of an intram.EventRouter: [Tx]
+// returns the transaction to it. Everything else is as with [Inbox.InTx].
 //
 //	router := new(intram.EventRouter)
 //	intram.OnData(router, "payout.*", func(ctx context.Context, e *intram.Event, payout *intram.PayoutEventData) error {
@@ -67,8 +67,7 @@ func (in *Inbox) Transactional(handle intram.EventHandler) intram.EventHandler {
 type txKey struct{}
 
 // Tx returns the transaction of a function that [Inbox.Transactional] calls. It is never
-// nil: with a context of another origin, whatever it is asked for fails with
-// [ErrNoTransaction].
+// nil: with any other context, each use of the transaction fails with [ErrNoTransaction].
 func Tx(ctx context.Context) pgx.Tx {
 	if tx, ok := ctx.Value(txKey{}).(pgx.Tx); ok {
 		return tx
@@ -76,7 +75,7 @@ func Tx(ctx context.Context) pgx.Tx {
 	return noTx{}
 }
 
-// noTx is a transaction that there is not.
+// noTx stands for a missing transaction: each use of it fails.
 type noTx struct{}
 
 func (noTx) Begin(context.Context) (pgx.Tx, error) { return nil, ErrNoTransaction }

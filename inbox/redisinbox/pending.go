@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// pendingKept is how long what is pending is kept when no reconciler asks for it.
+	// pendingKept is how long pending operations are kept when no reconciler asks for
+	// them.
 	pendingKept = 90 * 24 * time.Hour
-	// pendingBatch is how many operations one script takes: a script has a bounded number
+	// pendingBatch is how many operations one script takes: a script has a limited number
 	// of arguments.
 	pendingBatch = 1000
 )
@@ -82,7 +83,7 @@ func (in *Inbox) Pending(ctx context.Context, scope string) ([]intram.PendingOpe
 	return all, nil
 }
 
-// pendingName is no inbox key's name: those are hexadecimal.
+// pendingName returns a name that no inbox key can have: those are hexadecimal.
 func (in *Inbox) pendingName(scope string) []string { return []string{in.prefix + "pending:" + scope} }
 
 // Horizon implements intram.InboxHorizon.

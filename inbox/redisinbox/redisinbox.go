@@ -1,36 +1,36 @@
-// Package redisinbox is an intram.Inbox in Redis, shared by all replicas of a webhook
-// receiver. It needs Redis 5 or later.
+// Package redisinbox provides an intram.Inbox in Redis, shared by all replicas of a
+// webhook receiver. It needs Redis 5 or later.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
 //	inbox, err := redisinbox.New(client)
 //	handler := intram.NewWebhookHandler(verifier, inbox, handle)
 //
-// ContextTimeoutEnabled lets the handler's deadlines reach the connection: without it a
-// Redis that hangs holds up the answer to Intram until go-redis gives up by itself.
+// ContextTimeoutEnabled lets the handler's deadlines reach the connection. Without it, a
+// Redis that hangs delays the response to Intram until go-redis gives up by itself.
 //
-// When the effect of an event is in the same Redis, [Inbox.InTx] makes it and the note
+// If the effect of an event is in the same Redis, [Inbox.InTx] makes it and the record
 // that the event took effect one step.
 //
 // # A lost reply is not a duplicate
 //
 // go-redis sends a command again when its connection fails. If the first one had arrived,
-// a SET NX would now say that somebody else has the key, and the event would be lost.
-// Each claim here carries a token that is made once: the script that finds its own token
-// in the store holds the claim.
+// a SET NX would now say that another claim has the key, and the event would be lost.
+// Each claim here carries a unique token: the script that finds its own token in the
+// store holds the claim.
 //
 // # Time
 //
-// Leases run by the clock of the Redis server, never by a replica's. Should that clock be
-// set back, a lease lasts its own length from then on, and no longer. Should it be set
-// forward, a lease ends early: then two replicas may be at one event, and one of them
-// cannot complete it.
+// Leases use the clock of the Redis server, never a replica's. If that clock is set back,
+// a lease lasts its full length from then on, and no longer. If it is set forward, a
+// lease ends early: two replicas may then handle one event, and one of them cannot
+// complete it.
 //
 // # Durability
 //
-// Redis forgets by default. What it forgets takes effect again when Intram sends it
+// Redis forgets by default, and a forgotten event takes effect again when Intram sends it
 // again. Set appendonly yes, with appendfsync always (with everysec a power failure loses
-// a second of it), and maxmemory-policy noeviction. A failover to a replica that lags
-// behind forgets too: when that is not good enough, use pginbox.
+// one second of it), and maxmemory-policy noeviction. A failover to a replica that lags
+// behind forgets too: if that is not acceptable, use pginbox.
 package redisinbox
 
 import (
@@ -45,7 +45,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// DefaultPrefix is what the names of the inbox's keys begin with.
+// DefaultPrefix begins the names of the inbox's keys.
 const DefaultPrefix = "intram:inbox:"
 
 // Inbox is an intram.Inbox in Redis. It is safe for concurrent use.
@@ -58,21 +58,20 @@ type Inbox struct {
 // Option is a setting of [New].
 type Option func(*Inbox)
 
-// WithPrefix sets what the names of the inbox's keys begin with, [DefaultPrefix] unless
-// set: another one for another environment.
+// WithPrefix sets what the names of the inbox's keys begin with, for example another
+// prefix for another environment. The default is [DefaultPrefix].
 func WithPrefix(prefix string) Option { return func(in *Inbox) { in.prefix = prefix } }
 
-// WithRetention sets how long what took effect is remembered, intram.InboxRetention (72
-// h) unless set, and never less. Set it alike wherever the store is used. What took
-// effect before it was raised is forgotten when it would have been, and would take effect
-// again: let [intram.Reconciler.Run] look no further back than before until the inbox has
-// remembered for as long.
+// WithRetention sets how long the inbox remembers events that took effect. The default
+// and the minimum is intram.InboxRetention (72 h). Use the same value everywhere the
+// store is used. Events that took effect before you raised it are forgotten at the
+// earlier time, and would take effect again: let [intram.Reconciler.Run] look back no
+// further than before until the inbox has remembered for the new time.
 func WithRetention(d time.Duration) Option { return func(in *Inbox) { in.retention = d } }
 
-// New makes an inbox of a *redis.Client, or of any other client of go-redis. It sends
-// nothing. The error names what is wrong. Give the inbox a client of its own: if the
-// merchant's function uses the same one, a burst of deliveries keeps claims and
-// completions waiting for a connection.
+// New returns an inbox on a *redis.Client, or on any other client of go-redis. It sends
+// nothing. Give the inbox its own client: if the merchant's function uses the same one, a
+// burst of deliveries keeps claims and completions waiting for a connection.
 func New(client redis.Scripter, opts ...Option) (*Inbox, error) {
 	in := &Inbox{client: client, prefix: DefaultPrefix, retention: intram.InboxRetention}
 	for _, opt := range opts {
@@ -91,7 +90,7 @@ func New(client redis.Scripter, opts ...Option) (*Inbox, error) {
 	return in, nil
 }
 
-// The scripts run by themselves: nothing comes between their steps.
+// Each script is atomic: nothing runs between its steps.
 var (
 	//go:embed claim.lua
 	claimSource string
@@ -105,7 +104,7 @@ var (
 	releaseScript  = redis.NewScript(releaseSource)
 )
 
-// What claim.lua answers.
+// The replies of claim.lua.
 const (
 	answerHeld int64 = 1
 	answerBusy int64 = 2
@@ -135,7 +134,7 @@ func (in *Inbox) Claim(ctx context.Context, key string, lease time.Duration) (in
 			return intram.Claim{Key: key, State: intram.ClaimDone, Note: note}, nil
 		}
 	}
-	return intram.Claim{}, fmt.Errorf("redisinbox: claim: the script answered %v", answer)
+	return intram.Claim{}, fmt.Errorf("redisinbox: claim: unknown reply %v of the script", answer)
 }
 
 // Complete implements intram.Inbox.
@@ -154,7 +153,7 @@ func (in *Inbox) complete(ctx context.Context, claim intram.Claim, tx *Tx) error
 	return in.ended("complete", answer == 1, err)
 }
 
-// answerChanged is what complete.lua answers when a key is not what it was.
+// answerChanged is the reply of complete.lua when a key has changed.
 const answerChanged = 2
 
 // Release implements intram.Inbox.
@@ -175,5 +174,5 @@ func (in *Inbox) ended(what string, mine bool, err error) error {
 
 func (in *Inbox) name(key string) []string { return []string{in.prefix + key} }
 
-// wholeMillis is a duration as Redis counts it, and never nothing.
+// wholeMillis returns a duration in milliseconds, and at least 1.
 func wholeMillis(d time.Duration) int64 { return max(1, d.Milliseconds()) }

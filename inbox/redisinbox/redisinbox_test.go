@@ -64,8 +64,8 @@ func TestRedisPassesTheSuite(t *testing.T) {
 	})
 }
 
-// losingClient is a client whose next answers are lost, as many as it is told. It sends
-// again what was not answered, as every client of go-redis does.
+// losingClient returns a client that loses the replies to its next commands, as many as
+// it is told. Like every client of go-redis, it sends a command without a reply again.
 func losingClient(t *testing.T) (*redis.Client, *atomic.Int32) {
 	t.Helper()
 	losing := new(atomic.Int32)
@@ -83,8 +83,8 @@ func TestALostReplyIsNoDuplicate(t *testing.T) {
 	t.Parallel()
 	client, losing := losingClient(t)
 	inbox := newInbox(t, client, newPrefix())
-	// The connection is up and the scripts are known: what is lost next is the answer to
-	// a claim.
+	// The connection is up and the scripts are known: the next reply, to a claim, is
+	// lost.
 	warm, err := inbox.Claim(t.Context(), "warm", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, inbox.Complete(t.Context(), warm))
@@ -240,7 +240,7 @@ func TestAnEffectWhoseReplyIsLostIsMadeOnce(t *testing.T) {
 		losing.Store(1)
 		return nil
 	})
-	// The server knows the scripts: the answer that is lost is the one to the effect.
+	// The server knows the scripts: the lost reply is the one to the effect.
 	warm, err := s.inbox.Claim(t.Context(), "warm", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.inbox.Complete(t.Context(), warm))

@@ -97,8 +97,8 @@ func newRedis() (*redisServer, error) {
 	return s, nil
 }
 
-// start starts the server and waits until it answers. What it has answered is in its
-// file: it survives being killed.
+// start starts the server and waits until it responds. Everything it has acknowledged is
+// in its file: it survives being killed.
 func (s *redisServer) start() error {
 	log := new(bytes.Buffer)
 	s.process = exec.Command(s.program, "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, //nolint:noctx // it is killed, not cancelled

@@ -1,8 +1,8 @@
-// Package credential finds the mistakes that are made with keys and secrets when they are
-// copied. Without it they come back as invalid_api_key or signature_mismatch, which say
-// nothing of the cause.
+// Package credential detects mistakes in keys and secrets that happen when they are
+// copied. Without it the API would respond with invalid_api_key or signature_mismatch,
+// which say nothing about the cause.
 //
-// A mistake never shows any part of the value.
+// A message never shows any part of the value.
 package credential
 
 import (
@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is what a value is meant to be.
+// Kind is what a value should be.
 type Kind int
 
 // The kinds of keys and secrets.
@@ -24,7 +24,7 @@ const (
 	PayinSecret               // the secret of payin notifications, which a merchant may have chosen
 )
 
-// prefixes tells the Merchant API's kinds apart. The payin API documents none.
+// prefixes identifies the Merchant API's kinds. The payin API documents none.
 var prefixes = []struct {
 	prefix string
 	kind   Kind
@@ -35,14 +35,14 @@ var prefixes = []struct {
 	{"whsec_", WebhookSecret, "a webhook secret (whsec_…)"},
 }
 
-// wanted says what stands where a key of another kind was given.
+// wanted describes the kind that belongs where another was given.
 var wanted = map[Kind]string{
 	PublicKey: "the public key (pk_…)", SecretKey: "the secret key (sk_…)", WebhookSecret: "the subscription's own secret (whsec_…)",
 	PayinKey: "a credential of payin sessions", PayinSecret: "the secret of payin notifications, which is set in the portal",
 }
 
-// Mistake says what is wrong with a value, and what to do about it: the words follow the
-// name of the parameter. It is empty when nothing is known to be wrong.
+// Mistake returns what is wrong with a value and what to do about it. The text follows
+// the name of the parameter. It is empty if no mistake was found.
 func Mistake(kind Kind, value string) string {
 	switch {
 	case value == "":
@@ -54,7 +54,7 @@ func Mistake(kind Kind, value string) string {
 	case strings.TrimSpace(value) == "":
 		return "is empty: it has white space only"
 	case strings.TrimSpace(value) != value:
-		return "has spaces or a line break around it: was it copied whole?"
+		return "has spaces or a line break around it: copy the value alone"
 	case quoted(value):
 		return "has quotes around it: leave them out"
 	case strings.HasSuffix(value, `\n`) || strings.HasSuffix(value, `\r`) || strings.HasSuffix(value, `\t`):
@@ -73,7 +73,7 @@ func Mistake(kind Kind, value string) string {
 			return "is " + p.name + ": give " + wanted[kind]
 		}
 		if rest == "" || rest == "sandbox_" || rest == "live_" {
-			return "ends after its prefix: was it copied whole?"
+			return "ends after its prefix: it looks truncated"
 		}
 	}
 	if kind == PayinSecret {
@@ -83,19 +83,19 @@ func Mistake(kind Kind, value string) string {
 	case strings.Contains(value, " #") || strings.Contains(value, " //") || strings.Contains(value, "\t#"):
 		return "has a comment behind it: a comment stands on a line of its own"
 	case strings.ContainsAny(value, " \t\r\n"):
-		return "has spaces or a line break in it: was it copied whole?"
+		return "has spaces or a line break in it: copy it from the portal again"
 	case kind != SecretKey && kind != WebhookSecret && strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII }):
 		// What signs is never sent, and may be any text. What is sent is a header's
 		// value.
-		return "has spaces or characters that no key has: was it copied whole?"
+		return "has spaces or characters that no key has: copy it from the portal again"
 	case strings.ContainsAny(value, "\"'`\\"):
-		return "has a quote or a backslash in it: was it copied whole?"
+		return "has a quote or a backslash in it: copy it from the portal again"
 	}
 	return ""
 }
 
-// MACMistake is [Mistake] for what becomes the key of a signature. Go's strict FIPS mode
-// (GODEBUG=fips140=only) panics at a key that is too short; here it is an error.
+// MACMistake is [Mistake] for values that become a signature's key. Go's strict FIPS mode
+// (GODEBUG=fips140=only) panics on a key that is too short; here it is an error.
 func MACMistake(kind Kind, value string) string {
 	if mistake := Mistake(kind, value); mistake != "" {
 		return mistake
@@ -116,8 +116,8 @@ func quoted(value string) bool {
 	return strings.ContainsRune(quotes, first) && strings.ContainsRune(quotes, last)
 }
 
-// invisible reports whether an editor shows nothing for the rune, or a space that is
-// none.
+// invisible reports whether an editor shows nothing, or only a space, for a rune that is
+// not a space.
 func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) && r > unicode.MaxASCII || unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r)
 }

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// errForm is the error of every text that is not read.
+// errForm is the error for any text that cannot be read.
 var errForm = errors.New("the timestamp is not an ISO 8601 date")
 
 // Parse reads a timestamp in RFC 3339 or in another common form of ISO 8601: the basic
-// one, a space for the T, an offset without its colon, and no offset, which is UTC. Each
-// may have a fraction.
+// form, a space instead of the T, an offset without its colon, and no offset, which means
+// UTC. Each may have a fraction.
 //
-// The body is that of the delivery, which is signed behind the timestamp and a dot: a
-// timestamp that is not RFC 3339 is refused before a digit, which could be the fraction
-// that was cut off.
+// body is that of the delivery, which is signed after the timestamp and a dot. A
+// timestamp that is not RFC 3339 is refused before a body that begins with a digit: the
+// digit could be a fraction that was cut off.
 func Parse(timestamp string, body []byte) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339Nano, timestamp); err == nil {
 		return at, nil

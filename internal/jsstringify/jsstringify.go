@@ -1,6 +1,6 @@
-// Package jsstringify writes a JSON document as JavaScript's
-// JSON.stringify(JSON.parse(document)) does: what a sample in Node signs that has no
-// access to the bytes as they came.
+// Package jsstringify rewrites a JSON document as JavaScript's
+// JSON.stringify(JSON.parse(document)) does. A sample in Node without access to the raw
+// bytes signs this text.
 package jsstringify
 
 import (
@@ -14,19 +14,19 @@ import (
 	"unicode/utf8"
 )
 
-// What is larger or deeper is not written again: no notification is, and a stranger sends
-// it for nothing.
+// Larger or deeper documents are not rewritten: no notification is that large, and anyone
+// can send one.
 const (
 	MaxSize  = 1 << 20
 	MaxDepth = 64
 )
 
-// Rewrite is JSON.stringify(JSON.parse(document)). It says false to what is not JSON in
-// UTF-8, and to what is beyond the bounds.
+// Rewrite returns JSON.stringify(JSON.parse(document)). It returns false for anything
+// that is not JSON in UTF-8, or is beyond the bounds.
 //
-// No spaces; strings with the escapes that are needed and no others; numbers as
-// JavaScript's doubles print; of two keys with one name, the last value in the place of
-// the first; keys that are array indices first, in their order.
+// The output has no spaces; strings with the necessary escapes and no others; numbers as
+// JavaScript prints doubles; of two keys with one name, the last value in the place of
+// the first; keys that are array indices first, in numeric order.
 func Rewrite(document []byte) ([]byte, bool) {
 	if len(document) > MaxSize || !utf8.Valid(document) || !json.Valid(document) {
 		return nil, false
@@ -38,14 +38,14 @@ func Rewrite(document []byte) ([]byte, bool) {
 	return w.out, true
 }
 
-// writer goes through valid JSON once.
+// writer reads valid JSON once, and writes it anew.
 type writer struct {
 	in  []byte
 	at  int
 	out []byte
 }
 
-// next is the next byte that is no space.
+// next returns the next byte that is not a space.
 func (w *writer) next() byte {
 	for {
 		switch c := w.in[w.at]; c {
@@ -57,7 +57,7 @@ func (w *writer) next() byte {
 	}
 }
 
-// value writes one value inside of depth others, and says whether it is within the
+// value writes one value nested in depth others. It reports whether it is within the
 // bounds.
 func (w *writer) value(depth int) bool {
 	switch c := w.next(); {
@@ -98,8 +98,8 @@ func (w *writer) array(depth int) bool {
 	return true
 }
 
-// member is a member of an object in what was written: where it begins, its key and where
-// it ends.
+// member is a member of an object in the output: where it begins, its key, and where it
+// ends.
 type member struct{ start, key, end int }
 
 func (w *writer) object(depth int) bool {
@@ -172,8 +172,8 @@ func (w *writer) arrange(first int, members []member) {
 	}
 }
 
-// arrayIndex reads a key that JavaScript takes for the index of an array: a number below
-// 2³²-1 in its usual form.
+// arrayIndex parses a key that JavaScript treats as an array index: a number below 2³²-1
+// in its usual form.
 func arrayIndex(key string) (uint64, bool) {
 	if key == "" || len(key) > 10 || key[0] == '0' && key != "0" || key[0] == '+' {
 		return 0, false
@@ -204,15 +204,15 @@ func (w *writer) text() {
 	w.out = append(w.out, '"')
 }
 
-// hex reads the four digits behind \u, and stops at the last one.
+// hex reads the four digits after \u, and stops at the last one.
 func (w *writer) hex() rune {
 	unit, _ := strconv.ParseUint(string(w.in[w.at+1:w.at+5]), 16, 16) // they were checked
 	w.at += 4
 	return rune(unit)
 }
 
-// unit writes a code unit that was escaped, with its other half when it is the first half
-// of a pair.
+// unit writes an escaped code unit, together with its second half if it is the first of a
+// surrogate pair.
 func (w *writer) unit(unit rune) {
 	switch {
 	case unit == '"' || unit == '\\':
@@ -245,7 +245,7 @@ func (w *writer) escape(unit rune) {
 	w.out = append(w.out, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
-// number writes a number as JavaScript prints the double that it is.
+// number writes a number as JavaScript prints its double.
 //
 //nolint:forbidigo // no amount is read from it: the text is what a signature covers, and JavaScript has floats alone
 func (w *writer) number() {

@@ -18,31 +18,30 @@ import (
 	"time"
 )
 
-// What is shown is chosen by its origin: this SDK's words and Go's constants are shown, a
-// sentence of a server's is not, whatever it says. No list of words could tell a name
-// from a word.
+// What is shown is chosen by its origin: this SDK's own texts and Go's constants are
+// shown, a text of a server is not. No list of words could tell a name from a word.
 
 var (
-	// word is what statuses, types and events look like, in lower or in upper case.
+	// word matches statuses, types and events, in lower or in upper case.
 	word = regexp.MustCompile(`^(?:[a-z][a-z0-9_.*]{0,63}|[A-Z][A-Z0-9_]{0,63}|\*)$`)
-	// code is what the API's codes look like.
+	// code matches the API's codes.
 	code = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	// operatorCode is what operators' own codes look like: 102, -1, E05, TXN_05.
+	// operatorCode matches operators' own codes: 102, -1, E05, TXN_05.
 	operatorCode = regexp.MustCompile(`^-?(?:[A-Z]{1,4}[_-]?)?[0-9]{1,6}$`)
-	// segment is one part of a field's path, as the API's documentation writes them.
+	// segment matches one part of a field's path, as the API's documentation writes them.
 	segment = regexp.MustCompile(`^(?:[a-z][A-Za-z_]{0,39}[0-9]{0,2}|\[?[0-9]{1,3}\]?|\*)$`)
 )
 
 const hiddenWord = "…"
 
-// Word shows a status, a type or an event. What does not look like one is left out.
+// Word returns a status, a type or an event. It leaves out anything of another form.
 func Word(s string) string { return shaped(s, word) }
 
-// Code shows a code of the API. What does not look like one is left out.
+// Code returns a code of the API. It leaves out anything of another form.
 func Code(s string) string { return shaped(s, code) }
 
-// OperatorCode shows the code of a mobile operator or a bank. What does not look like one
-// is left out.
+// OperatorCode returns the code of a mobile operator or a bank. It leaves out anything of
+// another form.
 func OperatorCode(s string) string { return shaped(s, operatorCode) }
 
 func shaped(s string, shape *regexp.Regexp) string {
@@ -52,8 +51,8 @@ func shaped(s string, shape *regexp.Regexp) string {
 	return Text(s)
 }
 
-// Path shows a field's path, such as destination.msisdn. What does not look like one is
-// left out, and so is what stands inside of the caller's own objects, whose keys are the
+// Path returns a field's path, such as destination.msisdn. It leaves out anything of
+// another form, and anything inside the caller's own objects, whose keys are the
 // caller's.
 func Path(s string) string {
 	if len(s) > 128 {
@@ -76,11 +75,11 @@ func Path(s string) string {
 	return strings.Join(shown, ".")
 }
 
-// Sentinel returns an error of this SDK's, whose text is shown whole.
+// Sentinel returns an error of this SDK whose text is shown in full.
 func Sentinel(text string) error { return &ownError{text: text} }
 
-// Wrap returns an error of this SDK's about another one: text is shown whole, and err as
-// [Cause] shows it.
+// Wrap returns an error of this SDK about another one: text is shown in full, and err as
+// [Cause] describes it.
 func Wrap(text string, err error) error { return &ownError{text: text, err: err} }
 
 // ownError is an error whose text this SDK wrote.
@@ -98,9 +97,9 @@ func (e *ownError) Error() string {
 
 func (e *ownError) Unwrap() error { return e.err }
 
-// Own is implemented by errors whose text may be shown, in the form that it returns.
+// Own is implemented by errors that have a text safe to show.
 type Own interface {
-	// OwnText is the text as it may be shown.
+	// OwnText returns the text that may be shown.
 	OwnText() string
 }
 
@@ -118,15 +117,15 @@ var constants = []error{
 	os.ErrDeadlineExceeded, http.ErrSchemeMismatch, http.ErrBodyReadAfterClose, http.ErrAbortHandler,
 }
 
-// netHTTP is what net/http and its HTTP/2 say in errors without a type of their own, as a
-// whole: nothing of a server's is in it.
+// netHTTP matches, as a whole, errors of net/http and its HTTP/2 that have no type of
+// their own. They contain nothing from a server.
 var netHTTP = regexp.MustCompile(`^(?:net/http: server response headers exceeded \d+ bytes; aborted` +
 	`|net/http: (?:TLS handshake timeout|timeout awaiting response headers|request canceled|abort Handler|HTTP/1\.x transport connection broken)` +
 	`|http: server closed idle connection|http2: (?:client connection lost|client conn not usable|timeout awaiting response headers))$`)
 
-// Cause describes an error by what it is: of its own text, which may repeat what a server
-// sent or a URL with an id, nothing is shown. own, unless nil, knows more errors that may
-// be shown.
+// Cause describes an error by its type. It shows nothing of the error's text, which may
+// repeat a server's words or a URL with an id. own, unless nil, recognises more errors
+// that may be shown.
 func Cause(err error, own func(error) (string, bool)) string {
 	if isNil(err) {
 		return fmt.Sprintf("error of type %T", err)
@@ -137,13 +136,13 @@ func Cause(err error, own func(error) (string, bool)) string {
 	return fmt.Sprintf("error of type %T (errors.Unwrap shows it)", deepest(err))
 }
 
-// isNil reports whether there is no error, or a nil pointer for one.
+// isNil reports whether err is nil, or a nil pointer.
 func isNil(err error) bool {
 	v := reflect.ValueOf(err)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// describe looks for the outermost error that is known.
+// describe describes the outermost error that is known.
 func describe(err error, own func(error) (string, bool)) (string, bool) {
 	if isNil(err) {
 		return "", false
@@ -247,7 +246,7 @@ func joined(first, second string) string {
 	return first + ": " + second
 }
 
-// operation is what a network error says that was done, and between which addresses.
+// operation describes a network error's operation, and the addresses it was between.
 func operation(e *net.OpError) string {
 	parts := []string{Word(e.Op), Word(e.Net)}
 	local, remote := address(e.Source), address(e.Addr)
@@ -260,7 +259,7 @@ func operation(e *net.OpError) string {
 	return strings.Join(parts, " ")
 }
 
-// address shows the addresses of machines. Other kinds of them may be anything.
+// address returns the address of a machine. Other kinds of address may contain anything.
 func address(a net.Addr) string {
 	switch a := a.(type) {
 	case *net.TCPAddr:
@@ -291,7 +290,7 @@ func dnsFailure(e *net.DNSError) string {
 }
 
 // Words returns the text of an error that this SDK made with errors.New and fmt.Errorf.
-// The foreign errors that it wraps with %w are described instead of shown.
+// Foreign errors that it wraps with %w are described instead.
 func Words(err error) string {
 	text := err.Error()
 	var walk func(error)

@@ -1,11 +1,11 @@
-// Package strictjson refuses JSON that two readers could read in two ways.
+// Package strictjson refuses JSON that two parsers could read differently.
 //
-// encoding/json takes the last of two keys with one name, and takes AMOUNT for amount.
-// Where money is read, a response that says an amount twice says nothing.
+// encoding/json uses the last of two keys with one name, and accepts AMOUNT for amount. A
+// response with two values for an amount gives no amount.
 //
-// Its scanner is the only one beside encoding/json's. encoding/json/v2 refuses duplicate
-// names itself, matches names by their case, and bounds nothing less: this package ends
-// when Go 1.27, which has it, is the oldest version that the module supports.
+// It has the module's only JSON scanner besides encoding/json's. encoding/json/v2 refuses
+// duplicate names itself, matches names by case, and bounds depth too. Remove this
+// package when Go 1.27, which has it, is the oldest version that the module supports.
 package strictjson
 
 import (
@@ -20,27 +20,27 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how many levels a document may have, more than any response needs. What is
-// in an object of the caller's own is not counted.
+// MaxDepth is how many levels a document may have, more than any response needs. The
+// caller's own objects are not counted.
 const MaxDepth = 64
 
-// narrow is how many keys of an object are compared with each other. Those of a wider one
-// are kept in a set.
+// narrow is up to how many keys of an object are compared with each other. The keys of a
+// wider object are kept in a set.
 const narrow = 32
 
-// ErrTooDeep is why a document with too many levels is refused.
+// ErrTooDeep is the error for a document with too many levels.
 var ErrTooDeep = fmt.Errorf("JSON of more than %d levels", MaxDepth)
 
-// ErrDuplicateKey is why an object is refused that has one key twice.
+// ErrDuplicateKey is the error for an object that has one key twice.
 var ErrDuplicateKey = errors.New("JSON with one key twice in an object")
 
-// callerOwned are the objects that hold what the caller sent: their keys and their depth
+// callerOwned lists the objects that contain what the caller sent: their keys and depth
 // are the caller's, and no amount is read from them.
 var callerOwned = [][]byte{[]byte("metadata"), []byte("webhook_data"), []byte("payload")}
 
-// Check refuses a document with two keys of an object that encoding/json takes for one,
-// and one that is too deep. The document must be valid JSON: call it after it was
-// unmarshalled.
+// Check refuses a document that is too deep, or with two keys in one object that
+// encoding/json treats as one. The document must be valid JSON: call it after
+// unmarshalling.
 func Check(document []byte) error {
 	parts, err := Split(document)
 	if err != nil {
@@ -54,13 +54,13 @@ func Check(document []byte) error {
 	return nil
 }
 
-// Depth is how many levels a document of valid JSON has: 1 for {}, 0 for a number.
+// Depth returns how many levels a document of valid JSON has: 1 for {}, 0 for a number.
 func Depth(document []byte) int {
 	s := scanner{data: document}
 	return s.skip()
 }
 
-// Member returns the value of a key of an object of valid JSON, nil when there is none.
+// Member returns the value of a key in an object of valid JSON, nil if there is none.
 func Member(object []byte, key string) []byte {
 	s := scanner{data: object}
 	for s.space(); s.peek() == '{' || s.peek() == ','; s.space() {
@@ -83,32 +83,32 @@ func Member(object []byte, key string) []byte {
 	return nil
 }
 
-// Parts is where the response's own value stands in a document, so that it can be kept as
-// it came.
+// Parts holds the parts of a response's document as raw bytes, so that they can be kept
+// unchanged.
 type Parts struct {
-	// Data is the value of the key data of the outermost object, nil when there is none.
+	// Data is the value of the key data in the outermost object, nil if there is none.
 	Data []byte
-	// Event is likewise the value of the key event.
+	// Event is the value of the key event, likewise.
 	Event []byte
-	// Items are the elements of Data when it is an array.
+	// Items holds the elements of Data if it is an array.
 	Items [][]byte
-	// Paging is the value of the key paging of the outermost object, nil when there is
+	// Paging is the value of the key paging in the outermost object, nil if there is
 	// none.
 	Paging []byte
-	// Refused are the elements, by their index, that [Check] would refuse. They say
-	// nothing against the others.
+	// Refused holds the error of each element that [Check] would refuse, by index. The
+	// other elements can be used.
 	Refused map[int]error
 }
 
-// Split is [Check], and tells where the data is. An element of the data that is refused
-// is in Refused, and not the error.
+// Split is [Check], and also returns where the data is. A refused element of the data is
+// in Refused, and is not an error of Split.
 func Split(document []byte) (Parts, error) {
 	s, _ := scanners.Get().(*scanner) // New makes nothing else
 	s.data = document
 	err := s.value(0, true)
 	parts := s.parts
 	*s = scanner{keys: s.keys[:0], folded: s.folded[:0], free: s.free}
-	if cap(s.keys)+cap(s.folded) <= 1<<12 { // what a wide document needed is not kept
+	if cap(s.keys)+cap(s.folded) <= 1<<12 { // the buffers of a very wide document are not kept
 		scanners.Put(s)
 	}
 	return parts, err
@@ -116,30 +116,30 @@ func Split(document []byte) (Parts, error) {
 
 var scanners = sync.Pool{New: func() any { return &scanner{keys: make([]uint64, 0, 48), folded: make([]byte, 0, 64)} }}
 
-// seed keeps a server from choosing keys that are taken for each other.
+// seed keeps a server from choosing keys whose hashes collide.
 var seed = maphash.MakeSeed()
 
-// dataKey is the key whose value is split, and pagingKey and eventKey are those whose
-// value is noted.
+// dataKey is the key whose value is split. The values of pagingKey and eventKey are
+// recorded.
 var (
 	dataKey   = []byte("data")
 	pagingKey = []byte("paging")
 	eventKey  = []byte("event")
 )
 
-// scanner goes through valid JSON once.
+// scanner reads valid JSON once.
 type scanner struct {
 	data   []byte
 	at     int
-	keys   []uint64 // hashes of the keys of all objects that are open, the innermost last; of a wide one, of the first few
+	keys   []uint64 // hashes of the keys of all open objects, the innermost last; of a wide one, of the first few
 	free   []hashSet
 	folded []byte
 	parts  Parts
 	inner  bool // in the value of dataKey
 }
 
-// value goes past one value inside of depth others. checked says whether its keys and its
-// depth are looked at.
+// value skips one value nested in depth others. checked says whether to check its keys
+// and depth.
 func (s *scanner) value(depth int, checked bool) error {
 	s.space()
 	switch c := s.peek(); c {
@@ -167,7 +167,7 @@ func (s *scanner) value(depth int, checked bool) error {
 	return nil
 }
 
-// skip goes past one value without looking at it, and tells how deep it is.
+// skip skips one value without checking it, and returns how deep it is.
 func (s *scanner) skip() (deepest int) {
 	for depth := 0; s.at < len(s.data); {
 		switch s.data[s.at] {
@@ -244,8 +244,8 @@ func (s *scanner) object(depth int) error {
 	}
 }
 
-// isNew notes a key of the object whose keys begin at first, and reports whether
-// encoding/json tells it from all before it.
+// isNew records a key of the object whose keys begin at first. It reports whether
+// encoding/json distinguishes it from all earlier ones.
 func (s *scanner) isNew(key []byte, first int, wide *hashSet) bool {
 	hash := s.hash(key)
 	if wide.slots != nil {
@@ -265,7 +265,7 @@ func (s *scanner) isNew(key []byte, first int, wide *hashSet) bool {
 	return true
 }
 
-// discard keeps a set for the next wide object, unless it is so large that emptying it
+// discard keeps a set for the next wide object, unless it is so large that clearing it
 // would cost more than a new one.
 func (s *scanner) discard(wide hashSet) {
 	if n := len(wide.slots); n > 0 && n <= 1<<12 && len(s.free) < MaxDepth {
@@ -274,13 +274,13 @@ func (s *scanner) discard(wide hashSet) {
 	}
 }
 
-// hashSet is a set of hashes that are not 0. At most half of its slots are taken.
+// hashSet is a set of nonzero hashes. At most half of its slots are used.
 type hashSet struct {
 	slots []uint64
 	n     int
 }
 
-// add reports whether the hash is new.
+// add adds a hash, and reports whether it is new.
 func (t *hashSet) add(hash uint64) bool {
 	if 2*t.n >= len(t.slots) {
 		grown := hashSet{slots: make([]uint64, max(4*narrow, 2*len(t.slots)))}
@@ -304,7 +304,7 @@ func (t *hashSet) add(hash uint64) bool {
 	}
 }
 
-// hash is the same for all keys that encoding/json takes for one, and never 0.
+// hash returns the same nonzero hash for all keys that encoding/json treats as one.
 func (s *scanner) hash(key []byte) uint64 {
 	s.folded = s.folded[:0]
 	for i := 0; i < len(key); {
@@ -330,7 +330,7 @@ func (s *scanner) hash(key []byte) uint64 {
 	return max(maphash.Bytes(seed, s.folded), 1)
 }
 
-// split goes past the value of dataKey, and notes where it stands.
+// split skips the value of dataKey, and records where its parts are.
 func (s *scanner) split(depth int) error {
 	s.space()
 	start := s.at
@@ -374,10 +374,10 @@ func (s *scanner) array(depth int) error {
 	}
 }
 
-// errInvalid ends the scan of a document that was not valid JSON after all.
+// errInvalid ends the scan of a document that is not valid JSON.
 var errInvalid = errors.New("JSON that is not valid")
 
-// str goes past a string and returns what is between its quotes.
+// str skips a string and returns what is between its quotes.
 func (s *scanner) str() []byte {
 	rest := s.data[s.at+1:]
 	for i := 0; i < len(rest); i++ {
@@ -393,7 +393,7 @@ func (s *scanner) str() []byte {
 	return nil
 }
 
-// literal goes past a number, true, false or null.
+// literal skips a number, true, false or null.
 func (s *scanner) literal() {
 	for ; s.at < len(s.data); s.at++ {
 		switch s.data[s.at] {
@@ -414,7 +414,7 @@ func (s *scanner) space() {
 	}
 }
 
-// peek is the next byte, 0 at the end.
+// peek returns the next byte, 0 at the end.
 func (s *scanner) peek() byte {
 	if s.at < len(s.data) {
 		return s.data[s.at]
@@ -422,7 +422,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// unescaped is a key as encoding/json reads it: \u0061mount is amount.
+// unescaped returns a key as encoding/json reads it: \u0061mount is amount.
 func unescaped(key []byte) []byte {
 	if bytes.IndexByte(key, '\\') < 0 {
 		return key

@@ -1,5 +1,5 @@
-// Package system is the machine: its clock and its randomness. Nothing else in the SDK
-// reads either, so that a test decides both.
+// Package system provides the machine's clock and randomness. Nothing else in the SDK
+// reads either, so that tests can control both.
 package system
 
 import (
@@ -8,13 +8,13 @@ import (
 )
 
 // Clock is the machine's own clock. It is the only place in the SDK that calls time.Now
-// or makes a timer.
+// or creates a timer.
 type Clock struct{}
 
 // Now returns the current time.
 func (Clock) Now() time.Time { return time.Now() }
 
-// Sleep waits for d, or until ctx ends, and then returns its error.
+// Sleep waits for d, or until ctx ends. It returns ctx's error if ctx ended first.
 func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

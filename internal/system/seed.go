@@ -7,12 +7,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// Jitter draws from [0, 1). It is the SDK's only randomness besides the UUIDs of keys and
-// references.
+// Jitter returns a random number in [0, 1). It is the SDK's only randomness besides the
+// UUIDs of keys and references.
 func Jitter() float64 { return rand.Float64() }
 
-// UUID draws a UUID of version 4 (RFC 9562), as uuid.NewRandom does, and allocates
-// nothing.
+// UUID returns a random UUID of version 4 (RFC 9562), as uuid.NewRandom does, without
+// allocating.
 func UUID() (uuid.UUID, error) {
 	var id uuid.UUID
 	if _, err := cryptorand.Read(id[:]); err != nil {

@@ -17,12 +17,12 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// ErrResponseTooLarge is the cause when an answer's body is larger than the SDK reads.
-var ErrResponseTooLarge = redact.Sentinel(fmt.Sprintf("the answer is larger than %d MiB", maxResponseBytes>>20))
+// ErrResponseTooLarge is the cause when a response's body is larger than the SDK reads.
+var ErrResponseTooLarge = redact.Sentinel(fmt.Sprintf("response larger than %d MiB", maxResponseBytes>>20))
 
-// record is what a call remembers of its attempts. It is the request's context, because
-// that is the one thing that go-retryablehttp hands to each of its hooks. Its attempts
-// come one after the other.
+// record holds what a call knows of its attempts. It is the request's context, the one
+// value that go-retryablehttp passes to each of its hooks. Attempts come one after the
+// other.
 type record struct {
 	context.Context //nolint:containedctx // the caller's: the record ends with the call
 
@@ -34,29 +34,29 @@ type record struct {
 	charged     int // attempts that count towards maxAttempts: see verdict.free
 	last        verdict
 
-	// The last whole answer.
+	// The last complete response.
 	status     int
 	header     http.Header
 	body       []byte
 	retryAfter time.Duration
 	word       Word
-	decided    bool // it says what was done
+	decided    bool // it says what was done, finally
 
 	err       error
 	wait      time.Duration
 	stoppedBy string
 
-	corrected bool // the clock's offset was learned from one of the answers
+	corrected bool // the clock's offset was learned from one of the responses
 	reread    bool // the query was signed in another way after a refusal
 
 	sent    bool // an attempt may have put bytes on the wire
-	inDoubt bool // an attempt may have been executed, and was not answered
+	inDoubt bool // an attempt may have been executed, and had no response
 }
 
 type recordKey struct{}
 
-// Value implements [context.Context]: the record itself, or what the caller's context
-// has.
+// Value implements [context.Context]. It returns the record itself, or the value of the
+// caller's context.
 func (r *record) Value(key any) any {
 	if _, ok := key.(recordKey); ok {
 		return r
@@ -64,7 +64,7 @@ func (r *record) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// recordOf finds the record that is the context of every request that Do makes.
+// recordOf returns the record, which is the context of every request that Do makes.
 func recordOf(ctx context.Context) *record {
 	rec, _ := ctx.Value(recordKey{}).(*record)
 	return rec
@@ -80,21 +80,21 @@ func (r *record) result() Result {
 
 // attempter is the RoundTripper inside the retrying client: one RoundTrip is one attempt.
 //
-// It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each call
-// that failed, which would flush the whole pool and make an outage dearer still.
+// It has no CloseIdleConnections on purpose. go-retryablehttp calls that after each
+// failed call. It would flush the whole pool and make an outage more expensive still.
 type attempter struct {
 	cfg       *Config
 	userAgent []string // the header's value
 	skew      skew
 }
 
-// RoundTrip dates and signs a clone of req, sends it, and reads the whole answer into the
-// call's record. The response it returns has no body left to read.
+// RoundTrip dates and signs a clone of req, sends it, and reads the complete response
+// into the call's record. The response it returns has no body left to read.
 func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	rec := recordOf(req.Context())
 	call := &rec.call
 	rec.attempts++
-	rec.stoppedBy = "" // of an attempt before
+	rec.stoppedBy = "" // clears the previous attempt's reason
 
 	timeout := call.Timeout
 	if timeout <= 0 {
@@ -103,12 +103,12 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), timeout)
 	defer cancel() // the body is read before RoundTrip returns
 
-	var own struct { // what is this attempt's alone, in one piece
+	var own struct { // what belongs to this attempt alone, in one allocation
 		conn  connTrace
 		proof [len(Proof{})]string
 	}
 	if call.Method != http.MethodGet {
-		// A read does nothing, sent or not. For everything else it matters whether the
+		// A read changes nothing, sent or not. For any other call it matters whether a
 		// connection was ever made.
 		ctx = httptrace.WithClientTrace(ctx, own.conn.hooks())
 	}
@@ -119,8 +119,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
-		// net/http itself may resend on a connection that died as it was taken: the same
-		// bytes.
+		// net/http may itself resend on a connection that died as it was taken, with the
+		// same bytes.
 		attempt.GetBody = func() (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(call.Body)), nil
 		}
@@ -149,8 +149,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var after retryAfter
 	if values := resp.Header["Retry-After"]; len(values) > 0 {
-		// A date counts from now, by the server's clock that it is of: the attempt may
-		// have taken long.
+		// A date counts from now, by the clock of the server that wrote it: the attempt
+		// may have taken long.
 		serverNow := now.Add(offset)
 		if at, ok := serverTime(resp.Header); ok {
 			serverNow = at.Truncate(time.Second).Add(now.Sub(arrived)) // to the second, as the other date is
@@ -161,8 +161,8 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.log(req.Context(), rec, resp, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
 	if tooOld && offset > 0 && call.Method != http.MethodGet {
-		// Dated ahead of this machine's clock, and refused for now: whoever has it can
-		// send it again when its time comes.
+		// Dated ahead of this machine's clock, and refused for now. A program that has
+		// the request can send it again when its time comes.
 		rec.inDoubt = true
 	}
 	if tooOld && a.skew.correct(rec, a.cfg.Logger, resp.Header, offset, now) {
@@ -178,7 +178,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// send sends an attempt, and says which of the SDK's own transports it went over, nil for
+// send sends an attempt. It returns which of the SDK's own transports it used, nil for
 // the user's.
 func (a *attempter) send(attempt *http.Request) (*http.Response, *http.Transport, error) {
 	if own, ok := a.cfg.HTTP.(*Renewing); ok {
@@ -188,8 +188,8 @@ func (a *attempter) send(attempt *http.Request) (*http.Response, *http.Transport
 	return resp, nil, err
 }
 
-// header returns an attempt's own headers. values is room for those that prove who is
-// calling.
+// header returns an attempt's own headers. values has room for those that authenticate
+// the caller.
 func (a *attempter) header(rec *record, at time.Time, values *[len(Proof{})]string) http.Header {
 	call := &rec.call
 	h := make(http.Header, 8+len(call.Header))
@@ -217,12 +217,12 @@ var (
 	contentTypeJSON = []string{"application/json"}
 )
 
-// byteOrderMark is put in front of JSON by some servers and proxies. No reader of JSON
-// takes it.
+// byteOrderMark is put in front of JSON by some servers and proxies. No JSON parser
+// accepts it.
 var byteOrderMark = []byte("\ufeff")
 
-// readBody reads the answer up to the cap, and closes it. The transport may be the user's
-// own, so that what http.Client would have checked is checked here.
+// readBody reads the response up to the limit, and closes it. The transport may be the
+// user's own, so it also checks what http.Client would have checked.
 func readBody(resp *http.Response) ([]byte, error) {
 	if resp == nil {
 		return nil, errNoResponse
@@ -238,8 +238,8 @@ func readBody(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > maxResponseBytes {
 		return nil, ErrResponseTooLarge
 	}
-	// Room for what was announced and one byte more, since the end may be seen only by
-	// reading on.
+	// Room for the announced length and one byte more: only another read may show the
+	// end.
 	room := resp.ContentLength + 1
 	if room <= 1 {
 		room = bytes.MinRead
@@ -254,7 +254,7 @@ func readBody(resp *http.Response) ([]byte, error) {
 		case err == io.EOF:
 			return bytes.TrimPrefix(body, byteOrderMark), nil
 		case err != nil:
-			return nil, redact.Wrap(fmt.Sprintf("the answer (HTTP %d) was cut short", resp.StatusCode), err)
+			return nil, redact.Wrap(fmt.Sprintf("response (HTTP %d) cut short", resp.StatusCode), err)
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}
@@ -262,11 +262,12 @@ func readBody(resp *http.Response) ([]byte, error) {
 }
 
 var (
-	errNoResponse         = redact.Sentinel("the transport returned neither an answer nor an error")
-	errSwitchingProtocols = redact.Sentinel("the server switched to another protocol (HTTP 101) that nobody had asked for")
+	errNoResponse         = redact.Sentinel("the transport returned neither a response nor an error")
+	errSwitchingProtocols = redact.Sentinel("the server switched to another protocol (HTTP 101) that was not requested")
 )
 
-// explain tells the caller's own time limit from the attempt's, and both from any other.
+// explain distinguishes the caller's own time limit from the attempt's, and both from any
+// other.
 func explain(callCtx, attemptCtx context.Context, err error, timeout time.Duration) error {
 	if callCtx.Err() != nil {
 		return callCtx.Err()
@@ -282,17 +283,18 @@ func explain(callCtx, attemptCtx context.Context, err error, timeout time.Durati
 	}
 }
 
-// attemptTimeoutError is an attempt that ran out of its own time. It is not
+// attemptTimeoutError is the error of an attempt that exceeded its own timeout. It is not
 // context.DeadlineExceeded: the caller's context has not ended.
 type attemptTimeoutError struct{ after time.Duration }
 
-func (e *attemptTimeoutError) Error() string   { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *attemptTimeoutError) Error() string   { return fmt.Sprintf("no response within %v", e.after) }
 func (e *attemptTimeoutError) OwnText() string { return e.Error() }
 func (e *attemptTimeoutError) Timeout() bool   { return true }
 func (e *attemptTimeoutError) Temporary() bool { return true }
 
 // innerTimeoutError is a time limit inside the transport, such as a dialer's. The net
-// package calls that context.DeadlineExceeded too; here it would pass for the caller's.
+// package calls that context.DeadlineExceeded too; here it would be mistaken for the
+// caller's.
 type innerTimeoutError struct{ err error }
 
 func (e innerTimeoutError) Error() string      { return e.err.Error() }
@@ -301,7 +303,7 @@ func (e innerTimeoutError) Timeout() bool      { return true }
 func (e innerTimeoutError) Temporary() bool    { return true }
 func (e innerTimeoutError) As(target any) bool { return errors.As(e.err, target) }
 
-// unwrapURLError drops the wrapping that repeats the URL, which holds ids.
+// unwrapURLError removes the wrapping that repeats the URL, which contains ids.
 func unwrapURLError(err error) error {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		return ue.Err
@@ -309,7 +311,7 @@ func unwrapURLError(err error) error {
 	return err
 }
 
-// connTrace learns whether an attempt ever had a connection to write to.
+// connTrace records whether an attempt ever had a connection to write to.
 type connTrace struct {
 	wanted, got atomic.Bool
 	trace       httptrace.ClientTrace
@@ -321,11 +323,11 @@ func (t *connTrace) hooks() *httptrace.ClientTrace {
 	return &t.trace
 }
 
-// nothingSent says whether err ended the attempt before a byte of it was written.
+// nothingSent reports whether err ended the attempt before a byte of it was written.
 //
-// A transport that reports its connections is believed, and nothing else: net/http may
-// lose a connection after writing to it and fail to dial the next one, and the error is
-// then the dial's.
+// Only a transport that reports its connections is believed: net/http may lose a
+// connection after writing to it and fail to dial the next one. The error is then the
+// dial's.
 func (t *connTrace) nothingSent(err error) bool {
 	if t.wanted.Load() {
 		return !t.got.Load()
@@ -333,8 +335,8 @@ func (t *connTrace) nothingSent(err error) bool {
 	return beforeSending(err)
 }
 
-// log writes the attempt's line: what an operator needs, and nothing that is the
-// customer's or secret.
+// log writes the attempt's line: what an operator needs, without customer data or
+// secrets.
 func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, start time.Time) {
 	if a.cfg.Logger == nil {
 		return

@@ -78,7 +78,8 @@ func TestTruncatedAnswerIsAskedForAgain(t *testing.T) {
 	assert.Zero(t, res.Status, "half an answer is none")
 }
 
-// Every answer's body is closed, whatever becomes of it, or its connection is lost to the
+// Every response's body is closed, whatever happens to it; otherwise the pool loses its
+// connection.
 // pool.
 func TestBodiesAreClosed(t *testing.T) {
 	t.Parallel()
@@ -133,7 +134,7 @@ func TestAttemptTimeout(t *testing.T) {
 		began = time.Now()
 		res = r.Do(t.Context(), call)
 		assert.Equal(t, 6*time.Second, time.Since(began), "the call's own timeout, twice")
-		require.EqualError(t, res.Err, "no answer within 3s")
+		require.EqualError(t, res.Err, "no response within 3s")
 		assert.NotErrorIs(t, res.Err, context.DeadlineExceeded, "it is not the caller's deadline")
 		var timeout net.Error
 		require.ErrorAs(t, res.Err, &timeout)
@@ -170,7 +171,7 @@ func TestTimeoutOfAnotherKindIsNotCalledTheAttempts(t *testing.T) {
 	call.MaxAttempts = 1
 	res := r.Do(t.Context(), call)
 	require.Error(t, res.Err)
-	assert.NotContains(t, res.Err.Error(), "no answer within")
+	assert.NotContains(t, res.Err.Error(), "no response within")
 	assert.Contains(t, res.Err.Error(), "i/o timeout")
 	assert.Equal(t, NotSent, res.Outcome)
 	assert.NotErrorIs(t, res.Err, context.DeadlineExceeded, "the caller's context has not ended")

@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// A budget bounds what retries add to an outage. A client that fails all the time spends
-// its tokens, and then makes one attempt a call until calls succeed again: some retries
-// for each hundred successes, however bad it gets.
+// A budget bounds the retries that a client adds to an outage. A client whose calls keep
+// failing spends its tokens. After that it makes one attempt a call until calls succeed
+// again, during an outage of any length.
 //
-// The numbers are whole: a retry costs 5, a success brings 1, and 500 are the most that
-// are kept. So one in five calls may be retried for good, and a client that was well can
-// make a hundred retries in a row.
+// The numbers are integers: a retry costs 5, a success adds 1, and the maximum is 500. So
+// one in five calls may be retried indefinitely, and a full budget allows a hundred
+// retries in a row.
 const (
 	budgetMost    = 500
 	budgetRetry   = 5
@@ -27,7 +27,7 @@ func newBudget() *budget {
 	return b
 }
 
-// spend takes what a retry costs, and reports whether there was enough.
+// spend takes the cost of a retry, and reports whether there was enough.
 func (b *budget) spend() bool {
 	for {
 		have := b.tokens.Load()
@@ -40,7 +40,7 @@ func (b *budget) spend() bool {
 	}
 }
 
-// refill adds what a success brings.
+// refill adds what a success earns.
 func (b *budget) refill() {
 	for {
 		have := b.tokens.Load()
@@ -50,7 +50,7 @@ func (b *budget) refill() {
 	}
 }
 
-// budgets keep reads and writes apart: polls that fail by the thousand must not take the
+// budgets keeps reads and writes apart: thousands of failing polls must not use up the
 // retries of a payout.
 type budgets struct{ reads, writes *budget }
 

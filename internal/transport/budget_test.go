@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// always answers every attempt with the same.
+// always responds to every attempt in the same way.
 type always step
 
 func (a always) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }

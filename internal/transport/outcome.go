@@ -8,22 +8,22 @@ import (
 	"net/http"
 )
 
-// Outcome says what a call that failed may have done on the other side.
+// Outcome says what a failed call may have done on the server.
 type Outcome int
 
-// The outcomes, from the harmless to the doubtful.
+// The outcomes, from harmless to doubtful.
 const (
 	// NotSent: no byte of any attempt left this machine.
 	NotSent Outcome = iota
-	// Rejected: the server refused for good, and no attempt is in doubt.
+	// Rejected: the server refused permanently, and no attempt is in doubt.
 	Rejected
-	// Unknown: an attempt may have been executed, and no definitive answer came for its
+	// Unknown: an attempt may have been executed, and no definitive response came for its
 	// key.
 	Unknown
 )
 
-// outcome is over all attempts: one in doubt keeps the call in doubt, whatever a later
-// one was told.
+// outcome returns the outcome over all attempts: one attempt in doubt keeps the call in
+// doubt, even if a later one was refused.
 func (r *record) outcome() Outcome {
 	switch {
 	case r.inDoubt:
@@ -35,24 +35,24 @@ func (r *record) outcome() Outcome {
 	}
 }
 
-// Word is what the body of an error response says, as the protocol reads it.
+// Word classifies the body of an error response, as the protocol reads it.
 type Word int
 
 // The words, from none to the most specific.
 const (
 	// NoWord: the body is not the API's own error object. A proxy, a firewall or a
-	// gateway wrote it, and what the API behind it has done is not known.
+	// gateway wrote it; what the API behind it has done is not known.
 	NoWord Word = iota
-	// Refused: the API says that it refused this call.
+	// Refused: the API refused this call.
 	Refused
 	// KeyTaken: the API refused this call because of an earlier request, with its key or
 	// about the same thing. That request may have been executed.
 	KeyTaken
-	// KeyBusy: likewise, and that request is still under way. The same key gets its
+	// KeyBusy: likewise, and that request is still running. The same key gets its
 	// response a little later.
 	KeyBusy
-	// Unclear: the API refused this call in the name of something behind it, which may
-	// have done the work.
+	// Unclear: the API refused this call on behalf of a system behind it, which may have
+	// done the work.
 	Unclear
 )
 
@@ -70,7 +70,7 @@ var beforeTheWork = map[int]bool{
 	http.StatusRequestHeaderFieldsTooLarge: true, // 431: the headers were refused while they were parsed
 }
 
-// failed notes an attempt without a whole answer.
+// failed records an attempt without a complete response.
 func (r *record) failed(err error, conn *connTrace) {
 	r.err, r.retryAfter = err, 0
 	if conn.nothingSent(err) {
@@ -81,7 +81,7 @@ func (r *record) failed(err error, conn *connTrace) {
 	r.last = verdict{retry: !errors.Is(err, ErrResponseTooLarge)}
 }
 
-// answered notes an attempt with a whole answer. word is what its body says.
+// answered records an attempt with a complete response. word classifies its body.
 func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfter, word Word) {
 	r.err, r.sent = nil, true
 	r.status, r.header, r.body, r.retryAfter, r.word = resp.StatusCode, resp.Header, body, retryAfter.wait, word
@@ -90,46 +90,46 @@ func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfte
 	r.last = verdict{}
 	switch {
 	case resp.Header.Get("Idempotent-Replay") == "true" && resp.StatusCode != http.StatusTooManyRequests:
-		// The stored answer to this very key: whatever became of earlier attempts, this
-		// is what was decided for all of them (section 4), and asking again brings
-		// nothing else. An answer that is in doubt by itself stays so: the stored 500 of
-		// a lost attempt does not say that nothing was done, and the header says nothing
-		// when something in between replaced the body.
+		// The stored response to this key. Whatever happened to earlier attempts, this is
+		// the decision for all of them (section 4), and another call brings nothing else.
+		// A response that is itself in doubt stays so: the stored 500 of a lost attempt
+		// does not say that nothing was done, and the header proves nothing if an
+		// intermediary replaced the body.
 		r.inDoubt = !r.decided
 	case resp.StatusCode >= 500:
-		// The API's own 500 and a proxy's 502 alike may come after the work was done.
+		// The API's own 500 and a proxy's 502 may both come after the work was done.
 		r.inDoubt = true
 		r.last = verdict{retry: true, retryAfter: retryAfter}
 	case refused && word == KeyBusy:
 		r.inDoubt, r.last = true, verdict{retry: true, retryAfter: retryAfter}
 	case refused && (word == KeyTaken || word == Unclear) && r.call.Method != http.MethodGet:
-		r.inDoubt = true // whatever the status: a limit takes back nothing of another request, or of the operator
+		r.inDoubt = true // whatever the status: a limit undoes nothing that another request or the operator did
 	case resp.StatusCode == http.StatusTooManyRequests:
 		r.last = verdict{retry: true, retryAfter: retryAfter}
 	case resp.StatusCode >= 200 && resp.StatusCode < 300:
-		// The same key has one execution and one answer (section 4): this is it.
+		// One key has one execution and one response (section 4), and this is it.
 		r.inDoubt = false
 	case r.decided, refused && beforeTheWork[resp.StatusCode]:
 	case refused && (word == NoWord || word == Unclear) && r.call.Method == http.MethodGet:
-		// A read does nothing, so that nothing is in doubt.
+		// A read changes nothing, so nothing is in doubt.
 	default:
-		// Not the API's word, or one about another request or about the operator. It is
-		// not retried: what a firewall refuses once it refuses again, and the caller can
-		// call again with the same key.
+		// Not the API's own refusal, or one about another request or about the operator.
+		// It is not retried: a firewall refuses again, and the caller can call again with
+		// the same key.
 		r.inDoubt = true
 	}
 }
 
-// isDecision reports whether an answer says what was done: a success, or a refusal in the
-// API's own words. A redirect may follow a request that was executed (303), a 408 comes
-// from something in between, a 5xx may come after the work, and so may any page or JSON
-// that is not the API's: none of them is the API's last word.
+// isDecision reports whether a response says what was done: a success, or a refusal by
+// the API itself. A redirect may follow an executed request (303), a 408 comes from an
+// intermediary, a 5xx may come after the work, and so may any page or JSON that is not
+// the API's: none of them is final.
 func isDecision(status int, word Word) bool {
 	return status >= 200 && status < 300 ||
 		status >= 400 && status < 500 && status != http.StatusRequestTimeout && word == Refused
 }
 
-// beforeSending recognises the errors that can only come before a request is written.
+// beforeSending reports whether an error can only come before a request is written.
 func beforeSending(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") {
@@ -139,7 +139,7 @@ func beforeSending(err error) bool {
 	return errors.As(err, &dns) || badCertificate(err)
 }
 
-// permanent recognises, among those, what no further attempt can change.
+// permanent reports whether such an error will meet every further attempt.
 func permanent(err error) bool { return badCertificate(err) }
 
 func badCertificate(err error) bool {

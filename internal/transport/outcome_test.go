@@ -24,7 +24,7 @@ func TestOutcomeIsOverAllAttempts(t *testing.T) {
 		outcome  Outcome
 		attempts int
 		status   int
-		fails    bool // Err is set: the last attempt has no answer
+		fails    bool // Err is set: the last attempt has no response
 	}{
 		{"never connected", []step{refused, refused, refused, refused}, NotSent, 4, 0, true},
 		{"never connected, then refused by the API", []step{refused, answer(400, noThanks)}, Rejected, 2, 400, false},
@@ -43,7 +43,7 @@ func TestOutcomeIsOverAllAttempts(t *testing.T) {
 		{"lost, then 429 every time", []step{lost, answer(429, "{}"), answer(429, "{}"), answer(429, "{}")}, Unknown, 4, 429, false},
 		{"503, then lost", []step{answer(503, "{}"), lost, lost, lost}, Unknown, 4, 503, true},
 
-		// The stored answer to the same key settles what the lost attempt did.
+		// The stored response to the same key settles what the lost attempt did.
 		{"lost, then a replayed refusal", []step{lost, answer(400, noThanks, replay...)}, Rejected, 2, 400, false},
 		{"lost, then a replayed 409", []step{lost, answer(409, noThanks, replay...)}, Rejected, 2, 409, false},
 		// But not when what was stored is itself in doubt.
@@ -97,7 +97,7 @@ func TestOutcomeIsOverAllAttempts(t *testing.T) {
 	}
 }
 
-// Sequences that somebody tried to make money move twice with.
+// Sequences by which an attacker might make money move twice.
 func TestNothingButAnAnswerToTheKeySettlesADoubt(t *testing.T) {
 	t.Parallel()
 	hour := start.Add(time.Hour)
@@ -160,7 +160,7 @@ func tooLarge(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, ContentLength: 1 << 40, Body: http.NoBody, Request: req}, nil
 }
 
-// truncatedWith is a truncated answer whose header came whole.
+// truncatedWith is a truncated response whose header is complete.
 func truncatedWith(status int, header http.Header) step {
 	return func(req *http.Request) (*http.Response, error) {
 		resp, err := truncated(status)(req)
@@ -187,7 +187,8 @@ func TestSuccessAfterDoubtIsSuccess(t *testing.T) {
 	}
 }
 
-// A call that was answered has an answer, even when its time was up the moment after: the
+// A call that has a response keeps it, even if its time was up the moment after: the
+// money has moved.
 // money has moved.
 func TestAnswerWinsOverAContextThatEndsWithIt(t *testing.T) {
 	t.Parallel()
@@ -204,7 +205,7 @@ func TestAnswerWinsOverAContextThatEndsWithIt(t *testing.T) {
 	}
 }
 
-// The context may end while the answer's body is on its way: then there is no answer.
+// The context may end while the response's body is on its way: then there is no response.
 func TestContextThatEndsBeforeTheAnswerLeavesDoubt(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -327,8 +328,8 @@ func TestErrorsThatComeBeforeSending(t *testing.T) {
 	}
 }
 
-// A read does nothing: a page for an answer leaves no doubt, whichever status of refusal
-// it has.
+// A read changes nothing: a page instead of a response leaves no doubt, whatever its
+// status.
 func TestAReadIsNeverInDoubtForAPage(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 404, 499} {

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// Renewing sends attempts through a transport of net/http, and through a new one of the
-// same settings once an attempt on HTTP/2 has timed out.
+// Renewing sends attempts through a transport of net/http. Once an attempt on HTTP/2 has
+// timed out, it uses a new one with the same settings.
 //
 // On HTTP/1, net/http closes the connection of a request that was given up. On HTTP/2 it
-// resets the stream and keeps the connection, since others use it: when the connection is
-// dead, the next attempt, and each later call, waits for nothing on it. net/http cannot
-// be told to leave one connection alone, but another transport has none of them. What is
-// under way on the old one goes on.
+// resets the stream and keeps the connection, since others use it: if the connection is
+// dead, the next attempt and each later call wait on it in vain. net/http cannot be told
+// to avoid one connection, but another transport has none of them. Requests on the old
+// one continue.
 type Renewing struct {
 	mu       sync.Mutex
 	current  *http.Transport
@@ -20,7 +20,7 @@ type Renewing struct {
 	http1    bool            // the last response came over HTTP/1
 }
 
-// NewRenewing begins with t, which nothing else may change from then on.
+// NewRenewing begins with t, which must not be changed afterwards.
 func NewRenewing(t *http.Transport) *Renewing { return &Renewing{current: t} }
 
 // RoundTrip implements [http.RoundTripper].
@@ -29,7 +29,7 @@ func (r *Renewing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// send sends one attempt, and says over which transport.
+// send sends one attempt, and returns the transport it used.
 func (r *Renewing) send(req *http.Request) (*http.Response, *http.Transport, error) {
 	r.mu.Lock()
 	used := r.current
@@ -47,8 +47,8 @@ func (r *Renewing) answered(resp *http.Response) {
 	r.http1 = resp.ProtoMajor == 1
 }
 
-// timedOut replaces the transport that an attempt timed out on. Of many attempts on it,
-// one does.
+// timedOut replaces the transport on which an attempt timed out. Of many such attempts,
+// one replaces it.
 func (r *Renewing) timedOut(used *http.Transport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

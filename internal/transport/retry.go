@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// verdict is what one attempt says about making another.
+// verdict is what one attempt decides about the next one.
 type verdict struct {
 	retry bool
 	// free asks for one more attempt at once, dated by the server's clock or signed in
-	// another way. Nothing was executed, and nothing is wrong with the server: it costs
-	// neither an attempt nor the budget.
+	// another way. Nothing was executed, and the server is healthy: it costs neither an
+	// attempt nor budget.
 	free       bool
 	retryAfter retryAfter
 }
 
-// checkRetry is go-retryablehttp's question after each attempt. All that it may depend on
-// is in the record and the budgets.
+// checkRetry decides, for go-retryablehttp, whether to make another attempt. It depends
+// only on the record and the budgets.
 func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	rec := recordOf(ctx)
 	if rec.err == nil {
@@ -29,8 +29,8 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 			return false, err
 		}
 		if !rec.last.retry {
-			// Answered for good. A context that ended in the meantime changes nothing
-			// about that: the money has moved, or has been refused.
+			// A final response. It stays final if the context ended in the meantime: the
+			// money has moved, or has been refused.
 			if rec.decided {
 				c.budgets.of(rec.call.Method).refill()
 			}
@@ -75,9 +75,9 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 	return true, nil
 }
 
-// beyondDeadlineError is a call that ended because the context would end before the
-// server wants to be asked again. It is context.DeadlineExceeded, as it would have been
-// after sleeping until then.
+// beyondDeadlineError is the error of a call whose context ends before the server accepts
+// another request. It is context.DeadlineExceeded, as it would be after sleeping until
+// then.
 type beyondDeadlineError struct{ asked time.Duration }
 
 func (e beyondDeadlineError) Error() string {
@@ -88,7 +88,7 @@ func (e beyondDeadlineError) Unwrap() error   { return context.DeadlineExceeded 
 
 // timeLeft returns how long ctx lasts, by the client's clock. A deadline that has passed
 // while ctx has not ended belongs to another clock than the client's, such as a test's,
-// and says nothing.
+// and is ignored.
 func (c *Client) timeLeft(ctx context.Context) (time.Duration, bool) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -100,21 +100,21 @@ func (c *Client) timeLeft(ctx context.Context) (time.Duration, bool) {
 
 const stoppedByAge = "not retried: the server may have expired the idempotency key; this is the last attempt's result"
 
-// tooLate reports whether an attempt that begins after wait would begin when the server
-// may have forgotten the call's key.
+// tooLate reports whether an attempt after wait would begin when the server may have
+// forgotten the call's key.
 func (c *Client) tooLate(rec *record, wait time.Duration) bool {
 	end := rec.call.NotAfter
 	return !end.IsZero() && c.cfg.Clock.Now().Add(wait).After(end)
 }
 
-// prepareRetry waits, by the clock and no longer than the context lasts.
+// prepareRetry waits, by the clock, and no longer than the context lasts.
 func (c *Client) prepareRetry(req *http.Request) error {
 	rec := recordOf(req.Context())
 	if err := c.cfg.Clock.Sleep(req.Context(), rec.wait); err != nil {
 		rec.err = err
 		return err
 	}
-	// A machine that was suspended meanwhile wakes up much later than it meant to.
+	// A machine that was suspended meanwhile wakes up much later than planned.
 	if c.tooLate(rec, 0) {
 		rec.stoppedBy = stoppedByAge
 		return errTooLate
@@ -122,11 +122,11 @@ func (c *Client) prepareRetry(req *http.Request) error {
 	return nil
 }
 
-// errTooLate ends the library's loop. The call's result is what its last attempt came to.
+// errTooLate ends the library's loop. The call's result is that of its last attempt.
 var errTooLate = errors.New("too late for another attempt")
 
-// backoff is full jitter: anywhere below the exponential bound, so that clients which
-// failed together do not come back together.
+// backoff returns a wait with full jitter, anywhere below the exponential bound: clients
+// that failed together do not come back together.
 func (c *Client) backoff(attempts int) time.Duration {
 	bound := backoffCap
 	if shift := attempts - 1; shift < 5 {
@@ -135,7 +135,7 @@ func (c *Client) backoff(attempts int) time.Duration {
 	return time.Duration(c.cfg.Rand() * float64(bound))
 }
 
-// retryAfter is what a Retry-After header asks for.
+// retryAfter is the wait that a Retry-After header asks for.
 type retryAfter struct {
 	given bool
 	wait  time.Duration
@@ -144,9 +144,9 @@ type retryAfter struct {
 // longestWait stands for any Retry-After that a Duration cannot hold.
 const longestWait = time.Duration(1<<63 - 1)
 
-// parseRetryAfter reads seconds or an HTTP date. Anything else, more than one value
-// included, counts as not given; a date that has passed is a wait of zero. now is the
-// time of the server that wrote the date.
+// parseRetryAfter reads seconds or an HTTP date. Anything else, including more than one
+// value, counts as absent; a past date is a wait of zero. now is the time of the server
+// that wrote the date.
 func parseRetryAfter(values []string, now time.Time) retryAfter {
 	if len(values) != 1 {
 		return retryAfter{}
@@ -162,7 +162,8 @@ func parseRetryAfter(values []string, now time.Time) retryAfter {
 	return retryAfter{given: true, wait: max(0, at.Sub(now))}
 }
 
-// seconds reads decimal digits, and stops at the longest wait instead of overflowing.
+// seconds parses decimal digits, and saturates at the longest wait instead of
+// overflowing.
 func seconds(digits string) time.Duration {
 	const limit = int64(longestWait / time.Second)
 	var n int64

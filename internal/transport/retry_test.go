@@ -271,7 +271,7 @@ func TestRetryAfterBeyondTheCapEndsTheCallAndSaysSo(t *testing.T) {
 	}
 }
 
-// A date is read at the time the answer came, not at the time the question was asked.
+// A date is read at the time the response came, not when the request was sent.
 func TestRetryAfterDateCountsFromTheAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -331,7 +331,7 @@ func (b slowBody) Read([]byte) (int, error) {
 
 func (slowBody) Close() error { return nil }
 
-// What the last answer asked for is told, and nothing that an earlier one did.
+// Only the wait that the last response asked for is reported.
 func TestRetryAfterOfTheLastAnswerIsReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, answer(503, "", "Retry-After", "3"), answer(400, noThanks))

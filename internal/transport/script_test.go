@@ -93,7 +93,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	return next(req)
 }
 
-// answer is a whole answer. Headers come in pairs; a name may come twice.
+// answer returns a complete response. Headers come in pairs; a name may come twice.
 func answer(status int, body string, headers ...string) step {
 	return func(req *http.Request) (*http.Response, error) {
 		h := http.Header{}
@@ -106,7 +106,7 @@ func answer(status int, body string, headers ...string) step {
 	}
 }
 
-// lost is an attempt that went out, and was not answered.
+// lost is an attempt that was sent, and had no response.
 func lost(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
@@ -116,7 +116,7 @@ func refused(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
-// truncated is an answer whose body ends too early.
+// truncated is a response whose body ends too early.
 func truncated(status int) step {
 	return func(req *http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader(`{"error":fal`), errReader{io.ErrUnexpectedEOF})

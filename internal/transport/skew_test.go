@@ -239,8 +239,8 @@ func TestOnlyTheOwnCorrectionIsUnlearned(t *testing.T) {
 	assert.WithinDuration(t, start.Add(time.Hour), r.signedAt(t, 4), time.Second, "the other call's correction holds")
 }
 
-// The operator sets the clock right, and the answers do not tell the time any more: what
-// was learned is wrong now.
+// The operator sets the clock right, and responses no longer tell the time: the
+// correction is wrong now.
 func TestCorrectionIsUnlearnedWithoutADateToo(t *testing.T) {
 	t.Parallel()
 	for name, refusal := range map[string]step{
@@ -254,15 +254,14 @@ func TestCorrectionIsUnlearnedWithoutADateToo(t *testing.T) {
 			log.Reset()
 			require.Equal(t, 202, r.Do(t.Context(), payout()).Status)
 			assert.Equal(t, start, r.signedAt(t, 3), "the machine's own clock again")
-			assert.Contains(t, log.String(), "dated by this machine's clock again")
+			assert.Contains(t, log.String(), "using the local clock again")
 			r.Do(t.Context(), payout())
 			assert.Equal(t, start, r.signedAt(t, 4))
 		})
 	}
 }
 
-// Answers of a date that no clock shows cost no further attempt, and leave nothing
-// behind.
+// Responses with an impossible date cost no further attempt, and leave no correction.
 func TestHostileDates(t *testing.T) {
 	t.Parallel()
 	for name, date := range map[string]string{

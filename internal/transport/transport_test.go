@@ -68,7 +68,7 @@ func TestCallsDoNotMix(t *testing.T) {
 	group.Wait()
 }
 
-// echo answers with what it was sent.
+// echo responds with what it was sent.
 type echo struct{}
 
 func (echo) RoundTrip(req *http.Request) (*http.Response, error) {

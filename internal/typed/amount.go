@@ -9,7 +9,7 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// AmbiguousError is an amount with two readings.
+// AmbiguousError is the error for an amount that can be read in two ways.
 type AmbiguousError struct{ text, decimal, grouped string }
 
 func (e *AmbiguousError) Error() string {
@@ -17,8 +17,8 @@ func (e *AmbiguousError) Error() string {
 }
 
 // Amount returns the digits of an amount in a currency, with at most one point or one
-// exponent, as a program would write it. The error is an [*AmbiguousError] when there are
-// two readings. No error repeats a text with more than digits and separators.
+// exponent, as a program would write it. The error is an [*AmbiguousError] if there are
+// two readings. No error repeats a text that has more than digits and separators.
 func Amount(text, currency string) (string, error) {
 	number := withoutCurrency(visible(text), currency)
 	if number == "" {
@@ -46,13 +46,13 @@ var (
 	errRounded  = errors.New("rounded by a spreadsheet, and its last digits may be lost: format the column as a number without decimals and enter it again")
 )
 
-// otherCurrencies are what people write beside an amount in another currency.
+// otherCurrencies lists what people write beside an amount in another currency.
 var otherCurrencies = []string{
 	"€", "$", "£", "₦", "₵", "EUR", "EURO", "EUROS", "USD", "GBP", "CHF", "CAD", "CNY", "NGN", "GHS", "GNF", "XAF", "XOF", "FCFA", "F CFA", "CFA", "MAD", "ZAR", "KES",
 }
 
-// notTyped says why a text with more than digits and separators is no amount, without
-// repeating it.
+// notTyped returns why a text with more than digits and separators is not an amount,
+// without repeating it.
 func notTyped(text string, currency string) error {
 	number := func(s string) bool { return s != "" && isDigits(s[:1]) && strings.Trim(s, "0123456789.,' ") == "" }
 	negative := strings.Replace(text, "\u2212", "-", 1)
@@ -73,7 +73,7 @@ func notTyped(text string, currency string) error {
 	return errNotTyped
 }
 
-// plainNumber turns a grouped number into one that a program would write.
+// plainNumber converts a grouped number to the form that a program would write.
 func plainNumber(s string) (string, error) {
 	front, rest := s, ""
 	if i := strings.IndexAny(s, ".,"); i >= 0 {
@@ -125,7 +125,7 @@ func plainNumber(s string) (string, error) {
 	return whole + "." + fraction, nil
 }
 
-// decimalReading is a number without the zeros behind its point.
+// decimalReading returns a number without trailing zeros after its point.
 func decimalReading(whole, fraction string) string {
 	if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
 		return whole
@@ -133,7 +133,7 @@ func decimalReading(whole, fraction string) string {
 	return whole + "." + fraction
 }
 
-// joined is a number whose digits are grouped by three, without what stood between the
+// joined joins digits that are grouped by three, without the separators between the
 // groups.
 func joined(groups []string) (string, error) {
 	if len(groups) <= 1 {
@@ -150,8 +150,8 @@ func joined(groups []string) (string, error) {
 	return strings.Join(groups, ""), nil
 }
 
-// withoutLeadingZeros refuses what is no number, and a number that begins with zeros: a
-// phone number or an account is in the wrong column.
+// withoutLeadingZeros refuses a text that is not a number, and a number with leading
+// zeros: a phone number or an account is in the wrong column.
 func withoutLeadingZeros(s string) (string, error) {
 	if s == "" || len(s) > 1 && s[0] == '0' || !isDigits(s) {
 		return "", errNotTyped
@@ -159,7 +159,7 @@ func withoutLeadingZeros(s string) (string, error) {
 	return s, nil
 }
 
-// typedNames are what people call a currency.
+// typedNames returns what people call a currency.
 func typedNames(currency string) []string {
 	if currency == "XOF" || currency == "XAF" { // people call both CFA francs
 		return []string{currency, "FCFA", "F CFA", "F.CFA", "CFA", "F"}
@@ -167,7 +167,7 @@ func typedNames(currency string) []string {
 	return []string{currency}
 }
 
-// withoutCurrency takes the currency off the end of an amount.
+// withoutCurrency removes the currency from the end of an amount.
 func withoutCurrency(text string, currency string) string {
 	for _, word := range typedNames(currency) {
 		if n := len(text) - len(word); word != "" && n > 0 && strings.EqualFold(text[n:], word) {

@@ -7,14 +7,14 @@ import (
 	"unicode"
 )
 
-// numberPlan is how long the numbers of a country are, behind its calling code.
+// numberPlan says how long the numbers of a country are, after its calling code.
 type numberPlan struct {
 	code   string
 	digits int
 }
 
-// numberPlans are the countries of both APIs. All have one length, but for Benin: see
-// complete.
+// numberPlans holds the countries of both APIs. All numbers of a country have one length,
+// except in Benin: see complete.
 var numberPlans = map[string]numberPlan{
 	"BJ": {"229", 10}, "BF": {"226", 8}, "CI": {"225", 10}, "CM": {"237", 9}, "GW": {"245", 9},
 	"ML": {"223", 8}, "NE": {"227", 8}, "SN": {"221", 9}, "TG": {"228", 8},
@@ -42,23 +42,23 @@ func MSISDN(text, country string) (string, error) {
 		return plan.complete(local)
 	}
 	if len(digits) < 8 || len(digits) > 15 || digits[0] == '0' {
-		return "", errors.New("an international number has 8 to 15 digits")
+		return "", errors.New("wrong length: an international number has 8 to 15 digits")
 	}
 	return digits, nil
 }
 
-// localMSISDN reads a number with neither + nor 00 in front: it may have its calling code
-// all the same.
+// localMSISDN reads a number with neither + nor 00 in front. It may still have its
+// calling code.
 func localMSISDN(digits, country string) (string, error) {
 	if country == "" {
 		if plan, local, ok := planOf(digits); ok {
 			return plan.complete(local)
 		}
-		return "", errors.New("it has no country's calling code: write it with +")
+		return "", errors.New("no country calling code: write it with +")
 	}
 	plan, known := numberPlans[country]
 	if !known {
-		return "", errors.New("write it with + and the country's calling code")
+		return "", errors.New("unknown country: write the number with + and the calling code")
 	}
 	if local, ok := strings.CutPrefix(digits, plan.code); ok && (len(local) == plan.digits || plan.code == beninCode && len(local) == beninOld) {
 		return plan.complete(local)
@@ -69,7 +69,8 @@ func localMSISDN(digits, country string) (string, error) {
 	return plan.complete(digits)
 }
 
-// planOf is the plan whose calling code the digits begin with, and what stands behind it.
+// planOf returns the plan whose calling code the digits begin with, and the digits after
+// it.
 func planOf(digits string) (plan numberPlan, local string, ok bool) {
 	for _, plan := range numberPlans {
 		if local, ok := strings.CutPrefix(digits, plan.code); ok {
@@ -79,7 +80,7 @@ func planOf(digits string) (plan numberPlan, local string, ok bool) {
 	return numberPlan{}, "", false
 }
 
-// complete puts the calling code in front of a number of the plan.
+// complete adds the calling code to a number of the plan.
 func (p numberPlan) complete(local string) (string, error) {
 	switch {
 	case p.code == beninCode && len(local) == beninOld:
@@ -94,7 +95,7 @@ func (p numberPlan) complete(local string) (string, error) {
 	return p.code + local, nil
 }
 
-// phoneDigits takes away what people put around the digits.
+// phoneDigits removes what people write around the digits.
 func phoneDigits(text string) (digits string, international bool, err error) {
 	text = visible(text)
 	if strings.ContainsAny(text, "eE") && strings.Trim(text, "0123456789.,eE+-") == "" {
@@ -111,7 +112,7 @@ func phoneDigits(text string) (digits string, international bool, err error) {
 			international = true
 		case r == ' ' || r == '.' || r == '/' || r == '(' || r == ')' || unicode.Is(unicode.Pd, r):
 		default:
-			return "", false, errors.New("it has characters that no phone number has")
+			return "", false, errors.New("not a phone number: write only digits, spaces and +")
 		}
 	}
 	digits = b.String()
@@ -119,13 +120,12 @@ func phoneDigits(text string) (digits string, international bool, err error) {
 		digits, international = rest, true
 	}
 	if digits == "" {
-		return "", false, errors.New("it has no digits")
+		return "", false, errors.New("not a phone number: no digits")
 	}
 	return digits, international, nil
 }
 
-// withoutDecimals takes off the .0 or ,00 of a cell that holds a number instead of a
-// text.
+// withoutDecimals removes the .0 or ,00 of a cell that holds a number instead of a text.
 func withoutDecimals(text string) string {
 	i := strings.LastIndexAny(text, ".,")
 	if i < 1 || strings.Trim(text[i+1:], "0") != "" || strings.ContainsAny(text[:i], "., -/") {
@@ -134,8 +134,8 @@ func withoutDecimals(text string) string {
 	return text[:i]
 }
 
-// Wallet returns the number by which a wallet is known: of two numbers of one wallet, the
-// same.
+// Wallet returns the number by which a wallet is known: the same for every number of one
+// wallet.
 func Wallet(msisdn string) string {
 	digits := strings.TrimPrefix(msisdn, "+")
 	if local, ok := strings.CutPrefix(digits, beninCode); ok && len(local) == beninOld {

@@ -1,7 +1,7 @@
-// Package typed reads amounts and phone numbers as people write them: in forms, in cells
-// of spreadsheets and on command lines. Where a text can be read in two ways, it does not
-// guess. No error repeats a phone number, or of an amount more than its digits and
-// separators.
+// Package typed reads amounts and phone numbers as people write them: in forms, in
+// spreadsheet cells and on command lines. It does not guess: a text that can be read in
+// two ways is an error. No error repeats a phone number, or more of an amount than its
+// digits and separators.
 package typed
 
 import (
@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// visible replaces spaces of every kind, but for tabs and line breaks, by one,
-// typographic apostrophes by plain ones, and leaves out what cannot be seen. The
-// apostrophe by which spreadsheets mark a text goes too.
+// visible replaces spaces of every kind, except tabs and line breaks, by a plain one,
+// replaces typographic apostrophes by plain ones, and removes invisible characters. It
+// also removes the apostrophe by which spreadsheets mark a text.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {
