@@ -59,7 +59,8 @@ func (s *Server) checkAddress(m *merchant, clientIP string) *reply {
 	return &r
 }
 
-// clientIP is where a call came from: X-Real-IP when the peer is a trusted proxy, else the peer.
+// clientIP returns the address that a call came from: X-Real-IP if the peer is a trusted
+// proxy, else the peer.
 func (s *Server) clientIP(peer string, h http.Header) string {
 	if s.peerAddress != "" {
 		peer = s.peerAddress
@@ -110,7 +111,7 @@ func (x *exchange) readBody() *reply {
 		}
 	}
 	if err != nil {
-		// The client went away, or cut its own body short: there is nobody to answer.
+		// The client left or cut its body short: no response can be sent.
 		return &reply{lost: true, reason: "the request body ended early: " + bodyError(err)}
 	}
 	x.entry.Body = x.body
@@ -124,7 +125,7 @@ func bodyError(err error) string {
 	return "read error"
 }
 
-// first is Header.Get for a name that is written in its canonical form already.
+// first does what Header.Get does, for a name in canonical form.
 func first(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
 		return values[0]

@@ -144,7 +144,8 @@ func TestAPIKeyErrors(t *testing.T) {
 	require.Error(t, f.s.SetIPAllowlist("pk_nobody"))
 }
 
-// Each request below has every mistake from its own on, so the answer shows which check comes first.
+// Each request below has every mistake from its own on, so the response shows which check
+// comes first.
 func TestChecksComeInTheDocumentedOrder(t *testing.T) {
 	t.Parallel()
 	wrongs := []struct {
@@ -298,7 +299,7 @@ func TestRequestBodies(t *testing.T) {
 	assert.Equal(t, 202, chunked(payoutBody(1, "22961234567")))
 	assert.Equal(t, 413, chunked(big))
 
-	// A client that goes away before its body is complete is not answered, and nothing is executed.
+	// A client that leaves before its body is complete gets no response, and nothing is executed.
 	r := f.request(call{method: "POST", endpoint: "/payouts", body: payoutBody(1, "22961234567")})
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failingReader{}))
 	w := &recorder{header: http.Header{}, request: r}

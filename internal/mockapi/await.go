@@ -40,7 +40,7 @@ type Transaction struct {
 	Method, Number              string // the payment method's name and the other side's number, once they are known
 	Customer                    string
 	Created                     time.Time
-	// Open is set on a payment that nobody has paid or declined, Confirming on one that its provider has yet to answer.
+	// Open is set on a payment that is neither paid nor declined, Confirming while its provider has not responded.
 	Open, Confirming bool
 }
 
@@ -66,7 +66,7 @@ func (s *Server) Transaction(reference string) (Transaction, bool) {
 	return tx.public(), true
 }
 
-// AwaitOperation waits until an operation has ended. It moves no clock: on a frozen one somebody else must.
+// AwaitOperation waits until an operation has ended. It moves no clock: a frozen one must be moved by the caller.
 func (s *Server) AwaitOperation(ctx context.Context, id string) (Operation, error) {
 	var found Operation
 	err := s.await(ctx, func() (bool, string) {

@@ -130,7 +130,7 @@ func requestRate(b *testing.B, address string, requests [][][]byte, want string)
 	return float64(n) / elapsed.Seconds()
 }
 
-// converse sends requests on one connection and reads the answers.
+// converse sends requests on one connection and reads the responses.
 func converse(address string, requests [][]byte, want string) string {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 const (
 	// deliveryTimeout is how long a receiver may take (intram.md section 8).
 	deliveryTimeout = 15 * time.Second
-	// maxReceiverAnswer is how much of a receiver's answer is read.
+	// maxReceiverAnswer bounds what is read of a receiver's response, in bytes.
 	maxReceiverAnswer = 64 << 10
 	// keptReceiverAnswer is how much of one that is not 2xx is kept for the log.
 	keptReceiverAnswer = 512
@@ -34,7 +34,7 @@ type DeliveryStatus string
 // The states of a delivery.
 const (
 	DeliveryPending   DeliveryStatus = "pending"   // an attempt is under way or will follow
-	DeliveryDelivered DeliveryStatus = "delivered" // a receiver answered 2xx
+	DeliveryDelivered DeliveryStatus = "delivered" // a receiver responded 2xx
 	DeliveryExhausted DeliveryStatus = "exhausted" // every attempt failed
 	DeliveryDropped   DeliveryStatus = "dropped"   // a fault lost it before its first attempt
 )
@@ -45,8 +45,8 @@ type Attempt struct {
 	Time      time.Time
 	Timestamp string // X-Intram-Timestamp
 	Signature string // X-Intram-Signature
-	Status    int    // the receiver's answer; 0 when there was none
-	Response  string `json:",omitempty"` // the beginning of its body, when the answer was not 2xx
+	Status    int    // of the receiver's response; 0 when there was none
+	Response  string `json:",omitempty"` // the beginning of its body, when the status was not 2xx
 	Error     string // why there was none
 	Latency   time.Duration
 	Fault     string // the fault that hit it
@@ -81,7 +81,7 @@ type Delivery struct {
 	NextAttempt    time.Time // zero when none is scheduled
 }
 
-// String is one line without the body.
+// String returns one line without the body.
 func (d Delivery) String() string {
 	return fmt.Sprintf("%s %s %s to %s: %s after %d attempts", d.ID, d.Event, d.OperationID, d.URL, d.Status, len(d.Attempts))
 }
@@ -230,12 +230,12 @@ func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, response
 		return 0, "", "invalid url"
 	}
 	d.setHeaders(r.Header, a)
-	resp, err := s.roundTripper(r.URL.Host).RoundTrip(r) // not a client: a redirect is an answer, and not a 2xx
+	resp, err := s.roundTripper(r.URL.Host).RoundTrip(r) // not a client: a redirect is a response that is not 2xx
 	if err != nil {
 		return 0, "", deliveryError(err, timedOut.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
-	limited := io.LimitReader(resp.Body, maxReceiverAnswer) // the status is the answer, whatever becomes of its body
+	limited := io.LimitReader(resp.Body, maxReceiverAnswer) // only the status counts, even if reading the body fails
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		words, _ := io.ReadAll(io.LimitReader(limited, keptReceiverAnswer))
 		response = strings.ToValidUTF8(strings.TrimSpace(string(words)), "")
@@ -258,7 +258,7 @@ func (d *delivery) setHeaders(h http.Header, a Attempt) {
 	h.Set("X-Intram-Attempt", strconv.Itoa(a.Number))
 }
 
-// deliveryError is why a receiver did not answer, in a word that does not depend on the platform.
+// deliveryError says why there was no response, in words that do not depend on the platform.
 func deliveryError(err error, timedOut bool) string {
 	switch {
 	case timedOut:
@@ -268,7 +268,7 @@ func deliveryError(err error, timedOut bool) string {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "connection closed without an answer"
+		return "connection closed without a response"
 	default:
 		return "network error"
 	}

@@ -245,7 +245,7 @@ func TestReceiverThatPanicsOrAborts(t *testing.T) {
 	f.subscribe("*", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	f.payout(1, "22961234567")
 	f.idle()
-	assert.Equal(t, "connection closed without an answer", f.s.Deliveries()[0].Attempts[0].Error)
+	assert.Equal(t, "connection closed without a response", f.s.Deliveries()[0].Attempts[0].Error)
 }
 
 func TestDeliveryOverTheNetwork(t *testing.T) {
@@ -288,7 +288,7 @@ func TestDeliveryErrorsOverTheNetwork(t *testing.T) {
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer plain.Close()
 	for url, want := range map[string]string{
-		refused: "connection refused", closing.URL: "connection closed without an answer",
+		refused: "connection refused", closing.URL: "connection closed without a response",
 		strings.Replace(plain.URL, "http://", "https://", 1): "network error",
 	} {
 		f := newFixture(t, Config{})

@@ -96,7 +96,7 @@ func (o object) field(name string) document {
 	return nil
 }
 
-// text is the value of a string, and empty for anything else.
+// text returns the value of a string, and "" for anything else.
 func (d document) text() string {
 	if d.kind() != kindString {
 		return ""
@@ -125,7 +125,7 @@ func (d document) text() string {
 	return s
 }
 
-// compact is the value without insignificant white space.
+// compact returns the value without insignificant white space.
 func (d document) compact() []byte {
 	if d.isCompact() {
 		return d
@@ -279,7 +279,7 @@ func skipValue(d []byte, i int) int {
 }
 
 // The functions below write JSON in the order of the documentation's payloads. Building the bytes by hand
-// keeps that order and costs one allocation an answer.
+// keeps that order and costs one allocation a response.
 
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
@@ -305,7 +305,7 @@ func appendStringField(b []byte, name, value string) []byte {
 	return appendString(appendName(b, name), value)
 }
 
-// appendOptionalString is appendStringField with null for an empty value.
+// appendOptionalString does what appendStringField does, with null for an empty value.
 func appendOptionalString(b []byte, name, value string) []byte {
 	if value == "" {
 		return append(appendName(b, name), "null"...)

@@ -15,7 +15,7 @@ var jsonSeeds = []string{
 	strings.Repeat(`{"a":`, 10_001) + "1" + strings.Repeat("}", 10_001),
 }
 
-// What is read where it lies is what encoding/json reads.
+// The document, which is not copied, reads what encoding/json reads.
 func FuzzDocument(f *testing.F) {
 	for _, s := range jsonSeeds {
 		f.Add([]byte(s))
@@ -33,7 +33,7 @@ func FuzzDocument(f *testing.F) {
 		members := d.members(nil)
 		for name, value := range want {
 			if strings.ContainsRune(name, '\uFFFD') {
-				continue // names that are not UTF-8 may collide once they are mended
+				continue // names that are not UTF-8 may collide after they are replaced
 			}
 			if got := string(members.field(name)); got != string(value) {
 				t.Fatalf("%q is %q, want %q", name, got, value)

@@ -25,8 +25,9 @@ const (
 	pingOperation = "op_test"
 )
 
-// event is something that happened, as its subscribers are told. Its body is made when it is first needed, which for an
-// event nobody subscribed to is never; what it is made of does not change any more.
+// event is an occurrence that subscribers are told of. Its body is built when it is first
+// needed, which is never without a subscriber; what it is built from does not change any
+// more.
 type event struct {
 	account   *account
 	kind      string
@@ -73,7 +74,7 @@ func (s *Server) newEvent(op *operation, kind string, data []byte) *event {
 	return e
 }
 
-// body is what is sent. The caller holds the server's lock.
+// body returns the bytes to send. The caller holds the server's lock.
 func (e *event) body() []byte {
 	if e.made == nil {
 		data := e.data

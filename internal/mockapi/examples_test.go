@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The fake tells the stories of the published payloads, and what it answers has their keys, in their order, with their JSON
-// kinds. It may have more keys where section 7 lists more than an example shows.
+// The fake plays what the published payloads describe, and its responses have their keys,
+// in their order, with their JSON types. It may have more keys where section 7 lists more
+// than an example shows.
 func TestAnswersLookLikeThePublishedPayloads(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Merchant: MerchantConfig{IPAllowlist: []string{"127.0.0.1"}}})
@@ -189,7 +190,7 @@ func readShape(d *json.Decoder) (shape, error) {
 	return s, err
 }
 
-// more are the keys an answer may have beyond an example: http_status, which the earlier revision lacks, and the fields of an
+// more lists the keys that a response may have beyond an example: http_status, which the earlier revision lacks, and the fields of an
 // operation that section 7 lists and two of the examples leave out.
 var more = map[string]bool{"http_status": true, "payload": true, "updated_date": true, "completed_date": true, "_links": true}
 

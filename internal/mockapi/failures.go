@@ -16,7 +16,7 @@ var failureMessages = map[string]string{
 	"merchant_wallet_missing":    "The merchant has no wallet for this payment method",
 	"provider_rejected":          "Rejected by the provider",
 	"provider_unavailable":       "The provider is unavailable",
-	"provider_error":             "The provider answered with an error",
+	"provider_error":             "The provider returned an error",
 	"missing_provider_code":      "The destination has no provider_code",
 	"amount_exceeds_transaction": "The amount exceeds what is left to refund",
 	"transaction_not_settled":    "The transaction is not settled yet",
@@ -37,7 +37,7 @@ func failureOf(code string) *operationFailure {
 	return f
 }
 
-// rejection is a provider's refusal in its own words.
+// rejection returns a provider's refusal in its own words.
 func rejection(responseCode, message string) *operationFailure {
 	return &operationFailure{code: "provider_rejected", message: message, responseCode: responseCode, responseMessage: message}
 }

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// otherwise is the answer of a call that was executed, told as a fault of the answer tells it. A refusal stays as it is.
+// otherwise changes the response of an executed call as a fault says. A refusal stays as
+// it is.
 func otherwise(kind FaultKind, rep reply) reply {
 	if rep.status < http.StatusOK || rep.status >= http.StatusMultipleChoices || rep.html {
 		return rep
@@ -46,7 +47,7 @@ func otherwise(kind FaultKind, rep reply) reply {
 	return rep
 }
 
-// eachOf calls f with an object, or with each of a list.
+// eachOf calls f with an object, or with each object of a list.
 func eachOf(data any, f func(map[string]any)) {
 	switch data := data.(type) {
 	case map[string]any:
@@ -60,7 +61,7 @@ func eachOf(data any, f func(map[string]any)) {
 	}
 }
 
-// becomeAnother gives an object the names of something else. A list stays as it is.
+// becomeAnother gives an object the ids of another one. A list stays as it is.
 func becomeAnother(data any) {
 	object, ok := data.(map[string]any)
 	if !ok {
@@ -81,7 +82,7 @@ func becomeAnother(data any) {
 	}
 }
 
-// oddValues are other kinds of what describes.
+// oddValues holds values of another JSON type for the descriptive fields.
 var oddValues = map[string]any{
 	"attempts": "3", "responsecode": 0, "responsemsg": nil, "serviceref": 1927264368, "service_reference": 1927264368,
 	"declined_reason": false, "reason": 7, "email": false, "name": 0, "first_name": 1, "last_name": 2, "number": 22961234567,
@@ -89,8 +90,8 @@ var oddValues = map[string]any{
 	"customerName": 0, "symbol": 0, "secret_hint": 7, "date": 1779273000, "updated_date": []any{}, "http_status": "200",
 }
 
-// makeOdd changes the kinds of all that describes, but for what is the caller's own, and for the dates of a list's items, which
-// are its order.
+// makeOdd changes the JSON types of the descriptive fields, except in what the caller
+// sent and in the dates of a list's items, which are its order.
 func makeOdd(v any) {
 	switch v := v.(type) {
 	case map[string]any:

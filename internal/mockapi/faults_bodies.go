@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// streamedBody is the body of an answer that does not come at once, or not whole.
+// streamedBody is the body of a response that comes late or not whole.
 type streamedBody struct {
 	// length is what Content-Length announces; -1 announces nothing.
 	length int64
-	// sent is how much of the answer is sent, for the journal, and lost that the connection is cut after it.
+	// sent is how much of the response is sent, for the journal; lost says that the
+	// connection is closed after it.
 	sent int
 	lost bool
 	// open begins to send, until ctx ends. A reader that ends with another error than EOF cuts the connection.
@@ -27,7 +28,7 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// truncated is half of a body whose whole length was announced.
+// truncated returns half of a body whose whole length was announced.
 func truncated(body []byte) *streamedBody {
 	half := len(body) / 2
 	return &streamedBody{length: int64(len(body)), sent: half, lost: true, open: func(context.Context) io.Reader {
@@ -35,10 +36,10 @@ func truncated(body []byte) *streamedBody {
 	}}
 }
 
-// tricklePieces is how many pieces a slow body comes in.
+// tricklePieces is the number of pieces of a slow body.
 const tricklePieces = 8
 
-// trickling is a body in pieces, each of which takes its share of delay.
+// trickling returns a body in pieces, each of which takes its share of delay.
 func trickling(clock *Clock, delay time.Duration, body []byte) *streamedBody {
 	return &streamedBody{length: int64(len(body)), sent: len(body), open: func(ctx context.Context) io.Reader {
 		rest, piece := body, len(body)/tricklePieces+1
@@ -63,7 +64,8 @@ func trickling(clock *Clock, delay time.Duration, body []byte) *streamedBody {
 // blank is what an oversized body is made of.
 var blank = strings.Repeat(" ", 32<<10)
 
-// oversized is a body with white space in front, which JSON allows: who reads far enough finds the answer.
+// oversized returns a body after white space, which JSON allows: a client that reads far
+// enough finds the response.
 func oversized(size int64, body []byte) *streamedBody {
 	spaces := readerFunc(func(p []byte) (int, error) { return copy(p, blank), nil })
 	return &streamedBody{length: -1, sent: len(body), open: func(context.Context) io.Reader {
@@ -71,7 +73,8 @@ func oversized(size int64, body []byte) *streamedBody {
 	}}
 }
 
-// writeStreamed sends an answer piece by piece. The in-process transport hands the pieces on by itself.
+// writeStreamed sends a response piece by piece. The in-process transport passes the
+// pieces on by itself.
 func writeStreamed(w http.ResponseWriter, r *http.Request, status int, body *streamedBody) {
 	if body.length >= 0 {
 		w.Header()["Content-Length"] = []string{strconv.FormatInt(body.length, 10)}

@@ -8,21 +8,23 @@ import (
 	"time"
 )
 
-// effect is what a fault changes about an answer that is sent.
+// effect holds what a fault changes about a response.
 type effect struct {
 	retryAfter []string
 	location   string
-	// skew is how far ahead the clock is that signatures are checked by, dateOff the one that dates the answer.
+	// skew is how far ahead the clock is that verifies signatures, dateOff the one that
+	// dates the response.
 	skew, dateOff time.Duration
 	age           string
-	// streamed is set on an answer whose body does not come as it should.
+	// streamed is set on a response whose body comes late or not whole.
 	streamed *streamedBody
 }
 
-// cachedFor is how old the cached answer of FaultClockSkewCached says it is.
+// cachedFor is the Age of the cached response of FaultClockSkewCached.
 const cachedFor = 30 * time.Minute
 
-// fault takes the failures that hit this call: a latency passes here, any other is returned.
+// fault takes the faults that hit this call. It waits for a latency, and returns any
+// other.
 func (x *exchange) fault(routed bool) *Fault {
 	s := x.server
 	if s.faults.none() {
@@ -43,7 +45,8 @@ func (x *exchange) fault(routed bool) *Fault {
 	return f
 }
 
-// beforeExecuting does what a fault does instead of executing the call, and reports whether that was all.
+// beforeExecuting applies a fault before the call is executed, and reports whether the
+// call ends with it.
 func (x *exchange) beforeExecuting(f *Fault) (rep reply, cut cutKind, ended bool) {
 	switch f.Kind {
 	case FaultRefuse:
@@ -72,7 +75,7 @@ func (x *exchange) beforeExecuting(f *Fault) (rep reply, cut cutKind, ended bool
 	return x.faultAnswer(f, rule), noCut, true
 }
 
-// afterExecuting does what a fault does to the answer of a call that was executed.
+// afterExecuting applies a fault to the response of an executed call.
 func (x *exchange) afterExecuting(f *Fault, rep reply) (reply, cutKind) {
 	switch f.Kind {
 	case FaultDropResponse:
@@ -85,7 +88,7 @@ func (x *exchange) afterExecuting(f *Fault, rep reply) (reply, cutKind) {
 		x.effect.streamed = oversized(f.Size, rep.body)
 	case FaultNotJSON:
 		page := proxied(rep.status)
-		page.reason = "a web page in place of the answer"
+		page.reason = "a web page in place of the response"
 		return page, noCut
 	case FaultOtherSubject, FaultOddFields, FaultNoPayload, FaultUnreadableItem, FaultByteOrderMark:
 		return otherwise(f.Kind, rep), noCut
@@ -97,7 +100,7 @@ func (x *exchange) afterExecuting(f *Fault, rep reply) (reply, cutKind) {
 	return rep, noCut
 }
 
-// faultAnswer is the answer of a fault that has one.
+// faultAnswer returns the response of a fault that has its own.
 func (x *exchange) faultAnswer(f *Fault, rule *faultRule) reply {
 	switch {
 	case f.Kind == FaultRedirect:
@@ -120,7 +123,7 @@ func (x *exchange) faultAnswer(f *Fault, rule *faultRule) reply {
 	return proxied(f.Status)
 }
 
-// refuseDial takes a fault that refuses the connection of a call, before there is one, and journals it.
+// refuseDial takes a fault that refuses the connection, and journals the call.
 func (s *Server) refuseDial(r *http.Request) error {
 	endpoint, ok := endpointOf(r.URL.EscapedPath())
 	if !ok || s.faults.none() {
@@ -143,8 +146,8 @@ func (s *Server) refuseDial(r *http.Request) error {
 // elsewherePath is where the other host of a FaultRedirect is, on this same server.
 const elsewherePath = "/elsewhere"
 
-// elsewhere is the address a redirect names: another host, behind which this server listens too, so that whatever
-// follows the redirect is seen.
+// elsewhere returns the address that a redirect names: another host, which this server
+// listens to as well, so that a call that follows the redirect is seen.
 func (s *Server) elsewhere(target *url.URL) string {
 	other := url.URL{Scheme: "https", Host: "elsewhere.intram.test", RawQuery: target.RawQuery}
 	if base, err := url.Parse(s.BaseURL()); err == nil && base.Scheme == "http" {
@@ -159,8 +162,8 @@ func (s *Server) elsewhere(target *url.URL) string {
 	return other.String()
 }
 
-// serveElsewhere is the other host. It takes whatever comes, and says yes: a client that follows a redirect with its
-// signature believes that it has paid.
+// serveElsewhere plays the other host. It accepts every call: a client that follows a
+// redirect with its signature believes that it has paid.
 func (s *Server) serveElsewhere(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{server: s, request: r, now: s.clock.Now(), entry: &Request{
 		ID: s.entropy.id("req_", 16), Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, elsewherePath), Query: r.URL.RawQuery,

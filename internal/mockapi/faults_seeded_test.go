@@ -191,7 +191,8 @@ func TestClockSkewDates(t *testing.T) {
 	}
 }
 
-// What needs no date cannot notice a clock that is off, and what is not executed cannot lose its answer.
+// A call without a signed date cannot notice a wrong clock, and one that is not executed
+// cannot lose its response.
 func TestFaultsPassByWhatTheyCannotHit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

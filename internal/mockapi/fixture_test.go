@@ -90,7 +90,7 @@ func checkLedger(t *testing.T, s *Server) {
 	}
 }
 
-// wallet is what the sandbox wallet of a payment method has available.
+// wallet returns what the sandbox wallet of a payment method has available.
 func (f *fixture) wallet(code string) int64 {
 	f.t.Helper()
 	var sum int64
@@ -103,7 +103,7 @@ func (f *fixture) wallet(code string) int64 {
 	return sum
 }
 
-// answer is what came back.
+// A response as it was received.
 type answer struct {
 	t      *testing.T
 	status int
@@ -200,7 +200,7 @@ func (a answer) ok(status int) answer {
 	return a
 }
 
-// refused checks an error answer and returns its details as path → message.
+// refused checks an error response and returns its details as path → message.
 func (a answer) refused(status int, code string) map[string]string {
 	a.t.Helper()
 	require.Equalf(a.t, status, a.status, "%s", a.body)

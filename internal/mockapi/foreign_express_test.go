@@ -195,7 +195,7 @@ func listenLocally(t *testing.T) *net.TCPListener {
 	return socket
 }
 
-// expressServer is a script that serves a socket and writes a line about each request before it answers.
+// expressServer is a script that serves a socket and writes a line about each request before it responds.
 type expressServer struct{ output string }
 
 // startExpress hands the socket to a script, and returns when it serves it. The socket listens already, so that a request waits until

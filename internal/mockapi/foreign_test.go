@@ -25,7 +25,7 @@ import (
 
 // The clients of testdata/clients were written from the API's documentation alone, in other languages and without
 // a line of the SDK. Each lives through the same story against a fake of its own, and so does the SDK: every
-// answer must be the same, field by field. Then the SDK reads the very objects that the foreign client made,
+// response must be the same, field by field. Then the SDK reads the very objects that the foreign client made,
 // and must see in them what the foreign client saw, ids and dates included.
 //
 // So one misreading of the documentation cannot hide in both the SDK and the fake.
@@ -64,8 +64,8 @@ func TestForeignClients(t *testing.T) {
 	}
 }
 
-// promised is what the documentation says of the steps. The SDK and a foreign client may agree on an answer
-// that is wrong; this is what makes it right.
+// promised is what the documentation says of the steps. The SDK and a foreign client may
+// agree on a wrong response; this is what makes it right.
 var promised = map[string]fields{
 	"refused.missing_api_key":               {"answer.status": "401", "code": "missing_api_key"},
 	"refused.invalid_api_key":               {"answer.status": "401", "code": "invalid_api_key"},
@@ -162,7 +162,7 @@ func needPrograms(t *testing.T, names ...string) {
 	}
 }
 
-// needPackage is needPrograms for a package that npm brings.
+// needPackage skips the test without a package that npm brings, as needPrograms does.
 func needPackage(t *testing.T, name string) {
 	t.Helper()
 	needPrograms(t, "node")
@@ -185,7 +185,7 @@ func compileTypeScript(t *testing.T, script string) string {
 	return filepath.Join(made, strings.TrimSuffix(script, ".ts")+".js")
 }
 
-// newForeignServer starts a fake at a date long past, so that a client must read the server's time off its answers,
+// newForeignServer starts a fake at a date long past, so that a client must read the server's time from its responses,
 // as one with a wrong clock has to.
 func newForeignServer(t *testing.T) *mockapi.Server {
 	t.Helper()
@@ -196,7 +196,7 @@ func newForeignServer(t *testing.T) *mockapi.Server {
 	return server
 }
 
-// answer is what one step of the story brought, as text by the path of its field. What is null, empty or not there
+// What one step of the story returned, as text by the path of its field. What is null, empty or not there
 // has no field: the SDK's types do not tell these apart.
 type answer struct {
 	step   string
@@ -293,7 +293,7 @@ func runForeignClient(t *testing.T, server *mockapi.Server, interpreter, script 
 	return sortDeliveries(answers)
 }
 
-// shown is a line of a foreign client: the answer to a call, a list, a delivery or a visit to the checkout page.
+// shown is a line of a foreign client: the response to a call, a list, a delivery or a visit to the checkout page.
 type shown struct {
 	Step     string         `json:"step"`
 	Status   string         `json:"status"`
@@ -369,7 +369,7 @@ func sortDeliveries(answers []answer) []answer {
 }
 
 // renamer gives what a server made up the same names in every run of the story: ids and references by their order of
-// appearance, so that two answers about one object stay about one object; dates, hosts and pictures by their kind.
+// appearance, so that two responses about one object stay about one object; dates, hosts and pictures by their kind.
 type renamer struct{ names map[string]string }
 
 func newRenamer() *renamer { return &renamer{names: make(map[string]string)} }

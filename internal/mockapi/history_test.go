@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRandomHistories lets a client do anything in any order, with lost answers, retries, delays and hands that settle, and
-// after every step compares the wallet with a model that knows nothing of the ledger: money moves once for each
-// idempotency key, whatever happened to the answer.
+// TestRandomHistories lets a client do anything in any order, with lost responses,
+// retries, delays and settlements by hand, and after every step compares the wallet with
+// a model that knows nothing of the ledger: money moves once for each idempotency key,
+// whatever happened to the response.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -35,8 +36,8 @@ type history struct {
 	wallet int64
 
 	calls    []call            // made so far, to be repeated
-	answers  map[string]string // key → the first answer seen
-	open     []string          // payments nobody has paid
+	answers  map[string]string // key → the first response seen
+	open     []string          // payments that are not paid
 	paid     map[string]int64  // payments → what is left to refund
 	settling []settling        // payouts whose end is still to come
 }
@@ -89,7 +90,7 @@ func (h *history) payout() {
 	}
 }
 
-// make makes a call once and remembers what was answered, if anything was.
+// make makes a call once and keeps the response, if there was one.
 func (h *history) make(c call) {
 	h.calls = append(h.calls, c)
 	a, err := h.f.send(c)
@@ -102,7 +103,7 @@ func (h *history) make(c call) {
 	}
 }
 
-// repeat makes an earlier call again, with its key: the answer is the first one, and nothing moves.
+// repeat makes an earlier call again, with its key: the response is the first one, and nothing moves.
 func (h *history) repeat() {
 	if len(h.calls) == 0 {
 		return

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// idempotencyWindow is how long an answer is kept for its key (intram.md section 4).
+// idempotencyWindow is how long a response is kept for its key (intram.md section 4).
 const idempotencyWindow = 24 * time.Hour
 
 type fingerprint [sha256.Size]byte
 
-// idempotency keeps the answers given for idempotency keys. It knows nothing of the API it serves: a scope
-// keeps the keys of different credentials apart.
+// idempotency keeps the responses of idempotency keys. It knows nothing of the API: a
+// scope separates the keys of different credentials.
 type idempotency struct {
 	mu      sync.Mutex
 	entries map[idempotencyKey]*execution
@@ -29,7 +29,7 @@ type execution struct {
 	id      idempotencyKey
 	of      fingerprint
 	expires time.Time
-	done    chan struct{} // made when somebody waits
+	done    chan struct{} // made when a request waits
 	ended   bool
 	answer  *reply // nil when the execution crashed, so that nothing is kept
 }
@@ -38,9 +38,9 @@ func newIdempotency() *idempotency {
 	return &idempotency{entries: map[idempotencyKey]*execution{}}
 }
 
-// claim says what to do with a request: execute it (the execution is the caller's to end), send again the
-// answer of an earlier one, or refuse a key used for something else. The twin of a request under way waits for its
-// answer; when that one crashes, the twin takes its place.
+// claim returns what to do with a request: execute it and call end, repeat an earlier
+// response, or refuse a key that another request used. A request whose key is under way
+// waits for the response; if that execution panics, the request takes its place.
 func (i *idempotency) claim(ctx context.Context, id idempotencyKey, of fingerprint, now time.Time) (mine *execution, earlier *reply, conflict bool, err error) {
 	fresh := &execution{id: id, of: of, expires: now.Add(idempotencyWindow)}
 	for {
@@ -48,7 +48,7 @@ func (i *idempotency) claim(ctx context.Context, id idempotencyKey, of fingerpri
 		i.expire(now)
 		e := i.entries[id]
 		switch {
-		case e == nil, e.ended && !e.expires.After(now): // a twin that took over has brought its own, earlier time with it
+		case e == nil, e.ended && !e.expires.After(now): // a request that took over has its own, earlier time
 			e = fresh
 			i.entries[id] = e
 			i.order = append(i.order, e)
@@ -71,14 +71,14 @@ func (i *idempotency) claim(ctx context.Context, id idempotencyKey, of fingerpri
 		case <-ctx.Done():
 			return nil, nil, false, ctx.Err()
 		}
-		// Who has waited gets the answer, also when its key has expired meanwhile. It does not change any more.
+		// A request that waited gets the response even if the key expired meanwhile. It does not change any more.
 		if e.answer != nil {
 			return nil, e.answer, false, nil
 		}
 	}
 }
 
-// end keeps the answer of an execution, or forgets the key when there is none.
+// end keeps the response of an execution, or forgets the key when it is nil.
 func (i *idempotency) end(e *execution, answer *reply) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -91,8 +91,8 @@ func (i *idempotency) end(e *execution, answer *reply) {
 	}
 }
 
-// expire forgets what is older than the window, and what is under way never. Keys arrive in time order as a rule, so only the
-// oldest are looked at.
+// expire forgets keys that are older than the window and not under way. Keys usually
+// arrive in the order of time, so only the oldest are looked at.
 func (i *idempotency) expire(now time.Time) {
 	for i.head < len(i.order) && i.order[i.head].ended && !i.order[i.head].expires.After(now) {
 		if e := i.order[i.head]; i.entries[e.id] == e {
@@ -108,7 +108,7 @@ func (i *idempotency) expire(now time.Time) {
 	}
 }
 
-// size is how many keys are held.
+// size returns how many keys are held.
 func (i *idempotency) size() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -141,8 +141,8 @@ func (i *idempotency) restore(kept []*execution) {
 
 var fingerprinted = sync.Pool{New: func() any { return new([]byte) }}
 
-// fingerprintOf is SHA-256 over method, path and body. The path is the signed one, so that a retry through the
-// other base URL is still the same request.
+// fingerprintOf returns SHA-256 over method, path and body. The path is the signed one,
+// so that a retry through the other base URL is the same request.
 func fingerprintOf(method, endpoint string, body []byte) fingerprint {
 	room, _ := fingerprinted.Get().(*[]byte) // New makes nothing else
 	b := (*room)[:0]

@@ -9,9 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestIdempotencyStoreAgainstItsModel lets requests with few keys begin, twin, end, crash and leave in any order, over days, and
-// compares every answer with a model that is written from the documentation: one execution a key, its answer for 24 hours,
-// a conflict for another request, and a twin that waits.
+// TestIdempotencyStoreAgainstItsModel lets requests with few keys begin, repeat, end,
+// crash and leave in any order, over days, and compares every response with a model that
+// is written from the documentation: one execution a key, its response for 24 hours, a
+// conflict for another request, and a concurrent request that waits.
 func TestIdempotencyStoreAgainstItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -28,7 +29,7 @@ type keyMachine struct {
 	store *idempotency
 	now   time.Time
 	keys  map[string]*keyModel
-	serve int // numbers the answers
+	serve int // numbers the responses
 }
 
 // keyModel is what the documentation says about one key.
@@ -59,7 +60,7 @@ var (
 	someShapes = rapid.SampledFrom([]byte{1, 1, 1, 2})
 )
 
-// begin sends a request and waits until it is answered or waiting.
+// begin sends a request and returns when it has its response or waits for one.
 func (m *keyMachine) begin(key string, shape byte) *keyTwin {
 	ctx, leave := context.WithCancel(context.Background())
 	w := &keyTwin{since: m.now, leave: leave, result: make(chan claimed, 1)}
@@ -73,7 +74,7 @@ func (m *keyMachine) begin(key string, shape byte) *keyTwin {
 	return w
 }
 
-// got is the answer of a request that must have one.
+// got returns the response of a request that must have one.
 func (w *keyTwin) got(t *rapid.T) claimed {
 	select {
 	case c := <-w.result:
@@ -85,7 +86,7 @@ func (w *keyTwin) got(t *rapid.T) claimed {
 	}
 }
 
-// known is what is known of a key now.
+// known returns what is known of a key now.
 func (m *keyMachine) known(key string) *keyModel {
 	k := m.keys[key]
 	if k != nil && k.mine == nil && !k.expires.After(m.now) {
@@ -133,8 +134,8 @@ func (m *keyMachine) underWay(t *rapid.T) (string, *keyModel) {
 	return key, k
 }
 
-// Answer ends an execution: its twins get its answer.
-func (m *keyMachine) Answer(t *rapid.T) {
+// Respond ends an execution: the requests that wait get its response.
+func (m *keyMachine) Respond(t *rapid.T) {
 	_, k := m.underWay(t)
 	m.serve++
 	answer := &reply{status: 200 + m.serve}
@@ -148,7 +149,7 @@ func (m *keyMachine) Answer(t *rapid.T) {
 	k.mine, k.answer, k.twins = nil, answer, nil
 }
 
-// Crash ends an execution without an answer: nothing is kept, and one of its twins takes its place.
+// Crash ends an execution without a response: nothing is kept, and a waiting request takes its place.
 func (m *keyMachine) Crash(t *rapid.T) {
 	key, k := m.underWay(t)
 	m.store.end(k.mine, nil)
@@ -176,7 +177,7 @@ func (m *keyMachine) Crash(t *rapid.T) {
 	k.twins = waiting
 }
 
-// Leave is the client of a waiting twin going away.
+// Leave ends the client of a waiting request.
 func (m *keyMachine) Leave(t *rapid.T) {
 	_, k := m.underWay(t)
 	if len(k.twins) == 0 {
@@ -227,7 +228,7 @@ func (m *keyMachine) leaveAll() {
 	}
 }
 
-// A twin that took over counts its day from when it came, though a younger key was answered before it.
+// A request that took over counts its day from its own arrival, though a younger key had its response first.
 func TestTwinThatTookOverExpiresWithItsOwnDay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // Request is one call the server got, and what it made of it.
 type Request struct {
-	ID       string // the X-Request-Id of the answer
+	ID       string // the X-Request-Id of the response
 	Time     time.Time
 	Method   string
 	Path     string
@@ -26,23 +26,23 @@ type Request struct {
 	Signature      string // X-Signature as received
 	IdempotencyKey string
 
-	Status   int    // 0 when no answer was sent
-	Code     string // the error code answered
+	Status   int    // 0 when no response was sent
+	Code     string // the error code of the response
 	Reason   string // why it was refused, in more detail than the code
 	Fault    string // the fault that hit it
-	Replayed bool   // the stored answer to an earlier request with the same key
-	Lost     bool   // executed or not, the connection was cut instead of answering, or before the answer's end
-	Followed bool   // it came to the other host that a FaultRedirect named: whoever sent it followed a redirect
+	Replayed bool   // the stored response to an earlier request with the same key
+	Lost     bool   // executed or not, the connection was closed before the end of the response
+	Followed bool   // it followed a FaultRedirect to the other host
 	Response []byte
 
 	idHeader   [1]string // the X-Request-Id header's value
-	remote     string    // the peer, from which ClientIP is read when somebody asks
+	remote     string    // the peer, from which Requests derives ClientIP
 	signedPath string    // the endpoint as the signature covers it, once the signature was looked at
 }
 
-// Canonical is the string the server expected to have been signed, in the raw reading of the query: what to
-// compare with when a signature was refused. It is empty when the request was refused before the signature
-// was looked at.
+// Canonical returns the string that should have been signed, with the query as it was
+// sent, to compare with when a signature was refused. It is empty when the request was
+// refused before its signature was verified.
 func (r Request) Canonical() string {
 	if r.signedPath == "" {
 		return ""
@@ -51,7 +51,7 @@ func (r Request) Canonical() string {
 	return q.canonical()
 }
 
-// String is one line without bodies, keys or signatures.
+// String returns one line without bodies, keys or signatures.
 func (r Request) String() string {
 	words := []string{wireTime(r.Time), r.Method, r.Path, "->", strconv.Itoa(r.Status)}
 	for _, word := range []string{r.Code, r.Reason, r.Fault} {
@@ -92,7 +92,7 @@ func (j *journal) all() []*Request {
 	return entries
 }
 
-// JournalSize is how many requests, and how many deliveries and events, are remembered.
+// JournalSize returns how many requests, and how many deliveries and events, are kept.
 func (s *Server) JournalSize() int { return s.journalSize }
 
 // Requests returns the last calls, oldest first.

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// SavedSeed is the seed of a saved state, which the server that loads it must have.
+// SavedSeed returns the seed of a saved state, which the server that loads it must have.
 func SavedSeed(data []byte) (uint64, error) {
 	var kept struct {
 		Format int    `json:"format"`
@@ -22,10 +22,12 @@ func SavedSeed(data []byte) (uint64, error) {
 	return kept.Seed, nil
 }
 
-// Load goes back to a saved state: what Save or [Recorder.Whole] has returned, and behind it, each on a line of its own, what
-// [Recorder.Changes] has. A last line that is torn is left out. The server is new: it has the seed of the saved one (see SavedSeed) and has answered nothing.
-// A frozen clock stands where the saved one stood; a running one goes on from the present, no earlier, and what has come due
-// meanwhile runs at once. Attempts of deliveries that were under way are made again.
+// Load restores a saved state: what Save or [Recorder.Whole] returned, followed by what
+// [Recorder.Changes] returned, each on a line of its own. A last line that is torn is
+// left out. The server must be new: it has the seed of the saved one (see SavedSeed) and
+// has handled no call. A frozen clock is set to the saved time. A running one goes on
+// from the present, no earlier, and what has come due meanwhile runs at once. Attempts of
+// deliveries that were under way are made again.
 func (s *Server) Load(data []byte) error {
 	if _, err := SavedSeed(data); err != nil {
 		return err

@@ -22,7 +22,7 @@ const (
 type MerchantConfig struct {
 	// Name is shown on the checkout page. Default "Test merchant".
 	Name string
-	// Inactive makes every call answer 403 merchant_inactive.
+	// Inactive refuses every call with 403 merchant_inactive.
 	Inactive bool
 	// IPAllowlist says where live calls may come from: exact addresses or CIDR, at most 20.
 	IPAllowlist []string
@@ -67,7 +67,7 @@ type account struct {
 	payin                               payinAccount
 }
 
-// provider is the world beyond a payment method.
+// provider returns the account of everything beyond a payment method.
 func (a *account) provider(m *method) accountNumber { return a.providers[m.index] }
 
 // AddMerchant adds a merchant with its own keys and wallets.

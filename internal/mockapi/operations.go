@@ -45,7 +45,7 @@ type operation struct {
 
 	// reference is the transaction the operation made: the payment, the payout's debit or the refund.
 	reference string
-	// prepared is the transaction the worker will make, allocated while nobody waited for the lock.
+	// prepared is the transaction that the worker will make, allocated outside of the lock.
 	prepared *transaction
 	// firstEvent is likewise the event it will most likely send.
 	firstEvent *event
@@ -100,8 +100,9 @@ func (s *Server) enterLocking(op *operation) {
 	s.enter(op)
 }
 
-// accepted is the answer to a creation: the operation as it was queued, whatever the worker has made of it since. A
-// payout's has its payload and its links, the others do not: that is what the published payloads show.
+// accepted returns the response to a creation: the operation as it was queued, whatever
+// the worker has made of it since. That of a payout has its payload and its links, the
+// others do not, as in the published payloads.
 func (op *operation) accepted() reply {
 	b := append(make([]byte, 0, len(op.payload)+256), `{"error":false,"http_status":202,"data":{"operation_id":"`...)
 	b = append(b, op.id...)
@@ -186,9 +187,10 @@ func (x *exchange) listOperations() reply {
 		func(op *operation, b []byte) []byte { return op.appendJSON(b) })
 }
 
-// page answers a list: newest first, created strictly before the cursor. The next cursor is the date of the last
-// item, and null when nothing older matches. Items of the same millisecond on both sides of a boundary are lost by a
-// literal reading of it; that is the API's own trap and not ours to mend (intram.md section 7).
+// page returns a list: newest first, created strictly before the cursor. The next cursor
+// is the date of the last item, and null when nothing older matches. Items of one
+// millisecond on both sides of a boundary are lost to a client that takes it literally;
+// that is the API's behavior, which the fake keeps (intram.md section 7).
 func page[T any](items []T, q listQuery, date func(T) time.Time, matches func(T) bool, appendJSON func(T, []byte) []byte) reply {
 	end := len(items)
 	if !q.before.IsZero() {

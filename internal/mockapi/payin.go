@@ -15,7 +15,7 @@ import (
 // PayinRevision is a revision of the payin documentation.
 type PayinRevision int
 
-// The revisions. They differ in what a request must have and in how an answer looks.
+// The revisions. They differ in what a request must have and in the form of responses.
 const (
 	PayinNewer PayinRevision = iota // id (pr_…), customer, action required; a failure's status is failed; limits; Cameroon
 	PayinFirst                      // reference is the system's (tr_…), accountId and customerName required
@@ -159,7 +159,7 @@ type payin struct {
 	script                 payinScript
 
 	status, confirmation string
-	answered             bool   // the customer has answered, or the session has expired
+	answered             bool   // the customer has confirmed or declined, or the session has expired
 	failure              string // the code, when it failed
 	failed               time.Time
 	transaction          payinTransaction
@@ -173,7 +173,7 @@ type payinTransaction struct {
 
 func (p *payin) charged() int64 { return p.amount + p.fee }
 
-// currency is that of the customer's country, which the number tells.
+// currency returns the currency of the customer's country, which the number tells.
 func (p *payin) currency() string {
 	if strings.HasPrefix(p.number, "+"+payinCountries[cameroon]) {
 		return xaf

@@ -23,8 +23,9 @@ func isPayinPath(path string) bool {
 	return path == healthPath || strings.HasPrefix(path, "/v1/payin/")
 }
 
-// authenticatePayin checks the Basic credentials, then reads the body. The docs list 401, 403 api_token_invalid and 404 api_token_not_found without
-// saying which is when: here it is none at all, a pair that is wrong, and an API key nobody has.
+// authenticatePayin checks the Basic credentials, then reads the body. The docs list 401,
+// 403 api_token_invalid and 404 api_token_not_found without saying which is when: here
+// they are no credentials, a wrong pair, and an unknown API key.
 func (x *exchange) authenticatePayin() *reply {
 	headers := x.request.Header.Values("Authorization")
 	if len(headers) == 0 {
@@ -87,7 +88,7 @@ func isUUID(s string) bool {
 	return true
 }
 
-// keyHeader is the idempotency key of a call, by whichever name its protocol gives it.
+// keyHeader returns the idempotency key of a call, from the header of its protocol.
 func keyHeader(path string, h http.Header) string {
 	if isPayinPath(path) {
 		return h.Get("X-Idempotency-Key")
@@ -95,8 +96,9 @@ func keyHeader(path string, h http.Header) string {
 	return first(h, "Idempotency-Key")
 }
 
-// journalHeader keeps Basic credentials out of the journal: unlike a signature, they are the secret itself. A request's
-// PublicKey says whose they were, and its Reason what was wrong with them.
+// journalHeader removes Basic credentials before a call is journaled: unlike a signature,
+// they are the secret itself. The PublicKey of a request says whose they were, and its
+// Reason what was wrong with them.
 func journalHeader(h http.Header) http.Header {
 	if h["Authorization"] == nil {
 		return h

@@ -72,7 +72,7 @@ func (f *payinFixture) send(c payinCall) answer {
 	return a
 }
 
-// session is a body with what both revisions require.
+// session returns a body with what both revisions require.
 func (f *payinFixture) session(reference, msisdn string, change ...func(map[string]any)) string {
 	f.t.Helper()
 	body := map[string]any{
@@ -97,7 +97,7 @@ func (f *payinFixture) get(reference string) answer {
 	return f.send(payinCall{method: "GET", path: "/v1/payin/" + reference}).ok(200)
 }
 
-// refusedPayin checks an error answer: the code, the message and the status, and nothing else.
+// refusedPayin checks an error response: the code, the message and the status, and nothing else.
 func (a answer) refusedPayin(status int, code string) string {
 	a.t.Helper()
 	require.Equalf(a.t, status, a.status, "%s", a.body)
@@ -112,10 +112,10 @@ func (a answer) refusedPayin(status int, code string) string {
 	return message
 }
 
-// payinWallet is what the sandbox wallet of payins has.
+// payinWallet returns what the sandbox wallet of payins has.
 func (f *payinFixture) payinWallet() int64 { return f.wallet(PayinMethod) }
 
-// balance is what an account of the ledger has.
+// balance returns what an account of the ledger has.
 func (f *payinFixture) balance(account string) int64 {
 	var sum int64
 	for _, e := range f.s.Ledger() {
@@ -132,7 +132,7 @@ type note struct {
 	body   []byte
 }
 
-// receiver keeps the notifications and answers as it is told; 204 by default.
+// receiver keeps the notifications and responds with a status, 204 by default.
 type receiver struct {
 	mu     sync.Mutex
 	notes  []note

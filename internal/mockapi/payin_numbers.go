@@ -11,12 +11,12 @@ type payinScript struct {
 	declines   bool          // the customer declines at the operator's prompt
 	refused    bool          // the transaction is made, and fails
 	delay      time.Duration // how long the operator takes
-	unanswered bool          // the operator's prompt is never answered: the session expires
+	unanswered bool          // the customer ignores the operator's prompt: the session expires
 	stuck      bool          // it never ends
 	silent     bool          // its notification is never sent
 	twice      bool          // its notification is delivered twice
 	reordered  bool          // an older notification arrives last
-	lost       bool          // the session is created, and the answer is lost
+	lost       bool          // the session is created, and the response is lost
 	direct     bool          // no confirmation is required
 	late       time.Duration // so long after it failed, it is paid after all
 }

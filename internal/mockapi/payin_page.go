@@ -10,7 +10,8 @@ import (
 // linkPath is where the confirmation pages are.
 const linkPath = "/link/"
 
-// payinURL is the page a session is confirmed on. The caller holds the lock.
+// payinURL returns the address of the page where a session is confirmed. The caller holds
+// the lock.
 func (s *Server) payinURL(p *payin) string { return s.baseURL + linkPath + p.code }
 
 // confirmationPage is what the page shows.
@@ -111,7 +112,7 @@ func (s *Server) confirmationPage(code, problem string) (confirmationPage, bool)
 	return page, true
 }
 
-// masked leaves the end of a number: enough to know one's own, too little for whoever guesses a link.
+// masked leaves two digits of a number: enough to recognize one's own, too little for a guessed link.
 func masked(number string) string { return "•••• " + number[max(len(number)-2, 0):] }
 
 const payinTemplates = `

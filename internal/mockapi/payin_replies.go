@@ -31,7 +31,8 @@ var payinMessages = map[string]words{
 	"internal_error":                   {"Internal server error", "Erreur interne du serveur"},
 }
 
-// payinMessage is a code's message in a language; an unknown code is its own.
+// payinMessage returns the message of a code in a language. An unknown code is its own
+// message.
 func payinMessage(code string, french bool) string {
 	m, ok := payinMessages[code]
 	switch {
@@ -43,7 +44,7 @@ func payinMessage(code string, french bool) string {
 	return m.en
 }
 
-// payinFailure is the envelope of a payin error (payin.md, Errors).
+// payinFailure returns a payin error in its envelope (payin.md, Errors).
 func payinFailure(status int, code, message, reason string) reply {
 	b := appendStringField([]byte{'{'}, "code", code)
 	b = appendStringField(b, "message", message)
@@ -51,12 +52,12 @@ func payinFailure(status int, code, message, reason string) reply {
 	return reply{status: status, body: append(b, '}'), code: code, reason: reason}
 }
 
-// refusePayin is an error with the message of its code, in the caller's language.
+// refusePayin returns an error with the message of its code, in the caller's language.
 func (x *exchange) refusePayin(status int, code, reason string) reply {
 	return payinFailure(status, code, payinMessage(code, x.french()), reason)
 }
 
-// serverError is a 5xx in the envelope of the protocol.
+// serverError returns a 5xx in the envelope of the protocol.
 func (x *exchange) serverError(status int, code string) reply {
 	if x.payin {
 		return x.refusePayin(status, code, "")
@@ -87,7 +88,8 @@ func wantsFrench(h http.Header) bool {
 	return french
 }
 
-// quality is a weight of Accept-Language in thousandths: those of "q=0.8", and 1000 when there is none.
+// quality returns a weight of Accept-Language in thousandths: 800 for "q=0.8", and 1000
+// when there is none.
 func quality(parameter string) int {
 	value, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q=")
 	whole, fraction, _ := strings.Cut(value, ".")
@@ -101,7 +103,7 @@ func quality(parameter string) int {
 	return thousandths
 }
 
-// appendPayinCreated writes a session as its creation shows it, in the field order of the published answers.
+// appendPayinCreated writes a session as its creation returns it, in the field order of the published responses.
 func (s *Server) appendPayinCreated(b []byte, p *payin) []byte {
 	if s.payin.revision == PayinNewer {
 		return append(s.appendPayinNewer(b, p), `,"failure":null}`...)
@@ -117,8 +119,8 @@ func (s *Server) appendPayinCreated(b []byte, p *payin) []byte {
 	return append(appendTimeField(b, "createdAt", p.created), '}')
 }
 
-// appendPayin writes a session as GET shows it. The published answers of the first revision leave paymentUrl out, and say
-// none where the newer words say accepted.
+// appendPayin writes a session as GET returns it. The published responses of the first
+// revision leave paymentUrl out, and say none where the newer words say accepted.
 func (s *Server) appendPayin(b []byte, p *payin, french bool) []byte {
 	if s.payin.revision == PayinNewer {
 		b = s.appendPayinNewer(b, p)
@@ -146,7 +148,7 @@ func (s *Server) appendPayin(b []byte, p *payin, french bool) []byte {
 	return append(p.appendFailure(appendName(b, "failure"), french), '}')
 }
 
-// appendMoney writes what both answers of the first revision have in their middle.
+// appendMoney writes the fields that both responses of the first revision share.
 func (p *payin) appendMoney(b []byte) []byte {
 	b = appendIntField(b, "amount", p.amount)
 	b = appendIntField(b, "chargedAmount", p.charged())
@@ -214,7 +216,7 @@ func appendBoolField(b []byte, name string, value bool) []byte {
 	return strconv.AppendBool(appendName(b, name), value)
 }
 
-// getHealth answers GET /health, which needs no credentials. The docs name no body.
+// getHealth handles GET /health, which needs no credentials. The docs name no body.
 func (x *exchange) getHealth() reply {
 	return reply{status: http.StatusOK, body: []byte(`{"status":"ok"}`)}
 }

@@ -15,7 +15,7 @@ const (
 	taskPayinLate   = "payin.late"
 )
 
-// createPayinSession answers POST /v1/payin/sessions.
+// createPayinSession handles POST /v1/payin/sessions.
 func (x *exchange) createPayinSession() reply {
 	request, refused := x.validatePayin()
 	if refused != nil {
@@ -56,7 +56,8 @@ func (s *Server) newPayin(a *account, request payinRequest) *payin {
 	return p
 }
 
-// getPayin answers GET /v1/payin/{reference}. Reports differ on which reference the path takes, so it takes both.
+// getPayin handles GET /v1/payin/{reference}. Reports differ on which reference the path
+// takes, so it takes both.
 func (x *exchange) getPayin() reply {
 	s := x.server
 	s.mu.Lock()
@@ -68,13 +69,13 @@ func (x *exchange) getPayin() reply {
 	return reply{status: http.StatusOK, body: s.appendPayin(nil, p, x.french())}
 }
 
-// confirmPayin is the customer's yes, or the system's own where none is required. What comes of it is the number's outcome.
-// The functions below hold the server's lock.
+// confirmPayin confirms a session, for the customer or where no confirmation is required.
+// The number says what follows. The functions below hold the server's lock.
 func (s *Server) confirmPayin(p *payin) {
 	s.touchPayin(p)
 	p.answered = true
 	switch script := p.script; {
-	case script.unanswered: // the operator asks once more, and nobody answers: the session still expires
+	case script.unanswered: // the operator asks once more, without a response: the session still expires
 		s.notify()
 		return
 	case script.declines:
@@ -117,7 +118,7 @@ func (s *Server) confirmPayin(p *payin) {
 	}
 }
 
-// declinePayin is the customer's no.
+// declinePayin declines a session.
 func (s *Server) declinePayin(p *payin) {
 	s.touchPayin(p)
 	s.clock.cancelTasks(taskPayinExpire, p.id)
@@ -183,7 +184,7 @@ func (s *Server) failPayin(p *payin, code string) {
 	}
 }
 
-// payLate is a payment that had failed, and succeeds after all. A notification tells.
+// payLate completes a payment that had failed, and sends a notification.
 func (s *Server) payLate(p *payin) {
 	s.touchPayin(p)
 	s.clock.cancelTasks(taskPayinLate, p.id)
@@ -237,8 +238,9 @@ type Payin struct {
 	Currency             string
 	Number               string // the customer's
 	Created              time.Time
-	// Open is set while the customer can answer, Pending while the money of a confirmed session is under way, Ended when nothing
-	// more happens by itself, and Late while what has failed may still be paid.
+	// Open is set while the customer can confirm or decline, Pending while the money of a
+	// confirmed session is under way, Ended when nothing more happens by itself, and Late
+	// while a failed session may still be paid.
 	Open, Pending, Ended, Late bool
 }
 
@@ -283,7 +285,7 @@ func (s *Server) anyPayin(reference string) (*payin, error) {
 	return found, nil
 }
 
-// openSession finds a session that the customer can still answer.
+// openSession finds a session that the customer can still confirm or decline.
 func (s *Server) openSession(reference string) (*payin, error) {
 	p, err := s.anyPayin(reference)
 	if err == nil && p.answered {
@@ -292,12 +294,12 @@ func (s *Server) openSession(reference string) (*payin, error) {
 	return p, err
 }
 
-// ConfirmPayin is the customer confirming a session. What comes of it is the number's outcome.
+// ConfirmPayin confirms a session as the customer does. The number says what follows.
 func (s *Server) ConfirmPayin(reference string) error {
 	return s.answerPayin(reference, s.confirmPayin)
 }
 
-// DeclinePayin is the customer declining a session.
+// DeclinePayin declines a session as the customer does.
 func (s *Server) DeclinePayin(reference string) error {
 	return s.answerPayin(reference, func(p *payin) {
 		p.script = payinScript{}
@@ -305,7 +307,7 @@ func (s *Server) DeclinePayin(reference string) error {
 	})
 }
 
-// ExpirePayin ends a session that nobody has confirmed, ahead of its time.
+// ExpirePayin ends a session that is not confirmed, ahead of its time.
 func (s *Server) ExpirePayin(reference string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -380,7 +382,7 @@ func (s *Server) FailPayin(reference, code string) error {
 	return nil
 }
 
-// AwaitPayin waits until a session has ended. It moves no clock: on a frozen one somebody else must.
+// AwaitPayin waits until a session has ended. It moves no clock: a frozen one must be moved by the caller.
 func (s *Server) AwaitPayin(ctx context.Context, reference string) (Payin, error) {
 	var found Payin
 	err := s.await(ctx, func() (bool, string) {

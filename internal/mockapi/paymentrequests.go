@@ -9,12 +9,12 @@ import (
 type paymentStage int
 
 const (
-	paymentOpen       paymentStage = iota // nobody has paid or declined yet
-	paymentConfirming                     // the customer has paid, the provider has not answered
+	paymentOpen       paymentStage = iota // neither paid nor declined
+	paymentConfirming                     // the customer has paid, the provider has not responded
 	paymentEnded
 )
 
-// createPaymentRequest answers POST /payment-requests.
+// createPaymentRequest handles POST /payment-requests.
 func (x *exchange) createPaymentRequest() reply {
 	s := x.server
 	request, refused := validatePaymentRequest(x.document, s, x.account.environment)
@@ -23,8 +23,8 @@ func (x *exchange) createPaymentRequest() reply {
 	}
 	op := x.newOperation(kindPaymentRequest)
 	op.payment = &request
-	// A customer's test number decides what happens to the payment. Of the request itself it decides one thing only:
-	// whether its answer is lost.
+	// A customer's test number decides what happens to the payment. Of the request itself
+	// it decides only whether the response is lost.
 	op.script = script{lost: scriptOf(op.account.environment, request.suggestedNumber()).lost}
 	s.enterLocking(op)
 	return op.accepted()
@@ -72,7 +72,7 @@ func (s *Server) expectPayment(tx *transaction) {
 	s.clock.schedule(task{at: s.paymentDeadline(tx), kind: taskPayment, id: tx.reference})
 }
 
-// paymentDeadline is when a payment that nobody has made ends.
+// paymentDeadline returns when a payment that is not paid ends.
 func (s *Server) paymentDeadline(tx *transaction) time.Time {
 	open := s.paymentExpiry
 	if tx.method != nil && tx.method.kind != mobileMoney {
@@ -85,7 +85,7 @@ func (s *Server) failPaymentRequest(op *operation, f *operationFailure) {
 	s.emit(op, "payment_request.failed", op.payment.failedData(f))
 }
 
-// failedData is the data of .failed when no payment was ever opened.
+// failedData returns the data of .failed for a payment that was never opened.
 func (p *paymentRequest) failedData(f *operationFailure) []byte {
 	b := appendStringField([]byte{'{'}, "status", "failed")
 	b = appendIntField(b, "amount", p.amount)
@@ -94,7 +94,8 @@ func (p *paymentRequest) failedData(f *operationFailure) []byte {
 	return append(f.appendJSON(appendName(b, "error")), '}')
 }
 
-// feeOf is the fee of an amount, rounded half up to whole units. The amount is below 10^15, so the product fits.
+// feeOf returns the fee of an amount, rounded half up to whole units. The amount is below
+// 10^15, so the product fits.
 func feeOf(amount, basisPoints int64) int64 {
 	whole, rest := amount/10_000, amount%10_000
 	return whole*basisPoints + (rest*basisPoints+5_000)/10_000
@@ -130,14 +131,14 @@ func (p *paymentRequest) appendWebhookData(b []byte) []byte {
 	return appendRawField(b, "webhook_data", p.webhookData)
 }
 
-// paymentCreatedData is the data of .created.
+// paymentCreatedData returns the data of .created.
 func (s *Server) paymentCreatedData(op *operation, tx *transaction) []byte {
 	b := s.appendPaymentData(op, tx, "pending")
 	b = appendStringField(b, "gateway_url", s.gatewayURL(tx.reference))
 	return append(op.payment.appendWebhookData(b), '}')
 }
 
-// paymentData is the data of .paid, .pending and .failed.
+// paymentData returns the data of .paid, .pending and .failed.
 func (s *Server) paymentData(tx *transaction, status string, f *operationFailure) []byte {
 	op := s.state.operations[tx.operation]
 	b := s.appendPaymentData(op, tx, status)
@@ -153,7 +154,8 @@ func (s *Server) paymentData(tx *transaction, status string, f *operationFailure
 	return append(b, '}')
 }
 
-// suggestedNumber is the number the customer will pay from, as far as the request says.
+// suggestedNumber returns the number that the customer will pay from, as far as the
+// request says.
 func (p *paymentRequest) suggestedNumber() string {
 	if p.msisdn != "" {
 		return p.msisdn
@@ -161,11 +163,11 @@ func (p *paymentRequest) suggestedNumber() string {
 	return p.phone
 }
 
-// Pay is the customer paying, with the method and the number of the request.
+// Pay pays as the customer does, with the method and the number of the request.
 func (s *Server) Pay(reference string) error { return s.PayWith(reference, "", "") }
 
-// PayWith is the customer paying with a method and a number of their own choice; empty ones are the request's. What
-// comes of it is the number's outcome. A card or bank payment stays pending for 30 s.
+// PayWith pays with a method and a number that the customer chose; empty ones are the
+// request's. The number says what follows. A card or bank payment stays pending for 30 s.
 func (s *Server) PayWith(reference, methodCode, number string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,7 +201,7 @@ func (s *Server) PayWith(reference, methodCode, number string) error {
 	return nil
 }
 
-// Decline is the customer declining to pay.
+// Decline declines to pay, as the customer does.
 func (s *Server) Decline(reference string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -337,7 +339,8 @@ func (s *Server) withdrawPending(tx *transaction, memo string) {
 	tx.pendingNet = 0
 }
 
-// walletFor is the wallet of a payment's method; it opens by itself with the first payment through it.
+// walletFor returns the wallet of a payment's method, which the first payment through it
+// opens.
 func (s *Server) walletFor(tx *transaction) *wallet {
 	b := s.state.books[tx.account]
 	if w := b.wallet(tx.method.code); w != nil {

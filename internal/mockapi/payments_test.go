@@ -94,8 +94,9 @@ func TestCustomersPhoneCanBeATestNumber(t *testing.T) {
 	assert.Equal(t, "ERROR", f.transaction(reference).text("data.status"))
 }
 
-// Nobody pays, and the payment ends: after 6 minutes with mobile money, after a day with a card.
-func TestAPaymentThatNobodyMadeEnds(t *testing.T) {
+// A payment that is not paid ends: after 6 minutes with mobile money, after a day with a
+// card.
+func TestAPaymentThatIsNotPaidEnds(t *testing.T) {
 	t.Parallel()
 	for method, open := range map[string]time.Duration{"": 6 * time.Minute, mtnBenin: 6 * time.Minute, cardCode: 24 * time.Hour, bankCode: 24 * time.Hour} {
 		f := newFixture(t, Config{})

@@ -1,6 +1,6 @@
 package mockapi
 
-// createPayout answers POST /payouts.
+// createPayout handles POST /payouts.
 func (x *exchange) createPayout() reply {
 	s := x.server
 	request, refused := validatePayout(x.document, s, x.account.environment)
@@ -14,8 +14,9 @@ func (x *exchange) createPayout() reply {
 	return op.accepted()
 }
 
-// beginPayout debits the wallet with the amount and its fees: the one of the provider's payment method, or for a bank
-// payout the first that holds enough. The money waits in clearing until the provider has answered.
+// beginPayout debits the wallet with the amount and its fees: the one of the provider's
+// payment method, or for a bank payout the first that holds enough. The money waits in
+// clearing until the provider has responded.
 func (s *Server) beginPayout(op *operation) *operationFailure {
 	p := op.payout
 	if !p.bank && p.providerCode == "" {
@@ -139,7 +140,8 @@ func (s *Server) emitPayout(op *operation, kind, status string, f *operationFail
 	s.publish(e, op.script)
 }
 
-// merchantReference is the merchant's own reference, or the transaction's when it gave none.
+// merchantReference returns the merchant's own reference, or the transaction's if it gave
+// none.
 func (op *operation) merchantReference() string {
 	if op.payout.reference != "" {
 		return op.payout.reference
@@ -160,7 +162,7 @@ func (op *operation) appendPayoutResult(b []byte) []byte {
 	return append(b, '}')
 }
 
-// payoutData is the data of a payout's event.
+// payoutData returns the data of a payout's event.
 func (op *operation) payoutData(status string, f *operationFailure) []byte {
 	b := op.appendPayout([]byte{'{'})
 	b = appendStringField(b, "status", status)

@@ -113,7 +113,8 @@ func TestPayoutWithoutProviderCodeFailsInTheWorker(t *testing.T) {
 	assert.Equal(t, []string{"payout.failed"}, f.events(id))
 }
 
-// The operators are examples, not a closed list: one that nobody handles in the country is accepted, and fails in the worker.
+// The operators are examples, not a closed list: one that the country does not have is
+// accepted, and fails in the worker.
 func TestAnOperatorThatNobodyHandlesFailsInTheWorker(t *testing.T) {
 	t.Parallel()
 	for _, destination := range []string{

@@ -206,7 +206,7 @@ func (s *Server) Unsubscribe(subscriptionID string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("intramtest: Unsubscribe: there is no subscription %q", subscriptionID)
+	return fmt.Errorf("intramtest: Unsubscribe: subscription %q not found", subscriptionID)
 }
 
 // Ping sends test.ping to a subscription of any account, as POST /webhooks/:subscription_id/test does.
@@ -219,7 +219,7 @@ func (s *Server) Ping(subscriptionID string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("intramtest: Ping: there is no subscription %q", subscriptionID)
+	return fmt.Errorf("intramtest: Ping: subscription %q not found", subscriptionID)
 }
 
 // EventTypes are the documented events of the Merchant API, and those of payins.

@@ -1,7 +1,7 @@
 package mockapi
 
-// createRefund answers POST /refunds. A reference that is not the account's own is a 404 at once; every other
-// obstacle shows on the operation.
+// createRefund handles POST /refunds. A reference that is not the account's own is a 404
+// at once; every other obstacle shows on the operation.
 func (x *exchange) createRefund() reply {
 	s := x.server
 	request, refused := validateRefund(x.document)
@@ -118,7 +118,7 @@ func (s *Server) settleRefund(op *operation, f *operationFailure) {
 	s.emit(op, "refund.completed", op.refundData("completed", nil))
 }
 
-// heldAt is where the money of a refund is while it is under way.
+// heldAt returns the account of a refund's money while it is under way.
 func (op *operation) heldAt() accountNumber {
 	if op.settlement != noSettlement {
 		return op.account.settlement
@@ -126,7 +126,7 @@ func (op *operation) heldAt() accountNumber {
 	return op.account.clearing
 }
 
-// taskEndRefund is the operator's late word on a refund.
+// taskEndRefund ends a refund that the operator reports late.
 func (s *Server) taskEndRefund(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +185,7 @@ func (op *operation) appendRefundResult(b []byte) []byte {
 	return append(b, '}')
 }
 
-// refundData is the data of a refund's event.
+// refundData returns the data of a refund's event.
 func (op *operation) refundData(status string, f *operationFailure) []byte {
 	b := appendOptionalString([]byte{'{'}, "refund_reference", op.reference)
 	b = appendStringField(b, "transaction_reference", op.refund.reference)

@@ -148,7 +148,7 @@ func TestACancellationWaitsForNoOperator(t *testing.T) {
 	assert.Equal(t, "REFUNDED", f.transaction(reference).text("data.status"))
 }
 
-// A payment that was not cancelled after all ends when nobody makes it.
+// A payment whose cancellation failed ends when it is not paid.
 func TestCancellationThatFailsLeavesTheTimeToPay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

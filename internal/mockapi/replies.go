@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// reply is an answer before it is written: what the idempotency store keeps and sends again byte for byte.
+// reply is a response before it is written: what the idempotency store keeps and sends again byte for byte.
 type reply struct {
 	status   int
 	body     []byte
@@ -13,14 +13,15 @@ type reply struct {
 	reason   string // why it was refused, in more detail than the code
 	html     bool   // from the proxy in front of the API rather than the API
 	allow    string // the Allow header of a 405
-	replayed bool   // the stored answer to an earlier request with the same key
-	lost     bool   // executed, and the connection is cut instead of answering
+	replayed bool   // the stored response to an earlier request with the same key
+	lost     bool   // executed, and the connection is closed without a response
 }
 
 // detail is one entry of an error's details[].
 type detail struct{ path, msg string }
 
-// success is the envelope of a successful answer. Either data or message may be empty.
+// success returns the envelope of a successful response. Either data or message may be
+// empty.
 func success(status int, data []byte, message string) reply {
 	b := make([]byte, 0, len(data)+len(message)+64)
 	b = append(b, `{"error":false,"http_status":`...)
@@ -34,7 +35,7 @@ func success(status int, data []byte, message string) reply {
 	return reply{status: status, body: append(b, '}')}
 }
 
-// listed is the envelope of a page.
+// listed returns the envelope of a page.
 func listed(items []byte, limit int, nextBefore string) reply {
 	b := make([]byte, 0, len(items)+96)
 	b = append(b, `{"error":false,"http_status":200,"data":`...)
@@ -45,7 +46,7 @@ func listed(items []byte, limit int, nextBefore string) reply {
 	return reply{status: http.StatusOK, body: append(b, "}}"...)}
 }
 
-// failure is the envelope of an error.
+// failure returns the envelope of an error.
 func failure(status int, code, message string, details ...detail) reply {
 	b := failureHead(status, code, message)
 	if len(details) > 0 {
@@ -64,7 +65,7 @@ func failure(status int, code, message string, details ...detail) reply {
 	return reply{status: status, body: append(b, '}'), code: code}
 }
 
-// ipRefused is the error of the IP allowlist, which names the address it saw.
+// ipRefused returns the error of the IP allowlist, which names the address of the caller.
 func ipRefused(code, message, clientIP string) reply {
 	b := failureHead(http.StatusForbidden, code, message)
 	if code == "ip_not_allowed" {
@@ -80,24 +81,25 @@ func failureHead(status int, code, message string) []byte {
 	return appendStringField(b, "message", message)
 }
 
-// proxied is an answer of the proxy in front of the API: HTML, not the envelope.
+// proxied returns a response of the proxy in front of the API: HTML, not the envelope.
 func proxied(status int) reply {
 	title := strconv.Itoa(status) + " " + http.StatusText(status)
 	return reply{
-		status: status, html: true, reason: "answered by the proxy: " + title,
+		status: status, html: true, reason: "response of the proxy: " + title,
 		body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
 			"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"),
 	}
 }
 
-// gatewayRefusal is a refusal of a gateway in front of the API, in the gateway's own JSON.
+// gatewayRefusal returns a refusal of a gateway in front of the API, in the gateway's own
+// JSON.
 func gatewayRefusal(status int) reply {
 	b := appendStringField([]byte{'{'}, "message", http.StatusText(status))
 	b = appendStringField(b, "request_id", "gw-0001")
-	return reply{status: status, body: append(b, '}'), reason: "answered by a gateway: " + strconv.Itoa(status)}
+	return reply{status: status, body: append(b, '}'), reason: "response of a gateway: " + strconv.Itoa(status)}
 }
 
-// deniedRefusal has a status of refusal, and a body that says that nothing failed.
+// deniedRefusal returns a 400 whose body says that nothing failed.
 func deniedRefusal() reply {
 	return reply{
 		status: http.StatusBadRequest, body: []byte(`{"error":false,"http_status":400,"message":"Bad Request"}`),

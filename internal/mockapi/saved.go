@@ -314,7 +314,7 @@ type savedDelivery struct {
 // Version counts the changes so far.
 func (s *Server) Version() uint64 { return s.version.Load() }
 
-// touch counts a change that wakes nobody.
+// touch counts a change that no waiter is woken for.
 func (s *Server) touch() { s.version.Add(1) }
 
 // committed waits for Config.BeforeAnswer, where there is one.
@@ -324,10 +324,12 @@ func (s *Server) committed() {
 	}
 }
 
-// Save is the whole state as JSON, for Load. It waits for nothing: a call under way is either wholly in it, with its money and its
-// idempotency key, or not at all, and an attempt of a delivery that is under way is in it as one that is still to be made.
+// Save returns the whole state as JSON, for Load. It waits for nothing: a call under way
+// is either wholly in it, with its money and its idempotency key, or not at all, and an
+// attempt of a delivery that is under way is saved as still to be made.
 //
-// The version is the one of the state that was saved. A server with a second merchant cannot be saved.
+// The version is that of the saved state. A server with several merchants cannot be
+// saved.
 func (s *Server) Save() (data []byte, version uint64, err error) {
 	kept, version, err := s.keepAll(nil)
 	if err != nil {
@@ -337,8 +339,8 @@ func (s *Server) Save() (data []byte, version uint64, err error) {
 	return data, version, err
 }
 
-// lockSaved locks whatever a saved state is made of: no call is between its effect and its idempotency key, and no task between the clock's
-// heap and its effect.
+// lockSaved locks everything that a saved state consists of: no call is between its
+// effect and its idempotency key, and no task between the clock's heap and its effect.
 func (s *Server) lockSaved() (unlock func(), err error) {
 	s.executing.Lock()
 	s.clock.runMu.Lock()
@@ -355,7 +357,8 @@ func (s *Server) lockSaved() (unlock func(), err error) {
 	return unlock, nil
 }
 
-// keptTasks are the tasks that a saved state has, in the order in which they were scheduled, and the time they count from.
+// keptTasks returns the tasks to save, in the order in which they were scheduled, and the
+// time they count from.
 func (s *Server) keptTasks() (time.Time, []task) {
 	now, tasks := s.clock.keep()
 	slices.SortFunc(tasks, func(a, b task) int { return int(a.seq) - int(b.seq) }) //nolint:gosec // a count of tasks
@@ -496,7 +499,7 @@ func (k *saver) book(b *book) savedBook {
 	return kept
 }
 
-// payinWebhook is the place of the webhook of payins, -1 without one.
+// payinWebhook returns the index of the webhook of payins, or -1.
 func (k *saver) payinWebhook(b *book) int {
 	if b.payinWebhook == nil {
 		return -1

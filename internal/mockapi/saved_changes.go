@@ -99,14 +99,15 @@ func (s *Server) touchEvent(e *event) {
 	}
 }
 
-// changing is a transaction that is about to change.
+// changing returns a transaction that is about to change.
 func (s *Server) changing(reference string) *transaction {
 	tx := s.state.transactions[reference]
 	s.touchTransaction(tx)
 	return tx
 }
 
-// Whole is the whole state, as Save has it, without a line feed in it. What changes from now on is in Changes.
+// Whole returns the whole state, as Save does, without a line feed in it. Changes returns
+// what changes from now on.
 func (r *Recorder) Whole() (data []byte, version uint64, err error) {
 	kept, version, err := r.server.keepAll(r)
 	if err != nil {
@@ -116,7 +117,8 @@ func (r *Recorder) Whole() (data []byte, version uint64, err error) {
 	return data, version, err
 }
 
-// Changes is what has changed since Whole or Changes was called last, without a line feed in it. The version is that of Save.
+// Changes returns what has changed since the last call of Whole or Changes, without a
+// line feed in it. The version is that of Save.
 func (r *Recorder) Changes() (data []byte, version uint64, err error) {
 	changes, version, err := r.changes()
 	if err != nil {
@@ -223,7 +225,7 @@ func (c *listChange[T]) apply(list []T) ([]T, error) {
 	return list, nil
 }
 
-// replaced is what something is now when it is not what it was, and nil when it is.
+// replaced returns the new value if it differs from the old one, else nil.
 func replaced[T comparable](was *[]T, is []T) *[]T {
 	if slices.Equal(*was, is) {
 		return nil
@@ -418,7 +420,7 @@ func (r *Recorder) changedBook(was *recordedBook, b *book) (c bookChange, ok boo
 	return c, c != (bookChange{})
 }
 
-// grown is a copy of a list that only grows, in the room of the last one.
+// grown returns a copy of a list that only grows, in the room of the last one.
 func grown[P any](was, is []P) []P { return append(was, is[len(was):]...) }
 
 func (r *Recorder) changedDeliveries(c *savedChanges) {
@@ -561,8 +563,8 @@ func decodeWhole(data []byte, into any) (changes []byte, err error) {
 	return bytes.TrimLeft(rest, "\n"), nil
 }
 
-// readSaved reads a saved state: the whole of it, and the changes in the lines after it. A last line that was not written to its end
-// belongs to a call that was not answered, and is left out.
+// readSaved reads a saved state: the whole of it, and the changes in the lines after it.
+// A last line that is incomplete belongs to a call that got no response, and is left out.
 func readSaved(data []byte) (*saved, error) {
 	var kept saved
 	rest, err := decodeWhole(data, &kept)

@@ -29,8 +29,9 @@ var savedMoments = map[string]string{
 	"a-day-on": "a day goes by",
 }
 
-// A state that an earlier build wrote is on somebody's disk. What is read of it is written again as it was: a field under another
-// name, with another unit or of another kind would be lost, and is seen here. Files of earlier versions stay as they are.
+// A state that an earlier build wrote may be on a user's disk. What is read of it is
+// written again as it was: a field under another name, with another unit or of another
+// kind would be lost, and is seen here. Files of earlier versions stay as they are.
 func TestAStateOnTheDiskIsReadWhole(t *testing.T) {
 	t.Parallel()
 	if *updateSaved {
@@ -138,7 +139,7 @@ func TestTheFieldsOfASavedStateStay(t *testing.T) {
 		"a state on somebody's disk has the old ones: count up savedFormat, or read both; a new one is written down with -update")
 }
 
-// kindOf is how a field is written, whatever its Go type is called.
+// kindOf returns how a field is written, whatever its Go type is called.
 func kindOf(of reflect.Type) string {
 	switch {
 	case of.String() == "time.Time" || of.String() == "time.Duration":

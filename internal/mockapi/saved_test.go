@@ -37,7 +37,7 @@ func (f *fixture) restarted(c Config, receivers ...http.HandlerFunc) {
 	f.s, f.keys = s, s.Merchant().Sandbox
 }
 
-// A state of a version that let payments be payable for ever: they end in this one.
+// A state of a version in which payments never ended: they end in this one.
 func TestOpenPaymentsOfAnEarlierVersionEnd(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
@@ -432,7 +432,8 @@ func TestASavedStateThatIsNotItsOwnIsRefused(t *testing.T) {
 	}
 }
 
-// TestAStateIsNotSavedBetweenAnEffectAndItsKey stops a call where its money has moved and its idempotency key has no answer yet.
+// TestAStateIsNotSavedBetweenAnEffectAndItsKey stops a call after its money has moved and
+// before its idempotency key has a response.
 func TestAStateIsNotSavedBetweenAnEffectAndItsKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Seed: 3})

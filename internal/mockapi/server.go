@@ -1,4 +1,4 @@
-// Package mockapi is a whole Intram merchant API in memory: not canned answers, but accounts, a double-entry
+// Package mockapi is a whole Intram merchant API in memory: not canned responses, but accounts, a double-entry
 // ledger, a worker, a checkout page and signed webhook deliveries, behind the checks the real API makes.
 //
 // A [Server] is an [http.Handler]. It serves from a listener of its own ([Server.Listen]) or, with no socket at
@@ -63,8 +63,9 @@ type Config struct {
 	JournalSize int
 	// PayinRevision is the revision of the payin documentation that is followed. Default PayinNewer.
 	PayinRevision PayinRevision
-	// BeforeAnswer is called before each call is answered, and the answer waits for it: whoever saves the state (Save) when
-	// Version has moved can promise that what was answered is saved.
+	// BeforeAnswer is called before each response is sent, which waits for it. A program
+	// that saves the state (Save) in it whenever Version has changed has saved every call
+	// that got a response.
 	BeforeAnswer func()
 	// ReadNumber reads the number that a customer types on the checkout page, for a payment method's code, and returns it with the country's
 	// calling code, digits only. Default: spaces and a plus in front are left out.
@@ -106,9 +107,9 @@ type Server struct {
 	readNumber   func(text, methodCode string) (string, error)
 	beforeAnswer func()        // nil for none
 	version      atomic.Uint64 // counts changes
-	watched      atomic.Bool   // somebody wants to know of calls too
-	// executing is held for reading from a call's first effect until its idempotency key has its answer, so that a state is
-	// saved with both or with neither.
+	watched      atomic.Bool   // calls wake the waiters too
+	// executing is held for reading from a call's first effect until its idempotency key
+	// has its response, so that a state is saved with both or with neither.
 	executing sync.RWMutex
 
 	mu        sync.Mutex
@@ -116,7 +117,7 @@ type Server struct {
 	state     state
 	worker    WorkerMode
 	baseURL   string
-	changed   chan struct{} // closed at the next change, when somebody waits for one
+	changed   chan struct{} // closed at the next change; nil while no caller waits
 	lanes     map[string]*lane
 	inFlight  int // deliveries queued or under way
 	receivers receivers
@@ -243,16 +244,16 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(c.Worker.validate(), c.checkPayin())
 }
 
-// Clock is the server's time.
+// Clock returns the server's clock.
 func (s *Server) Clock() *Clock { return s.clock }
 
-// Seed is what the server's randomness follows from.
+// Seed returns the seed of the server's randomness.
 func (s *Server) Seed() uint64 { return s.entropy.seed }
 
-// Merchant is the first merchant.
+// Merchant returns the first merchant.
 func (s *Server) Merchant() Merchant { return s.merchant }
 
-// BaseURL is where the server is reached, scheme and host.
+// BaseURL returns the address of the server, scheme and host.
 func (s *Server) BaseURL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,14 +275,14 @@ func (s *Server) Listen(address string) error {
 		return fmt.Errorf("intramtest: listening: %w", err)
 	}
 	s.baseURL = "http://" + listener.Addr().String()
-	// Without time-outs: they cost two system calls' worth of deadlines a request, and whoever is slow here is a test.
+	// Without timeouts, which cost two system calls a request: the only slow client here is a test.
 	s.web = &http.Server{Handler: s, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} //nolint:gosec // G112: a fake has nothing to protect from a slow client
 	web := s.web
 	s.running.Go(func() { _ = web.Serve(listener) }) // ends with ErrServerClosed
 	return nil
 }
 
-// Close ends the server: its listener, its clock, its deliveries. Whoever waits for it wakes with ErrClosed.
+// Close ends the server: its listener, its clock, its deliveries. Waits return ErrClosed.
 func (s *Server) Close() {
 	s.mu.Lock()
 	if s.closed {
@@ -300,7 +301,7 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
-// ServeHTTP answers the API on both prefixes, payin sessions, and the pages of both.
+// ServeHTTP serves the API on both prefixes, payin sessions, and the pages of both.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, gatewayPath) {
 		s.serveGateway(w, r)
@@ -324,14 +325,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.entry.Time, x.entry.remote = x.now, r.RemoteAddr
 	x.entry.idHeader[0] = x.entry.ID
-	rep, cut := x.answer()
+	rep, cut := x.respond()
 	s.committed()
 	x.finish(w, rep, cut)
 	*x = exchange{}
 	exchanges.Put(x)
 }
 
-// exchanges are used again: one a call would be garbage as large as a small answer.
+// exchanges are reused: a new one for each call would be as large as a small response.
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // exchange is one call on its way through the server.
@@ -350,7 +351,7 @@ type exchange struct {
 	effect effect // of a fault
 }
 
-// cutKind is how a connection ends without an answer.
+// cutKind is how a connection ends without a response.
 type cutKind int
 
 const (
@@ -360,8 +361,8 @@ const (
 	cutRefused
 )
 
-// answer decides what a call gets, without writing it.
-func (x *exchange) answer() (reply, cutKind) {
+// respond returns the response of a call, without writing it.
+func (x *exchange) respond() (reply, cutKind) {
 	r := x.request
 	endpoint, ok := endpointOf(r.URL.EscapedPath())
 	if !ok {
@@ -423,7 +424,7 @@ func (x *exchange) execute(route *route) (rep reply) {
 	return x.once(route)
 }
 
-// finish journals the call, then writes the answer or cuts the connection.
+// finish journals the call, then writes the response or closes the connection.
 func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	e := x.entry
 	e.Code, e.Reason, e.Replayed = rep.code, rep.reason, rep.replayed
@@ -478,14 +479,15 @@ func (x *exchange) finish(w http.ResponseWriter, rep reply, cut cutKind) {
 	}
 }
 
-// Header values that every answer shares. Nobody changes them.
+// Header values that every response shares. They are never changed.
 var (
 	jsonType = []string{"application/json; charset=utf-8"}
 	htmlType = []string{"text/html"}
 )
 
-// cutConnection ends the connection without an answer. The in-process transport says how by itself; a real
-// connection is closed, with a reset where the request was never to be read.
+// cutConnection ends the connection without a response. The in-process transport does so
+// by itself; a real connection is closed, with a reset where the request was not to be
+// read.
 func cutConnection(w http.ResponseWriter, cut cutKind) {
 	if c, ok := w.(interface{ cut(cutKind) }); ok {
 		c.cut(cut)
@@ -503,13 +505,14 @@ func cutConnection(w http.ResponseWriter, cut cutKind) {
 	panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to say: close the connection, log nothing
 }
 
-// dateHeader is the Date of answers, formatted once a second.
+// dateHeader is the Date of responses, formatted once a second.
 type dateHeader struct {
 	second int64
 	value  []string
 }
 
-// dateValue is the server's own time as a Date header: a client that is off measures itself against it.
+// dateValue returns the server's time as a Date header, by which a client with a wrong
+// clock corrects it.
 func (s *Server) dateValue(now time.Time) []string {
 	d := s.dateHeader.Load()
 	if d == nil || d.second != now.Unix() {
@@ -519,13 +522,13 @@ func (s *Server) dateValue(now time.Time) []string {
 	return d.value
 }
 
-// notify counts a change and wakes whoever waits for one. The caller holds the lock.
+// notify counts a change and wakes the waiters. The caller holds the lock.
 func (s *Server) notify() {
 	s.version.Add(1)
 	s.wake()
 }
 
-// wake wakes whoever waits for a change. The caller holds the lock.
+// wake wakes those that wait for a change. The caller holds the lock.
 func (s *Server) wake() {
 	if s.changed != nil {
 		close(s.changed)

@@ -14,10 +14,10 @@ const (
 
 // script is what a test number makes happen (fake.md, "Test numbers").
 type script struct {
-	fails     *operationFailure // what the provider answers instead of success
+	fails     *operationFailure // what the provider returns instead of success
 	before    bool              // it fails before any money moves
 	delay     time.Duration     // how long the provider takes
-	expires   bool              // nobody answers, and it ends after 6 minutes
+	expires   bool              // the payer does not respond, and it ends after 6 minutes
 	stuck     bool              // it never ends
 	silent    bool              // its event is never sent
 	twice     bool              // its event is delivered twice

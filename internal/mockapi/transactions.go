@@ -27,12 +27,13 @@ var (
 // internalIDEnd ends every internal id: 24 hexadecimal digits, of which the first 20 are the reference's ten bytes.
 const internalIDEnd = "c0de"
 
-// internalID is the other name of a transaction, which follows from its reference.
+// internalID returns the other name of a transaction, which follows from its reference.
 func internalID(reference string) string {
 	return hex.EncodeToString([]byte(reference)) + internalIDEnd
 }
 
-// referenceOf is the reference behind an internal id, or what it was given when that is no internal id.
+// referenceOf returns the reference behind an internal id, or its argument if that is not
+// an internal id.
 func referenceOf(name string) string {
 	digits, ok := strings.CutSuffix(name, internalIDEnd)
 	if reference, err := hex.DecodeString(digits); ok && err == nil && len(reference) == 10 {
@@ -81,8 +82,8 @@ func (s *Server) prepareTransaction(op *operation) {
 	tx.account, tx.operation = op.account, op.id
 }
 
-// newTransaction dates the transaction of an operation and makes it known, under a reference nobody has. The caller
-// holds the lock.
+// newTransaction dates the transaction of an operation and stores it under a new
+// reference. The caller holds the lock.
 func (s *Server) newTransaction(op *operation, kind string) *transaction {
 	tx := op.prepared
 	op.prepared = nil

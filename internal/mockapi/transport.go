@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Transport is an [http.RoundTripper] that calls the server with no socket between. It works inside testing/synctest,
+// Transport returns an [http.RoundTripper] that calls the server with no socket between. It works inside testing/synctest,
 // ends with the request's context, and fails as a network does where a fault or a test number says so.
 //
-// An answer is passed on when it is complete: nothing of it is seen while the server still writes it, except where a fault
+// A response is passed on when it is complete, and not while the server still writes it, except where a fault
 // makes its body slow. The hooks of an httptrace in the request's context are called as net/http calls them; a
 // refused connection is wanted and never got.
 func (s *Server) Transport() http.RoundTripper {
@@ -135,14 +135,14 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// stream makes the rest of the answer come as a fault says, while the client reads it.
+// stream sends the rest of the response as a fault says, while the client reads it.
 func (w *recorder) stream(body *streamedBody) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.streamed = body
 }
 
-// cut ends the call without an answer.
+// cut ends the call without a response.
 func (w *recorder) cut(kind cutKind) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -182,7 +182,8 @@ func (w *recorder) answer(length int64, body io.Reader) *http.Response {
 	}
 }
 
-// reading is a body that comes while it is read, and no longer than the request's context lasts.
+// reading returns a body that is produced while it is read, until the request's context
+// is done.
 func (w *recorder) reading() io.Reader {
 	ctx := w.request.Context()
 	from := w.streamed.open(ctx)
@@ -194,7 +195,7 @@ func (w *recorder) reading() io.Reader {
 	})
 }
 
-// err is what a network transport says when a connection ends this way.
+// err returns the error of a network transport whose connection ends this way.
 func (k cutKind) err() error {
 	switch k {
 	case cutRefused:
@@ -232,7 +233,8 @@ func (t *dialing) CloseIdleConnections() {
 
 func httpStatus(code int) string { return strconv.Itoa(code) + " " + http.StatusText(code) }
 
-// tracing is the trace of a request's context, with every hook that is called here set.
+// tracing returns the trace of a request's context, with every hook that is called here
+// set.
 func tracing(r *http.Request) httptrace.ClientTrace {
 	var trace httptrace.ClientTrace
 	if t := httptrace.ContextClientTrace(r.Context()); t != nil {
@@ -253,7 +255,7 @@ func tracing(r *http.Request) httptrace.ClientTrace {
 	return trace
 }
 
-// hostPort is the address as net/http names it to a trace.
+// hostPort returns the address as net/http names it to a trace.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

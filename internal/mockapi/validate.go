@@ -39,7 +39,7 @@ func (m *mistakes) text(d document, path string, limit int) string {
 	return s
 }
 
-// codeUnits is a text's length in UTF-16, as JavaScript counts.
+// codeUnits returns a text's length in UTF-16, as JavaScript counts.
 func codeUnits(s string) int {
 	n := 0
 	for _, r := range s {
@@ -48,7 +48,8 @@ func codeUnits(s string) int {
 	return n
 }
 
-// checked is text for a string that is only checked: it stays in the payload.
+// checked does what text does, for a string that is only checked: it stays in the
+// payload.
 func (m *mistakes) checked(d document, path string, limit int) {
 	if !d.given() {
 		return
@@ -124,7 +125,7 @@ func (m *mistakes) msisdn(path, s, operator string) {
 		m.add(path, "must be an international number: 8 to 15 digits, country code first, no +")
 		return
 	}
-	// Chosen: nobody can have a wallet at an operator of another country. MTN_BENIN_229 is one of +229.
+	// Chosen: an operator has no wallets of another country. MTN_BENIN_229 is one of +229.
 	if i := strings.LastIndexByte(operator, '_'); i >= 0 && len(operator)-i == 4 && isDigits(operator[i+1:]) && s[:3] != operator[i+1:] {
 		m.add(path, "is not a number of the operator's country")
 	}
@@ -136,7 +137,7 @@ func (m *mistakes) absoluteURL(d document, path string) string {
 	if s == "" {
 		return ""
 	}
-	// Chosen: a page with a link that runs a script is nobody's way back.
+	// Chosen: a link that runs a script does not lead back to a merchant's page.
 	if u, err := url.Parse(s); err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" && u.Opaque == "" || runsScripts(u.Scheme) {
 		m.add(path, "must be an absolute URL")
 	}

@@ -22,7 +22,7 @@ const (
 	workByHand
 )
 
-// WorkAtOnce ends an operation before its creation is answered; the answer still says queued.
+// WorkAtOnce ends an operation before its creation returns; the response still says queued.
 func WorkAtOnce() WorkerMode { return WorkerMode{} }
 
 // WorkAfter starts an operation after half of d on the server's clock and ends it after d.
