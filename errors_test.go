@@ -202,9 +202,9 @@ func TestErrorTexts(t *testing.T) {
 
 	// What the SDK itself says comes through whole.
 	params := mobilePayout()
-	params.Destination = intram.MobileMoney{ProviderCode: "moov", MSISDN: "22961234567"}
+	params.Destination = intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "33612345678"}
 	_, err = client.Payouts.Create(t.Context(), params, intram.WithIdempotencyKey("mine-0001"))
-	assert.Contains(t, err.Error(), "destination.provider_code must be capitals, digits and _, such as MTN_BENIN")
+	assert.Contains(t, err.Error(), "destination.msisdn does not begin with 229, the calling code of its operator")
 
 	// Several fields, and a field whose message does not name it.
 	client, _ = scripted(t, answer(400, `{"error":true,"code":"validation_error","details":[{"path":"amount","msg":"must be > 0"},{"path":"reference","msg":"is required"}]}`))

@@ -30,8 +30,9 @@ type PayinService struct {
 
 // PayinSessionParams is a payment to take.
 type PayinSessionParams struct {
-	// Reference is your own unique name of the payment, at most 100 characters; a UUID is recommended, and generated when it is empty. It
-	// comes back in [Payin].Reference, and in [Error].Reference when the call fails.
+	// Reference is your own unique name of the payment, of any characters (order/7, commande n° 7) and any length, but with no . or ..
+	// as a part of a path; a UUID is recommended, and generated when it is empty. It comes back in [Payin].Reference, and in
+	// [Error].Reference when the call fails.
 	Reference string
 	// AccountID is the merchant account or sub-account. When empty, that of [WithPayinAccount] is used, if any.
 	AccountID string
@@ -330,7 +331,7 @@ func readPayin(body []byte) (*Payin, error) {
 	switch {
 	case p.ID == "" && p.Reference == "":
 		return nil, errors.New("the response has no reference")
-	case p.ID != "" && !usableID(p.ID), p.Reference != "" && !usableID(p.Reference):
+	case p.ID != "" && !usableID(p.ID), p.Reference != "" && !usablePayinReference(p.Reference):
 		return nil, errors.New("the response's reference cannot be one")
 	}
 	return &p, nil
@@ -358,8 +359,7 @@ func (p PayinSessionParams) wire(v *validation) payinBody {
 		Reference: p.Reference, AccountID: p.AccountID, Amount: p.Amount,
 		CustomerName: p.CustomerName, Country: p.Country,
 	}
-	v.pathID("reference", p.Reference)
-	v.text("reference", p.Reference, maxReference)
+	v.payinReference("reference", p.Reference)
 	v.text("accountId", p.AccountID, 0)
 	if before := len(v.fields); p.Country == "CM" { // another currency, without decimals too
 		v.amount("amount", p.Amount, XAF)
@@ -628,6 +628,6 @@ func (s *PayinService) look(ctx context.Context, name string, names payinNames, 
 	r := request{
 		method: http.MethodGet, template: "/v1/payin/{reference}", path: "/v1/payin/" + url.PathEscape(name), reference: name,
 	}
-	r.invalid.pathID("reference", name)
+	r.invalid.payinReference("reference", name)
 	return s.do(ctx, r, names, opts)
 }

@@ -206,7 +206,9 @@ func TestPayinParametersAreCheckedBeforeSending(t *testing.T) {
 		"country in small":    {change: func(p *intram.PayinSessionParams) { p.Country = "ci" }, path: "country"},
 		"country of three":    {change: func(p *intram.PayinSessionParams) { p.Country = "CIV" }, path: "country"},
 		"reference with path": {change: func(p *intram.PayinSessionParams) { p.Reference = "../x" }, path: "reference"},
-		"reference too long":  {change: func(p *intram.PayinSessionParams) { p.Reference = strings.Repeat("x", 101) }, path: "reference"},
+		"reference .":         {change: func(p *intram.PayinSessionParams) { p.Reference = "." }, path: "reference"},
+		"a step within":       {change: func(p *intram.PayinSessionParams) { p.Reference = `a\..\b` }, path: "reference"},
+		"broken reference":    {change: func(p *intram.PayinSessionParams) { p.Reference = "\xff" }, path: "reference"},
 		"one URL alone":       {change: func(p *intram.PayinSessionParams) { p.SuccessURL = "https://shop.example.com" }, path: "action.failureUrl"},
 		"relative URL": {change: func(p *intram.PayinSessionParams) {
 			p.SuccessURL, p.FailureURL = "/paid", "https://shop.example.com"
@@ -252,6 +254,30 @@ func TestPayinParametersAreNoStricterThanTheDocs(t *testing.T) {
 		_, err := newPayin(t, server).CreateSession(t.Context(), params)
 		require.NoError(t, err, name)
 		assert.Equal(t, params.CustomerName != "", strings.Contains(server.bodies[0], "customerName"), "%s: %s", name, server.bodies[0])
+	}
+}
+
+// The docs exclude no character from the merchant's own reference: each one is escaped in the path, and finds the session again.
+func TestAPayinReferenceHasAnyCharacters(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t)
+	payin := server.Client().Payin
+	for _, reference := range []string{
+		"order/1", "a b", "commande n° 7", "a?b", "#1", "a%2Fb", "%2e%2e", "100%", "x&y=z", "a+b", `q"q`, "<b>", "a\\b", "//", "...", "日本 😀",
+		" lead", "nl\nhere", strings.Repeat("x", 300),
+	} {
+		p, err := payin.CreateSession(t.Context(), intram.PayinSessionParams{
+			Reference: reference, Amount: intram.NewAmount(300), MSISDN: "+2250702968786", Country: "CI",
+			SuccessURL: "https://shop.example.com/ok", FailureURL: "https://shop.example.com/no",
+		})
+		require.NoError(t, err, "%q", reference)
+		assert.Equal(t, reference, p.Reference)
+		found, err := payin.Get(t.Context(), reference)
+		require.NoError(t, err, "%q", reference)
+		assert.Equal(t, p.ID, found.ID, "%q", reference)
+		found, err = payin.Refresh(t.Context(), p)
+		require.NoError(t, err, "%q", reference)
+		assert.Equal(t, reference, found.Reference)
 	}
 }
 

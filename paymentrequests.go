@@ -205,7 +205,7 @@ func (p PaymentRequestParams) wire(v *validation) paymentRequestBody {
 	p.Invoice.Customer.check(v)
 	if m := p.PaymentMethod; m != (PaymentMethod{}) {
 		body.PaymentMethod = &m
-		v.provider("payment_method.code", m.Code)
+		v.text("payment_method.code", string(m.Code), 0)
 		v.country("payment_method.country_code", m.CountryCode)
 		m.MSISDN = v.msisdn("payment_method.msisdn", m.MSISDN, m.Code)
 	}

@@ -51,11 +51,12 @@ type Destination interface{ isDestination() }
 
 // MobileMoney is a customer's mobile-money account. It prints without its number and names.
 type MobileMoney struct {
-	// ProviderCode is the operator. The API accepts a payout without one, and then fails its operation
-	// with [CodeMissingProviderCode].
+	// ProviderCode is the operator. The API accepts a payout without one, and then fails its operation with
+	// [CodeMissingProviderCode]; and with one that it does not handle in the country, with [CodeProviderUnavailable].
 	ProviderCode ProviderCode
 	// MSISDN is the phone number: in international form, 8 to 15 digits, 2290161234567. [ParseMSISDN] makes it of what people
-	// write. It must begin with the calling code at the end of ProviderCode, if there is one. A + in front is left out. Required.
+	// write. It must begin with the calling code at the end of ProviderCode, if there is one, or be a test number as the docs print it,
+	// 61000000 of MTN and 94000000 of Moov. A + in front is left out. Required.
 	MSISDN string
 	// CountryCode is ISO 3166 alpha-2; the API's default is BJ.
 	CountryCode string
@@ -293,7 +294,7 @@ func destinationWire(v *validation, d Destination) destinationBody {
 
 func (m MobileMoney) wire(v *validation) destinationBody {
 	v.country("destination.country_code", m.CountryCode)
-	v.provider("destination.provider_code", m.ProviderCode)
+	v.text("destination.provider_code", string(m.ProviderCode), 0)
 	body := m.body()
 	if v.required("destination.msisdn", m.MSISDN, "the phone number in international form") {
 		body.MSISDN = v.msisdn("destination.msisdn", m.MSISDN, m.ProviderCode)
@@ -312,7 +313,7 @@ func (m MobileMoney) body() destinationBody {
 
 func (b BankAccount) wire(v *validation) destinationBody {
 	if v.required("destination.account_number", b.AccountNumber, "a local number or an IBAN") {
-		v.text("destination.account_number", b.AccountNumber, maxReference)
+		v.text("destination.account_number", b.AccountNumber, 0)
 	}
 	v.check(b.SWIFT == "" || (len(b.SWIFT) == 8 || len(b.SWIFT) == 11) &&
 		allOf(b.SWIFT, func(c byte) bool { return isCapital(c) || isDigit(c) }), "destination.swift",

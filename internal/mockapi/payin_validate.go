@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 )
 
 // payinRequest is a session's body once it has passed.
@@ -35,7 +34,6 @@ var (
 	mustBeText  = words{"must be a string", "doit être une chaîne"}
 	mustBeWhole = words{"must be a whole number of units", "doit être un nombre entier"}
 	isTooLarge  = words{"is too large", "est trop grand"}
-	isTooLong   = words{"must be at most 100 characters", "doit avoir au plus 100 caractères"}
 	mustBeE164  = words{"must be in E.164 form, with + and 8 to 15 digits", "doit être au format E.164, avec + et 8 à 15 chiffres"}
 	mustBeISO   = words{"must be an ISO 3166 country code (2 upper-case letters)", "doit être un code pays ISO 3166 (2 lettres majuscules)"}
 	mustBeURL   = words{"must be an absolute URL", "doit être une URL absolue"}
@@ -79,9 +77,7 @@ func (x *exchange) validatePayin() (payinRequest, *reply) {
 	m := payinMistakes{french: x.french()}
 	body := x.document.members(nil)
 
-	if p.reference = m.required(body.field("reference"), "reference"); utf8.RuneCountInString(p.reference) > 100 {
-		m.add("reference", isTooLong)
-	}
+	p.reference = m.required(body.field("reference"), "reference")
 	accountID := ""
 	if x.server.payin.revision == PayinFirst {
 		accountID = m.required(body.field("accountId"), "accountId")

@@ -133,7 +133,7 @@ func (m *mistakes) msisdn(path, s, operator string) {
 
 // absoluteURL reads an optional URL with a scheme: a page of the web, or one that an app opens.
 func (m *mistakes) absoluteURL(d document, path string) string {
-	s := m.text(d, path, 2048)
+	s := m.text(d, path, 0)
 	if s == "" {
 		return ""
 	}

@@ -162,7 +162,7 @@ func TestPaymentRequestRules(t *testing.T) {
 		{"URL of an app", with(`"return_urls":{"success":"myapp://paid","cancel":"http://shop.example.com"}`), "", ""},
 		{"customer's e-mail", with(`"invoice":{"amount":1000,"currency":"XOF","customer":{"email":"Ada <ada@example.com>"}}`), "invoice.customer.email", "valid email"},
 		{"broken cancel URL", with(`"return_urls":{"cancel":"https://%zz"}`), "return_urls.cancel", "absolute"},
-		{"long success URL", with(`"return_urls":{"success":"https://shop.example.com/` + strings.Repeat("a", 2048) + `"}`), "return_urls.success", "at most 2048"},
+		{"long success URL", with(`"return_urls":{"success":"https://shop.example.com/` + strings.Repeat("a", 2048) + `"}`), "", ""},
 		{"webhook_data is a list", with(`"webhook_data":[]`), "webhook_data", "must be an object"},
 	})
 }
