@@ -339,7 +339,7 @@ type machine struct{}
 
 func (m *machine) Step(t *rapid.T) {
 	if c := m.step(); c.answer != "condition of a method" {
-		t.Fatalf("no answer")
+		t.Fatalf("no response")
 	}
 }
 

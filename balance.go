@@ -26,7 +26,7 @@ type Balance struct {
 	PaymentMethods []PaymentMethodBalance
 	// AsOf is when the balance was taken, if the API says so.
 	AsOf time.Time
-	// Raw is the answer as it came.
+	// Raw is the response as it came.
 	Raw RawMessage
 }
 

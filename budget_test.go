@@ -10,8 +10,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// An outage in which nothing succeeds: look-ups by the hundred are tried once each in the end, and the recovery of a payout still has
-// all of its attempts. When those are spent too, the error says so, and is the last answer.
+// An outage in which nothing succeeds: lookups by the hundred are tried once each in the end, and the recovery of a payout still has
+// all of its attempts. When those are spent too, the error says so, and is the last response.
 func TestLookUpsOfAnOutageLeaveAPayoutItsRetries(t *testing.T) {
 	t.Parallel()
 	s := &script{t: t, forever: answer(http.StatusServiceUnavailable, `{"error":true,"code":"internal_error","message":"Try later"}`)}
@@ -21,7 +21,7 @@ func TestLookUpsOfAnOutageLeaveAPayoutItsRetries(t *testing.T) {
 		_, err := client.Operations.Get(t.Context(), "op_1", intram.WithResponseInto(&last))
 		require.Error(t, err)
 	}
-	require.Equal(t, 1, last.Attempts, "the look-ups have spent their retries")
+	require.Equal(t, 1, last.Attempts, "the lookups have spent their retries")
 
 	_, err := client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey(ownKey), intram.WithResponseInto(&last))
 	assert.Equal(t, 4, last.Attempts, "and not the payout's")

@@ -23,16 +23,16 @@ import (
 // of them than this SDK have bounds too.
 const maxObjectDepth = 64
 
-// Response is what a call's HTTP answer said besides its value. Ask for it with [WithResponseInto].
+// Response is what a call's HTTP response said besides its value. Ask for it with [WithResponseInto].
 type Response struct {
-	// StatusCode is 0 when no answer came.
+	// StatusCode is 0 when no response came.
 	StatusCode int
 	Header     http.Header
 	// RequestID is the server's X-Request-Id, when it sends one.
 	RequestID string
 	// IdempotencyKey is the key the call carried, empty for calls without one.
 	IdempotencyKey string
-	// Replayed says that the API had executed this key before, and sent the stored answer.
+	// Replayed says that the API had executed this key before, and sent the stored response.
 	Replayed bool
 	// Attempts is how many times the request was tried.
 	Attempts int
@@ -71,7 +71,7 @@ type protocol struct {
 	newKey    func() (string, error)
 	validKey  func(string) bool
 	keyRule   string // what validKey asks for, in words
-	// adviseNotFound, when set, says what to try when a proxy answered 404.
+	// adviseNotFound, when set, says what to try when a proxy sent a 404.
 	adviseNotFound func(baseURL string) string
 	// adviseExpired is what to do about a key that the server may have forgotten.
 	adviseExpired string
@@ -292,7 +292,7 @@ func (p *protocol) remember(c *readyCall, res *transport.Result, outcome Outcome
 	return outcome
 }
 
-// replayed reports whether the API had executed the key before, and sent the stored answer.
+// replayed reports whether the API had executed the key before, and sent the stored response.
 func replayed(res *transport.Result) bool {
 	return res.Status != 0 && res.Header.Get("Idempotent-Replay") == "true"
 }

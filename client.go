@@ -373,7 +373,7 @@ func WithHTTPClient(hc *http.Client) ClientOption {
 	})
 }
 
-// WithTimeout bounds one attempt, from the connection to the last byte of the answer; the default is 30 s. The call as a
+// WithTimeout bounds one attempt, from the connection to the last byte of the response; the default is 30 s. The call as a
 // whole is bounded by its context.
 func WithTimeout(d time.Duration) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
@@ -386,7 +386,7 @@ func WithTimeout(d time.Duration) ClientOption {
 }
 
 // WithLogger writes one line an attempt to l: method, path template, status, duration, attempt number and request id. Never a
-// secret, a body or a phone number. Answers are logged at Info, failed attempts at Warn.
+// secret, a body or a phone number. Responses are logged at Info, failed attempts at Warn.
 func WithLogger(l *slog.Logger) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if l == nil {
@@ -397,7 +397,7 @@ func WithLogger(l *slog.Logger) ClientOption {
 	})
 }
 
-// WithPollRate bounds the look-ups of all waits of a client together, to so many a second; the default is 20. However many wait,
+// WithPollRate bounds the lookups of all waits of a client together, to so many a second; the default is 20. However many wait,
 // the API is asked no more often. It must be 1 to 1000. Payin sessions, which have an API of their own, have a bound of
 // their own, of the same size.
 func WithPollRate(perSecond int) ClientOption {
@@ -473,7 +473,7 @@ func (n maxAttempts) applyCall(cfg *callConfig) {
 // reference. Reads and deletions carry no key, and leave this option aside: it changes nothing about them. An intent
 // ([WithIntent]) is refused there.
 //
-// A key that a call of this client left in doubt stays in doubt until the API answers it, and is not sent again when the API may have
+// A key that a call of this client left in doubt stays in doubt until the API responds to it, and is not sent again when the API may have
 // forgotten it ([ErrIntentExpired]). What an earlier process left in doubt is known by an [Intent] only.
 //
 // Docs: Merchant API, Idempotency.
@@ -481,7 +481,7 @@ func WithIdempotencyKey(key string) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.idempotencyKey, cfg.keyGiven = key, true })
 }
 
-// WithResponseInto fills resp with what the HTTP answer said, on success and on failure. Where one call makes several
+// WithResponseInto fills resp with what the HTTP response said, on success and on failure. Where one call makes several
 // requests, as All does, it is the last one's. A nil resp asks for nothing.
 func WithResponseInto(resp *Response) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.response = resp })

@@ -25,11 +25,11 @@ import (
 // one; a pool that is flushed by each of them would open thousands.
 //
 // The callers go in rounds, so that the bound is exact. While calls come and go as they like, it is not: a request that finds no
-// idle connection dials, and takes one that comes free meanwhile; whoever let that one go dials as well, and so on until the first
-// dial is done. In a round nothing is answered before all requests have arrived, so nothing comes free while a connection is
+// idle connection dials, and takes one that comes free meanwhile; the caller that let that one go dials as well, and so on until the first
+// dial is done. In a round no response is sent before all requests have arrived, so nothing comes free while a connection is
 // dialled: a round opens as many as were not given back in the one before. net/http tries a request again that was reset, and may dial
 // for it: that replaces the one that broke. What was given back is net/http's own word, since it also drops a connection when it does
-// not know within 50 ms of the answer that the request was written, as on a busy machine.
+// not know within 50 ms of the response that the request was written, as on a busy machine.
 func TestOneFailingCallInAHundredLeavesThePoolAlone(t *testing.T) {
 	t.Parallel()
 	const callers, rounds = 64, 60
@@ -119,7 +119,7 @@ func (b *barrier) pass() {
 	b.group.Wait()
 }
 
-// closer is a server that answers a request on each connection and closes it at the first byte of the next one, as a server does whose
+// closer is a server that responds to a request on each connection and closes it at the first byte of the next one, as a server does whose
 // patience with an idle connection ends just then. The requests that it reads go to the handler.
 type closer struct {
 	net.Listener
@@ -274,7 +274,7 @@ func (r *recorded) check(t *testing.T, payouts int) {
 	assert.Len(t, bodies, payouts, "keys")
 }
 
-// An answer's header is read up to a size, like its body.
+// A response's header is read up to a size, like its body.
 func TestHeaderOfAnAnswerIsReadUpToASize(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 1<<10)

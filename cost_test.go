@@ -72,7 +72,7 @@ func TestAReadAllocatesLittleMoreThanABareRead(t *testing.T) { //nolint:parallel
 	client := costClient(t, base)
 	own := costOf(t, func() error { _, err := client.Operations.Get(t.Context(), "op_2f4a8b1c"); return err })
 	bare := costOf(t, bareCall(t, http.MethodGet, base+"/operations/op_2f4a8b1c", nil, false))
-	t.Logf("a look-up: %v; bare: %v", own, bare)
+	t.Logf("a lookup: %v; bare: %v", own, bare)
 	assert.LessOrEqual(t, own.allocations, bare.allocations+moreAllocations)
 	assert.LessOrEqual(t, own.bytes*10, bare.bytes*13)
 }
@@ -113,7 +113,7 @@ func TestACallIsOneRequest(t *testing.T) {
 			})
 			return err
 		},
-		"a look-up": func() error { _, err := client.Operations.Get(t.Context(), "op_2f4a8b1c"); return err },
+		"a lookup": func() error { _, err := client.Operations.Get(t.Context(), "op_2f4a8b1c"); return err },
 		"a page of 100 transactions": func() error {
 			_, err := client.Transactions.List(t.Context(), intram.TransactionListParams{Limit: 100})
 			return err
@@ -286,7 +286,7 @@ func bareCall(t *testing.T, method, url string, body func() any, signed bool) fu
 	}
 }
 
-// cannedServer gives one answer to everything, and allocates nothing for it. It returns its base URL.
+// cannedServer gives one response to everything, and allocates nothing for it. It returns its base URL.
 func cannedServer(t *testing.T, status int, body []byte) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -69,8 +69,8 @@ func against(b *testing.B, metric string, turn int, own, base func() error) {
 	b.ReportMetric(float64(total.Nanoseconds())/float64(b.N*turn), "ns/op")
 }
 
-// BenchmarkDecodeOperation compares reading the answer to a payout with json.Unmarshal into the same struct: the difference is
-// what makes sure that the answer can be read in one way only.
+// BenchmarkDecodeOperation compares reading the response to a payout with json.Unmarshal into the same struct: the difference is
+// what makes sure that the response can be read in one way only.
 func BenchmarkDecodeOperation(b *testing.B) {
 	body := compact(b, example(b, "payout.accepted.current.json"))
 	decode := func() error { _, err := intram.DecodeOperation(body); return err }

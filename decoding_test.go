@@ -22,7 +22,7 @@ var (
 	at1145 = time.Date(2026, 5, 20, 11, 45, 0, 0, time.UTC)
 )
 
-// get makes the call that a file of testdata/examples is an answer to, and returns what the SDK made of it.
+// get makes the call that a file of testdata/examples is a response to, and returns what the SDK made of it.
 func get[T any](t *testing.T, body string, call func(*intram.Client) (T, error)) T {
 	t.Helper()
 	client, _ := scripted(t, answer(200, body))
@@ -193,7 +193,7 @@ func TestEveryExampleDecodesAndComesBackAsItWas(t *testing.T) {
 			body, err := os.ReadFile(file)
 			require.NoError(t, err)
 			decoders[i].decode(t, string(body))
-			// And again with what may come at any time: fields that nobody has heard of, at every level.
+			// And again with what may come at any time: fields that are unknown, at every level.
 			var v any
 			require.NoError(t, json.Unmarshal(body, &v))
 			strange, err := json.Marshal(withStrangers(v))

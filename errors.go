@@ -112,12 +112,12 @@ const CodeOperationExpired ErrorCode = "operation_expired"
 // why: a bank payout that the bank returned, a refund that its operator refused after it was pending.
 const CodeResultFailed ErrorCode = "result_failed"
 
-// Outcome answers the question after a failed call: may the money have moved?
+// Outcome says, after a failed call, whether the money may have moved.
 type Outcome string
 
 // The outcomes of a call, over all of its attempts, and over the calls of the same client before it that left the same key in doubt.
 // A program that was restarted remembers those by an [Intent]; without one, a doubt that it has written down
-// stands until a call with the key succeeds, or is [OutcomeRejected] by a replayed answer ([Response.Replayed]).
+// stands until a call with the key succeeds, or is [OutcomeRejected] by a replayed response ([Response.Replayed]).
 const (
 	// OutcomeNotSent: nothing left this machine. No money moved.
 	OutcomeNotSent Outcome = "not_sent"
@@ -216,7 +216,7 @@ type InvalidField struct {
 	Msg  string `json:"msg"`
 }
 
-// Error is a call that the API refused, that could not be answered, or that the SDK refused to send. Every
+// Error is a call that the API refused, that got no response, or that the SDK refused to send. Every
 // method of the services returns it; get at it with [errors.As], or test for one code with [errors.Is].
 //
 // Its text is one line without secrets or personal data, whatever the verb. It is chosen by origin: the code, the status, the names
@@ -225,9 +225,9 @@ type InvalidField struct {
 type Error struct {
 	// Method and Path say which call it was. Path has placeholders for ids: /operations/{id}.
 	Method, Path string
-	// StatusCode is the HTTP status of the last answer, 0 when none came.
+	// StatusCode is the HTTP status of the last response, 0 when none came.
 	StatusCode int
-	// Code is the API's code, empty when the answer had none (a proxy's page, no answer at all).
+	// Code is the API's code, empty when the response had none (a proxy's page, no response at all).
 	Code ErrorCode
 	// Message is for people, and changes without notice.
 	Message string
@@ -248,13 +248,13 @@ type Error struct {
 	RequestID string
 	// RetryAfter is how long the server asked to wait, when it did.
 	RetryAfter time.Duration
-	// Body is the last answer, as it came.
+	// Body is the last response, as it came.
 	Body []byte
 
-	foreign bool // the last answer is an error, and not in the API's own words
+	foreign bool // the last response is an error, and not in the API's own words
 
 	cause error  // the network error, the context's error or the decoding error behind it
-	note  string // what the SDK found out about an answer that is not the API's
+	note  string // what the SDK found out about a response that is not the API's
 	hint  string // what to do next
 }
 
@@ -275,7 +275,7 @@ func (e *Error) Error() string {
 	case errors.Is(e.cause, ErrNeverSent):
 		b.WriteString("not sent")
 	default:
-		b.WriteString("no answer")
+		b.WriteString("no response")
 	}
 	if text := e.explanation(); text != "" {
 		b.WriteString(": " + text)
@@ -359,7 +359,7 @@ func (e *Error) Is(target error) bool {
 	return ok && e.Code != "" && code == e.Code
 }
 
-// Unwrap returns what is behind a call without an answer: a network error, or the context's.
+// Unwrap returns what is behind a call without a response: a network error, or the context's.
 func (e *Error) Unwrap() error { return e.cause }
 
 // OperationError is an operation that ended, and failed. What was debited has been credited back (Merchant API docs, Payouts).
@@ -505,14 +505,14 @@ func (e *WaitError) Unwrap() error { return e.Err }
 // maxWaitError is why a wait ended that had as long as it asked for.
 type maxWaitError struct {
 	after time.Duration
-	// lookup is why the last look-up failed, nil when it did not.
+	// lookup is why the last lookup failed, nil when it did not.
 	lookup error
 }
 
 func (e maxWaitError) Error() string {
 	text := fmt.Sprintf("the maximum wait of %v has passed", e.after)
 	if e.lookup != nil {
-		text += "; the last look-up failed: " + causeText(e.lookup)
+		text += "; the last lookup failed: " + causeText(e.lookup)
 	}
 	return text
 }

@@ -36,8 +36,8 @@ func TestOutcomeOf(t *testing.T) {
 		"joined":                          {errors.Join(errors.New("x"), call(intram.OutcomeNotSent)), intram.OutcomeNotSent},
 		"failed operation":                {failed, intram.OutcomeRejected},
 		"failed operation, wrapped":       {fmt.Errorf("x: %w", failed), intram.OutcomeRejected},
-		"wait over a refused look-up":     {&intram.WaitError{Err: call(intram.OutcomeRejected)}, intram.OutcomeUnknown},
-		"wait over a look-up not sent":    {&intram.WaitError{Err: call(intram.OutcomeNotSent)}, intram.OutcomeUnknown},
+		"wait over a refused lookup":      {&intram.WaitError{Err: call(intram.OutcomeRejected)}, intram.OutcomeUnknown},
+		"wait over a lookup not sent":     {&intram.WaitError{Err: call(intram.OutcomeNotSent)}, intram.OutcomeUnknown},
 		"wait, wrapped":                   {fmt.Errorf("x: %w", &intram.WaitError{Err: context.Canceled}), intram.OutcomeUnknown},
 		"unexpected result":               {fmt.Errorf("%w: x", intram.ErrUnexpectedResult), intram.OutcomeUnknown},
 		"context":                         {context.Canceled, intram.OutcomeUnknown},
@@ -170,7 +170,7 @@ func TestErrorTexts(t *testing.T) {
 
 	client, _ = scripted(t, refused)
 	_, err = client.Balance.Get(t.Context(), intram.WithMaxAttempts(1))
-	assert.Equal(t, "intram: GET /balance: no answer: dial tcp: connection refused [nothing was sent]", err.Error())
+	assert.Equal(t, "intram: GET /balance: no response: dial tcp: connection refused [nothing was sent]", err.Error())
 
 	client, _ = scripted(t, answer(503, "", "Retry-After", "3600"))
 	_, err = client.Payouts.Create(t.Context(), mobilePayout())
@@ -211,7 +211,7 @@ func TestErrorTexts(t *testing.T) {
 	_, err = client.Payouts.Create(t.Context(), mobilePayout(), intram.WithIdempotencyKey("mine-0001"))
 	assert.Equal(t, "intram: POST /payouts: validation_error (HTTP 400): amount, reference [idempotency key mine-0001]", err.Error())
 
-	assert.Equal(t, "intram: no answer", (&intram.Error{}).Error(), "an empty one does not panic")
+	assert.Equal(t, "intram: no response", (&intram.Error{}).Error(), "an empty one does not panic")
 	assert.Equal(t, "intram: operation  failed: ", (&intram.OperationError{}).Error())
 	assert.NotPanics(t, func() { _ = (&intram.WaitError{}).Error() })
 	assert.NotPanics(t, func() {
@@ -219,7 +219,7 @@ func TestErrorTexts(t *testing.T) {
 	})
 }
 
-// What is behind a call without an answer can be asked for.
+// What is behind a call without a response can be asked for.
 func TestErrorsUnwrap(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("connection reset by peer")
@@ -410,7 +410,7 @@ func TestErrorsAdviseWhatHelps(t *testing.T) {
 	assert.NotContains(t, err.Error(), "idempotency key", "no attempt carried one")
 }
 
-// A report shows the SDK's words, which name nobody.
+// A report shows the SDK's words, which name no person.
 func TestACodeExplainsItself(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "the merchant's wallet has too little", intram.CodeInsufficientBalance.Explanation())

@@ -619,7 +619,7 @@ func ExampleOutcomeOf() {
 		Amount: intram.NewAmount(25000), Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234567"},
 	}
 
-	// Every answer is lost, although each call was executed.
+	// Every response is lost, although each call was executed.
 	_ = server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 4})
 	_, err := client.Payouts.Create(ctx, params)
 	fmt.Println(intram.OutcomeOf(err))

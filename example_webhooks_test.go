@@ -14,7 +14,7 @@ import (
 
 const exampleSecret = "whsec_b4c3a2d1e0f9a8b7"
 
-// deliver sends an event as Intram would, and returns the answer's status.
+// deliver sends an event as Intram would, and returns the response's status.
 func deliver(handler http.Handler, body string) int {
 	r := httptest.NewRequest(http.MethodPost, "/intram/webhook", strings.NewReader(body))
 	r.Header = intram.SignWebhook(exampleSecret, time.Now(), []byte(body))
@@ -177,7 +177,7 @@ func ExampleReconciler_Run() {
 	}
 	inbox := &intram.MemoryInbox{Clock: server.Clock()} // the webhook handler's
 
-	// Nobody has subscribed, or the receiver was down for a day: no event of this payout arrives.
+	// There is no subscription, or the receiver was down for a day: no event of this payout arrives.
 	_, err := client.Payouts.Create(ctx, intram.PayoutParams{
 		Amount: intram.NewAmount(25000), Currency: intram.XOF,
 		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961000000"},

@@ -135,7 +135,7 @@ type middlebox struct {
 	instead func(giveUp uint32) frame
 	giveUp  uint32
 	told    chan struct{} // closed when the client was told
-	// cut, when set, withholds the answer to the stream before, and is closed to cut the connection.
+	// cut, when set, withholds the response to the stream before, and is closed to cut the connection.
 	cut   chan struct{}
 	wait  sync.WaitGroup
 	conns atomic.Int64
@@ -216,7 +216,7 @@ func (m *middlebox) join(near, far net.Conn, first bool) {
 				return
 			}
 			if first && m.cut != nil && f.stream() != 0 && f.stream() == m.giveUp-2 {
-				continue // the answer to what is in flight is lost with the connection
+				continue // the response to what is in flight is lost with the connection
 			}
 			writing.Lock()
 			_, err = near.Write(f)
@@ -249,7 +249,7 @@ func TestGoAwayBetweenTwoPayouts(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		instead  func(uint32) frame
-		lost     bool           // the connection is cut when the first payout was executed, and before it is answered
+		lost     bool           // the connection is cut when the first payout was executed, and before its response is sent
 		inFlight intram.Outcome // of the payout in flight, with one attempt: empty for success
 	}{
 		"goodbye, and the one in flight is answered": {goAway(noError), false, ""},
@@ -319,7 +319,7 @@ func TestGoAwayBetweenTwoPayouts(t *testing.T) {
 	}
 }
 
-// awaitExecution waits until the fake has answered n payouts, the last of them in full.
+// awaitExecution waits until the fake has responded to n payouts, the last of them in full.
 func awaitExecution(t *testing.T, fake *intramtest.Server, n int) {
 	t.Helper()
 	wallet := fake.WalletAccount(intram.Sandbox, intram.MTNBenin)

@@ -33,7 +33,7 @@ var quiet = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 // act is what a server does with one request, on a real socket.
 type act func(w http.ResponseWriter, r *http.Request)
 
-// reply answers whole. Headers come in pairs.
+// reply is a whole response. Headers come in pairs.
 func reply(status int, body string, headers ...string) act {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {
@@ -44,10 +44,10 @@ func reply(status int, body string, headers ...string) act {
 	}
 }
 
-// accepted is what the API answers to a payout.
+// accepted is what the API responds to a payout.
 const accepted = `{"error":false,"http_status":202,"data":{"operation_id":"op_2f4a8b1c","type":"payout","status":"queued"}}`
 
-// reset reads the request, and drops the connection without an answer.
+// reset reads the request, and drops the connection without a response.
 func reset(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -72,7 +72,7 @@ func raw(text string) act {
 	}
 }
 
-// silent does not answer while the client waits.
+// silent sends nothing while the client waits.
 func silent(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
@@ -216,7 +216,7 @@ func TestOutcomesOnRealSockets(t *testing.T) {
 	}
 }
 
-// A port where nobody listens: no byte left this machine, whatever the number of attempts.
+// A port where nothing listens: no byte left this machine, whatever the number of attempts.
 func TestRefusedConnectionIsNotSent(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
@@ -238,7 +238,7 @@ func TestRefusedConnectionIsNotSent(t *testing.T) {
 	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
 }
 
-// A connection that was refused, then one that was reset, then nobody again: the reset one leaves the doubt.
+// A connection that was refused, then one that was reset, then nothing again: the reset one leaves the doubt.
 func TestRefusedConnectionsDoNotSettleADoubt(t *testing.T) {
 	t.Parallel()
 	a := newActor(t, reset)
@@ -309,7 +309,7 @@ func TestNetHTTPsOwnResendIsTheSameRequest(t *testing.T) {
 	served.Wait()
 }
 
-// The connection was there, and then nobody was: the request may have been read before the connection died.
+// The connection was there, and then nothing was: the request may have been read before the connection died.
 func TestLostConnectionThenNobodyIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodPost, http.MethodDelete} {
@@ -354,7 +354,7 @@ func TestLostConnectionThenNobodyIsInDoubt(t *testing.T) {
 	}
 }
 
-// A redirect is an answer, not an address: the signature does not travel on.
+// A redirect is a response, not an address: the signature does not travel on.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -546,7 +546,7 @@ func TestTimeoutBoundsAnAttempt(t *testing.T) {
 	}
 }
 
-// An answer that never ends is cut off, and is not asked for again.
+// A response that never ends is cut off, and is not asked for again.
 func TestEndlessAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
 	a := newActor(t, func(w http.ResponseWriter, r *http.Request) {

@@ -76,7 +76,7 @@ const maxDoubts = 10_000
 // doubts are the idempotency keys that a client's calls have left in doubt, each with the time of its first call. The way on from
 // [OutcomeUnknown] is to call again with the same key, and what that call is told must not hide what the first may have
 // done: a refused connection, or a refusal that came before the API looked at the key, says nothing of it. Nor does it
-// when the two calls overlap. So only an answer to the key settles a doubt: a success, or a stored answer.
+// when the two calls overlap. So only a response to the key settles a doubt: a success, or a stored one.
 //
 // Each method takes constant time, however many keys there are. A process that starts anew has none of them; for that
 // there is [Intent]. The zero value is empty.
@@ -124,7 +124,7 @@ func (d *doubts) note(key string, first time.Time) {
 	}
 }
 
-// settle forgets a key that the API has answered.
+// settle forgets a key that the API has responded to.
 func (d *doubts) settle(key string) {
 	key = d.folded(key)
 	d.mu.Lock()

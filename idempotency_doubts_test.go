@@ -19,7 +19,7 @@ import (
 const ownKey = "payout-PO-2026-0001"
 
 // A caller whose call is in doubt calls again with the same key. What the second call is told does not settle what the first may
-// have done, unless it is an answer to the key.
+// have done, unless it is a response to the key.
 func TestADoubtOutlivesItsCall(t *testing.T) {
 	t.Parallel()
 	const page = "<html>not found</html>"
@@ -113,7 +113,7 @@ func TestAnOutageThatGoesOnPaysOnce(t *testing.T) {
 	fault(intramtest.Fault{Kind: intramtest.DropResponse}) // it is executed
 	key, err := payAgain(ownKey)
 	require.Error(t, err)
-	fault(intramtest.Fault{Kind: intramtest.Refuse}) // and then nobody is there
+	fault(intramtest.Fault{Kind: intramtest.Refuse}) // and then nothing is there
 	key, err = payAgain(key)
 	require.Error(t, err)
 	fault(intramtest.Fault{Kind: intramtest.Unavailable, Status: http.StatusTooManyRequests}) // or too many are
@@ -159,7 +159,7 @@ func TestAKeyInDoubtIsNotSentOnceItMayBeForgotten(t *testing.T) {
 	}
 	assert.Equal(t, sent, payoutPosts(server), "nothing was sent")
 
-	// A key that was answered is not held back: what it does is the API's to say.
+	// A key that got its response is not held back: what it does is the API's to say.
 	op, err := client.Payouts.Create(t.Context(), intentParams(), intram.WithIdempotencyKey("another-key"))
 	require.NoError(t, err)
 	server.Advance(23*time.Hour + time.Minute)
@@ -344,7 +344,7 @@ func TestIntentThatIsReadOverAFreshOneIsNotFresh(t *testing.T) {
 }
 
 // A machine without a battery starts in 1970. By its clock, what it left in doubt lies in the future, and how old it is
-// nobody knows; its signature would be dated by the server's clock, and be good.
+// is not known; its signature would be dated by the server's clock, and be good.
 func TestIntentFromTheFutureIsNotSent(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)

@@ -74,7 +74,7 @@ type Intent struct {
 
 // WithIntent makes a call that was prepared: with the intent's key, and only with the parameters that it was made for. The first
 // call of a process that has read the intent back cannot know what became of earlier ones, so its outcome
-// is [OutcomeUnknown] until the API gives a definitive answer to the key.
+// is [OutcomeUnknown] until the API gives a definitive response to the key.
 //
 // Errors: [ErrIntentMismatch], [ErrIntentExpired], and [CodeValidationError] for an intent that lost a field
 // since Prepare made it, all before anything is sent.
@@ -162,7 +162,7 @@ func accountHash(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// checkAge says whether a key of that age may be sent. One that comes from the future has an age that nobody knows.
+// checkAge says whether a key of that age may be sent. One that comes from the future has no known age.
 func checkAge(age time.Duration) error {
 	switch {
 	case age > IntentHorizon:

@@ -55,7 +55,7 @@ func TestIntentSurvivesACrashAndPaysOnce(t *testing.T) {
 	require.NoError(t, uuid.Validate(intent.IdempotencyKey))
 	assert.Equal(t, server.Now(), intent.FirstSentAt)
 
-	// The first call is executed, its answers are lost, and the program dies.
+	// The first call is executed, its responses are lost, and the program dies.
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 4}))
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
 	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))

@@ -17,19 +17,19 @@
 //		Reference:   "PO-2026-0001",
 //	})
 //
-// The answer is an [Operation], accepted and queued. The money moves a little later. Wait for the end of it, or let a webhook tell:
+// The response is an [Operation], accepted and queued. The money moves a little later. Wait for the end of it, or let a webhook tell:
 //
 //	result, err := client.Payouts.Wait(ctx, op.ID)
 //
-// [Client.WaitMany] waits for a whole batch. All waits of a client share their look-ups, and [Client.Notify] wakes one at once.
+// [Client.WaitMany] waits for a whole batch. All waits of a client share their lookups, and [Client.Notify] wakes one at once.
 //
 // The same pattern serves [PaymentRequestsService], where the end of the operation is a checkout page for your customer, and
 // [RefundsService]. [TransactionsService] and [OperationsService] look up what was done.
 //
 // # When a call fails
 //
-// Every method returns an [*Error] when a call was refused, was not answered, or was not sent. One question comes before
-// all others: may the money have moved? [OutcomeOf] answers it.
+// Every method returns an [*Error] when a call was refused, got no response, or was not sent. One question comes before
+// all others: may the money have moved? [OutcomeOf] tells.
 //
 //	switch intram.OutcomeOf(err) {
 //	case intram.OutcomeNotSent: // nothing left this machine
@@ -43,8 +43,8 @@
 //
 // # Calling again without paying twice
 //
-// Each POST carries an idempotency key. The API executes a key once, and repeats the stored answer for 24 hours. The SDK makes a key for each call and
-// keeps it over its own retries, so a network that drops answers does not pay twice. A program that may crash keeps its own:
+// Each POST carries an idempotency key. The API executes a key once, and repeats the stored response for 24 hours. The SDK makes a key for each call and
+// keeps it over its own retries, so a network that drops responses does not pay twice. A program that may crash keeps its own:
 //
 //	key, err := intram.DeriveIdempotencyKey("payout", "PO-2026-0001")
 //	op, err := client.Payouts.Create(ctx, params, intram.WithIdempotencyKey(key))
@@ -99,6 +99,6 @@ const Version = "0.1.0"
 const (
 	// BaseURL is the documented address, and the default.
 	BaseURL = "https://api.intram.org/v1"
-	// BaseURLDirect is behind the proxy that BaseURL goes through. Some accounts get a 404 from BaseURL, and an answer here.
+	// BaseURLDirect is behind the proxy that BaseURL goes through. Some accounts get a 404 from BaseURL, and a response here.
 	BaseURLDirect = "https://api.intram.org/api/v1/merchant"
 )

@@ -133,7 +133,7 @@ func changes(base, got map[string]string) string {
 	return strings.Join(short, "+")
 }
 
-// readerOf is how an example is read: with the call that it answers. What comes of it is the model's fields by their names, or a
+// readerOf is how an example is read: with the call that it responds to. What comes of it is the model's fields by their names, or a
 // sign under the empty name.
 func readerOf(name string) func(t *testing.T, body, original string) map[string]string {
 	type call func(t *testing.T, c *intram.Client, original string) (any, error)

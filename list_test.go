@@ -495,7 +495,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// A server whose pages are empty and whose cursor goes back for ever ends the sequence with an error.
+// A server whose pages are empty and whose cursor goes back without end ends the sequence with an error.
 func TestEmptyPagesWithFallingCursorsEnd(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -628,7 +628,7 @@ func TestSinceKeepsWhatHasNoDate(t *testing.T) {
 	assert.Equal(t, "op_3", page.Unreadable[0].ID)
 }
 
-// The lists and look-ups of payouts, refunds and payment requests hold nothing of another type, also with a server that
+// The lists and lookups of payouts, refunds and payment requests hold nothing of another type, also with a server that
 // does not know the filter.
 func TestListsOfOneType(t *testing.T) {
 	t.Parallel()

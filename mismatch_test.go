@@ -90,7 +90,7 @@ func TestAResponseAboutSomethingElseIsRefused(t *testing.T) {
 	}
 }
 
-// A session is created under the merchant's reference, and answers to both of its names.
+// A session is created under the merchant's reference, and is found by both of its names.
 func TestAnotherPayinSessionIsRefused(t *testing.T) {
 	t.Parallel()
 	params := payinParams()

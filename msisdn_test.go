@@ -153,7 +153,7 @@ func TestBothAPIsTakeAParsedNumber(t *testing.T) {
 	}
 }
 
-// A wallet at an operator of another country is nobody's.
+// A wallet at an operator of another country is unknown.
 func TestANumberOfAnotherCountryIsRefusedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t)

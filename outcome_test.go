@@ -60,7 +60,7 @@ func TestOnlyTheAPIsOwnWordDecides(t *testing.T) {
 				assert.Equal(t, 1, e.Attempts, "what a firewall refuses once is not sent to it again")
 				assert.ErrorContains(t, err, "it may have been executed")
 
-				// The key stays usable, and in doubt until the API answers it.
+				// The key stays usable, and in doubt until the API responds to it.
 				key := intram.WithIdempotencyKey(e.IdempotencyKey)
 				s.steps = []step{refused}
 				_, err = client.Payouts.Create(t.Context(), mobilePayout(), key, intram.WithMaxAttempts(1))
@@ -241,7 +241,7 @@ func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
 				assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "%s %d", code, status)
 			}
 		}
-		// A read pays nobody.
+		// A read pays nothing.
 		client, _ := scripted(t, answer(400, fmt.Sprintf(`{"error":true,"http_status":400,"code":%q}`, code)))
 		_, err := client.Balance.Get(t.Context())
 		assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err), code)

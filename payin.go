@@ -77,10 +77,10 @@ func (s *PayinStatus) UnmarshalJSON(data []byte) error {
 	return wire.UnmarshalWord(data, s, PayinStatusProcessing, PayinStatusProcessed, PayinStatusExpired, PayinStatusSuccess, PayinStatusFailed)
 }
 
-// PayinConfirmation is what the customer answered.
+// PayinConfirmation is what the customer decided.
 type PayinConfirmation string
 
-// Answers of the customer (Payin docs, Status).
+// Decisions of the customer (Payin docs, Status).
 const (
 	PayinConfirmationNone     PayinConfirmation = "none" // also written "pending"
 	PayinConfirmationAccepted PayinConfirmation = "accepted"
@@ -88,7 +88,7 @@ const (
 	PayinConfirmationExpired  PayinConfirmation = "expired"
 )
 
-// UnmarshalJSON reads an answer in any case.
+// UnmarshalJSON reads a decision in any case.
 func (c *PayinConfirmation) UnmarshalJSON(data []byte) error {
 	return wire.UnmarshalWord(data, c, PayinConfirmationNone, "pending", PayinConfirmationAccepted, PayinConfirmationDeclined, PayinConfirmationExpired)
 }
@@ -102,7 +102,7 @@ const (
 	PayinOutcomePaid     PayinOutcome = "paid"     // the money has moved
 	PayinOutcomeRefused  PayinOutcome = "refused"  // confirmed by the customer, and then refused; it may still become paid
 	PayinOutcomeDeclined PayinOutcome = "declined" // the customer said no
-	PayinOutcomeExpired  PayinOutcome = "expired"  // the customer did not answer in time
+	PayinOutcomeExpired  PayinOutcome = "expired"  // the customer did not respond in time
 	PayinOutcomeFailed   PayinOutcome = "failed"   // see Payin.Failure; it may still become paid
 )
 

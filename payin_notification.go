@@ -28,7 +28,7 @@ const (
 // A payin that failed may become paid within [PayinFailureWindow], and a notification tells: what an earlier one said is not the last word.
 //
 // Nothing dates it: the signature covers the body alone, and the body has no time of sending. An old notification can be sent
-// again by whoever saw it. Take it as a hint to look: call [PayinService.Refresh], and act on its [Payin.Outcome].
+// again by anyone who saw it. Take it as a hint to look: call [PayinService.Refresh], and act on its [Payin.Outcome].
 type PayinNotification struct {
 	// Type is what the customer did, as far as the body tells: [EventPayinConfirmed], [EventPayinDeclined], or empty.
 	Type EventType

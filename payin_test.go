@@ -28,7 +28,7 @@ const (
 	payinClient = "payin-client-canary"
 )
 
-// payinServer answers payin calls from a script, and remembers what it was asked.
+// payinServer responds to payin calls from a script, and remembers what it was asked.
 type payinServer struct {
 	answers  []payinAnswer // the last one repeats
 	requests []*http.Request
@@ -768,7 +768,7 @@ func TestADoubtAboutAPayinKeyIsOfEverySpelling(t *testing.T) {
 	assert.Equal(t, strings.ToUpper(key), s.requests[1].Header.Get("X-Idempotency-Key"), "it is sent as it was given")
 }
 
-// onlyBySystem answers creations, and lookups by the system's reference alone.
+// onlyBySystem responds to creations, and lookups by the system's reference alone.
 func onlyBySystem(lookups *[]string) payinTransport {
 	return func(r *http.Request) (*http.Response, error) {
 		status, body := http.StatusOK, `{"id":"pr_1","reference":"order-1","status":"success"}`

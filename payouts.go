@@ -131,7 +131,7 @@ type ProviderResponse struct {
 	ResponseMessage string `json:"responsemsg"`
 	// ServiceReference is the operator's own reference.
 	ServiceReference string `json:"serviceref"`
-	// Raw is set when the answer had another shape than the docs show.
+	// Raw is set when the response had another shape than the docs show.
 	Raw RawMessage `json:"-"`
 }
 

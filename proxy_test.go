@@ -66,7 +66,7 @@ func (p *proxy) requests() []*http.Request {
 	return append([]*http.Request(nil), p.seen...)
 }
 
-// pass does what a proxy is for: it opens a tunnel, or sends the request on and its answer back.
+// pass does what a proxy is for: it opens a tunnel, or sends the request on and its response back.
 func (p *proxy) pass(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
 		p.tunnel(w, r)
@@ -142,7 +142,7 @@ const (
 	badPage   = "<html>Bad Gateway</html>"
 )
 
-// On plain http, which is for loopback only, a proxy sees the requests themselves, and may answer instead of the API.
+// On plain http, which is for loopback only, a proxy sees the requests themselves, and may respond instead of the API.
 func TestCallsThroughAForwardingProxy(t *testing.T) {
 	t.Parallel()
 	login := reply(http.StatusProxyAuthRequired, loginPage, "Proxy-Authenticate", "Basic", "Content-Type", "text/html")

@@ -276,7 +276,7 @@ func TestSecretsAreNotMarshalled(t *testing.T) {
 	assertNoCanary(t, string(out), "verifier")
 }
 
-// noisyServer answers everything with the customer's data, in every place where an answer has room for it.
+// noisyServer responds to everything with the customer's data, in every place where a response has room for it.
 func noisyAnswers() map[string][]step {
 	body := canaryJSON(`{"error":true,"code":"validation_error","message":"Customer FIRST LAST (MSISDN, EMAIL) of TEXT\nrefused",
 		"details":[{"path":"destination.msisdn","msg":"MSISDN of FIRST LAST is not registered at TEXT"},{"path":"FIRST","msg":"EMAIL"}],"client_ip":"203.0.113.9"}`)

@@ -97,7 +97,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 		body          string
 		status        int
 		answer        string
-		reference     string // the answer's, where the docs' example has another than the docs' request
+		reference     string // the response's, where the docs' example has another than the docs' request
 		withoutAnswer bool
 	}{
 		{

@@ -500,14 +500,14 @@ func (e *Error) adviseDoubt() string {
 }
 
 // adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some accounts are
-// answered at one of the two base URLs only.
+// served at one of the two base URLs only.
 func adviseBaseURL(base string) string {
 	switch base {
 	case BaseURL:
-		return "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURLDirect)"
+		return "there is no API at this address for your account: try intram.WithBaseURL(intram.BaseURLDirect)"
 	case BaseURLDirect:
-		return "no API answers at this address for your account: try intram.WithBaseURL(intram.BaseURL)"
+		return "there is no API at this address for your account: try intram.WithBaseURL(intram.BaseURL)"
 	default:
-		return "no API answers at this address: check the base URL's path, which ends in /v1 or /api/v1/merchant"
+		return "there is no API at this address: check the base URL's path, which ends in /v1 or /api/v1/merchant"
 	}
 }

@@ -132,7 +132,7 @@ func TestResumeProvesThatNothingWasSent(t *testing.T) {
 	require.ErrorIs(t, err, intram.ErrNeverSent)
 	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
 	assert.ErrorContains(t, err, intent.IdempotencyKey)
-	assert.NotContains(t, err.Error(), "no answer")
+	assert.NotContains(t, err.Error(), "no response")
 
 	// A new intent is safe, under the same derived key too.
 	again, err := client.Payouts.Prepare(intentParams(), intram.WithIdempotencyKey(intent.IdempotencyKey))
@@ -802,7 +802,7 @@ func TestARefundOfAllIsNotAnEarlierRefundOfAPart(t *testing.T) {
 	assert.Equal(t, partly.ID, e.Candidates[0].ID)
 }
 
-// A clock that was two years ahead dated the intent: how old its key is, nobody knows, and no list shows that time.
+// A clock that was two years ahead dated the intent: how old its key is is not known, and no list shows that time.
 func TestAnIntentFromTheFarFutureIsNeverSentAndSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, given := range map[string][]intram.CallOption{"generated": nil, "given": {intram.WithIdempotencyKey(ownKey)}} {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A secret shows itself to nobody, however it is asked.
+// A secret never shows itself, however it is asked.
 func TestSecretsRedactThemselves(t *testing.T) {
 	t.Parallel()
 	canary := newSecret("sk_live_canary")

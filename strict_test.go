@@ -14,7 +14,7 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// TestAnswersThatCanBeReadInTwoWaysAreInDoubt has the API answer a payout with what encoding/json alone would take.
+// TestAnswersThatCanBeReadInTwoWaysAreInDoubt has the API respond to a payout with what encoding/json alone would take.
 func TestAnswersThatCanBeReadInTwoWaysAreInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

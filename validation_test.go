@@ -158,7 +158,7 @@ func TestParametersAreRefusedBeforeSending(t *testing.T) {
 		{"reason too long", refunding(func(p *intram.RefundParams) { p.Reason = longText(501) }), "reason", "longer than 500"},
 		{"refund metadata", refunding(func(p *intram.RefundParams) { p.Metadata = map[string]any{"f": func() {}} }), "metadata", "JSON"},
 
-		// Look-ups: an id may not step out of its place in the path.
+		// Lookups: an id may not step out of its place in the path.
 		{"no operation id", func(c *intram.Client) error { _, err := c.Operations.Get(t.Context(), ""); return err }, "operation_id", "required"},
 		{"operation .", func(c *intram.Client) error { _, err := c.Operations.Get(t.Context(), "."); return err }, "operation_id", "not a path"},
 		{"operation ..", func(c *intram.Client) error { _, err := c.Operations.Get(t.Context(), ".."); return err }, "operation_id", "not a path"},
@@ -179,7 +179,7 @@ func TestParametersAreRefusedBeforeSending(t *testing.T) {
 		{"test of no subscription", func(c *intram.Client) error { return c.Webhooks.SendTest(t.Context(), "") }, "subscription_id", "required"},
 		{"test of ../x", func(c *intram.Client) error { return c.Webhooks.SendTest(t.Context(), "../x") }, "subscription_id", "no id has"},
 
-		// Waits are look-ups.
+		// Waits are lookups.
 		{"wait for nothing", func(c *intram.Client) error { _, err := c.WaitForOperation(t.Context(), ""); return err }, "operation_id", "required"},
 		{"wait for a payout ..", func(c *intram.Client) error { _, err := c.Payouts.Wait(t.Context(), ".."); return err }, "operation_id", "not a path"},
 		{"wait for a refund", func(c *intram.Client) error { _, err := c.Refunds.Wait(t.Context(), "a/b"); return err }, "operation_id", "no id has"},

@@ -174,7 +174,7 @@ func TestNotifyTakesWhateverItIsGiven(t *testing.T) {
 	assert.Contains(t, w.Body.String(), "WithNotify: the client is nil")
 }
 
-// Thousands of events wake their waits for about one look-up each at most, and without polling.
+// Thousands of events wake their waits for about one lookup each at most, and without polling.
 func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -214,7 +214,7 @@ func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 		wg.Wait()
 		slices.Sort(lags)
 		thousandths := requests.looks() * 1000 / n
-		t.Logf("%d operations, each with its event: %d pages and %d single look-ups, 0.%03d an operation; from the event to the waiter %v in the middle, %v for 99 %%",
+		t.Logf("%d operations, each with its event: %d pages and %d single lookups, 0.%03d an operation; from the event to the waiter %v in the middle, %v for 99 %%",
 			n, requests.of("GET /operations"), requests.of("GET /operations/{id}"), thousandths, lags[n/2], lags[n*99/100])
 		assert.LessOrEqual(t, thousandths, 1050)
 	})

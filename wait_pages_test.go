@@ -24,7 +24,7 @@ func TestPagesAreOfTheTypeThatIsWaitedFor(t *testing.T) {
 		var ids []string
 		for range 60 {
 			ids = append(ids, payMany(t, client, 1, 2*time.Millisecond)...)
-			for range 4 { // somebody else's business
+			for range 4 { // other business
 				_, err := client.PaymentRequests.Create(t.Context(), intram.PaymentRequestParams{Invoice: intram.Invoice{
 					Amount: intram.NewAmount(1000), Currency: intram.XOF, Customer: intram.Customer{Email: "a@example.com"},
 				}})
@@ -61,7 +61,7 @@ func TestPagesAreOfTheTypeThatIsWaitedFor(t *testing.T) {
 	})
 }
 
-// Far apart, they are not on one page, and a page would only be a larger answer.
+// Far apart, they are not on one page, and a page would only be a larger response.
 func TestOperationsFarApartAreLookedUpByID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestOperationsFarApartAreLookedUpByID(t *testing.T) {
 	})
 }
 
-// An hour of waiting takes no time in a bubble, and about one look-up in ten seconds.
+// An hour of waiting takes no time in a bubble, and about one lookup in ten seconds.
 func TestAnHourOfWaitingTakesNoTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

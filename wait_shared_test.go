@@ -31,7 +31,7 @@ type counted struct {
 	counts map[string]int
 	live   int
 	most   int
-	// edit, when set, changes what is answered.
+	// edit, when set, changes the response.
 	edit func(route string, resp *http.Response)
 }
 
@@ -58,7 +58,7 @@ func (c *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// rewrite replaces an answer's body.
+// rewrite replaces a response's body.
 func rewrite(resp *http.Response, status int, body []byte) {
 	_ = resp.Body.Close()
 	resp.StatusCode, resp.ContentLength, resp.Body = status, int64(len(body)), io.NopCloser(bytes.NewReader(body))
@@ -88,7 +88,7 @@ func (c *counted) of(route string) int {
 	return c.counts[route]
 }
 
-// looks is how many look-ups there were.
+// looks is how many lookups there were.
 func (c *counted) looks() int { return c.of("GET /operations") + c.of("GET /operations/{id}") }
 
 // manyWaits is a fake and a client in a synctest bubble, with the client's requests counted.
@@ -164,7 +164,7 @@ func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 		wg.Wait()
 		slices.Sort(lags)
 		thousandths := requests.looks() * 1000 / n
-		t.Logf("%d operations: %d pages and %d single look-ups, 0.%03d an operation; from the end to the waiter %v in the middle, %v for 99 %%, %v at most",
+		t.Logf("%d operations: %d pages and %d single lookups, 0.%03d an operation; from the end to the waiter %v in the middle, %v for 99 %%, %v at most",
 			n, requests.of("GET /operations"), requests.of("GET /operations/{id}"), thousandths, lags[n/2], lags[n*99/100], lags[n-1])
 		if !raceDetector {
 			assert.LessOrEqual(t, thousandths, 150)
@@ -173,7 +173,7 @@ func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 	})
 }
 
-// A clock that is corrected costs a look-up a second attempt, which must not make the wait longer.
+// A clock that is corrected costs a lookup a second attempt, which must not make the wait longer.
 func TestCorrectedClockDoesNotProlongAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestPollRateBoundsAllWaitsAndStarvesNone(t *testing.T) {
 		server, client, requests := manyWaits(t, intramtest.ByHand(), intram.WithPollRate(5))
 		requests.edit = func(route string, resp *http.Response) {
 			if route == "GET /operations" {
-				rewrite(resp, 403, []byte(`{"error":true,"code":"merchant_inactive"}`)) // so that each costs a look-up of its own
+				rewrite(resp, 403, []byte(`{"error":true,"code":"merchant_inactive"}`)) // so that each costs a lookup of its own
 			}
 		}
 		oldest := payMany(t, client, 1, time.Millisecond)[0]
@@ -213,7 +213,7 @@ func TestPollRateBoundsAllWaitsAndStarvesNone(t *testing.T) {
 			ended.Store(int64(time.Since(began)))
 		})
 		ctx, cancel := context.WithCancel(t.Context())
-		for range 30 { // new ones, all the time, more than the rate has look-ups for
+		for range 30 { // new ones, all the time, more than the rate has lookups for
 			for _, id := range payMany(t, client, 10, time.Millisecond) {
 				wg.Go(func() { _, _ = client.WaitForOperation(ctx, id, intram.WithMaxWait(0)) })
 			}
@@ -328,7 +328,7 @@ func TestWaitsGoOnAfterARestart(t *testing.T) {
 			require.NoError(t, err)
 			assert.Contains(t, ids, op.ID)
 			if n++; n == 990 {
-				t.Logf("990 ended operations found after %v by %d pages and %d single look-ups", time.Since(began),
+				t.Logf("990 ended operations found after %v by %d pages and %d single lookups", time.Since(began),
 					requests.of("GET /operations"), requests.of("GET /operations/{id}"))
 				assert.Less(t, requests.looks(), 150)
 				for _, id := range ids[990:] {
@@ -340,7 +340,7 @@ func TestWaitsGoOnAfterARestart(t *testing.T) {
 	})
 }
 
-// Waits for transactions share their look-ups too.
+// Waits for transactions share their lookups too.
 func TestWaitsForTransactionsShareTheirLookUps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -403,7 +403,7 @@ type brokenClock struct{ err error }
 func (brokenClock) Now() time.Time                               { return time.Now() }
 func (c brokenClock) Sleep(context.Context, time.Duration) error { return c.err }
 
-// A page that took long shows what was, and a look-up that overtook it what is.
+// A page that took long shows what was, and a lookup that overtook it what is.
 func TestSlowPageDoesNotTakeAStateBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,12 +16,12 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// operation is GET /operations/op_1's answer.
+// operation is GET /operations/op_1's response.
 func operation(status string) step {
 	return answer(200, `{"error":false,"data":{"operation_id":"op_1","type":"payout","status":"`+status+`","attempts":1}}`)
 }
 
-// finished is the answer when a payout has succeeded.
+// finished is the response when a payout has succeeded.
 func finished(t *testing.T) step {
 	return answer(200, exampleOf(t, "operation.payout.succeeded.current.json", "op_1"))
 }
@@ -159,7 +159,7 @@ func TestWaitEndsWithTheOperationAsLastSeen(t *testing.T) {
 		assert.Nil(t, wait.Operation)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Contains(t, err.Error(), "never seen")
-		require.ErrorIs(t, err, intram.CodeInternalError, "what the last look-up said is in the chain")
+		require.ErrorIs(t, err, intram.CodeInternalError, "what the last lookup said is in the chain")
 		assert.Contains(t, err.Error(), "internal_error")
 	})
 }
@@ -271,7 +271,7 @@ func TestPassingFailuresDoNotEndAWait(t *testing.T) {
 	})
 }
 
-// A look-up can meet a replica that has not heard of the operation yet: that there is none is believed after 15 s.
+// A lookup can meet a replica that has not heard of the operation yet: that there is none is believed after 15 s.
 func TestOperationThatIsNotFoundYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	unknown := func(code intram.ErrorCode) step { return answer(404, `{"error":true,"code":"`+string(code)+`"}`) }
@@ -326,7 +326,7 @@ func TestOperationThatIsNotFoundYetIsWaitedFor(t *testing.T) {
 	})
 }
 
-// What is answered for good does.
+// A permanent refusal does.
 func TestRefusalsEndAWait(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -347,7 +347,7 @@ func TestRefusalsEndAWait(t *testing.T) {
 			require.ErrorAs(t, err, &call)
 			assert.Equal(t, tt.status, call.StatusCode)
 			assert.NotErrorIs(t, err, context.DeadlineExceeded)
-			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "the look-up was refused, not the payout")
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "the lookup was refused, not the payout")
 			assert.Len(t, s.requests(), 2)
 		})
 	}

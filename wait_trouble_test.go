@@ -83,7 +83,7 @@ func TestWaitEndsWithAPanicOfItsProgress(t *testing.T) {
 	}
 }
 
-// A transport that breaks a look-up off by a context of its own has not ended the caller's.
+// A transport that breaks a lookup off by a context of its own has not ended the caller's.
 func TestLookUpThatItsTransportBreaksOffIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []error{context.Canceled, context.DeadlineExceeded} {

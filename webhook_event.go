@@ -434,7 +434,7 @@ func marshalEventData(data EventData) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// queued is the operator's answer in the shape in which it came.
+// queued is the operator's response in the shape in which it came.
 func (p ProviderResponse) queued() any {
 	if len(p.Raw) > 0 {
 		return p.Raw

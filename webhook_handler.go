@@ -25,7 +25,7 @@ const (
 	MaxWebhookBody = 1 << 20
 	// defaultHandlerTimeout is how long the merchant's function may take.
 	defaultHandlerTimeout = 10 * time.Second
-	// maxHandlerTimeout is the longest it can be given: Intram waits 15 s for the answer, and the inbox has its share of them.
+	// maxHandlerTimeout is the longest it can be given: Intram waits 15 s for the response, and the inbox has its share of them.
 	maxHandlerTimeout = 11 * time.Second
 	// defaultClaimLease is how long an event stays claimed by a replica that crashed. It is less than the minute that Intram waits
 	// before it tries again, so that the first retry finds the event free.
@@ -49,7 +49,7 @@ type handlerConfig struct {
 }
 
 // WithInboxScope says whose events the handler or reconciler is for, such as "acme/live": any text that stays the same. It goes
-// into [Event.InboxKey], so that merchants and environments can share one inbox: without it, whoever has a
+// into [Event.InboxKey], so that merchants and environments can share one inbox: without it, a holder of a
 // secret of one merchant can make events of another look as if they had taken effect. Give the handler and the reconciler of one
 // merchant the same scope; a reconciler with another one repeats everything it finds. Do not derive it from a secret or a
 // key, which change. One handler for several merchants gets the scope from the secret: [WebhookVerifier.WithInboxScope].
@@ -173,13 +173,13 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 // event has taken effect, or when it is nothing to you; return an error to have it sent again.
 //
 // Between handle's effect and the completion of its claim lies an instant in which the machine can fail. Close it with
-// pginbox.InTx or redisinbox.InTx, which put both into one transaction, or make the effect idempotent by Event.InboxKey. Heed
+// pginbox.InTx or redisinbox.InTx, which put both into one transaction, or make the effect idempotent by Event.InboxKey. Obey
 // the context: a function that goes on after its deadline keeps its claim as long as it runs, but not beyond the
 // lease; after that another replica may start the same event, and only the transaction keeps the two apart.
 //
-// # Answers
+// # Responses
 //
-//	200  the event has taken effect, now or before, or nobody minds it
+//	200  the event has taken effect, now or before, or no handler is registered for it
 //	400  signed, and not an event; or the body could not be read
 //	401  "bad signature", or "stale timestamp" when the signature is good
 //	405  not a POST
@@ -194,7 +194,7 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 //
 // The Content-Type is not looked at: the documentation promises none, and the signature says more.
 //
-// A mistake in the parameters makes a handler that answers 500 to everything, says why, and loses no event.
+// A mistake in the parameters makes a handler that responds 500 to everything, says why, and loses no event.
 //
 // Docs: Merchant API, Webhooks.
 func NewWebhookHandler(verifier *WebhookVerifier, inbox Inbox, handle EventHandler, opts ...HandlerOption) http.Handler {
@@ -250,7 +250,7 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // refusal is a delivery that does not get as far as the inbox.
 type refusal struct {
 	status int
-	answer string // for whoever sent it: it tells a stranger nothing
+	answer string // the text of the response, which tells a stranger nothing
 	reason string // for the merchant's log
 	err    error
 }
@@ -291,7 +291,7 @@ func isEncoding(encoding string) bool {
 	return encoding != "" && !strings.EqualFold(encoding, "identity")
 }
 
-// refusalOf is the answer to a delivery that was not verified.
+// refusalOf returns the response to a delivery that was not verified.
 func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, ErrInvalidPayload):
@@ -330,7 +330,7 @@ func respondLater(w http.ResponseWriter, in time.Duration, text string) {
 	respond(w, http.StatusServiceUnavailable, text)
 }
 
-// misconfigured answers 500 to everything: Intram tries again, and by then the mistake may be mended.
+// misconfigured responds 500 to everything, so that Intram retries after the handler is fixed.
 func misconfigured(logger *slog.Logger, err error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logger.LogAttrs(r.Context(), slog.LevelError, "webhook handler was made with a mistake", slog.String("error", err.Error()))
@@ -356,7 +356,7 @@ type intake struct {
 }
 
 const (
-	// storeTimeout is how long the inbox may take to answer, before the function and again after it.
+	// storeTimeout is how long the inbox may take to respond, before the function and again after it.
 	storeTimeout = 2 * time.Second
 	// storePause is the wait before a completion that failed is tried again. It doubles each time, up to maxStorePause.
 	storePause    = 50 * time.Millisecond
@@ -377,7 +377,7 @@ const (
 	underWay                       // another holds the claim
 	storeDown                      // the inbox could not say
 	failed                         // the function failed, and another try may be made
-	outlived                       // the function was still running when the answer was due
+	outlived                       // the function was still running when the response was due
 	notRecorded                    // the function succeeded, and the inbox does not know yet
 	inboxBroken                    // the inbox panicked
 )
@@ -390,7 +390,7 @@ type outcome struct {
 }
 
 var (
-	errOutlived = errors.New("intram: webhook: the function is still running after its deadline: does it heed its context?")
+	errOutlived = errors.New("intram: webhook: the function is still running after its deadline: check that it returns when its context is done")
 	errExited   = errors.New("intram: webhook: the function ended its goroutine instead of returning")
 )
 
@@ -493,7 +493,7 @@ func (in *intake) claim(ctx context.Context, key string) (claim Claim, err error
 	defer inboxPanic(&err)
 	claim, err = in.inbox.Claim(ctx, key, in.lease)
 	if err == nil && claim.State != ClaimHeld && claim.State != ClaimBusy && claim.State != ClaimDone {
-		err = fmt.Errorf("intram: inbox: it answered a claim with state %d", int(claim.State))
+		err = fmt.Errorf("intram: inbox: it returned a claim with state %d", int(claim.State))
 	}
 	return claim, err
 }
@@ -512,7 +512,7 @@ func (in *intake) contradicted(ctx context.Context, event *Event) {
 	in.conflict(ctx, event)
 }
 
-// settle tells the inbox what came of the function, and answers as soon as that is known, or cannot be known in time. What took
+// settle tells the inbox what came of the function, and responds as soon as that is known, or cannot be known in time. What took
 // effect and could not be recorded by then is recorded later: it goes on until the inbox takes note.
 func (in *intake) settle(ctx context.Context, event *Event, claim Claim, failure error, answer func(outcome)) {
 	if failure != nil {

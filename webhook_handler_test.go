@@ -220,7 +220,7 @@ func TestAnEventTakesEffectOnceUnderWhateverDeliveryID(t *testing.T) {
 func TestAForgedDeliveryIDCannotShadowARealEvent(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t, nil)
-	// Somebody saw a delivery and sends it again under the id that the next one will have.
+	// A stranger saw a delivery and sends it again under the id that the next one will have.
 	m.deliver(payoutBody("op_1"), withHeader("X-Intram-Delivery", "whd_2"))
 	w := m.deliver(payoutBody("op_2"), withHeader("X-Intram-Delivery", "whd_2"))
 	assert.Equal(t, 200, w.Code)
@@ -348,7 +348,7 @@ func TestAFunctionThatSucceedsLateStillTookEffect(t *testing.T) {
 	})
 }
 
-// Nobody can stop a function that ignores its deadline. Its effect may still come, so nobody else may have the event.
+// Nothing can stop a function that ignores its deadline. Its effect may still come, so no other replica may have the event.
 func TestAFunctionThatIgnoresItsDeadlineKeepsItsClaim(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

@@ -25,8 +25,8 @@ const InboxRetention = 72 * time.Hour
 // Inbox remembers which events have taken effect, so that each does once, whatever Intram sends again and however many
 // replicas receive it. It is shared by all replicas of a receiver, and by the [Reconciler].
 //
-// A key goes from unknown to claimed to done. A claim is a lease: whoever holds it calls the merchant's function, and nobody else
-// does in the meantime. A holder that crashes completes nothing, and its lease runs out. A done key stays done for
+// A key goes from unknown to claimed to done. A claim is a lease: its holder calls the merchant's function, and no other
+// replica does in the meantime. A holder that crashes completes nothing, and its lease runs out. A done key stays done for
 // [InboxRetention] at least.
 //
 // An Inbox must be safe for concurrent use. Which clock leases run by is the implementation's: a shared one uses its store's,
@@ -36,9 +36,9 @@ type Inbox interface {
 	// Claim takes the key for the length of lease, unless it is done or another's lease is running. Claim.State says which; that
 	// is not an error. An error means that the store could not say: nothing is known to be claimed.
 	Claim(ctx context.Context, key string, lease time.Duration) (Claim, error)
-	// Complete marks a claimed key done. Once a lease has run out, somebody else may have claimed the key: then Complete
-	// changes nothing and returns [ErrLeaseLost]. As long as nobody has, it succeeds, late as it is: the effect is
-	// there, and forgetting it would be worse. Completing a claim again is no error, so that an answer that was lost on the
+	// Complete marks a claimed key done. Once a lease has run out, another may have claimed the key: then Complete
+	// changes nothing and returns [ErrLeaseLost]. As long as none has, it succeeds, late as it is: the effect is
+	// there, and forgetting it would be worse. Completing a claim again is no error, so that a response that was lost on the
 	// way can be asked for again.
 	Complete(ctx context.Context, claim Claim) error
 	// Release gives a claimed key up, because the function failed; it can be claimed again at once. What is done stays done:
@@ -49,7 +49,7 @@ type Inbox interface {
 // ClaimState is what became of a claim. The zero value is no state: a Claim that no Inbox has made.
 type ClaimState int
 
-// What an Inbox answers to a claim.
+// States of a claim.
 const (
 	ClaimHeld ClaimState = iota + 1 // the caller's, until the lease runs out
 	ClaimBusy                       // another holds it
@@ -69,7 +69,7 @@ func (s ClaimState) String() string {
 	return "invalid"
 }
 
-// Claim is an Inbox's answer to a claim, and what completes and releases it.
+// Claim is the result of a claim, and what completes and releases it.
 type Claim struct {
 	Key   string
 	State ClaimState
@@ -207,7 +207,7 @@ const defaultInboxCapacity = 100_000
 // that is delivered again after a restart takes effect again. For real money use a shared one, pginbox or redisinbox.
 //
 // It is bounded. When it is full of keys that are too young to be forgotten, it claims no more and returns [ErrInboxFull],
-// which the handler answers with a 503: a late event is better than one that takes effect twice.
+// for which the handler responds 503: a late event is better than one that takes effect twice.
 //
 // The zero value is ready to use. Do not change the fields once it is in use.
 type MemoryInbox struct {
@@ -316,7 +316,7 @@ func (e *memoryEntry) left(now time.Time) time.Duration {
 	return e.lease - now.Sub(e.since)
 }
 
-// forget drops what is old enough: keys that were done long ago, and claims that nobody came back for.
+// forget drops what is old enough: keys that were done long ago, and claims whose holder never came back.
 func (m *MemoryInbox) forget(now time.Time) {
 	for _, old := range []*list.List{&m.done, &m.held} {
 		for first := old.Front(); first != nil; first = old.Front() {

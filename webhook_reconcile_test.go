@@ -279,7 +279,7 @@ func facts(data intram.EventData) string {
 	return fmt.Sprintf("%T", data)
 }
 
-// A payment that was cancelled before it was paid, and one that was given back, both end as REFUNDED. Nobody is told that the first
+// A payment that was cancelled before it was paid, and one that was given back, both end as REFUNDED. No event says that the first
 // was paid.
 func TestARefundedPaymentIsNotSaidToBePaid(t *testing.T) {
 	t.Parallel()

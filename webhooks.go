@@ -38,7 +38,7 @@ type WebhookSubscription struct {
 	ID    string
 	URL   string
 	Event EventType
-	// Secret signs the deliveries. The API shows it once, in the answer to [WebhooksService.Create]: store it then. It is
+	// Secret signs the deliveries. The API shows it once, in the response to [WebhooksService.Create]: store it then. It is
 	// empty in what [WebhooksService.List] returns. Keep it out of the unexported fields of your own structs: fmt reads
 	// those without asking a method.
 	Secret string `json:"-" xml:"-" yaml:"-"`
@@ -47,7 +47,7 @@ type WebhookSubscription struct {
 	CreatedAt  time.Time
 }
 
-// Create makes a subscription. Its secret is in the answer and is not shown again: store it before anything else.
+// Create makes a subscription. Its secret is in the response and is not shown again: store it before anything else.
 // Several subscriptions may share a URL, and each is delivered on its own.
 //
 // Endpoint: POST /webhooks. Errors: [*Error] with [CodeValidationError], [CodeIdempotencyConflict] and the
@@ -79,7 +79,7 @@ func (s *WebhooksService) List(ctx context.Context, opts ...CallOption) ([]Webho
 // Delete ends a subscription. Deliveries under way are not cancelled.
 //
 // Endpoint: DELETE /webhooks/{subscription_id}. Errors: [*Error], with status 404 for an unknown id. A deletion that was not
-// answered may have been done; deleting again is safe. Docs: Merchant API, Webhooks.
+// without a response may have been done; deleting again is safe. Docs: Merchant API, Webhooks.
 func (s *WebhooksService) Delete(ctx context.Context, subscriptionID string, opts ...CallOption) error {
 	r := request{
 		method: http.MethodDelete, template: "/webhooks/{subscription_id}",

@@ -11,7 +11,7 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// Whoever keeps one of a hundred transactions must not keep the page, and a page whose buffer is used again must not change
+// A caller that keeps one of a hundred transactions must not keep the page, and a page whose buffer is used again must not change
 // what was read from it.
 func TestAnItemOfAPageKeepsItsOwnPartOnly(t *testing.T) {
 	t.Parallel()
@@ -41,7 +41,7 @@ func TestWhatAnItemHoldsIsAPieceOfItsOwnPart(t *testing.T) {
 	assert.Nil(t, page.Items[1].WebhookData)
 }
 
-// A whole answer and the value alone are read by the same types in two ways: what comes of it must be one.
+// A whole response and the value alone are read by the same types in two ways: what comes of it must be one.
 func TestAnAnswerIsReadAsItsValueAloneIs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{

@@ -83,7 +83,7 @@ func (s *script) last() sentRequest {
 	return all[len(all)-1]
 }
 
-// answer is a whole answer. Headers come in pairs.
+// answer is a whole response. Headers come in pairs.
 func answer(status int, body string, headers ...string) step {
 	return func(req *http.Request) (*http.Response, error) {
 		h := http.Header{"Content-Type": {"application/json"}}
@@ -96,13 +96,13 @@ func answer(status int, body string, headers ...string) step {
 	}
 }
 
-// answerFile is an answer from testdata/examples.
+// answerFile is a response from testdata/examples.
 func answerFile(t *testing.T, status int, name string) step {
 	t.Helper()
 	return answer(status, example(t, name))
 }
 
-// lost is an attempt that went out, and was not answered.
+// lost is an attempt that went out, and got no response.
 func lost(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
@@ -112,7 +112,7 @@ func refused(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
-// hang is an attempt that is not answered as long as it lasts.
+// hang is an attempt that gets no response as long as it lasts.
 func hang(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
@@ -126,7 +126,7 @@ func example(tb testing.TB, name string) string {
 	return string(data)
 }
 
-// exampleOf is an example of an operation, as the answer to a lookup of the one with that id.
+// exampleOf is an example of an operation, as the response to a lookup of the one with that id.
 func exampleOf(tb testing.TB, name, id string) string {
 	tb.Helper()
 	return regexp.MustCompile(`"operation_id": *"[^"]*"`).ReplaceAllString(example(tb, name), `"operation_id": "`+id+`"`)

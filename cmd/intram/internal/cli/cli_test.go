@@ -297,7 +297,7 @@ func TestExitStatusesSayWhatHappened(t *testing.T) {
 
 		{"failed payout", nil, payoutArgs("--wait", "--msisdn", "22961000002"), exitFailed, "insufficient_balance"},
 		{"not ended", func(t *testing.T, b *bench) { t.Helper(); require.NoError(t, b.server.SetWorker(intramtest.ByHand())) }, payoutArgs("--wait", "--max-wait", "5s"), exitUnfinished, "wait again with the same id"},
-		{"no answer", fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "GET /balance", Times: 9}), []string{"balance"}, exitNoAnswer, "no answer"},
+		{"no answer", fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "GET /balance", Times: 9}), []string{"balance"}, exitNoAnswer, "no response"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
