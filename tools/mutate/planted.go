@@ -83,7 +83,7 @@ func (l lab) plant(m mutation) (killer string, err error) {
 	if err := os.WriteFile(path, site.planted(m.new), 0o600); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, os.WriteFile(path, site.source.text, 0o600)) }() //nolint:gosec // likewise
+	defer func() { err = errors.Join(err, os.WriteFile(path, site.source.text, 0o600)) }()
 	output, testErr := l.test(m.module, m.tests)
 	switch {
 	case testErr == nil:
