@@ -46,6 +46,7 @@ func TestTheProbesAreConfirmedPlayedAndCompared(t *testing.T) {
 	real := b.file(t, "real.json", strings.Replace(mustRead(t, report), `"a server on this machine"`, `"https://api.intram.org/v1"`, 1))
 	assert.Regexp(t, `\nChosen so far, and now seen: \d+ lines\.\n$`, b.ok(t, "fidelity", "compare", real))
 	assert.NotContains(t, r.out, "DIFFERS")
+	assert.Contains(t, sectionOf(r.out, "Payin sessions"), "agrees", "the fake is asked about payins too")
 
 	r = b.run(t, "fidelity", "compare", report, "--against", report)
 	assert.Zero(t, r.code, r.err)
@@ -180,6 +181,9 @@ func TestAnInterruptedRunLeavesAReport(t *testing.T) {
 	assert.Zero(t, r.code)
 	assert.Contains(t, r.out, "The run of this report was interrupted.")
 	assert.Contains(t, r.out, "the run was interrupted")
+	compared := struct{ Finished bool }{true}
+	b.json(t, &compared, "fidelity", "compare", report)
+	assert.False(t, compared.Finished)
 }
 
 func TestARunWithoutAnyResponseIsNoSuccess(t *testing.T) {
@@ -221,4 +225,52 @@ func TestWhatIsNoReportIsRefused(t *testing.T) {
 	assert.Contains(t, r.err, "version intram.fidelity/1")
 	r = b.run(t, "fidelity", "compare", filepath.Join(b.home, "missing.json"))
 	assert.Equal(t, exitUsage, r.code)
+}
+
+// The keys say sandbox and the API says live: the run ends, and so says the exit status.
+func TestARunThatTurnsOutToBeLiveIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	fake := b.server
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		fake.ServeHTTP(recorder, r)
+		maps.Copy(w.Header(), recorder.Header())
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write([]byte(strings.ReplaceAll(recorder.Body.String(), `"env":"sandbox"`, `"env":"LIVE"`)))
+	}))
+	t.Cleanup(proxy.Close)
+	b.env["INTRAM_BASE_URL"] = proxy.URL
+	r := b.run(t, "fidelity", "run", "--yes", "--out", filepath.Join(b.home, "report.json"))
+	assert.NotZero(t, r.code)
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "live environment; nothing more was sent")
+}
+
+func TestARunNeedsANewFileAndATimeToWait(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	report := filepath.Join(b.home, "report.json")
+	r := b.run(t, "fidelity", "run", "--yes", "--max-wait", "0s", "--out", report)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "--max-wait must be greater than 0")
+	require.NoError(t, os.Symlink(filepath.Join(b.home, "elsewhere.json"), report)) // which leads to no file
+	r = b.run(t, "fidelity", "run", "--yes", "--out", report)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "must be a new file")
+	assert.Empty(t, b.server.Requests())
+}
+
+// A report is a file that somebody sends: a terminal obeys nothing in it.
+func TestAReportsWordsAreShownAndNotObeyed(t *testing.T) {
+	t.Parallel()
+	b := newConfigBench(t)
+	const schema = `{"schema":"intram.fidelity/1","server":"a\u001b[1m","merchant":"m\u001b[1m","lines":[`
+	first := b.file(t, "first.json", schema+`{"section":"S\u001b[2m","behaviour":"one\u001b[3m","state":"seen","facts":{"f\u001b[4m":"v\u001b[5m"}},`+
+		`{"section":"S","behaviour":"two","state":"inconclusive","why":"w\u001b[6m"}]}`)
+	second := b.file(t, "second.json", schema+`{"section":"S\u001b[2m","behaviour":"one\u001b[3m","state":"seen","facts":{"f\u001b[4m":"other\u001b[7m"}},`+
+		`{"section":"S","behaviour":"two","state":"seen"}]}`)
+	r := b.run(t, "fidelity", "compare", first, "--against", second)
+	assert.Equal(t, exitRefused, r.code)
+	assert.Contains(t, r.out, "DIFFERS")
+	assert.NotContains(t, r.out, "\x1b")
 }

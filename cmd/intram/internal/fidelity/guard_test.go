@@ -1,6 +1,8 @@
 package fidelity
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,21 +24,23 @@ func TestNothingIsSentToWhatMayBeLive(t *testing.T) {
 	t.Parallel()
 	server, good := sandbox(t)
 	for name, spoil := range map[string]func(*Config){
-		"a live public key":               func(c *Config) { c.PublicKey = server.LivePublicKey },
-		"a live secret key":               func(c *Config) { c.SecretKey = server.LiveSecretKey },
-		"a key of no environment":         func(c *Config) { c.PublicKey = "pk_123" },
-		"no secret key":                   func(c *Config) { c.SecretKey = "" },
-		"another host":                    func(c *Config) { c.BaseURL = "https://api.example.com/v1" },
-		"a host that looks like it":       func(c *Config) { c.BaseURL = "https://api.intram.org.example.com/v1" },
-		"another path":                    func(c *Config) { c.BaseURL = "https://api.intram.org/v2" },
-		"another port":                    func(c *Config) { c.BaseURL = "https://api.intram.org:8443/v1" },
-		"http":                            func(c *Config) { c.BaseURL = "http://api.intram.org/v1" },
-		"a user in the address":           func(c *Config) { c.BaseURL = "https://a@api.intram.org/v1" },
-		"no address":                      func(c *Config) { c.BaseURL = "" },
-		"the live address of payins":      func(c *Config) { c.Payin.BaseURL = intram.PayinBaseURLLive },
-		"another address of payins":       func(c *Config) { c.Payin.BaseURL = "https://example.com" },
-		"a scheme of another protocol":    func(c *Config) { c.BaseURL = "ftp://127.0.0.1/v1" },
-		"the Merchant API for the payins": func(c *Config) { c.Payin.BaseURL = intram.BaseURL },
+		"a live public key":                    func(c *Config) { c.PublicKey = server.LivePublicKey },
+		"a live secret key":                    func(c *Config) { c.SecretKey = server.LiveSecretKey },
+		"a key of no environment":              func(c *Config) { c.PublicKey = "pk_123" },
+		"no secret key":                        func(c *Config) { c.SecretKey = "" },
+		"another host":                         func(c *Config) { c.BaseURL = "https://api.example.com/v1" },
+		"a host that looks like it":            func(c *Config) { c.BaseURL = "https://api.intram.org.example.com/v1" },
+		"a host that begins like this machine": func(c *Config) { c.BaseURL = "http://localhost.example.com/v1" },
+		"a private network":                    func(c *Config) { c.BaseURL = "http://192.168.1.4/v1" },
+		"another path":                         func(c *Config) { c.BaseURL = "https://api.intram.org/v2" },
+		"another port":                         func(c *Config) { c.BaseURL = "https://api.intram.org:8443/v1" },
+		"http":                                 func(c *Config) { c.BaseURL = "http://api.intram.org/v1" },
+		"a user in the address":                func(c *Config) { c.BaseURL = "https://a@api.intram.org/v1" },
+		"no address":                           func(c *Config) { c.BaseURL = "" },
+		"the live address of payins":           func(c *Config) { c.Payin.BaseURL = intram.PayinBaseURLLive },
+		"another address of payins":            func(c *Config) { c.Payin.BaseURL = "https://example.com" },
+		"a scheme of another protocol":         func(c *Config) { c.BaseURL = "ftp://127.0.0.1/v1" },
+		"the Merchant API for the payins":      func(c *Config) { c.Payin.BaseURL = intram.BaseURL },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,4 +141,26 @@ func TestAConfigurationShowsNothing(t *testing.T) {
 		assert.NotContains(t, shown, server.SecretKey)
 		assert.NotContains(t, shown, server.PayinAPIKey)
 	}
+}
+
+// What a fact has of the run's own secrets is hidden, wherever it comes from.
+func TestAFactWithASecretOfTheRunIsHidden(t *testing.T) {
+	t.Parallel()
+	_, config := sandbox(t)
+	s, err := newSession(config)
+	require.NoError(t, err)
+	for _, secret := range []string{
+		config.PublicKey, config.SecretKey, config.Payin.APIKey, config.Payin.APIClient, config.Nonce, "whsec_",
+	} {
+		assert.Equal(t, Observation{"a": hidden, "b": "yes"}, s.scrub(Observation{"a": "x" + secret + "y", "b": "yes"}), secret)
+	}
+}
+
+// A report names its merchant by the hash of the public key, which is no secret, and by no part of a key.
+func TestAReportNamesItsMerchantByAHash(t *testing.T) {
+	t.Parallel()
+	_, config := sandbox(t)
+	report, _ := play(t, config)
+	sum := sha256.Sum256([]byte(config.PublicKey))
+	assert.Equal(t, hex.EncodeToString(sum[:6]), report.Merchant)
 }
