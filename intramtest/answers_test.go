@@ -11,7 +11,7 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// Whatever an answer that was told otherwise says, waits end with what is true, and lists hide nothing.
+// Whatever a changed response says, waits end with the truth, and lists hide nothing.
 func TestAnswersThatAreToldOtherwise(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []intramtest.FaultKind{

@@ -1,4 +1,4 @@
-// Package intramtest is the Intram Merchant API in memory, for the tests of code that uses package intram. It is not canned answers:
+// Package intramtest is the Intram Merchant API in memory, for the tests of code that uses package intram. It is not canned responses:
 // it checks signatures, keeps idempotency keys, moves money through a ledger, works operations off, shows a checkout
 // page and sends signed webhooks.
 //
@@ -31,7 +31,7 @@
 //	000005 limit reached                    000012 success, events out of order
 //	000006 expires unanswered after 6 min   000013 executed, and the response is lost
 //
-// Any other number succeeds. A mobile-money payment that nobody makes fails after 6 minutes of the server's clock
+// Any other number succeeds. A mobile-money payment that is not paid fails after 6 minutes of the server's clock
 // ([WithPaymentExpiry]), and cannot be paid any more. What a network can do wrong is scripted with [Server.Fault], or drawn from
 // a seed with [Server.SeededFaults]. [Server.Complete], [Server.Fail],
 // [Server.Pay] and [Server.Decline] settle one thing by hand.
@@ -44,9 +44,9 @@
 //
 // # Payin sessions
 //
-// A client of [Server.Client] takes payin sessions too, and [Server.PayinClient] takes nothing else. The customer answers on the
-// session's PaymentURL, or through [Server.ConfirmPayin] and [Server.DeclinePayin]; nobody answers until the clock or
-// [Server.ExpirePayin] says so. What the numbers above then stand for, and one more of payins alone:
+// A client of [Server.Client] takes payin sessions too, and [Server.PayinClient] takes nothing else. The customer confirms or declines on the
+// session's PaymentURL, or through [Server.ConfirmPayin] and [Server.DeclinePayin]; a session stays open until the clock or
+// [Server.ExpirePayin] ends it. What the numbers above then stand for, and one more of payins alone:
 //
 //	000000 paid                             000008 paid after 30 s
 //	000001 failed, transaction_error        000009 refused after 30 s

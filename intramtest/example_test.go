@@ -161,7 +161,7 @@ func ExampleServer_Advance() {
 	// 10:30:40 succeeded
 }
 
-// The answer to a payout is lost on the way. The call is made again with the same key, so the money moves once.
+// The response to a payout is lost on the way. The call is made again with the same key, so the money moves once.
 func ExampleServer_Fault() {
 	server, client := start()
 	defer server.Close()
@@ -210,10 +210,10 @@ func ExampleServer_SeededFaults() {
 		}
 	}
 	fired := server.Fired()
-	fmt.Println("some answers were lost:", fired[intramtest.DropResponse] > 0, "and some calls failed:", fired[intramtest.ServerError] > 0)
+	fmt.Println("some responses were lost:", fired[intramtest.DropResponse] > 0, "and some calls failed:", fired[intramtest.ServerError] > 0)
 	fmt.Println("left in the wallet:", server.Ledger().Balance(server.WalletAccount(intram.Sandbox, intram.MTNBenin)))
 	// Output:
-	// some answers were lost: true and some calls failed: true
+	// some responses were lost: true and some calls failed: true
 	// left in the wallet: 750000
 }
 
@@ -299,7 +299,7 @@ func ExampleServer_Requests() {
 	// GET /transactions/:reference 404 transaction_not_found
 }
 
-// The customer's answer, by hand: a session is pending until then.
+// A customer confirms by hand: the session is pending until then.
 func ExampleServer_ConfirmPayin() {
 	server, client := start()
 	defer server.Close()

@@ -37,7 +37,7 @@ func payout(amount int64) intram.PayoutParams {
 	}
 }
 
-// debits is how many payouts have taken money out of a wallet.
+// debits returns how many payouts have taken money out of a wallet.
 func debits(server *intramtest.Server) int {
 	n := 0
 	for _, e := range server.Ledger().Entries {
@@ -48,7 +48,8 @@ func debits(server *intramtest.Server) int {
 	return n
 }
 
-// attemptsOf are the requests that carried a key, those that reached another host aside.
+// attemptsOf returns the requests that carried a key, without those that reached another
+// host.
 func attemptsOf(server *intramtest.Server, key string) []intramtest.Request {
 	return slices.DeleteFunc(server.Requests(), func(r intramtest.Request) bool { return r.IdempotencyKey != key || r.Followed })
 }
@@ -212,7 +213,7 @@ func checkAttempts(t *testing.T, attempts []intramtest.Request) {
 	}
 }
 
-// The table above is complete, and so are its twins: of webhooks, and in the documentation.
+// The table above is complete, and so are those of webhooks and of the documentation.
 func TestEveryKindOfFaultIsTested(t *testing.T) {
 	t.Parallel()
 	tested := map[intramtest.FaultKind]bool{}
@@ -554,7 +555,7 @@ func TestPreviousSecretIsTheOneBeforeTheRotation(t *testing.T) {
 	require.ErrorContains(t, err, "whs_unknown")
 }
 
-// What was lost for good is found by asking.
+// The reconciler finds what was lost by asking.
 func TestReconcilerFindsADroppedEvent(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, newServer(t), false)

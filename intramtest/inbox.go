@@ -62,7 +62,7 @@ var inboxCases = []struct {
 	{"what was noted with a completion stays with the key", (*inboxTest).note},
 	{"what is pending is kept, if the inbox keeps it", (*inboxTest).pending},
 	{"a lease runs out", (*inboxTest).expiry},
-	{"a late holder completes what nobody has claimed since", (*inboxTest).lateCompletion},
+	{"a late holder completes what has not been claimed since", (*inboxTest).lateCompletion},
 	{"a lost lease is seen", (*inboxTest).lostLease},
 	{"a lost lease is seen after the next holder gave up", (*inboxTest).lostAndReleased},
 	{"a crash after claiming, before the effect or after it", (*inboxTest).crashAfterClaim},
@@ -96,7 +96,7 @@ func (t *inboxTest) state(key string) intram.ClaimState {
 	return claim.State
 }
 
-// claim claims a key and checks that the answer is complete.
+// claim claims a key and checks that the Claim is complete.
 func (t *inboxTest) claim(key string) intram.Claim {
 	t.Helper()
 	claim, err := t.Claim(t.Context(), key, inboxLease)
@@ -104,7 +104,7 @@ func (t *inboxTest) claim(key string) intram.Claim {
 		t.Fatalf("Claim(%s): %v", key, err)
 	}
 	if claim.Key != key {
-		t.Fatalf("Claim(%s) answered with key %q", key, claim.Key)
+		t.Fatalf("Claim(%s) returned the key %q", key, claim.Key)
 	}
 	switch claim.State {
 	case intram.ClaimHeld:
@@ -117,7 +117,7 @@ func (t *inboxTest) claim(key string) intram.Claim {
 		}
 	case intram.ClaimDone:
 	default:
-		t.Fatalf("Claim(%s) answered with state %v", key, claim.State)
+		t.Fatalf("Claim(%s) returned the state %v", key, claim.State)
 	}
 	return claim
 }
@@ -158,7 +158,7 @@ func (t *inboxTest) pass(d time.Duration) {
 	t.store.Pass(t.T, d)
 }
 
-// replica is another process's view of the store.
+// replica returns another process's view of the store.
 func (t *inboxTest) replica() *inboxTest {
 	t.Helper()
 	return &inboxTest{T: t.T, store: t.store, Inbox: t.store.Open(t.T)}
@@ -257,7 +257,7 @@ func (t *inboxTest) fencing() {
 func (t *inboxTest) completedTwice() {
 	claim := t.hold("key")
 	t.complete(claim)
-	t.complete(claim) // the first answer may have been lost
+	t.complete(claim) // the first response may have been lost
 	if err := t.replica().Complete(t.Context(), claim); err != nil {
 		t.Fatalf("Complete again, over another connection: %v", err)
 	}
@@ -427,7 +427,7 @@ func (t *inboxTest) clockBack() {
 	t.want("key", intram.ClaimDone)
 }
 
-// After the clock was set forward a lease may be over early. Nobody is told that it succeeded who did not.
+// After the clock was set forward a lease may be over early. No holder is told that it succeeded if it did not.
 func (t *inboxTest) clockForward() {
 	done := t.hold("done")
 	t.complete(done)

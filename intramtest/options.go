@@ -105,7 +105,7 @@ func WithInvoiceLimits(smallest, largest int64) Option {
 	return func(s *settings) { s.core.MinAmount, s.core.MaxAmount = smallest, largest }
 }
 
-// WithMerchantName is what the checkout page calls the merchant.
+// WithMerchantName sets the name of the merchant on the checkout page.
 func WithMerchantName(name string) Option { return func(s *settings) { s.core.Merchant.Name = name } }
 
 // WithDeliveryAttempts sets how often a webhook delivery is tried: 5 times within 2 hours and 36 minutes, or 6 times within 14 hours and
@@ -121,7 +121,8 @@ func WithDeliveryAttempts(n int) Option {
 // WithJournalSize sets how many requests, deliveries and events are remembered. The default is 4096.
 func WithJournalSize(n int) Option { return func(s *settings) { s.core.JournalSize = n } }
 
-// wallets are the opening balances of an environment, the default ones to begin with.
+// wallets returns the opening balances of an environment, which begin with the default
+// ones.
 func (s *settings) wallets(environment intram.Environment) map[string]int64 {
 	if s.core.Merchant.Balances == nil {
 		s.core.Merchant.Balances = map[string]map[string]int64{}
@@ -138,7 +139,7 @@ func (s *settings) wallets(environment intram.Environment) map[string]int64 {
 // Worker says when an operation goes from queued through processing to its end.
 type Worker struct{ mode mockapi.WorkerMode }
 
-// AtOnce ends an operation before its creation is answered. The answer still says queued.
+// AtOnce ends an operation before its creation returns. The response still says queued.
 func AtOnce() Worker { return Worker{mockapi.WorkAtOnce()} }
 
 // After starts an operation after half of d on the server's clock and ends it after d.

@@ -72,14 +72,14 @@ func (s *Server) PayinClient(opts ...intram.ClientOption) (*intram.PayinClient, 
 	return client, err
 }
 
-// ConfirmPayin is the customer confirming a session on its page. The reference is yours or the system's. What comes of it is the
-// number's outcome.
+// ConfirmPayin confirms a session, as the customer does on its page. The reference is
+// yours or the system's. What follows is the number's outcome.
 func (s *Server) ConfirmPayin(reference string) error { return s.core.ConfirmPayin(reference) }
 
-// DeclinePayin is the customer declining a session: payin.declined is sent.
+// DeclinePayin declines a session, as the customer does: payin.declined is sent.
 func (s *Server) DeclinePayin(reference string) error { return s.core.DeclinePayin(reference) }
 
-// ExpirePayin ends a session that nobody has confirmed, ahead of its time. No notification is sent.
+// ExpirePayin ends a session that is not confirmed, ahead of its time. No notification is sent.
 func (s *Server) ExpirePayin(reference string) error { return s.core.ExpirePayin(reference) }
 
 // SettlePayin completes a confirmed session whose money is still under way, whatever its number says. A session that failed in the last 48
@@ -98,12 +98,12 @@ func (s *Server) SetPayinWebhook(url, secret string) error {
 	return s.core.SetPayinWebhook(s.PayinAPIKey, url, secret)
 }
 
-// SetLivePayinWebhook is [Server.SetPayinWebhook] for the live environment.
+// SetLivePayinWebhook does what [Server.SetPayinWebhook] does, for the live environment.
 func (s *Server) SetLivePayinWebhook(url, secret string) error {
 	return s.core.SetPayinWebhook(s.LivePayinAPIKey, url, secret)
 }
 
-// SetPayinWebhook is [Server.SetPayinWebhook] for this merchant's sandbox.
+// SetPayinWebhook does what [Server.SetPayinWebhook] does, for this merchant's sandbox.
 func (m *Merchant) SetPayinWebhook(url, secret string) error {
 	return m.server.core.SetPayinWebhook(m.PayinAPIKey, url, secret)
 }

@@ -35,7 +35,7 @@ func (s *Server) Ledger() Ledger {
 	return l
 }
 
-// Sum is the sum of all entries. Anything but zero is a mistake of the fake.
+// Sum returns the sum of all entries. Anything but zero is a bug of the fake.
 func (l Ledger) Sum() int64 {
 	var sum int64
 	for _, e := range l.Entries {
@@ -44,7 +44,7 @@ func (l Ledger) Sum() int64 {
 	return sum
 }
 
-// Balance is what an account holds, in whole units.
+// Balance returns what an account holds, in whole units.
 func (l Ledger) Balance(account string) int64 {
 	var sum int64
 	for _, e := range l.Entries {
@@ -55,7 +55,7 @@ func (l Ledger) Balance(account string) int64 {
 	return sum
 }
 
-// Accounts are the accounts that money has moved through, in alphabetical order.
+// Accounts returns the accounts that money has moved through, in alphabetical order.
 func (l Ledger) Accounts() []string {
 	var accounts []string
 	for _, e := range l.Entries {
@@ -76,14 +76,15 @@ func (l Ledger) For(id string) []LedgerEntry {
 	return entries
 }
 
-// WalletAccount is the name in the ledger of what the merchant's wallet for a payment method has available.
+// WalletAccount returns the ledger's name of the account that holds what is available in
+// the merchant's wallet for a payment method.
 func (s *Server) WalletAccount(environment intram.Environment, method intram.ProviderCode) string {
 	return mockapi.WalletAccount(s.core.Merchant().ID, string(environment), string(method))
 }
 
 // Request is one call the server got, and what it made of it.
 type Request struct {
-	ID       string // the X-Request-Id of the answer
+	ID       string // the X-Request-Id of the response
 	Time     time.Time
 	Method   string
 	Path     string
@@ -103,17 +104,17 @@ type Request struct {
 	// empty when the call was refused before its signature was looked at. It ends with the body.
 	Canonical intram.RawMessage
 
-	Status   int              // of the answer; 0 when none was sent
-	Code     intram.ErrorCode // of the answer, when it was a refusal
+	Status   int              // of the response; 0 when none was sent
+	Code     intram.ErrorCode // of the response, when it was a refusal
 	Reason   string           // why, in more detail than the code: for a signature, which of the five reasons
 	Fault    FaultKind        // the fault that hit it
-	Replayed bool             // the stored answer to an earlier request with the same key
-	Lost     bool             // the connection was cut instead of answering, or before the answer's end
-	Followed bool             // it came to the other host that a [Redirect] named: whoever sent it followed a redirect
+	Replayed bool             // the stored response to an earlier request with the same key
+	Lost     bool             // the connection was closed before the end of the response
+	Followed bool             // it followed a [Redirect] to the other host
 	Response intram.RawMessage
 }
 
-// String is one line, without bodies, keys or signatures.
+// String returns one line, without bodies, keys or signatures.
 func (r Request) String() string {
 	words := []string{fmt.Sprintf("%s %s -> %d", r.Method, r.Path, r.Status)}
 	for _, word := range []string{string(r.Code), r.Reason, string(r.Fault)} {
@@ -152,8 +153,8 @@ type Attempt struct {
 	Time      time.Time
 	Timestamp string // X-Intram-Timestamp
 	Signature string // X-Intram-Signature
-	Status    int    // the receiver's answer; 0 when there was none
-	Response  string // the beginning of its body, when the answer was not 2xx
+	Status    int    // of the receiver's response; 0 when there was none
+	Response  string // the beginning of its body, when the status was not 2xx
 	Error     string // why there was none, such as "timeout"
 	Latency   time.Duration
 	Fault     FaultKind // the fault that hit it
@@ -165,7 +166,7 @@ type DeliveryStatus string
 // The states of a delivery.
 const (
 	DeliveryPending   DeliveryStatus = "pending"   // an attempt is under way or will follow
-	DeliveryDelivered DeliveryStatus = "delivered" // the receiver answered 2xx
+	DeliveryDelivered DeliveryStatus = "delivered" // the receiver responded 2xx
 	DeliveryExhausted DeliveryStatus = "exhausted" // the last attempt has failed
 	DeliveryDropped   DeliveryStatus = "dropped"   // a [WebhookDropped] lost it before its first attempt
 )

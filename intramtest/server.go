@@ -13,7 +13,7 @@ import (
 
 // Server is a merchant API of your own. It is safe for concurrent use.
 type Server struct {
-	// URL is where it is reached, without a path: "http://127.0.0.1:40123". It answers under /v1 and under /api/v1/merchant.
+	// URL is where it is reached, without a path: "http://127.0.0.1:40123". It serves /v1 and /api/v1/merchant.
 	URL string
 	// PublicKey and SecretKey are the merchant's in the sandbox, LivePublicKey and LiveSecretKey the live ones.
 	PublicKey, SecretKey         string
@@ -107,8 +107,10 @@ func (s *Server) Close() {
 	s.core.Close()
 }
 
-// Client is a client of the server's sandbox, payin sessions included, which waits through the server's clock. Options of yours come after and win. In
-// a test, an option that is wrong fails the test; in a program it panics, and [Server.NewClient] returns the error.
+// Client returns a client of the server's sandbox, payin sessions included, which waits
+// through the server's clock. Options of yours come after and win. In a test, an invalid
+// option fails the test; in a program it panics, and [Server.NewClient] returns the
+// error.
 func (s *Server) Client(opts ...intram.ClientOption) *intram.Client {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -116,7 +118,7 @@ func (s *Server) Client(opts ...intram.ClientOption) *intram.Client {
 	return s.must(s.NewClient(opts...))
 }
 
-// LiveClient is [Server.Client] for the live environment.
+// LiveClient does what [Server.Client] does, for the live environment.
 func (s *Server) LiveClient(opts ...intram.ClientOption) *intram.Client {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -124,7 +126,7 @@ func (s *Server) LiveClient(opts ...intram.ClientOption) *intram.Client {
 	return s.must(s.newClient(s.LivePublicKey, s.LiveSecretKey, s.withPayin(s.LivePayinAPIKey, s.LivePayinAPIClient), opts))
 }
 
-// NewClient is [Server.Client] for a program that wants the error.
+// NewClient does what [Server.Client] does, and returns the error.
 func (s *Server) NewClient(opts ...intram.ClientOption) (*intram.Client, error) {
 	return s.newClient(s.PublicKey, s.SecretKey, s.withPayin(s.PayinAPIKey, s.PayinAPIClient), opts)
 }
@@ -158,19 +160,19 @@ func (s *Server) fail(message string) {
 // redirects, as a browser on the checkout page would.
 func (s *Server) HTTPClient() *http.Client { return s.client }
 
-// Transport is the transport of [Server.HTTPClient], for a client of your own.
+// Transport returns the transport of [Server.HTTPClient], for a client of your own.
 func (s *Server) Transport() http.RoundTripper { return s.client.Transport }
 
-// ServeHTTP answers as the server does over the network, for a listener or a middleware of your own.
+// ServeHTTP responds as the server does over the network, for a listener or a middleware of your own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.core.ServeHTTP(w, r) }
 
-// Seed is what the server's keys, ids and references follow from.
+// Seed returns the seed of the server's keys, ids and references.
 func (s *Server) Seed() uint64 { return s.core.Seed() }
 
-// Clock is the server's clock. Sleeping on a frozen one moves it.
+// Clock returns the server's clock. Sleeping on a frozen one moves it.
 func (s *Server) Clock() intram.Clock { return s.core.Clock() }
 
-// Now is the server's time.
+// Now returns the server's time.
 func (s *Server) Now() time.Time { return s.core.Clock().Now() }
 
 // Advance moves the clock ahead, runs in time order whatever comes due on the way, and returns when no delivery is under
@@ -209,17 +211,17 @@ func (s *Server) AddMerchant(name string) (*Merchant, error) {
 	}, nil
 }
 
-// NewClient is a client of the merchant's sandbox.
+// NewClient returns a client of the merchant's sandbox.
 func (m *Merchant) NewClient(opts ...intram.ClientOption) (*intram.Client, error) {
 	return m.server.newClient(m.PublicKey, m.SecretKey, m.server.withPayin(m.PayinAPIKey, m.PayinAPIClient), opts)
 }
 
-// NewLiveClient is a client of the merchant's live environment.
+// NewLiveClient returns a client of the merchant's live environment.
 func (m *Merchant) NewLiveClient(opts ...intram.ClientOption) (*intram.Client, error) {
 	return m.server.newClient(m.LivePublicKey, m.LiveSecretKey, m.server.withPayin(m.LivePayinAPIKey, m.LivePayinAPIClient), opts)
 }
 
-// SetMerchantActive switches the merchant that a public key belongs to on or off. Live calls of one that is off answer 403
+// SetMerchantActive switches the merchant that a public key belongs to on or off. Live calls of one that is off get 403
 // merchant_inactive; its sandbox stays open.
 func (s *Server) SetMerchantActive(publicKey string, active bool) error {
 	return s.core.SetMerchantActive(publicKey, active)

@@ -61,7 +61,7 @@ func (s *Server) logRefusedDeliveries() {
 		for _, a := range d.Attempts {
 			switch {
 			case a.Status == 0:
-				s.tb.Logf("intramtest: %s to %s, attempt %d: no answer (%s)", d.Event, d.URL, a.Number, a.Error)
+				s.tb.Logf("intramtest: %s to %s, attempt %d: no response (%s)", d.Event, d.URL, a.Number, a.Error)
 			case a.Status < 200 || a.Status > 299:
 				s.tb.Logf("intramtest: %s to %s, attempt %d: HTTP %d %s", d.Event, d.URL, a.Number, a.Status, a.Response)
 			}

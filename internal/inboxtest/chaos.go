@@ -71,7 +71,7 @@ func (c Chaos) Run(tb testing.TB) {
 	rounds := 0
 	for ; len(pending) > 0 && !tb.Failed(); rounds++ {
 		if rounds > 0 {
-			// Intram waits a minute or more before it tries again. Nothing is under way here: whoever holds a claim is dead.
+			// Intram waits a minute or more before it tries again. Nothing is under way here: a process that holds a claim is dead.
 			if err := c.Pass(time.Minute); err != nil {
 				tb.Fatalf("Pass: %v", err)
 			}
@@ -91,7 +91,7 @@ func (c Chaos) Run(tb testing.TB) {
 			twice++
 		}
 	}
-	tb.Logf("%d events in %d deliveries, %d attempts in %d rounds (answers by status, 0 for none: %v); "+
+	tb.Logf("%d events in %d deliveries, %d attempts in %d rounds (responses by status, 0 for none: %v); "+
 		"%d replicas killed, %d crashes of the store; %d events took effect, %d missing, %d more than once, %d unknown",
 		len(deliveries), first, r.attempts, rounds, r.statuses, r.kills, r.crashes,
 		len(effects), missing, twice, len(effects)-(len(deliveries)-missing))
@@ -317,8 +317,8 @@ func (r *run) stop() {
 	r.client.CloseIdleConnections()
 }
 
-// ServeReplica is the life of a replica: it receives deliveries for the run that started it, until it is killed or the run has ended. It
-// returns why it could not.
+// ServeReplica runs a replica: it receives deliveries for the run that started it, until
+// it is killed or the run has ended. It returns why it could not.
 func ServeReplica(inbox intram.Inbox, handle intram.EventHandler) error {
 	at, err := time.Parse(time.RFC3339Nano, os.Getenv(envTime))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// DialLosing dials connections that lose answers, as many as losing says: an answer has been read, and its reader is told that the
-// connection has failed.
+// DialLosing dials connections that lose as many responses as losing says: a response has
+// been read, and its reader gets the error of a failed connection.
 func DialLosing(losing *atomic.Int32) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)

@@ -80,7 +80,8 @@ func (r *Receiver) settle() {
 	}
 }
 
-// redeliver is what Intram does about deliveries that were not acknowledged: it sends them again, a minute later.
+// redeliver does what Intram does about deliveries that were not acknowledged: it sends
+// them again, a minute later.
 func (r *Receiver) redeliver(statuses []int) {
 	for round := 0; ; round++ {
 		if err := r.Pass(time.Minute); err != nil {
@@ -129,13 +130,13 @@ func (r *Receiver) Burst(tb testing.TB, deliveries int) {
 	r.redeliver(statuses)
 }
 
-// Failover sends one delivery. During crashes the store, and restart brings it back once the delivery was answered.
+// Failover sends one delivery. During crashes the store, and restart brings it back after the response to the delivery.
 func (r *Receiver) Failover(tb testing.TB, restart func() error) {
 	tb.Helper()
 	r.start(tb)
 	status := r.deliver(0)
 	if status != http.StatusServiceUnavailable {
-		tb.Errorf("without its store the handler answered %d, want 503", status)
+		tb.Errorf("without its store the handler responded %d, want 503", status)
 	}
 	if err := restart(); err != nil {
 		tb.Fatal(err)

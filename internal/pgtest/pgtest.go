@@ -143,7 +143,7 @@ func (p *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts a server that was crashed, and waits until it answers. Without fsync it loses what the operating system loses, not what a killed
+// Start starts a server that was crashed, and waits until it accepts connections. Without fsync it loses what the operating system loses, not what a killed
 // process does.
 func (p *Server) Start() error {
 	log := &readyLog{ready: make(chan struct{})}
@@ -186,7 +186,7 @@ func (l *readyLog) String() string {
 	return string(l.text)
 }
 
-// Crash kills the server, and with it every connection: nothing is flushed and nobody is told.
+// Crash kills the server, and with it every connection: nothing is flushed, and no client is told.
 func (p *Server) Crash() { p.end(syscall.SIGQUIT) }
 
 func (p *Server) end(signal syscall.Signal) {
@@ -197,7 +197,7 @@ func (p *Server) end(signal syscall.Signal) {
 	}
 }
 
-// Restart is a crash and a recovery.
+// Restart crashes the server and recovers it.
 func (p *Server) Restart() error {
 	p.Crash()
 	return p.Start()
@@ -208,7 +208,7 @@ func (p *Server) remove() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// URL is the server's address.
+// URL returns the server's address.
 func (p *Server) URL() string {
 	return "postgres://postgres@/postgres?sslmode=disable&host=" + url.QueryEscape(p.dir)
 }

@@ -33,7 +33,7 @@ func (w *world) backOffice() {
 	}
 }
 
-// settlementOf is the chance of a bank payout, by the merchant's reference.
+// settlementOf returns the chance of a bank payout, by the merchant's reference.
 func (w *world) settlementOf(operation string) chance {
 	event := intram.Event{Type: intram.EventPayoutQueued, OperationID: operation}
 	return w.chance.of("settlement of " + w.eventOf(event.InboxKey()))
@@ -70,7 +70,8 @@ func (w *world) settleDaysLater(ctx context.Context) {
 	w.sleep(ctx, deliveriesEnd)
 }
 
-// settleAll ends what would never end by itself: stuck operations, and settlements that nobody got to.
+// settleAll ends what would stay open without it: stuck operations and settlements that
+// were never made.
 func (w *world) settleAll(ctx context.Context, late bool) {
 	for _, m := range w.merchants {
 		for _, op := range m.operations(ctx) {
@@ -96,7 +97,8 @@ func (w *world) settleAll(ctx context.Context, late bool) {
 	}
 }
 
-// operations are the merchant's, as an auditor sees them: with a client of its own, on a network that works.
+// operations returns the merchant's operations, as an auditor sees them: with a client of
+// its own, on a network that works.
 func (m *merchant) operations(ctx context.Context) []*intram.Operation {
 	client, err := intram.NewClient(m.publicKey, m.secretKey, intram.WithBaseURL(m.w.server.URL),
 		intram.WithHTTPClient(&http.Client{Transport: m.w.server.Transport()}), intram.WithClock(m.w.clock))
@@ -159,7 +161,7 @@ func newBooks(w *world) books {
 	return b
 }
 
-// check is what the whole run is for.
+// check verifies what the whole run is for.
 func (m *merchant) check(all []*intram.Operation, b books) {
 	w := m.w
 	byReference := map[string][]*intram.Operation{}
@@ -234,8 +236,9 @@ func (m *merchant) checkProgress(rec *intentRecord, op *intram.Operation, paid b
 	m.w.require(m.db.progress[op.ID].Event == want, rec.reference, "ended with %s, and the merchant believes %q", want, m.db.progress[op.ID].Event)
 }
 
-// checkEvents: every event that happened took effect once, and nothing else did. Of events whose state the API no longer
-// shows (a payout.queued of a mobile payout, sent out of order) nobody can find out when their delivery was given up.
+// checkEvents checks that every event that happened took effect once, and nothing else
+// did. Of events whose state the API no longer shows (a payout.queued of a mobile payout,
+// sent out of order) no client can find out when their delivery was given up.
 func (m *merchant) checkEvents(all []*intram.Operation) {
 	w := m.w
 	mine := map[string]*intram.Operation{}

@@ -43,7 +43,7 @@ type callKind int
 
 const (
 	single  callKind = iota // one call of the SDK
-	polling                 // a wait: the look-ups that are made on its behalf
+	polling                 // a wait: the lookups that are made on its behalf
 	several                 // a list or a reconciliation: calls of any kind
 )
 
@@ -62,7 +62,8 @@ func callOf(ctx context.Context) *call {
 	return c
 }
 
-// making is the call that a request is made for. What a payout reads of the list before it is sent is a call of its own.
+// making returns the call that a request is made for. What a payout reads of the list
+// before it is sent is a call of its own.
 func (c *call) making(method string) *call {
 	if c == nil || c.rec == nil {
 		return c
@@ -84,7 +85,7 @@ func (c *call) making(method string) *call {
 	return c.look
 }
 
-// waiting is the call that a wait is of.
+// waiting returns the call that a wait belongs to.
 func (c *call) waiting() *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +110,7 @@ func (c *call) skewed() bool { return c.m.skew() != c.skew }
 // retries anew from the seed, within the same bounds.
 type merchantClock struct{ m *merchant }
 
-// Jitter is that of the polls, by the seed.
+// Jitter returns the jitter of the polls, by the seed.
 func (c merchantClock) Jitter() float64 { //nolint:forbidigo // as the SDK's jitter is
 	return float64(c.m.chance.of("jitter", int(c.m.w.now())).below(1000)) / 1000 //nolint:forbidigo // likewise
 }
@@ -163,7 +164,8 @@ func (c *call) pause(d time.Duration) time.Duration {
 	}
 }
 
-// polled checks that a look-up on behalf of a wait heeds the Retry-After of the one before.
+// polled checks that a lookup on behalf of a wait obeys the Retry-After of the one
+// before.
 func (c *call) polled() {
 	want := min(c.next.exact, longestPause)
 	c.next.exact = 0
@@ -175,8 +177,8 @@ func (c *call) polled() {
 	c.w.tally.saw("wait: Retry-After waited for")
 }
 
-// answered notes what the SDK was given, and what must follow.
-func (c *call) answered(verdict answerVerdict) {
+// judged records the verdict on what the SDK received, and what must follow.
+func (c *call) judged(verdict answerVerdict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next, c.answeredAt = verdict.wanted, c.w.now()
@@ -186,7 +188,8 @@ func (c *call) answered(verdict answerVerdict) {
 	c.decided = verdict.final && c.kind == single
 }
 
-// answerVerdict is what the documentation says about an answer: whether there may be another attempt, and when.
+// answerVerdict is what the documentation says about a response: whether there may be
+// another attempt, and when.
 type answerVerdict struct {
 	wanted
 	final bool

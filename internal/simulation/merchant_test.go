@@ -95,9 +95,10 @@ func newMerchant(ctx context.Context, w *world, n int) (*merchant, error) {
 	return m, nil
 }
 
-// skew is how far the merchant's clock is off at the moment. For some of them it is wrong by hours, all the time: it is set to another
-// time zone. For others it is wrong for some hours, by more than the API takes, and never by so much that an intent's age is misjudged
-// by the hour that the SDK keeps in hand.
+// skew returns how far the merchant's clock is off now. For some merchants it is wrong by
+// hours, all the time: it is set to another time zone. For others it is wrong for some
+// hours, by more than the API takes, and never by so much that an intent's age is
+// misjudged by the hour that the SDK keeps in hand.
 func (m *merchant) skew() time.Duration {
 	if m.hoursOff != 0 {
 		return m.hoursOff
@@ -118,7 +119,8 @@ func (m *merchant) skew() time.Duration {
 	return off
 }
 
-// scope is whose the merchant's events are. One that has a store of its own needs none.
+// scope returns the scope of the merchant's events. One that has a store of its own needs
+// none.
 func (m *merchant) scope() string {
 	if m.neighbour() == nil && m.chance.of("no scope").percent(50) {
 		return ""
@@ -137,7 +139,7 @@ func (m *merchant) scoped() []intram.HandlerOption {
 	return opts
 }
 
-// neighbour is the merchant that shares its store with this one, nil when none does.
+// neighbour returns the merchant that shares its store with this one, or nil.
 func (m *merchant) neighbour() *merchant {
 	if m.n < merchants-2 {
 		return nil
@@ -258,14 +260,14 @@ func (p *process) maybeCrash(point string, at chance, percent int) bool {
 
 func (p *process) dead() bool { return p.ctx.Err() != nil }
 
-// running is the process that is up, nil when none is.
+// running returns the process that is up, or nil.
 func (m *merchant) running() *process {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.proc
 }
 
-// finishOrders waits until every payout has come to its end, on a network that works.
+// finishOrders waits until every payout has ended, on a network that works.
 func (m *merchant) finishOrders(context.Context) { m.running().orders.Wait() }
 
 // stop ends the program in an orderly way.
@@ -281,7 +283,7 @@ type database struct {
 	progress map[string]intram.EventOrder
 }
 
-// order is a payout that the merchant owes somebody. It is paid at most once, whatever it takes.
+// order is a payout that the merchant owes. It is paid at most once, whatever it takes.
 type order struct {
 	m       *merchant
 	n       int
@@ -356,7 +358,7 @@ func newDatabase(m *merchant) *database {
 	return db
 }
 
-// open are the orders that are not closed.
+// open returns the orders that are not closed.
 func (db *database) open() []*order {
 	var found []*order
 	for _, o := range db.orders {
@@ -369,8 +371,10 @@ func (db *database) open() []*order {
 	return found
 }
 
-// params are the same payout for every call with an intent, whichever process makes it. They are made anew each time, as a program
-// does that reads its database after a restart: the same amount in another scale, and no metadata as no map or as an empty one.
+// params returns the same payout for every call with an intent, whichever process makes
+// it. They are made anew each time, as a program does that reads its database after a
+// restart: the same amount in another scale, and no metadata as no map or as an empty
+// one.
 func (o *order) params(reference string, at chance) intram.PayoutParams {
 	p := intram.PayoutParams{
 		Amount: intram.NewAmount(o.amount), Currency: intram.XOF, Reference: reference, Note: "Salaire de mai",
@@ -413,7 +417,7 @@ func (o *order) save(rec *intentRecord, intent *intram.Intent) error {
 	return nil
 }
 
-// current is the intent that is under way, nil when the next thing to do is to make one.
+// current returns the intent that is under way, or nil when the next step is to make one.
 func (o *order) current() *intentRecord {
 	o.mu.Lock()
 	defer o.mu.Unlock()

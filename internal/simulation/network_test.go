@@ -37,10 +37,10 @@ type network struct {
 	mu      sync.Mutex
 	offsets []time.Duration // what the SDK may have learned of the clock; 0 to begin with
 	budget  budgetModel
-	polls   []time.Duration // when there was a look-up
+	polls   []time.Duration // when there was a lookup
 }
 
-// networkFault is one way for a call to go wrong. It is given the call and makes the answer.
+// networkFault is one way for a call to go wrong. It is given the call and makes the response.
 type networkFault struct {
 	name   string
 	weight int
@@ -58,8 +58,9 @@ type exchange struct {
 	trace  *httptrace.ClientTrace
 }
 
-// The faults, and how often they are, in thousandths. The rest of the attempts is answered. It is a function's result in a variable
-// because some faults are made of others.
+// The faults, and how often they are, in thousandths. The other attempts get the
+// response. It is a function's result in a variable because some faults are made of
+// others.
 var networkFaults = []networkFault{
 	{"refused connection", 25, (*exchange).refuse},
 	{"name not found", 8, (*exchange).noName},
@@ -88,7 +89,7 @@ var networkFaults = []networkFault{
 	{"hostile Retry-After", 15, (*exchange).hostile},
 	{"latency", 120, (*exchange).latency},
 	{"duplicated request", 30, (*exchange).duplicate},
-	{"duplicated request, at once", 15, (*exchange).twin},
+	{"duplicated request, at once", 15, (*exchange).concurrent},
 	{"answer dated wrong", 10, (*exchange).dateWrong},
 	{"answer from a cache", 10, (*exchange).cached},
 	{"403 page of a firewall, executed", 8, (*exchange).firewallPage},
@@ -97,7 +98,7 @@ var networkFaults = []networkFault{
 	{"400 that says error: false, executed", 5, (*exchange).errorFalse},
 }
 
-// RoundTrip is one attempt.
+// RoundTrip makes one attempt.
 func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := &exchange{network: n, ctx: req.Context(), req: req, call: callOf(req.Context()).making(req.Method), trace: httptrace.ContextClientTrace(req.Context())}
 	if req.Body != nil {
@@ -199,8 +200,9 @@ func (x *exchange) encode(value any) []byte {
 	return data
 }
 
-// ahead is by how much the SDK may believe that the server's clock is ahead of the merchant's. It counts the age of a key by the
-// clock that is ahead, and gives up that much earlier.
+// ahead returns by how much the SDK may believe that the server's clock is ahead of the
+// merchant's. It counts the age of a key by the clock that is ahead, and gives up that
+// much earlier.
 func (n *network) ahead() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -300,13 +302,14 @@ func (x *exchange) inspectSignature() {
 	w.require(req.Header.Get("X-Api-Key") == x.p.m.publicKey, c.who, "attempt %d is another merchant's", c.attempts)
 }
 
-// judge notes what an answer leaves to be done, by the documentation and not by the SDK.
+// judge records what a response leaves to be done, by the documentation and not by the
+// SDK.
 func (x *exchange) judge(resp *http.Response) {
 	v := x.verdict(resp)
 	if v.redate {
 		x.w.tally.saw("call: clock corrected")
 	}
-	x.call.answered(v)
+	x.call.judged(v)
 	if v.decided {
 		x.mu.Lock()
 		tokens := x.budget.of(x.req.Method)
@@ -350,7 +353,8 @@ func (x *exchange) outOfWindow(resp *http.Response) bool {
 	return bytes.Contains(body, []byte("timestamp_out_of_window"))
 }
 
-// mayCorrect says whether the SDK may try again, dated by this answer, and what it may have learned.
+// mayCorrect reports whether the SDK may try again, dated by this response, and records
+// what it may have learned.
 func (x *exchange) mayCorrect(resp *http.Response) bool {
 	x.call.mu.Lock()
 	already := x.call.corrections > 0
@@ -407,7 +411,7 @@ func (x *exchange) connect(got bool) {
 	}
 }
 
-// forward delivers the attempt, and brings the answer.
+// forward delivers the attempt and returns the response.
 func (x *exchange) forward() (*http.Response, error) {
 	x.connect(true)
 	return x.deliver(x.ctx)
@@ -460,7 +464,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// execute delivers the attempt, and drops the answer on the way.
+// execute delivers the attempt and drops the response.
 func (x *exchange) execute() {
 	x.connect(true)
 	if resp, err := x.deliver(context.WithoutCancel(x.ctx)); err == nil {
@@ -486,8 +490,9 @@ func (x *exchange) loseResponse() (*http.Response, error) {
 	return nil, io.EOF
 }
 
-// loseThenRefuse is net/http's own resend on a dead connection: the error is the second dial's. A transport that does not tell of its
-// connections cannot do that, or nobody could know.
+// loseThenRefuse plays net/http's own resend on a dead connection: the error is the
+// second dial's. A transport that does not tell of its connections cannot do that, or the
+// SDK could not know.
 func (x *exchange) loseThenRefuse() (*http.Response, error) {
 	if !x.reports {
 		return x.loseResponse()
@@ -612,19 +617,20 @@ func (x *exchange) notFoundPage() (*http.Response, error) {
 	return x.page(http.StatusNotFound, "<html>404 Not Found</html>"), nil
 }
 
-// firewallPage is a rule about responses: the API has done its work by then.
+// firewallPage plays a rule about responses: the API has done its work by then.
 func (x *exchange) firewallPage() (*http.Response, error) {
 	x.execute()
 	return x.page(http.StatusForbidden, "<html>Request blocked. Reference 18.2f5e1</html>"), nil
 }
 
-// notFoundAfter is error_page 502 =404 of an nginx.
+// notFoundAfter plays error_page 502 =404 of an nginx.
 func (x *exchange) notFoundAfter() (*http.Response, error) {
 	x.execute()
 	return x.page(http.StatusNotFound, "<html>404 Not Found</html>"), nil
 }
 
-// gatewayRefusal is JSON of the gateway's own: with a code at times, and never the API's object.
+// gatewayRefusal returns JSON of the gateway's own: with a code at times, and never the
+// API's object.
 func (x *exchange) gatewayRefusal() (*http.Response, error) {
 	x.execute()
 	status := []int{http.StatusConflict, http.StatusUnavailableForLegalReasons}[x.chance.of("status").below(2)]
@@ -662,7 +668,7 @@ func (x *exchange) unavailable() (*http.Response, error) {
 	return x.later(http.StatusServiceUnavailable), nil
 }
 
-// later answers with a Retry-After in seconds or as a date, sometimes beyond what a call waits for.
+// later responds with a Retry-After in seconds or as a date, sometimes beyond what a call waits for.
 func (x *exchange) later(status int) *http.Response {
 	resp := x.page(status, `{"error":true,"http_status":`+strconv.Itoa(status)+`,"code":"rate_limited","message":"Slow down"}`)
 	in := x.chance.of("retry after").below(40)
@@ -695,7 +701,7 @@ func (x *exchange) latency() (*http.Response, error) {
 	return x.deliver(x.ctx)
 }
 
-// duplicate delivers the request twice; the answer is that of the second.
+// duplicate delivers the request twice; the response is that of the second.
 func (x *exchange) duplicate() (*http.Response, error) {
 	x.execute()
 	if !x.w.sleep(x.ctx, x.chance.of("apart").between(time.Millisecond, 3*time.Second)) {
@@ -704,8 +710,8 @@ func (x *exchange) duplicate() (*http.Response, error) {
 	return x.deliver(x.ctx)
 }
 
-// twin delivers the request twice at one moment; the answer is that of either.
-func (x *exchange) twin() (*http.Response, error) {
+// concurrent delivers the request twice at one moment; the response is that of either.
+func (x *exchange) concurrent() (*http.Response, error) {
 	if x.chance.of("first").percent(50) {
 		x.execute()
 		return x.forward()
@@ -739,7 +745,7 @@ func (x *exchange) internalError() *http.Response {
 	return x.page(http.StatusInternalServerError, `{"error":true,"http_status":500,"code":"internal_error","message":"Try again"}`)
 }
 
-// page is an answer that something on the way makes.
+// page returns a response that something on the way makes.
 func (x *exchange) page(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{

@@ -174,13 +174,15 @@ func (p *process) alongside(o *order, rec *intentRecord, at chance) {
 	})
 }
 
-// rejectedByTheKey: the API's stored answer to the key, which speaks for all calls that carried it.
+// rejectedByTheKey reports whether the error is the API's stored response to the key,
+// which speaks for all calls that carried it.
 func rejectedByTheKey(err error) bool {
 	var e *intram.Error
 	return errors.As(err, &e) && e.StatusCode >= 400 && e.StatusCode < 500
 }
 
-// create is Payouts.Create on a network that fails, with the settings that the seed says.
+// create calls Payouts.Create on a network that fails, with the settings that the seed
+// says.
 func (p *process) create(o *order, rec *intentRecord, intent *intram.Intent, at chance) (*intram.Operation, error) {
 	w := p.m.w
 	c := p.newCall(rec.reference, at, single)
@@ -309,7 +311,7 @@ func (p *process) lookUp(o *order, rec *intentRecord, at chance) bool {
 			w.note(o.name, "unclear", strings.ReplaceAll(err.Error(), rec.key, "…"))
 			w.require(intram.OutcomeOf(err) == intram.OutcomeUnknown, o.name, "an unclear list is %s", intram.OutcomeOf(err))
 			pause := time.Minute
-			if !w.calm.Load() { // somebody looks at it now and then
+			if !w.calm.Load() { // a person looks at it now and then
 				pause = at.of("looks again").between(10*time.Minute, 3*time.Hour)
 			}
 			w.sleep(p.ctx, max(pause, unclear.RetryAt.Sub(merchantClock{p.m}.Now())))
@@ -322,7 +324,7 @@ func (p *process) lookUp(o *order, rec *intentRecord, at chance) bool {
 	return false
 }
 
-// referenceOf is the merchant's reference in an operation's payload.
+// referenceOf returns the merchant's reference in an operation's payload.
 func referenceOf(payload []byte) string {
 	return textOf(payload, "reference")
 }
@@ -372,7 +374,7 @@ func (p *process) await(o *order, rec *intentRecord) {
 	if c.skewed() {
 		took = min(took, c.maxWait) // a clock that is set while one waits makes the wait longer or shorter
 	}
-	// The SDK's last look-up, at the very end of the wait, has a second, and one that had to queue for as long a tenth more.
+	// The SDK's last lookup, at the end of the wait, has a second, and one that had to queue for as long a tenth more.
 	const lastLook = 1100*time.Millisecond + 10*time.Millisecond
 	w.require(took <= c.maxWait+lastLook, c.who, "waited %v of %v", took, c.maxWait)
 	var failed *intram.OperationError

@@ -34,7 +34,7 @@ var webhookFaults = []string{
 	deliveryOtherID, deliveryUnanswered, deliveryDown,
 }
 
-// receive is the way from the API to the merchant's handler.
+// receive takes a delivery from the API to the merchant's handler.
 func (m *merchant) receive(subscription int, rw http.ResponseWriter, r *http.Request) {
 	w := m.w
 	var body bytes.Buffer
@@ -122,7 +122,8 @@ func (m *merchant) deliveryOf(header http.Header, body []byte) delivery {
 	return delivery{name: reference + " " + event, header: header, body: body, signed: signed}
 }
 
-// forged is the delivery with something in it changed, under the signature that it had.
+// forged returns the delivery with something in it changed, under the signature that it
+// had.
 func (d delivery) forged(at chance) delivery {
 	f := delivery{name: d.name, header: d.header.Clone(), body: bytes.Clone(d.body), signed: d.signed, forgery: true}
 	switch at.of("forgery").below(5) {
@@ -140,7 +141,8 @@ func (d delivery) forged(at chance) delivery {
 	return f
 }
 
-// hand gives a delivery to the merchant's handler, and returns its answer, 0 when the process is down or dies meanwhile.
+// hand passes a delivery to the merchant's handler and returns the status, 0 when the
+// process is down or dies meanwhile.
 func (m *merchant) hand(ctx context.Context, d delivery) int {
 	w, p := m.w, m.running()
 	if p == nil {
@@ -197,7 +199,8 @@ var (
 	errUnmatched = errors.New("the event does not say which payout it is about")
 )
 
-// handle is the merchant's function. Its effect is not idempotent: a second one is a second one.
+// handle is the merchant's handler. Its effect is not idempotent: a second one is a
+// second one.
 func (p *process) handle(ctx context.Context, e *intram.Event) error {
 	m, w := p.m, p.m.w
 	name := m.nameOf(e)
@@ -252,7 +255,7 @@ func (p *process) handle(ctx context.Context, e *intram.Event) error {
 	return nil
 }
 
-// nameOf is what an event is called in the trace.
+// nameOf returns the name of an event in the trace.
 func (m *merchant) nameOf(e *intram.Event) string {
 	if data, ok := e.Data.(*intram.PayoutEventData); ok && data.Reference != "" {
 		return data.Reference + " " + string(e.Type)
@@ -292,7 +295,7 @@ func (db *database) take(ctx context.Context, e *intram.Event, name string) erro
 	return nil
 }
 
-// stageOf is how far a payout is, in the order in which it happens.
+// stageOf returns how far a payout is, in the order in which it happens.
 func stageOf(event intram.EventType) int {
 	switch event {
 	case intram.EventPayoutQueued:

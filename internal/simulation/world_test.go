@@ -59,7 +59,7 @@ type line struct {
 // do runs f beside the run. The world ends when all of them have.
 func (w *world) do(f func()) { w.wg.Go(f) }
 
-// now is how far the run is.
+// now returns how far the run is.
 func (w *world) now() time.Duration { return w.clock.Now().Sub(w.began) }
 
 // sleep waits in virtual time, and reports whether ctx lasted as long.
@@ -82,15 +82,15 @@ func (w *world) violate(who, format string, args ...any) {
 	w.violations = append(w.violations, text)
 }
 
-// require is violate unless ok.
+// require calls violate unless ok.
 func (w *world) require(ok bool, who, format string, args ...any) {
 	if !ok {
 		w.violate(who, format, args...)
 	}
 }
 
-// lines is the trace in order of time, and what happens at once in an order of its own: two goroutines that wake at the same
-// moment run in any.
+// lines returns the trace in order of time, and what happens at once in an order of its
+// own: two goroutines that wake at the same moment run in any.
 func (w *world) lines() []line {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,7 +99,7 @@ func (w *world) lines() []line {
 	})
 }
 
-// story is the trace of whoever is in trouble, and of all when that is nobody in particular.
+// story returns the trace of the merchant that a violation names, or the whole one.
 func (w *world) story(about string, all bool) string {
 	var b strings.Builder
 	for _, l := range w.lines() {
@@ -110,7 +110,8 @@ func (w *world) story(about string, all bool) string {
 	return b.String()
 }
 
-// digest is a hash of the whole trace: the same for two runs in which the same things happened at the same times.
+// digest returns a hash of the whole trace: the same for two runs in which the same
+// things happened at the same times.
 func (w *world) digest() uint64 {
 	h := chance(0)
 	for _, l := range w.lines() {
