@@ -862,6 +862,23 @@ func TestPayinThatIsUnknownByOneNameMayExistByTheOther(t *testing.T) {
 	assert.Equal(t, "/v1/payin/tr_1", s.requests[2].URL.Path, "by the name that it was found by")
 }
 
+func TestAPayinThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"reference":"order-1","amount":1,"amount":306}`, `{"reference":"order-1","status":"processed","Status":"success"}`,
+		`{"reference":"order-1","transaction":{"status":"completed","status":"failed"}}`, `{"reference":"order-1","data":[{"a":1,"a":2}]}`,
+	} {
+		p := payinOver(t, payinTransport(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		}))
+		session, err := p.Get(t.Context(), "order-1")
+		require.ErrorContains(t, err, "can be read in two ways", body)
+		assert.Nil(t, session)
+		_, err = intram.VerifyPayinNotification(intramtest.SignPayinNotification("secret", []byte(body)), []byte(body), "secret")
+		require.ErrorIs(t, err, intram.ErrInvalidPayload, body)
+	}
+}
+
 func TestPayinsThatWereSeenLongAgoAreForgotten(t *testing.T) {
 	t.Parallel()
 	var lookups []string
