@@ -145,22 +145,27 @@ func (v *Verdict) checkEnvironment(publicKey string, secret Key) {
 // headers).
 const window = 5 * time.Minute
 
+// isoTime reads a timestamp in each form that the API is known to take, or that its docs do not exclude: with a fraction of any length or none,
+// in UTC or with another offset.
+func isoTime(timestamp string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07"} {
+		if t, err := time.Parse(layout, timestamp); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
 // checkTimestamp judges the form and the age of the timestamp.
 func (v *Verdict) checkTimestamp(timestamp string, at time.Time) {
-	const format = "Send UTC with milliseconds and a Z: 2026-05-20T10:30:00.000Z."
-	sent, err := time.Parse("2006-01-02T15:04:05.000Z", timestamp)
-	if err != nil {
-		loose, ok := looseTime(timestamp)
-		switch {
-		case !ok:
+	const format = "Send a time such as 2026-05-20T10:30:00.000Z."
+	sent, ok := isoTime(timestamp)
+	if !ok {
+		if sent, ok = looseTime(timestamp); !ok {
 			v.add("timestamp-format", format, "X-Timestamp is not a time in ISO 8601")
 			return
-		case strings.HasSuffix(timestamp, "Z") && !strings.Contains(timestamp, "."):
-			v.add("timestamp-seconds", format, "X-Timestamp has seconds and no milliseconds")
-		default:
-			v.add("timestamp-format", format, "X-Timestamp is not UTC with milliseconds and a Z")
 		}
-		sent = loose
+		v.add("timestamp-format", format, "X-Timestamp is a time, but not in ISO 8601 with its offset from UTC")
 	}
 	off := sent.Sub(at)
 	if off <= window && off >= -window {
