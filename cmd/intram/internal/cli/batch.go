@@ -21,7 +21,7 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
-// batchFlags are the settings of one batch.
+// batchFlags holds the settings of one batch.
 type batchFlags struct {
 	confirmation
 
@@ -49,8 +49,8 @@ func (a *app) batchCommand() *cobra.Command {
 			return exactly("FILE.csv")(cmd, args)
 		},
 		Long: `Pay out every line of a CSV file or an .xlsx workbook, each exactly once: through lost
-answers, through Ctrl-C, through a crash at any moment. Run the same command again, and
-it goes on from where it was.
+responses, through Ctrl-C, through a crash at any moment. Run the same command again, and
+it resumes where it stopped.
 
 The first line names the columns. reference and amount are required, and either
 provider and msisdn or account_number; the others are currency, country, swift,
@@ -60,22 +60,22 @@ opérateur, prénom, nom, … Each reference is used once.
 Commas, semicolons and tabs separate; UTF-8, UTF-16 and Windows-1252 are read. Amounts
 may be grouped by spaces and end with FCFA; 25.000, which can be 25 or 25000, is refused.
 Numbers may be written with +229, 00229, spaces or neither, and Benin's numbers of 8
-digits are the wallets of those with 01 in front. What is read otherwise than it is
-written is shown before anything is sent.
+digits are the wallets of those with 01 in front. Anything that is read otherwise than it
+is written is shown before anything is sent.
 
 The whole file is checked before the first line is sent: amounts, numbers, operators,
 duplicates, references that payouts of the last week had, and the total against the
-balance. What is wrong is listed with its line.
+balance. Each mistake is listed with its line.
 
-Beside the file, FILE.csv.journal remembers what was sent. It is written before each
+Beside the file, FILE.csv.journal records what was sent. It is written before each
 call, and belongs to this content of the file, these keys and this environment: keep
-it, and do not change the file until the batch has ended. Lines whose answer was lost
-more than 23 hours ago are looked up in the list of operations; what it leaves open
-stays in doubt, and the message says why.
+it, and do not change the file until the batch has ended. Lines without a response for
+more than 23 hours are looked up in the list of operations; a line that the list does not
+settle stays in doubt, and the message says why.
 
-FILE.results.csv (.xlsx of a workbook) repeats the file, with what became of each line
-behind it: paid, queued_for_settlement (a bank has it), failed or refused, failed_unclear
-(the operator was away, made an error or never answered, and may have paid: ask it
+FILE.results.csv (.xlsx of a workbook) repeats the file, with each line's result added:
+paid, queued_for_settlement (with the bank, not paid yet), failed or refused, failed_unclear
+(the operator was unreachable, made an error or never responded, and may have paid: ask it
 first), unfinished, in_doubt or not_sent. Lines that failed are not paid again:
 --retry-file writes them into a new file, with new references, to be corrected and paid.
 
@@ -117,7 +117,7 @@ first), unfinished, in_doubt or not_sent. Lines that failed are not paid again:
 
 const batchExitHelp = `Exit status of a batch:
     0    every line was paid, or is in a bank's hands
-    1    this run sent nothing: the file, the journal or the command line
+    1    this run sent nothing: fix the file, the journal or the command line
     2    it stopped before anything was accepted: the API refuses these keys or
          this machine; fix it
     3    some lines are in doubt, or it was interrupted: run it again
@@ -125,7 +125,7 @@ const batchExitHelp = `Exit status of a batch:
     5    some operations have not ended, or were not sent, or what became of the
          lines could not be written: run it again`
 
-// rules are what the lines are checked by.
+// rules returns the rules that the lines are checked by.
 func (f *batchFlags) rules() batch.Rules {
 	rules := batch.Rules{AllowDuplicates: f.allowDuplicates, AllowKnownReferences: f.allowKnown}
 	for _, code := range f.allowProviders {
@@ -134,7 +134,7 @@ func (f *batchFlags) rules() batch.Rules {
 	return rules
 }
 
-// payBatch checks a file, pays it, and says what became of it.
+// payBatch checks a file, pays it, and reports the results.
 func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err error) {
 	if f.concurrency < 1 || f.concurrency > batch.MaxConcurrency {
 		return usagef("--concurrency must be between 1 and %d", batch.MaxConcurrency)
@@ -166,7 +166,7 @@ func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err err
 	}
 	_, statErr := os.Stat(f.journal)
 	begun := statErr == nil
-	var run *batch.Run // nil for a file that is only looked at
+	var run *batch.Run // nil for a file that is only checked
 	if !f.dryRun || begun {
 		sum := sha256.Sum256(data)
 		var show *progressShow
@@ -179,7 +179,7 @@ func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err err
 		defer func() {
 			err = errors.Join(err, run.Close())
 			if !begun && !run.Begun() {
-				_ = os.Remove(f.journal) // nothing was sent: nothing is to be remembered
+				_ = os.Remove(f.journal) // nothing was sent: there is nothing to remember
 			}
 		}()
 		a.begunBatch(run)
@@ -193,44 +193,44 @@ func (a *app) payBatch(ctx context.Context, name string, f *batchFlags) (err err
 	return err
 }
 
-// apart refuses to write over one file with another.
+// apart refuses output files that would overwrite each other.
 func (f *batchFlags) apart(name string) error {
 	files := []struct{ what, path string }{{"FILE", name}, {"--journal", f.journal}, {"--results", f.results}, {"--retry-file", f.retry}}
 	for i, one := range files {
 		for _, other := range files[:i] {
 			if one.path != "" && samePath(one.path, other.path) {
-				return usagef("%s: it is the file of %s: name another", one.what, other.what)
+				return usagef("%s: the same file as %s: name another", one.what, other.what)
 			}
 		}
 	}
 	return nil
 }
 
-// samePath reports whether two names are one file, whichever links lead to it.
+// samePath reports whether two names are the same file, through any links.
 func samePath(a, b string) bool {
 	first, err := os.Stat(a)
 	second, otherErr := os.Stat(b)
 	return filepath.Clean(a) == filepath.Clean(b) || err == nil && otherErr == nil && os.SameFile(first, second)
 }
 
-// writeTemplate writes an empty file to be filled in.
+// writeTemplate writes an empty file to fill in.
 func (a *app) writeTemplate(name string) error {
 	data, err := sheet.Template(name)
 	if err != nil {
 		return usagef("--template: %w", err)
 	}
 	if _, err := os.Lstat(name); err == nil {
-		return usagef("--template: %s is there already: name another", name)
+		return usagef("--template: %s exists already: name another", name)
 	}
 	if err := durable.Replace(name, data); err != nil {
 		return usagef("--template: %w", err)
 	}
-	a.say("%s is to be filled in, a line for each payout.", name)
+	a.say("Fill in %s: one line for each payout.", name)
 	return nil
 }
 
-// writeRetry writes the lines that failed into a file of their own. A file that a person
-// has changed, or that is being paid, is left as it is.
+// writeRetry writes the lines that failed into another file. A file that a person has
+// changed, or that is being paid, is not overwritten.
 func (a *app) writeRetry(file *sheet.File, results []batch.Result, name string) error {
 	data, lines, err := file.Retry(name, results)
 	if err != nil {
@@ -241,12 +241,12 @@ func (a *app) writeRetry(file *sheet.File, results []batch.Result, name string) 
 		return nil
 	}
 	if _, err := os.Stat(name + ".journal"); err == nil {
-		return fmt.Errorf("%s was begun, and is left as it is", name)
+		return fmt.Errorf("%s is being paid, and is not overwritten: name another", name)
 	}
 	older, err := os.ReadFile(name) //nolint:gosec // the user's own choice
 	switch {
 	case err == nil && !sheet.Holds(data, older):
-		return fmt.Errorf("%s has other lines than those that failed, and is left as it is: name another", name)
+		return fmt.Errorf("%s has other lines than those that failed, and is not overwritten: name another", name)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -257,7 +257,8 @@ func (a *app) writeRetry(file *sheet.File, results []batch.Result, name string) 
 	return nil
 }
 
-// beforeBatch compares with the balance, and asks. It reports whether that was all.
+// beforeBatch compares the lines with the balance, and asks. It reports whether nothing
+// more is to be done.
 func (a *app) beforeBatch(
 	ctx context.Context, client *intram.Client, name string, file *sheet.File, run *batch.Run, f *batchFlags,
 ) (done bool, err error) {
@@ -293,7 +294,7 @@ func (a *app) beforeBatch(
 		if a.asJSON {
 			return true, a.printValue(map[string]any{"dry_run": true, "lines": len(file.Lines), "unsent": len(unsent), "total": batch.Total(unsent)})
 		}
-		a.say("The file is good. Nothing was sent.")
+		a.say("No mistake found. Nothing was sent.")
 		return true, nil
 	}
 	if len(unsent) > 0 {
@@ -302,7 +303,7 @@ func (a *app) beforeBatch(
 			return false, err
 		}
 		if client.Environment() == intram.Live && !f.yes {
-			// The question may have stood for long, and another machine has paid
+			// The question may have waited for long, and another machine may have paid
 			// meanwhile.
 			found, err := a.knownReferences(ctx, client, unsent, begun, f)
 			if err != nil {
@@ -316,8 +317,7 @@ func (a *app) beforeBatch(
 	return false, nil
 }
 
-// knownReferences looks for payouts that have been made with the references of a batch
-// that has not begun.
+// knownReferences looks for payouts with the references of a batch that has not begun.
 func (a *app) knownReferences(ctx context.Context, client *intram.Client, unsent []batch.Line, begun bool, f *batchFlags) ([]batch.Problem, error) {
 	if begun || f.lookBack == 0 || f.allowKnown {
 		return nil, nil
@@ -329,7 +329,7 @@ func (a *app) knownReferences(ctx context.Context, client *intram.Client, unsent
 	return found, err
 }
 
-// refuseLines refuses a batch for what the engine has found.
+// refuseLines refuses a batch for the problems that were found.
 func (a *app) refuseLines(name string, file *sheet.File, found []batch.Problem) error {
 	problems := make([]sheet.Problem, len(found))
 	for i, p := range found {
@@ -338,7 +338,8 @@ func (a *app) refuseLines(name string, file *sheet.File, found []batch.Problem) 
 	return a.refuseBatch(name, problems)
 }
 
-// begunBatch notes what the lines of a batch came to: no exit status may say less.
+// begunBatch records what the lines have reached so far: the exit status must not say
+// less.
 func (a *app) begunBatch(run *batch.Run) {
 	for _, r := range run.Results() {
 		switch {
@@ -351,9 +352,9 @@ func (a *app) begunBatch(run *batch.Run) {
 	}
 }
 
-// runBatch pays, shows the progress, and writes the results whatever happened. If this
-// process is killed, there are none: those of an earlier run would call lines not sent
-// that were.
+// runBatch pays, shows the progress, and writes the results in every case. If this
+// process is killed there are no results: those of an earlier run would call lines not
+// sent that were.
 func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, show *progressShow, f *batchFlags) error {
 	if err := os.Remove(f.results); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		show.finish()
@@ -411,7 +412,7 @@ func (a *app) runBatch(ctx context.Context, file *sheet.File, run *batch.Run, sh
 	return nil
 }
 
-// stopReason says in words what ended a run.
+// stopReason returns in words what ended a run.
 func stopReason(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return errors.New("interrupted")
@@ -432,7 +433,7 @@ func batchExit(counts map[batch.State]int) int {
 	}
 }
 
-// sayBatch is the summary for people.
+// sayBatch prints the summary for people.
 func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) {
 	var rows [][]string
 	for _, s := range []struct {
@@ -440,11 +441,11 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) 
 		means string
 	}{
 		{batch.Paid, ""},
-		{batch.Queued, "a bank has it, and has not paid yet"},
+		{batch.Queued, "with the bank, not paid yet"},
 		{batch.Failed, "see the error codes"},
 		{batch.FailedUnclear, "the operator may have paid: ask it first"},
 		{batch.Refused, "no money moved; see the error codes"},
-		{batch.Unfinished, "accepted, and not ended: run it again"},
+		{batch.Unfinished, "not finished: run it again"},
 		{batch.InDoubt, "may have been paid: run it again to find out"},
 		{batch.NotSent, "run it again"},
 	} {
@@ -458,7 +459,7 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) 
 	}
 }
 
-// refuseBatch lists everything that is wrong with a file.
+// refuseBatch lists all mistakes in a file.
 func (a *app) refuseBatch(file string, problems []sheet.Problem) error {
 	if a.asJSON {
 		if err := a.printValue(map[string]any{"problems": problems}); err != nil {
@@ -472,7 +473,8 @@ func (a *app) refuseBatch(file string, problems []sheet.Problem) error {
 	return usagef("%s has %s; nothing was sent", filepath.Base(file), sheet.Count(len(problems), "problem", "problems"))
 }
 
-// noteReading tells what was read otherwise than it was written, before anything is sent.
+// noteReading reports, before anything is sent, what was read otherwise than it was
+// written.
 func (a *app) noteReading(file string, notes []sheet.Problem, all bool) {
 	const few = 5
 	for i, n := range notes {
@@ -484,7 +486,7 @@ func (a *app) noteReading(file string, notes []sheet.Problem, all bool) {
 	}
 }
 
-// placed is what was found in a file, behind its place: salaries.csv:7.
+// placed returns a problem of a file with its place in front, such as salaries.csv:7.
 func placed(file string, p sheet.Problem) string {
 	place := filepath.Base(file)
 	if p.Line > 0 {
@@ -493,7 +495,7 @@ func placed(file string, p sheet.Problem) string {
 	return place + ": " + p.Text()
 }
 
-// noteNeeds tells what the lines ask of each operator's wallet.
+// noteNeeds reports how much the lines need of each operator's wallet.
 func (a *app) noteNeeds(needs []batch.Need) {
 	if len(needs) < 2 {
 		return

@@ -40,7 +40,7 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	file := b.file(t, "salaries.csv", salaries)
-	assert.Contains(t, b.ok(t, "payouts", "batch", file, "--dry-run"), "The file is good. Nothing was sent.")
+	assert.Contains(t, b.ok(t, "payouts", "batch", file, "--dry-run"), "No mistake found. Nothing was sent.")
 	assert.NoFileExists(t, file+".journal")
 
 	r := b.run(t, "payouts", "batch", file)
@@ -58,7 +58,7 @@ func TestABatchIsPaidAndItsResultsAreWritten(t *testing.T) {
 	for i, want := range [][]string{
 		{"PAY-1", "2", "paid", "", ""},
 		{"PAY-2", "3", "failed", "provider_rejected", "no money moved; the operator refused: see intram operations get"},
-		{"PAY-3", "4", "queued_for_settlement", "", "a bank has it, and has not paid yet"},
+		{"PAY-3", "4", "queued_for_settlement", "", "with the bank, not paid yet"},
 	} {
 		row := rows[i+1]
 		assert.Equal(t, want, []string{row[0], row[6], row[7], row[8], row[9]})
@@ -106,7 +106,7 @@ func TestWhatFailedIsWrittenForAnotherAttempt(t *testing.T) {
 	require.NoError(t, os.WriteFile(retry, []byte(corrected), 0o600))
 	r = b.run(t, "payouts", "batch", file, "--retry-file", retry)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "has other lines than those that failed, and is left as it is")
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "has other lines than those that failed, and is not overwritten")
 	kept, err := os.ReadFile(retry)
 	require.NoError(t, err)
 	assert.Equal(t, corrected, string(kept))
@@ -114,7 +114,7 @@ func TestWhatFailedIsWrittenForAnotherAttempt(t *testing.T) {
 	assert.Zero(t, b.run(t, "payouts", "batch", retry).code)
 	require.NoError(t, os.WriteFile(retry, written, 0o600))
 	r = b.run(t, "payouts", "batch", file, "--retry-file", retry)
-	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "was begun, and is left as it is")
+	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "is being paid, and is not overwritten")
 
 	good := b.file(t, "good.csv", "reference,amount,provider,msisdn\nA,5,MTN_BENIN_229,22961000000\n")
 	none := filepath.Join(b.home, "none.csv")
@@ -150,10 +150,10 @@ func TestATemplateIsWrittenAndPaid(t *testing.T) {
 	b := newBench(t)
 	for _, name := range []string{"new.csv", "new.xlsx"} {
 		path := filepath.Join(b.home, name)
-		assert.Contains(t, strings.Join(strings.Fields(b.ok(t, "payouts", "batch", "--template", path)), " "), name+" is to be filled in")
+		assert.Contains(t, strings.Join(strings.Fields(b.ok(t, "payouts", "batch", "--template", path)), " "), name+": one line for each payout")
 		r := b.run(t, "payouts", "batch", "--template", path)
 		assert.Equal(t, exitUsage, r.code)
-		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "is there already: name another")
+		assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "exists already: name another")
 	}
 	for _, args := range [][]string{
 		{"--template", filepath.Join(b.home, "new.ods")}, {"--template", filepath.Join(b.home, "none", "new.csv")},

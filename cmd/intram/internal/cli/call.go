@@ -23,8 +23,8 @@ func (a *app) callCommand() *cobra.Command {
 response as it came. The path is below the base URL, such as /operations, and has no /v1.
 
 GET and DELETE take --query; POST, PUT and PATCH take --data and carry an idempotency
-key, which is printed before the call is sent. If the answer is lost, the message ends
-with the exact command that goes on with the same key. With live keys a person is asked
+key, which is printed before the call is sent. If the response is lost, the message ends
+with the exact command that continues with the same key. With live keys a person is asked
 before anything but GET; a script gives --yes.`,
 		Example: `  intram call GET /operations --query type=payout --query limit=5
   intram call POST /payouts --data @payout.json
@@ -67,7 +67,7 @@ before anything but GET; a script gives --yes.`,
 	return a.calls(cmd)
 }
 
-// callParams are the query of a call, or the body of one that carries a key.
+// callParams returns the query of a call, or the body of one that carries a key.
 func (a *app) callParams(keyed bool, query []string, data string) (any, error) {
 	if !keyed {
 		if data != "" {
@@ -96,10 +96,10 @@ func (a *app) callParams(keyed bool, query []string, data string) (any, error) {
 	if _, err := parseObject("--data", body); err != nil {
 		return nil, err
 	}
-	return json.RawMessage(body), nil // not decoded and written anew: every digit stays
+	return json.RawMessage(body), nil // not decoded and encoded again: every digit stays
 }
 
-// callKeyed makes a call that may move money: it asks, tells the key, and sends.
+// callKeyed makes a call that may move money: it asks, prints the key, and sends.
 func (a *app) callKeyed(cmd *cobra.Command, client *intram.Client, c *creation, method, path string, params any) error {
 	intent, err := a.prepare(c, func(opts ...intram.CallOption) (*intram.Intent, error) {
 		return client.PrepareDo(method, path, params, opts...)
@@ -110,7 +110,7 @@ func (a *app) callKeyed(cmd *cobra.Command, client *intram.Client, c *creation, 
 	if err := a.confirm(c.confirmation, client.Environment(), method+" "+path); err != nil {
 		return err
 	}
-	a.tellKey(intent)
+	a.printKey(intent)
 	raw, err := client.Do(cmd.Context(), method, path, params, intram.WithIntent(intent))
 	if err != nil {
 		return inDoubt(cmd, intent, err)

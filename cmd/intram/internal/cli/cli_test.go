@@ -446,7 +446,7 @@ func TestLiveKeysAreAskedAbout(t *testing.T) {
 			assert.NotContains(t, r.err, "not confirmed")
 			b.person, b.stdin = false, ""
 			r = b.run(t, append(args, "--yes")...)
-			assert.NotContains(t, r.err, "nobody is here")
+			assert.NotContains(t, r.err, "no terminal to ask at")
 			posts := 0
 			for _, sent := range b.server.Requests() {
 				if sent.Method == http.MethodPost {
@@ -612,7 +612,7 @@ func TestAListThatIsNotWholeSaysSo(t *testing.T) {
 		for _, more := range []string{"--limit=5", "--all", "--json"} {
 			r := b.run(t, list, "list", more)
 			assert.Equal(t, exitNoAnswer, r.code, "%s %s", list, more)
-			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "the list is not whole: 1 of its items cannot be read")
+			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "incomplete list: 1 unreadable items")
 			assert.Regexp(t, `op_\w+|[A-Z0-9]{10}`, r.out, "the others are shown")
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// systemClock is the machine's.
+// systemClock is the machine's clock.
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shortSource names a source beside the file's own line, and the profile's.
+// shortSource names a source relative to the file and the profile.
 func shortSource(source, file, profile string) string {
 	source, _, _ = strings.Cut(source, " (")
 	switch source {
@@ -66,7 +66,7 @@ secrets.`,
 	return a.calls(cmd)
 }
 
-// showConfig shows the configuration without its secrets.
+// showConfig prints the configuration without its secrets.
 func (a *app) showConfig() error {
 	s, err := a.settings()
 	if err != nil {
@@ -89,7 +89,7 @@ func (a *app) showConfig() error {
 		type line struct {
 			Value  string `json:"value"`
 			Source string `json:"source"`
-			// Mistake is what is wrong with a key.
+			// Mistake says what is wrong with a key.
 			Mistake string `json:"mistake,omitempty"`
 		}
 		all := map[string]line{}
@@ -103,7 +103,7 @@ func (a *app) showConfig() error {
 	if found {
 		fmt.Fprintf(a.out, "File: %s\n", path)
 	} else {
-		fmt.Fprintf(a.out, "File: %s (there is none: intram config init)\n", path)
+		fmt.Fprintf(a.out, "File: %s (missing; create it with intram config init)\n", path)
 	}
 	if len(profiles) > 0 {
 		a.say("Its profiles: %s", join(profiles))

@@ -33,7 +33,7 @@ live, as the keys say.`,
 	cmd.Flags().StringVar(&secret, "secret", "", "the secret key: `@FILE` or env:NAME")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if a.connection.local {
-			return usagef("--local has the keys of the local server: there is nothing to write down")
+			return usagef("--local has the keys of the local server: there is nothing to write")
 		}
 		keys, err := a.keysToWrite(cmd.Context(), secret)
 		if err != nil {
@@ -44,7 +44,7 @@ live, as the keys say.`,
 	return cmd
 }
 
-// keyPair are the keys of a profile that is to be written down.
+// keyPair holds the keys of a profile that will be written.
 type keyPair struct{ public, secret setting }
 
 // keysToWrite takes the keys from where they are given, or asks for them.
@@ -80,9 +80,8 @@ func (a *app) keysToWrite(ctx context.Context, secret string) (keyPair, error) {
 	return k, nil
 }
 
-// askForKeys asks a person for what was not given. An empty line leaves a key out. The
-// secret comes first: of two lines that are pasted at once, the terminal would show the
-// second one.
+// askForKeys asks a person for the missing keys. An empty line leaves a key out. The
+// secret comes first: if two lines are pasted at once, the terminal shows the second one.
 func (a *app) askForKeys(ctx context.Context, k *keyPair) error {
 	if k.secret.value == "" {
 		a.sayError("Secret key (sk_..., is not shown):")
@@ -106,8 +105,8 @@ func (a *app) askForKeys(ctx context.Context, k *keyPair) error {
 	return nil
 }
 
-// readHidden reads a line from the terminal without showing it. Ctrl-C ends that, and the
-// terminal shows again what is typed.
+// readHidden reads a line from the terminal without showing it. After Ctrl-C the terminal
+// shows typed text again.
 func readHidden(ctx context.Context) (string, error) {
 	terminal := int(os.Stdin.Fd())
 	state, err := term.GetState(terminal)
@@ -131,7 +130,7 @@ func readHidden(ctx context.Context) (string, error) {
 	}
 }
 
-// readLine reads a line and not a byte more: what follows is somebody else's.
+// readLine reads one line and not a byte more: other readers may need what follows.
 func readLine(r io.Reader) (string, error) {
 	var line []byte
 	one := make([]byte, 1)
@@ -153,11 +152,11 @@ func readLine(r io.Reader) (string, error) {
 func (a *app) initConfig(keys keyPair) error {
 	path := a.configPath()
 	if path == "" {
-		return usagef("there is no folder for the configuration: name the file with --config")
+		return usagef("no folder for the configuration: name the file with --config")
 	}
 	name := a.profileToWrite(keys)
 	if !profileName.MatchString(name) {
-		return usagef("--profile: a profile's name has letters, digits, - and _ alone. Nothing was written")
+		return usagef("--profile: invalid profile name: use only letters, digits, - and _. Nothing was written")
 	}
 	before, err := os.ReadFile(path) //nolint:gosec // the user's own choice
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -186,8 +185,7 @@ func (a *app) initConfig(keys keyPair) error {
 	return nil
 }
 
-// profileToWrite is the name that was asked for, or else the environment that the keys
-// are of.
+// profileToWrite returns the requested name, or else the environment of the keys.
 func (a *app) profileToWrite(keys keyPair) string {
 	if name := a.layered("profile", a.connection.profile, "--profile", "INTRAM_PROFILE", "", "", "").value; name != "" {
 		return name
@@ -200,7 +198,7 @@ func (a *app) profileToWrite(keys keyPair) string {
 	return string(intram.Sandbox)
 }
 
-// configHead is what a new file begins with.
+// configHead is the beginning of a new file.
 const configHead = `# The configuration of the intram command. Only its owner may be able to read it.
 # A flag comes first, then the environment (INTRAM_...), then this file: intram config --help
 
@@ -208,7 +206,7 @@ const configHead = `# The configuration of the intram command. Only its owner ma
 profile = "%s"
 `
 
-// profileText is a profile as it stands in the file.
+// profileText returns a profile as the file writes it.
 func profileText(name string, keys keyPair) string {
 	line := func(name, value, example string) string {
 		if value == "" {
@@ -226,7 +224,7 @@ func profileText(name string, keys keyPair) string {
 `
 }
 
-// addedTo is what comes to the end of a file for a profile that it does not have.
+// addedTo returns what to append to a file for a new profile.
 func addedTo(before []byte, path, name, text string) (string, error) {
 	file, err := parseConfig(before, path)
 	if err != nil {
@@ -236,7 +234,7 @@ func addedTo(before []byte, path, name, text string) (string, error) {
 		return "", usagef("%s has a profile %s, which stays as it is: name another one with --profile, or edit the file", path, name)
 	}
 	if err := onlyOwner(path); err != nil {
-		return "", usagef("the configuration is to have a secret in it: %w", err)
+		return "", usagef("the configuration will contain a secret: %w", err)
 	}
 	if len(before) > 0 && before[len(before)-1] != '\n' {
 		text = "\n" + text
@@ -245,7 +243,7 @@ func addedTo(before []byte, path, name, text string) (string, error) {
 	return text, err
 }
 
-// write makes the file, or adds to the one that is there. It never writes over anything.
+// write creates the file, or appends to an existing one. It never overwrites anything.
 func write(path, text string, isNew bool) error {
 	how := os.O_APPEND
 	if isNew {

@@ -13,7 +13,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// connectionFlags say which API is called, as whom.
+// connectionFlags choose the API and the account.
 type connectionFlags struct {
 	local        bool
 	profile      string
@@ -24,8 +24,8 @@ type connectionFlags struct {
 	timeout      string
 }
 
-// connects gives a command, and those it holds, the flags that choose the API. There is
-// none for a secret.
+// connects gives a command, and its subcommands, the flags that choose the API. There is
+// no flag for a secret.
 func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 	f, flags := &a.connection, cmd.PersistentFlags()
 	flags.BoolVar(&f.local, "local", false, `speak to the fake that "intram serve" runs on this machine`)
@@ -34,12 +34,12 @@ func (a *app) connects(cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&f.baseURL, "base-url", "", "the API's `URL`, if it is not "+intram.BaseURL)
 	flags.StringVar(&f.publicKey, "public-key", "", "the public `key` (the secret one is never a flag)")
 	flags.StringVar(&f.payinBaseURL, "payin-base-url", "", "the `URL` of the API of payin sessions")
-	flags.StringVar(&f.timeout, "timeout", "", "how long to wait for one answer, such as 30s")
-	flags.BoolVar(&a.verbose, "verbose", false, "show the API's own words of a failure too: they may name a customer")
+	flags.StringVar(&f.timeout, "timeout", "", "how long to wait for one response, such as 30s")
+	flags.BoolVar(&a.verbose, "verbose", false, "show the API's own message about a failure too: they may name a customer")
 	return cmd
 }
 
-// profileFlag gives a command, and those it holds, the choice between the keys of the
+// profileFlag gives a command, and its subcommands, the choice between the keys of the
 // configuration.
 func (a *app) profileFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&a.connection.profile, "profile", "", "whose keys of the configuration to use: sandbox, live, or a `name` of your own in it")
@@ -49,7 +49,7 @@ func (a *app) profileFlag(cmd *cobra.Command) {
 	})
 }
 
-// client makes a client of the Merchant API from the configuration.
+// client returns a client of the Merchant API, made from the configuration.
 func (a *app) client() (*intram.Client, error) {
 	s, err := a.settings()
 	if err != nil {
@@ -75,8 +75,8 @@ func (a *app) client() (*intram.Client, error) {
 	return client, nil
 }
 
-// payinClient makes a client of payin sessions, whose credentials are their own. It tells
-// which environment they are in.
+// payinClient returns a client of payin sessions, which have other credentials, and its
+// environment.
 func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
 	payin, s, err := a.payinAccount()
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *app) payinClient() (*intram.PayinService, intram.Environment, error) {
 	return payin, s.environment(), nil
 }
 
-// payinAccount is payinClient with the settings that it has been made of.
+// payinAccount is payinClient, and also returns the settings.
 func (a *app) payinAccount() (*intram.PayinService, *settings, error) {
 	s, err := a.settings()
 	if err != nil {
@@ -116,7 +116,7 @@ func (a *app) payinAccount() (*intram.PayinService, *settings, error) {
 	return payin.PayinService, s, nil
 }
 
-// payin are the credentials of payin sessions, for a client of both APIs.
+// payin returns the credentials of payin sessions, for a client of both APIs.
 func (s *settings) payin() intram.ClientOption {
 	if s.payinBaseURL.value == "" {
 		return intram.WithPayin(s.payinAPIKey.value, s.payinClient.value)
@@ -124,7 +124,7 @@ func (s *settings) payin() intram.ClientOption {
 	return intram.WithPayin(s.payinAPIKey.value, s.payinClient.value, intram.WithPayinBaseURL(s.payinBaseURL.value))
 }
 
-// options are what both APIs' clients share.
+// options returns what both APIs' clients share.
 func (s *settings) options() ([]intram.ClientOption, error) {
 	timeout, err := time.ParseDuration(s.timeout.value)
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *settings) options() ([]intram.ClientOption, error) {
 	return opts, nil
 }
 
-// trusting is a transport that trusts one certificate more.
+// trusting returns a transport that trusts one more certificate.
 func trusting(file string) (*http.Transport, error) {
 	pem, err := os.ReadFile(file) //nolint:gosec // named by the local server
 	if err != nil {
@@ -149,14 +149,14 @@ func trusting(file string) (*http.Transport, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("the file has no certificate: start intram serve --tls again")
+		return nil, errors.New("no certificate in the file: start intram serve --tls again")
 	}
 	return &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,
 	}, nil
 }
 
-// configPath is where the configuration is, or would be.
+// configPath returns where the configuration is, or would be.
 func (a *app) configPath() string {
 	if a.connection.config != "" {
 		return a.connection.config

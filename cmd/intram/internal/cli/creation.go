@@ -11,8 +11,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/typed"
 )
 
-// creation is what every command that asks for money to move shares: its idempotency key,
-// and the way back after a failure that leaves it in doubt.
+// creation is shared by every command that asks for money to move: the idempotency key,
+// and how to continue after a failure that leaves the call in doubt.
 type creation struct {
 	confirmation
 
@@ -30,7 +30,7 @@ func (c *creation) flags(cmd *cobra.Command, metadata string) {
 	}
 }
 
-// prepare makes the intent of the call. Its key is told once it is going to be sent.
+// prepare makes the intent of the call. Its key is printed before it is sent.
 func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.Intent, error)) (*intram.Intent, error) {
 	var opts []intram.CallOption
 	if c.key != "" {
@@ -48,20 +48,21 @@ func (a *app) prepare(c *creation, prepare func(...intram.CallOption) (*intram.I
 	return intent, nil
 }
 
-// tellKey tells the key of a call before it is sent.
-func (a *app) tellKey(intent *intram.Intent) {
+// printKey prints the key of a call before it is sent.
+func (a *app) printKey(intent *intram.Intent) {
 	a.creating.stage, a.creating.key = sending, intent.IdempotencyKey
-	a.tell(keyLine{intent.IdempotencyKey, intent.FirstSentAt}, "Idempotency key: %s", intent.IdempotencyKey)
+	a.report(keyLine{intent.IdempotencyKey, intent.FirstSentAt}, "Idempotency key: %s", intent.IdempotencyKey)
 }
 
-// keyLine is what --json says before a call is sent, so that a process that is killed
-// leaves its key behind.
+// keyLine is what --json prints before a call is sent, so that a killed process leaves
+// its key behind.
 type keyLine struct {
 	IdempotencyKey string    `json:"idempotency_key"`
 	FirstSentAt    time.Time `json:"first_sent_at"`
 }
 
-// reread makes the intent of an earlier run, whose end nobody saw: it may have been sent.
+// reread makes the intent of an earlier run whose end was not seen: it may have been
+// sent.
 func (c *creation) reread(intent *intram.Intent) (*intram.Intent, error) {
 	if c.key == "" {
 		return nil, usagef("--first-sent-at goes with the --idempotency-key that was sent then")
@@ -76,8 +77,8 @@ func (c *creation) reread(intent *intram.Intent) (*intram.Intent, error) {
 	return intent.SentAt(at), nil
 }
 
-// inDoubt adds to an error that leaves a call in doubt the command that goes on with the
-// same key.
+// inDoubt adds, to an error that leaves a call in doubt, the command that continues with
+// the same key.
 func inDoubt(cmd *cobra.Command, intent *intram.Intent, err error) error {
 	if err == nil || intram.OutcomeOf(err) != intram.OutcomeUnknown {
 		return err
@@ -102,7 +103,7 @@ func inDoubt(cmd *cobra.Command, intent *intram.Intent, err error) error {
 	return &resumable{err: err, command: strings.Join(words, " ")}
 }
 
-// again are the flags by which another command finds the same API with the same keys.
+// again returns the flags by which another command uses the same API with the same keys.
 func again(cmd *cobra.Command) string {
 	var words strings.Builder
 	cmd.InheritedFlags().Visit(func(f *pflag.Flag) {
@@ -117,7 +118,7 @@ func again(cmd *cobra.Command) string {
 	return words.String()
 }
 
-// shellQuote writes a word so that a POSIX shell reads it as it is.
+// shellQuote quotes a word for a POSIX shell.
 func shellQuote(word string) string {
 	plain := func(r rune) bool {
 		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune("@%+=:,./_-", r)
@@ -128,7 +129,7 @@ func shellQuote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// waiting is how long a command waits.
+// waiting says how long a command waits.
 type waiting struct {
 	wait    bool
 	longest time.Duration
@@ -138,14 +139,14 @@ func (w *waiting) flags(cmd *cobra.Command, what string) {
 	cmd.Flags().DurationVar(&w.longest, "max-wait", 0, "how long to wait, such as 2m (default "+what+")")
 }
 
-// flagsAfter are those of a command that creates, and may wait for what it created.
+// flagsAfter adds the flags of a command that creates something and may wait for it.
 func (w *waiting) flagsAfter(cmd *cobra.Command, what string) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until the operation has ended")
 	w.flags(cmd, what)
 }
 
-// options are those of the wait. A --max-wait of 0 would be the default and is hardly
-// meant: it is refused.
+// options returns the options of the wait. It refuses a --max-wait of 0, which would mean
+// the default and is probably a mistake.
 func (w *waiting) options(cmd *cobra.Command) ([]intram.WaitOption, error) {
 	if w.longest < 0 {
 		return nil, usagef("--max-wait must not be negative")
@@ -159,11 +160,11 @@ func (w *waiting) options(cmd *cobra.Command) ([]intram.WaitOption, error) {
 	return []intram.WaitOption{intram.WithMaxWait(w.longest)}, nil
 }
 
-// readAmount reads --amount as a person types it, and tells what was read if it looks
-// otherwise.
+// readAmount reads --amount as a person types it, and reports how it was read if that
+// differs.
 func (a *app) readAmount(value string, currency intram.Currency) (intram.Amount, error) {
 	if value == "" { // the flag was left out; see noEmptyFlags
-		return intram.Amount{}, nil // whether it is required is the call's to say
+		return intram.Amount{}, nil // whether it is required is decided by the call
 	}
 	amount, err := typed.Amount(value, currency)
 	if err != nil {
@@ -190,5 +191,5 @@ func (a *app) readMSISDN(value, country string, operator intram.ProviderCode) (s
 	return number, nil
 }
 
-// operationWait is how long operations are waited for, as the help shows it.
+// operationWait is how long a wait for an operation lasts, as the help shows it.
 const operationWait = "60s"

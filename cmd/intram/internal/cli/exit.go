@@ -17,7 +17,7 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// Exit statuses. They are part of what scripts rely on, and never change.
+// Exit statuses. Scripts rely on them, so they never change.
 const (
 	exitOK          = 0
 	exitUsage       = 1   // nothing was sent
@@ -25,8 +25,8 @@ const (
 	exitInDoubt     = 3   // it may have been executed
 	exitFailed      = 4   // the operation ended, and failed
 	exitUnfinished  = 5   // the wait ended first
-	exitNoAnswer    = 6   // a question that moves nothing was not answered
-	exitInterrupted = 130 // as shells have it
+	exitNoAnswer    = 6   // a read had no response
+	exitInterrupted = 130 // as shells use it
 	exitNoReader    = 141 // likewise, when a pipe's reader has gone
 )
 
@@ -35,15 +35,15 @@ const exitHelp = `Exit status:
     0    done; a signature is good
     1    the command line, the configuration or the parameters: nothing was sent
     2    refused: what was asked for was not done; a signature is not good
-    3    in doubt: it may have been executed; the message says how to go on
+    3    in doubt: it may have been executed; the message says how to continue
     4    the operation ended and failed; the message says what is known
     5    accepted; the wait ended first, or failed: ask again with the same id
-    6    no answer to a question that moves nothing, or it could not be written
+    6    no response to a read, or the output could not be written
     130  interrupted before anything was sent
 Once the API has accepted a payout, a refund or a payment, it is 0, 3, 4 or 5,
 whatever fails afterwards; the operation's id and key are on the error stream.`
 
-// exitError is an error that knows its exit status.
+// exitError is an error with its exit status.
 type exitError struct {
 	code int
 	err  error
@@ -52,18 +52,18 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// usagef is a mistake found before anything was sent.
+// usagef returns the error for a mistake found before anything was sent.
 func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// errSaid is behind an error whose command has said on its output what is the matter.
+// errSaid is wrapped by errors that the command has already reported on its output.
 var errSaid = errors.New("said")
 
-// said ends a command with an exit status, and nothing more to say.
+// said ends a command with an exit status and no further message.
 func said(code int) error { return &exitError{code, errSaid} }
 
-// exitCode is the exit status that an error ends the process with.
+// exitCode returns the exit status for an error.
 func exitCode(err error) int {
 	var (
 		known  *exitError
@@ -80,7 +80,7 @@ func exitCode(err error) int {
 		return exitFailed
 	case errors.As(err, &wait):
 		if errors.As(err, &call) && call.StatusCode == http.StatusNotFound {
-			return exitRefused // the id is wrong: asking again brings nothing
+			return exitRefused // the id is wrong: another try brings nothing
 		}
 		return exitUnfinished
 	case errors.As(err, &call) && call.Outcome == intram.OutcomeRejected:
@@ -103,26 +103,26 @@ func exitCode(err error) int {
 	}
 }
 
-// stage is how far the creation of a run has come.
+// stage is how far a run's creation has come.
 type stage int
 
 const (
 	nothingSent stage = iota
 	sending           // it may have been executed
-	accepted          // the API has said so
+	accepted          // the API has accepted it
 )
 
-// creating is what a run knows of what it has asked for.
+// creating is what a run knows about its creation.
 type creating struct {
 	stage stage
 	key   string
 	id    string
-	again string // the command that asks what became of it
+	again string // the command that looks up its result
 }
 
-// tell writes what must not be lost to the error stream: in words, or with --json as a
+// report writes what must not be lost to the error stream: in words, or with --json as a
 // line of JSON.
-func (a *app) tell(line any, format string, args ...any) {
+func (a *app) report(line any, format string, args ...any) {
 	if !a.asJSON {
 		a.sayError(format, args...)
 		return
@@ -131,21 +131,21 @@ func (a *app) tell(line any, format string, args ...any) {
 	fmt.Fprintf(a.err, "%s\n", data)
 }
 
-// accept notes that the API has what was asked for, and tells its id before anything else
-// can fail.
+// accept records that the API has accepted the call, and prints its id before anything
+// else can fail.
 func (a *app) accept(what, id, again string) {
 	a.creating.stage, a.creating.id, a.creating.again = accepted, id, again
-	a.tell(acceptedLine{Accepted: true, OperationID: id, IdempotencyKey: a.creating.key}, "Accepted as %s %s.", what, id)
+	a.report(acceptedLine{Accepted: true, OperationID: id, IdempotencyKey: a.creating.key}, "Accepted as %s %s.", what, id)
 }
 
-// acceptedLine is what --json says when the API has accepted something.
+// acceptedLine is what --json prints when the API has accepted something.
 type acceptedLine struct {
 	Accepted       bool   `json:"accepted"`
 	OperationID    string `json:"operation_id"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
 
-// exitCode is the exit status of the run: that of its error, as far as it is true of what
+// exitCode returns the exit status of the run: that of its error, if it is true of what
 // was sent.
 func (a *app) exitCode(err error) int {
 	code := exitCode(err)
@@ -166,7 +166,7 @@ func (a *app) exitCode(err error) int {
 	return code
 }
 
-// end says what is to be said at the end of a run, and returns its exit status.
+// end prints the last messages of a run, and returns its exit status.
 func (a *app) end(err error) int {
 	quiet := errors.Is(err, errSaid)
 	if out, ok := a.out.(*output); ok && out.err != nil {
@@ -182,7 +182,7 @@ func (a *app) end(err error) int {
 	return code
 }
 
-// output is the standard output. It remembers that it could not be written.
+// output is the standard output. It remembers a failed write.
 type output struct {
 	io.Writer
 
@@ -200,15 +200,13 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// outputError is an output that cannot be written: a full disk, or a pipe whose reader
-// has gone.
+// outputError is a failed write of the output: a full disk, or a pipe without a reader.
 type outputError struct{ err error }
 
 func (e *outputError) Error() string { return "the output cannot be written: " + e.err.Error() }
 func (e *outputError) Unwrap() error { return e.err }
 
-// panicError is a mistake of this program. What was given to panic is not shown: it may
-// be a person's.
+// panicError is a panic of this program. Its value is not shown: it may be personal data.
 type panicError struct {
 	at  string
 	why error // of the runtime, nil for others
@@ -220,7 +218,7 @@ func newPanicError(value any) *panicError {
 	return e
 }
 
-// panicPlace is where in this program or the SDK it panicked.
+// panicPlace returns where in this program or the SDK it panicked.
 func panicPlace() string {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
@@ -238,14 +236,14 @@ func panicPlace() string {
 }
 
 func (e *panicError) Error() string {
-	text := "a mistake of this program, at " + e.at
+	text := "internal error at " + e.at
 	if e.why != nil {
 		text += ": " + e.why.Error()
 	}
 	return text + "; please report it"
 }
 
-// resumable is an error of a call that may have been executed, with the command that
+// resumable is the error of a call that may have been executed, with the command that
 // finds out.
 type resumable struct {
 	err     error
@@ -255,8 +253,8 @@ type resumable struct {
 func (e *resumable) Error() string { return e.err.Error() }
 func (e *resumable) Unwrap() error { return e.err }
 
-// sayFailure tells why the command failed, on the error stream: in words, or with --json
-// as one line of JSON.
+// sayFailure reports why the command failed, on the error stream: in words, or with
+// --json as one line of JSON.
 func (a *app) sayFailure(err error, code int) {
 	var (
 		call   *intram.Error
@@ -304,15 +302,15 @@ func (a *app) sayFailure(err error, code int) {
 		a.sayError("To find out which mistake it is, give the request to: intram explain-signature")
 	}
 	if failed != nil && intram.OutcomeOf(failed) == intram.OutcomeUnknown {
-		a.sayError("The operator was away, made an error or never answered, so it may have moved the money although the operation failed: " +
+		a.sayError("The operator was unreachable, made an error or never responded, so it may have moved the money although the operation failed:  " +
 			"ask the operator, or Intram, before you do it again.")
 	}
 	if a.creating.stage == accepted && code == exitUnfinished && a.creating.again != "" {
-		a.sayError("The API has accepted %s. To go on:", a.creating.id)
+		a.sayError("The API has accepted %s. To continue:", a.creating.id)
 		fmt.Fprintf(a.err, "  %s\n", a.creating.again)
 	}
 	if taken {
-		a.sayError("The key belongs to another request. Look for what came of that one, by its amount, number and reference:")
+		a.sayError("The key belongs to another request. Look up the result of that one by its amount, number and reference:")
 		fmt.Fprintln(a.err, "  intram operations list --all --json")
 	}
 	if resume != nil {
@@ -321,15 +319,15 @@ func (a *app) sayFailure(err error, code int) {
 	}
 }
 
-// shownCode is a code as it may be shown. A text of the server's that is none may hold
-// anything.
+// shownCode returns a code that is safe to show. A server's text that is not a code may
+// contain anything.
 func shownCode(code intram.ErrorCode) intram.ErrorCode {
 	return intram.ErrorCode(redact.Code(string(code)))
 }
 
-// fieldErrors are the fields that were refused. A server's sentence about one may repeat
-// what a customer typed: it is only shown with --verbose. The SDK's own checks name the
-// field and what is expected of it.
+// fieldErrors returns the fields that were refused. A server's sentence about one may
+// repeat what a customer typed: it is only shown with --verbose. The SDK's own checks
+// name the field and what is expected.
 func (a *app) fieldErrors(call *intram.Error) []fieldError {
 	var shown []fieldError
 	for _, d := range call.Details {
@@ -343,8 +341,8 @@ func (a *app) fieldErrors(call *intram.Error) []fieldError {
 	return shown
 }
 
-// serverWords are the API's own sentence about a failure, with --verbose. It may name a
-// customer.
+// serverWords returns the API's own message about a failure, with --verbose. It may name
+// a customer.
 func (a *app) serverWords(call *intram.Error, failed *intram.OperationError) string {
 	switch {
 	case !a.verbose:
@@ -362,7 +360,7 @@ type fieldError struct {
 	Msg  string `json:"msg,omitempty"`
 }
 
-// failureLine is what --json says of a failure.
+// failureLine is what --json prints about a failure.
 type failureLine struct {
 	Exit           int              `json:"exit"`
 	Message        string           `json:"message"`

@@ -171,7 +171,7 @@ func TestAPanicWhileACallIsUnderWayLeavesItInDoubt(t *testing.T) {
 			b.opts = append(b.opts, intram.WithHTTPClient(&http.Client{Transport: onPost{b.server.Transport(), panicking{}}}))
 			r := b.run(t, args...)
 			assert.Equal(t, exitInDoubt, r.code, "%s", r.err)
-			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "a mistake of this program")
+			assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "internal error")
 			assert.NotContains(t, r.err, "22961234567")
 		})
 	}

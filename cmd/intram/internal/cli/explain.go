@@ -17,7 +17,7 @@ func (a *app) explainCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "explain-signature [METHOD PATH]", Short: "Find the mistake in a signature that was refused",
-		Long: `Find out why the API answered signature_invalid, by trying the mistakes that can be made,
+		Long: `Find out why the API responded with signature_invalid, by trying the possible mistakes,
 alone and up to three at once: the wrong path, query, body, method, time, key,
 separators, hash or encoding. It shows the lines that are right in PHP, Node, Python and
 Go. It needs the secret key that should have signed, from the configuration, and the
@@ -95,7 +95,7 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 	return a.calls(cmd)
 }
 
-// refusedRequest reads the request in one of the forms that it can be given in.
+// refusedRequest reads the request in one of its possible forms.
 func (a *app) refusedRequest(args []string, headers, body, request string) (*signature.Request, error) {
 	if len(args) == 0 {
 		if headers != "" || body != "" {
@@ -137,10 +137,10 @@ func (a *app) refusedRequest(args []string, headers, body, request string) (*sig
 	return r, nil
 }
 
-// sayCanonical shows what should have been signed, and the signature that it has. The
-// body is told by its length: it may be anyone's.
+// sayCanonical prints what should have been signed, and its signature. It prints only the
+// length of the body, which may contain personal data.
 func (a *app) sayCanonical(v *signature.Verdict) {
-	a.say("\nWhat should be signed, line feeds and all (the body follows the last one):")
+	a.say("\nWhat should be signed, including the line feeds (the body follows the last one):")
 	for _, line := range canonicalLines(v.Canonical) {
 		fmt.Fprintln(a.out, "  "+line)
 	}
@@ -149,8 +149,8 @@ func (a *app) sayCanonical(v *signature.Verdict) {
 	fmt.Fprintln(a.out, "  "+v.Signature)
 }
 
-// linesOf are the lines that are right, in one language or in each: those of the mistakes
-// that were found, or all of them. The latter only when a language is asked for.
+// linesOf returns the correct lines, in one language or in each: those of the mistakes
+// that were found, or all of them. The latter only if a language is requested.
 func linesOf(v *signature.Verdict, language string) map[string][]string {
 	if len(v.Findings) == 0 && language == "" {
 		return nil
@@ -164,13 +164,13 @@ func linesOf(v *signature.Verdict, language string) map[string][]string {
 	return lines
 }
 
-// sayLines shows the lines of a program that are right.
+// sayLines prints the correct lines of a program.
 func (a *app) sayLines(v *signature.Verdict) {
 	if v.Lines == nil {
-		a.say("\nAll the lines of a client that signs as it should: add --language php, for one.")
+		a.say("\nAll lines of a correct client: add --language, such as --language php.")
 		return
 	}
-	a.say("\nThe lines that are right:")
+	a.say("\nThe correct lines:")
 	for _, l := range signature.Languages {
 		if lines := v.Lines[l.ID]; len(lines) > 0 {
 			fmt.Fprintln(a.out, "  "+l.Name)

@@ -82,8 +82,8 @@ A line that a server in trouble keeps from being played is inconclusive.`,
 	return a.calls(cmd)
 }
 
-// fidelityConfig is what the configuration says of the sandbox. The client's own checks
-// of the keys and the address come first.
+// fidelityConfig returns the configuration of the sandbox. The client first checks the
+// keys and the address.
 func (a *app) fidelityConfig(payin bool) (fidelity.Config, error) {
 	var none fidelity.Config
 	s, err := a.settings()
@@ -91,7 +91,7 @@ func (a *app) fidelityConfig(payin bool) (fidelity.Config, error) {
 		return none, err
 	}
 	if s.environment() == intram.Live {
-		return none, usagef("the profile or the keys are live: probes are sent to the sandbox alone. Nothing was sent")
+		return none, usagef("the profile or the keys are live: probes go only to the sandbox: use sandbox keys. Nothing was sent")
 	}
 	if _, err := a.client(); err != nil {
 		return none, err
@@ -123,10 +123,11 @@ func (a *app) fidelityConfig(payin bool) (fidelity.Config, error) {
 	return config, nil
 }
 
-// fidelityPause is the least time between two calls of a run.
+// fidelityPause is the shortest time between two calls of a run.
 const fidelityPause = 100 * time.Millisecond
 
-// withDefaultPath is a base URL as the client reads it: /v1 is its path when it has none.
+// withDefaultPath returns a base URL as the client reads it: with the path /v1 if it has
+// none.
 func withDefaultPath(base string) string {
 	if u, err := url.Parse(base); err == nil && strings.Trim(u.Path, "/") == "" {
 		return strings.TrimRight(base, "/") + "/v1"
@@ -134,7 +135,7 @@ func withDefaultPath(base string) string {
 	return base
 }
 
-// planLine is what --json says before anything is sent.
+// planLine is what --json prints before anything is sent.
 type planLine struct {
 	Calls           int   `json:"calls"`
 	Payouts         int   `json:"payouts"`
@@ -144,8 +145,8 @@ type planLine struct {
 	Subscriptions   int   `json:"subscriptions"`
 }
 
-// confirmFidelity says what a run will do, and asks. What it will do is what it does to
-// the fake.
+// confirmFidelity says what a run will do, and asks. It finds out by playing the run
+// against the fake.
 func (a *app) confirmFidelity(ctx context.Context, c confirmation, config fidelity.Config) error {
 	_, plan, err := fidelity.RunFake(ctx, a.clock.Now(), config.Payin != nil)
 	if err != nil {
@@ -161,7 +162,7 @@ func (a *app) confirmFidelity(ctx context.Context, c confirmation, config fideli
 		sentence += fmt.Sprintf(" Some of the calls go to payin sessions at %s, and create nothing.", config.Payin.BaseURL)
 	}
 	if a.asJSON || c.yes || a.connection.local {
-		a.tell(planLine(plan), "%s", sentence)
+		a.report(planLine(plan), "%s", sentence)
 	}
 	if c.yes || a.connection.local {
 		return nil
@@ -169,8 +170,8 @@ func (a *app) confirmFidelity(ctx context.Context, c confirmation, config fideli
 	return a.askFirst("the probes create payouts in the sandbox", "play them", sentence)
 }
 
-// playFidelity plays the probes, tells each line as it is played, and keeps the report up
-// to date.
+// playFidelity plays the probes, prints each line as it is played, and keeps the report
+// up to date.
 func (a *app) playFidelity(ctx context.Context, config fidelity.Config, out string) error {
 	told := map[fidelity.Line]bool{}
 	save := func(r *fidelity.Report) error {
@@ -184,7 +185,7 @@ func (a *app) playFidelity(ctx context.Context, config fidelity.Config, out stri
 		for _, line := range r.Lines {
 			if line.State != fidelity.StateNotPlayed && !told[line.Line] {
 				told[line.Line] = true
-				a.tellPlayed(line)
+				a.sayPlayed(line)
 			}
 		}
 		return nil
@@ -230,8 +231,8 @@ func (a *app) playFidelity(ctx context.Context, config fidelity.Config, out stri
 	return nil
 }
 
-// tellPlayed is one line of a run, as it is played.
-func (a *app) tellPlayed(line fidelity.Result) {
+// sayPlayed prints one line of a run as it is played.
+func (a *app) sayPlayed(line fidelity.Result) {
 	if a.asJSON {
 		return
 	}
@@ -245,7 +246,7 @@ func (a *app) tellPlayed(line fidelity.Result) {
 	}
 }
 
-// sayLine writes a word and what it is said of beside it, in 80 columns.
+// sayLine prints a word and a text beside it, in 80 columns.
 func (a *app) sayLine(word, text string) {
 	const width = 14
 	line := fmt.Sprintf("%-*s%s", width, word, wrap(text, columns-width, strings.Repeat(" ", width)))
@@ -372,8 +373,8 @@ var verdictWords = map[fidelity.Verdict]string{
 	fidelity.Agrees: "agrees", fidelity.Differs: "DIFFERS", fidelity.Inconclusive: "inconclusive", fidelity.NotPlayed: "not played",
 }
 
-// printDifference writes a fact that differs. Of two lists of fields, only what is not in
-// both.
+// printDifference prints a fact that differs. Of two lists of fields it prints only what
+// is not in both.
 func (a *app) printDifference(d fidelity.Difference, name string) {
 	fact := printable(d.Fact)
 	if first, second, list := d.Missing(); list {

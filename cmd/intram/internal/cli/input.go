@@ -11,11 +11,11 @@ import (
 	"github.com/intram/intram-go/internal/credential"
 )
 
-// maxInput is more than any request of the API has.
+// maxInput is larger than any request of the API.
 const maxInput = 4 << 20
 
-// readArgument reads the value of a flag: @file is the file's bytes, @- those of the
-// standard input, anything else itself.
+// readArgument reads the value of a flag: for @file the file's bytes, for @- those of the
+// standard input, otherwise the value itself.
 func (a *app) readArgument(flag, value string) ([]byte, error) {
 	path, isFile := strings.CutPrefix(value, "@")
 	if !isFile {
@@ -50,8 +50,8 @@ func (a *app) readFile(path string) ([]byte, error) {
 }
 
 // readSecretArgument reads the value of a flag that stands for a secret: @file or
-// env:NAME. A secret itself is refused: it would stand in the list of processes and in
-// the shell's history.
+// env:NAME. It refuses the secret itself, which would be visible in the list of processes
+// and in the shell's history.
 func (a *app) readSecretArgument(flag, value string) (string, error) {
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		secret, _ := a.lookupEnv(name)
@@ -84,7 +84,7 @@ func (a *app) readObject(flag, value string) (map[string]any, error) {
 	return parseObject(flag, data)
 }
 
-// parseObject reads the JSON object that a flag gave, with every digit.
+// parseObject parses the JSON object of a flag, keeping every digit.
 func parseObject(flag string, data []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(data)))
 	decoder.UseNumber()

@@ -15,7 +15,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// listing are the flags of a list.
+// listing holds the flags of a list.
 type listing struct {
 	limit         int
 	since, before string
@@ -23,7 +23,7 @@ type listing struct {
 	typ, status   string
 }
 
-// flags gives a list its flags; without types, its items are of one.
+// flags adds the flags of a list; without types, its items are of one type.
 func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {
 	flags := cmd.Flags()
 	flags.IntVar(&l.limit, "limit", 0, "how many, 1 to 100 (default 20)")
@@ -39,8 +39,8 @@ func (l *listing) flags(cmd *cobra.Command, types, statuses []string) {
 	complete(cmd, "status", statuses...)
 }
 
-// check reads --since and --before. A --limit of 0 would be the default and is hardly
-// meant: it is refused.
+// check reads --since and --before. It refuses a --limit of 0, which would mean the
+// default and is probably a mistake.
 func (l *listing) check(a *app, cmd *cobra.Command) (since, before time.Time, err error) {
 	if l.limit == 0 && cmd.Flags().Changed("limit") {
 		return since, before, usagef("--limit must be between 1 and 100")
@@ -52,14 +52,14 @@ func (l *listing) check(a *app, cmd *cobra.Command) (since, before time.Time, er
 	return since, before, err
 }
 
-// sayMore says how to read on after a page.
+// sayMore prints how to read on after a page.
 func (a *app) sayMore(next time.Time) {
 	if !next.IsZero() {
 		a.note("There are more: add --before %s, or --all.", next.UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
 }
 
-// readList reads all of a list, or a page of it and where the next one begins.
+// readList reads a whole list, or one page and where the next one begins.
 func readList[T, Params any](ctx context.Context, whole bool, params Params,
 	all func(context.Context, Params, ...intram.CallOption) iter.Seq2[*T, error],
 	list func(context.Context, Params, ...intram.CallOption) (*intram.Page[T], error),
@@ -87,19 +87,19 @@ func readList[T, Params any](ctx context.Context, whole bool, params Params,
 	return items, page.Unreadable, page.NextBefore, nil
 }
 
-// unreadable are the items of a list that cannot be read. They are missing from what is
-// printed.
+// unreadable holds the items of a list that cannot be read. They are missing from the
+// output.
 type unreadable []*intram.ItemError
 
-// err says that the list that was printed is not whole.
+// err returns an error if items are missing from the printed list.
 func (u unreadable) err() error {
 	if len(u) == 0 {
 		return nil
 	}
-	return &exitError{exitNoAnswer, fmt.Errorf("the list is not whole: %d of its items cannot be read, the first: %w", len(u), u[0])}
+	return &exitError{exitNoAnswer, fmt.Errorf("incomplete list: %d unreadable items, the first: %w", len(u), u[0])}
 }
 
-// words are the constants of a type of words.
+// words returns constants as strings.
 func words[W ~string](list ...W) []string {
 	plain := make([]string, len(list))
 	for i, w := range list {
@@ -108,10 +108,10 @@ func words[W ~string](list ...W) []string {
 	return plain
 }
 
-// join is a list of words for the help.
+// join lists words for the help.
 func join(words []string) string { return strings.Join(words, ", ") }
 
-// narrowing is a column, and how wide it may be at most; with 0 it is left out.
+// narrowing is a column and its maximal width; with 0 it is left out.
 type narrowing struct {
 	column string
 	width  int
@@ -120,7 +120,7 @@ type narrowing struct {
 // day is the width of a time of which only the day is left.
 const day = len(time.DateOnly)
 
-// fit leaves out what is empty, and narrows columns in the order given, until the table
+// fit leaves out empty columns, and narrows columns in the order given, until the table
 // is no wider than a screen.
 func fit(header []string, rows [][]string, steps ...narrowing) (narrow []string, _ [][]string) {
 	header = slices.Clone(header)
@@ -161,7 +161,7 @@ func without(header []string, rows [][]string, column int) (narrow []string, _ [
 	return slices.Delete(header, column, column+1), rows
 }
 
-// width is how wide a table is, with two spaces between columns.
+// width returns the width of a table, with two spaces between columns.
 func width(header []string, rows [][]string) int {
 	if len(rows) == 0 {
 		return 0

@@ -11,7 +11,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// manCommand writes the man pages; cmd/intram/man holds them.
+// manCommand writes the man pages that are in cmd/intram/man.
 func (a *app) manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "man DIRECTORY", Short: "Write the man pages", Args: exactly("DIRECTORY"),
@@ -38,7 +38,7 @@ func writeMan(root *cobra.Command, dir string) error {
 	})
 }
 
-// disableTags leaves the date of generation out of the pages.
+// disableTags removes the date of generation from the pages.
 func disableTags(cmd *cobra.Command) {
 	cmd.DisableAutoGenTag = true
 	for _, sub := range cmd.Commands() {

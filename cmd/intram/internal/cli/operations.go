@@ -65,7 +65,7 @@ var operationColumns = map[string]func(*intram.Operation) string{
 	},
 }
 
-// transactionOf is the transaction that an operation made, or is about.
+// transactionOf returns the transaction that an operation made, or is about.
 func transactionOf(op *intram.Operation) string {
 	switch r := op.Result.(type) {
 	case *intram.PaymentRequestResult:
@@ -82,7 +82,7 @@ func transactionOf(op *intram.Operation) string {
 	return clip(asked.TransactionReference, 12)
 }
 
-// grouped is an amount, if there is one.
+// grouped returns an amount with its digits in groups, "" if unset.
 func grouped(amount intram.Amount) string {
 	if !amount.IsSet() {
 		return ""
@@ -139,7 +139,7 @@ func (a *app) operationsGetCommand() *cobra.Command {
 	return a.operationGet("operation", `  intram operations get op_2f4a8b1c`, func(c *intram.Client) lookup { return c.Operations.Get })
 }
 
-// lookup is how the SDK looks an operation up, of any type or of one.
+// lookup looks up an operation, of any type or of one.
 type lookup = func(context.Context, string, ...intram.CallOption) (*intram.Operation, error)
 
 func (a *app) operationGet(thing, example string, get func(*intram.Client) lookup) *cobra.Command {
@@ -187,7 +187,7 @@ func (a *app) waitCommand(typ intram.OperationType, short, example string) *cobr
 	return cmd
 }
 
-// waitForOperation waits, and prints the operation as it ended.
+// waitForOperation waits, and prints the finished operation.
 func (a *app) waitForOperation(cmd *cobra.Command, client *intram.Client, id string, typ intram.OperationType, w *waiting) error {
 	opts, err := w.options(cmd)
 	if err != nil {
@@ -207,7 +207,7 @@ func (a *app) waitForOperation(cmd *cobra.Command, client *intram.Client, id str
 	return a.printOperation(op)
 }
 
-// printOperation shows an operation without what is personal in it; --json has it whole.
+// printOperation prints an operation without personal data; --json prints all of it.
 func (a *app) printOperation(op *intram.Operation) error {
 	if a.asJSON {
 		return a.printJSON(op.Raw)
@@ -243,7 +243,7 @@ func (a *app) printOperation(op *intram.Operation) error {
 	return nil
 }
 
-// printRaws writes a list as the API sent its items.
+// printRaws prints a list as the API sent its items.
 func printRaws[T any](a *app, items []T, raw func(T) intram.RawMessage) error {
 	list := make([]json.RawMessage, len(items))
 	for i, item := range items {

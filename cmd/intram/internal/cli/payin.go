@@ -74,7 +74,7 @@ The API takes 100 to 2 000 000 XOF. Cameroon has limits of its own, in XAF.`,
 		if err := a.confirmPayin(c.confirmation, s, "take "+money(params.Amount, currency)+" from a customer"); err != nil {
 			return err
 		}
-		a.tellKey(intent)
+		a.printKey(intent)
 		session, err := payin.CreateSession(cmd.Context(), params, intram.WithIntent(intent))
 		if err != nil {
 			return inDoubt(cmd, intent, err)
@@ -143,7 +143,7 @@ was not, 5 when it is still pending. A session that failed may still be paid wit
 	return cmd
 }
 
-// printPayin shows a session without its customer; --json has it whole.
+// printPayin prints a session without its customer; --json prints all of it.
 func (a *app) printPayin(p *intram.Payin) error {
 	if a.asJSON {
 		return a.printJSON(p.Raw)

@@ -36,9 +36,9 @@ func (a *app) payoutsCreateCommand() *cobra.Command {
 		Use: "create", Short: "Pay out to one account", Args: exactly(),
 		Long: `Pay out to a mobile-money account (--msisdn) or to a bank account (--account-number).
 
-The idempotency key is printed before anything is sent. If the answer is lost, the
-message ends with the exact command that goes on with the same key: it pays once,
-whatever became of the first.
+The idempotency key is printed before anything is sent. If the response is lost, the
+message ends with the exact command that continues with the same key: it pays once,
+whatever the first call did.
 
 With live keys a person is asked first; a script gives --yes.`,
 		Example: `  intram payouts create --amount 25000 --provider MTN_BENIN_229 \
@@ -116,7 +116,7 @@ type creator struct {
 	harmless bool
 }
 
-// create checks, asks, tells the key, sends, and waits if it was asked to.
+// create checks, asks, prints the key, sends, and waits if requested.
 func (a *app) create(cmd *cobra.Command, client *intram.Client, c *creation, w *waiting, what string, call creator) error {
 	if _, err := w.options(cmd); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (a *app) create(cmd *cobra.Command, client *intram.Client, c *creation, w *
 			return err
 		}
 	}
-	a.tellKey(intent)
+	a.printKey(intent)
 	op, err := call.send(intram.WithIntent(intent))
 	if err != nil {
 		return inDoubt(cmd, intent, err)

@@ -16,47 +16,47 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// columns is the width that everything for people keeps to.
+// columns is the width of all output for people.
 const columns = 80
 
-// prints gives a command, and those it holds, the choice between a table and JSON.
+// prints gives a command, and its subcommands, the choice between a table and JSON.
 func (a *app) prints(cmd *cobra.Command) *cobra.Command {
 	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print what the API said, as JSON")
 	return cmd
 }
 
-// calls is a command that calls the API and prints the answer.
+// calls gives a command the flags for calling the API and printing the response.
 func (a *app) calls(cmd *cobra.Command) *cobra.Command { return a.prints(a.connects(cmd)) }
 
-// sayError writes a line for people to the error stream, in 80 columns.
+// sayError prints a line for people to the error stream, in 80 columns.
 func (a *app) sayError(format string, args ...any) {
 	fmt.Fprintln(a.err, wrap(fmt.Sprintf(format, args...), columns, ""))
 }
 
-// note is a line for people that scripts which read JSON do not want.
+// note prints a line for people, which is left out with --json.
 func (a *app) note(format string, args ...any) {
 	if !a.asJSON {
 		a.sayError(format, args...)
 	}
 }
 
-// say writes a line for people to the output.
+// say prints a line for people to the output.
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintln(a.out, wrap(fmt.Sprintf(format, args...), columns, ""))
 }
 
-// printJSON writes what the API said, indented, with every digit and in its order.
+// printJSON prints a response, indented, with every digit and in its order.
 func (a *app) printJSON(raw []byte) error {
 	var b bytes.Buffer
 	if err := json.Indent(&b, raw, "", "  "); err != nil {
-		return fmt.Errorf("the answer is not JSON: %w", err)
+		return fmt.Errorf("the response is not JSON: %w", err)
 	}
 	b.WriteByte('\n')
 	_, err := b.WriteTo(a.out)
 	return err
 }
 
-// printValue writes a value of our own as JSON.
+// printValue prints a value of the command's own as JSON.
 func (a *app) printValue(value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -68,8 +68,8 @@ func (a *app) printValue(value any) error {
 // field is one line about one thing.
 type field struct{ name, value string }
 
-// printFields writes what is known of one thing, a line each; what is empty is left out.
-// A long value goes on below itself.
+// printFields prints the known fields of one thing, a line each; empty ones are left out.
+// A long value continues below itself.
 func (a *app) printFields(fields ...field) {
 	t := a.newTable(a.out)
 	widest := 0
@@ -86,7 +86,7 @@ func (a *app) printFields(fields ...field) {
 	}
 }
 
-// newTable is a table without lines around it: they would not survive a pipe.
+// newTable returns a table without borders, which would not survive a pipe.
 func (a *app) newTable(w io.Writer) table.Writer {
 	t := table.NewWriter()
 	style := table.StyleDefault
@@ -106,14 +106,14 @@ func (a *app) newTable(w io.Writer) table.Writer {
 	return t
 }
 
-// renderTable writes a table without spaces at the ends of its lines.
+// renderTable prints a table without spaces at the ends of its lines.
 func renderTable(w io.Writer, t table.Writer) {
 	for line := range strings.SplitSeq(t.Render(), "\n") {
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 }
 
-// printList writes a list as a table, or says that there is nothing.
+// printList prints a list as a table, or says that it is empty.
 func (a *app) printList(header []string, rows [][]string, nothing string) {
 	if len(rows) == 0 {
 		a.say("%s", nothing)
@@ -188,7 +188,7 @@ func clipStart(words string, width int) string {
 	return "…" + string(end)
 }
 
-// money is an amount with its currency.
+// money returns an amount with its currency.
 func money(amount intram.Amount, currency intram.Currency) string {
 	if currency == "" {
 		return amount.Grouped()
@@ -196,7 +196,7 @@ func money(amount intram.Amount, currency intram.Currency) string {
 	return amount.Grouped() + " " + string(currency)
 }
 
-// when is a time for people, to the second; lists need no more.
+// when returns a time for people, to the second.
 func when(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -204,7 +204,7 @@ func when(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// trimPrefix takes off the name of the package that an error begins with.
+// trimPrefix removes the name of the package that an error begins with.
 func trimPrefix(message string) string {
 	for _, name := range []string{"intram: ", "batch: ", "boltjournal: "} {
 		if rest, ok := strings.CutPrefix(message, name); ok {
@@ -214,12 +214,12 @@ func trimPrefix(message string) string {
 	return message
 }
 
-// complete offers the words that a flag knows.
+// complete offers the values that a flag knows.
 func complete(cmd *cobra.Command, flag string, words ...string) {
 	completeBy(cmd, flag, func() []string { return words })
 }
 
-// completeBy offers the words that a flag knows when it is asked.
+// completeBy offers the values that a flag knows when completion runs.
 func completeBy(cmd *cobra.Command, flag string, words func() []string) {
 	suggest := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return words(), cobra.ShellCompDirectiveNoFileComp

@@ -10,8 +10,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
-// progressShow shows how far a batch is: a bar for a person, a line now and then for a
-// file.
+// progressShow shows the progress of a batch: a bar for a person, a line now and then for
+// a file.
 type progressShow struct {
 	app   *app
 	bar   *progress.Tracker // nil without a terminal
@@ -59,7 +59,7 @@ func (s *progressShow) done(p batch.Progress) int {
 	return p.Ended
 }
 
-// message is what stands in front of the bar.
+// message returns the text in front of the bar.
 func (s *progressShow) message(p batch.Progress) string {
 	return fmt.Sprintf("%d failed, %d left", p.Failed+p.Refused, p.Lines-s.done(p))
 }
@@ -83,7 +83,7 @@ func (s *progressShow) update(p batch.Progress) {
 	s.app.sayError("%d of %d done, %d failed, %d remaining%s", done, p.Lines, p.Failed+p.Refused, p.Lines-done, rate)
 }
 
-// finish draws the bar once more, as it is, and leaves it on the screen.
+// finish draws the bar a last time, and leaves it on the screen.
 func (s *progressShow) finish() {
 	if s.bar != nil {
 		s.bar.MarkAsErrored() // no more of it comes, whether or not it is whole

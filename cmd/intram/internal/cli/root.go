@@ -1,4 +1,5 @@
-// Package cli is the intram command: its root, its subcommands, and what they share.
+// Package cli implements the intram command: its root, its subcommands, and what they
+// share.
 package cli
 
 import (
@@ -23,7 +24,7 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
-// app is what every command is given of the process it runs in. Tests give their own.
+// app holds what a command uses of its process. Tests replace it.
 type app struct {
 	in       io.Reader
 	out, err io.Writer
@@ -47,18 +48,18 @@ type app struct {
 
 	connection connectionFlags
 	asJSON     bool
-	verbose    bool // show what the server says in its own words
+	verbose    bool // show the server's own messages
 	creating   creating
 }
 
-// Main runs the command of this process, and returns its exit status. Ctrl-C ends what it
-// is doing, and it then says what it left behind; a second one ends it at once.
+// Main runs the command of this process, and returns its exit status. Ctrl-C ends the
+// command, which then reports what it left behind; a second Ctrl-C ends it at once.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	// A pipe whose reader has gone is an error of the write, and not the end of the
-	// process: what was accepted must be told, and the exit status be true.
+	// A pipe whose reader has gone is an error of the write, and must not end the
+	// process: accepted calls must be reported, and the exit status must be true.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{}, throttle: 100 * time.Millisecond,
@@ -135,7 +136,7 @@ to the fake that "intram serve" runs.
 	return root
 }
 
-// tidyHelp breaks the texts of all commands at 80 columns, whatever the width of the
+// tidyHelp wraps the texts of all commands at 80 columns, whatever the width in the
 // source.
 func tidyHelp(cmd *cobra.Command) {
 	cmd.Long = reflow(cmd.Long)
@@ -144,7 +145,7 @@ func tidyHelp(cmd *cobra.Command) {
 	}
 }
 
-// reflow breaks the lines of a text anew. A paragraph with an indented line is a table or
+// reflow wraps the lines of a text again. A paragraph with an indented line is a table or
 // an example, and stays.
 func reflow(text string) string {
 	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
@@ -156,7 +157,7 @@ func reflow(text string) string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// group is a command that only holds others.
+// group returns a command that only holds others.
 func group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: noSuchCommand,
@@ -178,9 +179,9 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return usagef("%s; see: %s --help", message, cmd.CommandPath())
 }
 
-// noEmptyFlags refuses a flag that was given as nothing: --amount "$UNSET" is a mistake
-// of a script, and not the wish for all of it. Likewise a key, a reference or a journal
-// that was meant to be given.
+// noEmptyFlags refuses a flag with an empty value: --amount "$UNSET" is a mistake in a
+// script, not a request for the whole amount. Likewise for a key, a reference or a
+// journal.
 func noEmptyFlags(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -200,7 +201,7 @@ func noEmptyFlags(cmd *cobra.Command) error {
 	return empty
 }
 
-// exactly asks for arguments by their names.
+// exactly requires arguments with these names.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == len(names) {

@@ -8,8 +8,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// sdkAdvice are the texts of the SDK's errors that are about Go code, and what they come
-// to in a shell.
+// sdkAdvice replaces advice about Go code, in the SDK's errors, by advice for a shell.
 var sdkAdvice = strings.NewReplacer(
 	"the API's own words are in Message", "--verbose shows the API's own words",
 	"the operator refused: see OperationError.Details", "the operator refused: see intram operations get",
@@ -26,10 +25,10 @@ var sdkAdvice = strings.NewReplacer(
 	"a UUID, such as intram.DerivePayinKey makes", "a UUID",
 )
 
-// goTypes are the names of Go types that stand in the SDK's errors.
+// goTypes matches names of Go types in the SDK's errors.
 var goTypes = regexp.MustCompile(` with a \*?[a-z]\w*\.\w+, not a \*?[a-z]\w*\.\w+|error of type \*?[a-z]\w*\.\w+(?: \(errors\.Unwrap shows it\))?`)
 
-// inShellWords is the text of an error as a person at a shell can use it.
+// inShellWords returns an error's text for a person at a shell.
 func inShellWords(text string) string {
 	return goTypes.ReplaceAllStringFunc(sdkAdvice.Replace(text), func(types string) string {
 		if strings.HasPrefix(types, "error") {
@@ -39,7 +38,7 @@ func inShellWords(text string) string {
 	})
 }
 
-// printable is a server's text without what a terminal would obey.
+// printable returns a server's text without control characters for the terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

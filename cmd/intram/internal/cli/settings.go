@@ -21,7 +21,7 @@ import (
 	"github.com/intram/intram-go/internal/credential"
 )
 
-// setting is one value of the configuration, and where it came from.
+// setting is one value of the configuration, and its source.
 type setting struct {
 	name   string
 	value  string
@@ -57,7 +57,7 @@ func (s *settings) all() []*setting {
 	}
 }
 
-// masked is the value as it may be shown.
+// masked returns the value in a form that is safe to show.
 func (s setting) masked() string {
 	switch {
 	case s.value == "":
@@ -73,7 +73,7 @@ func (s setting) masked() string {
 	return "(set)"
 }
 
-// Format implements [fmt.Formatter]: a setting shows no secret whatever the verb.
+// Format implements [fmt.Formatter]: a setting never shows a secret, whatever the verb.
 func (s setting) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.name+"="+s.masked()) }
 
 // Format implements [fmt.Formatter]: all settings, each as it may be shown.
@@ -86,7 +86,7 @@ func (s settings) Format(f fmt.State, _ rune) {
 	}
 }
 
-// configuration is the file.
+// configuration is the content of the file.
 type configuration struct {
 	Profile  string                          `toml:"profile"`
 	Profiles map[string]profileConfiguration `toml:"profiles"`
@@ -116,7 +116,7 @@ func (p profileConfiguration) hasSecret() bool {
 
 const defaultProfile = string(intram.Sandbox)
 
-// settings reads the configuration, and refuses what contradicts itself.
+// settings reads the configuration, and refuses contradictions.
 func (a *app) settings() (*settings, error) {
 	f := a.connection
 	if f.local {
@@ -159,7 +159,7 @@ func (a *app) settings() (*settings, error) {
 	return s, s.check()
 }
 
-// check finds settings that cannot be meant together.
+// check finds settings that contradict each other.
 func (s *settings) check() error {
 	if s.profile.source != "" && s.profile.source != defaultSource && s.of != "" {
 		for _, key := range []setting{s.publicKey, s.secretKey} {
@@ -178,7 +178,8 @@ func (s *settings) check() error {
 	return nil
 }
 
-// environment is that of the profile, or else that of its keys; empty when neither tells.
+// environment returns that of the profile, or else that of its keys; empty if neither
+// tells.
 func (s *settings) environment() intram.Environment {
 	if s.of != "" {
 		return s.of
@@ -190,7 +191,7 @@ func (s *settings) environment() intram.Environment {
 	return of
 }
 
-// environmentOf is what a key says of itself, and how it says so.
+// environmentOf returns the environment of a key, and the prefix that tells.
 func environmentOf(key string) (of intram.Environment, prefix string) {
 	for _, environment := range []intram.Environment{intram.Sandbox, intram.Live} {
 		for _, kind := range []string{"pk_", "sk_"} {
@@ -202,10 +203,10 @@ func environmentOf(key string) (of intram.Environment, prefix string) {
 	return "", ""
 }
 
-// defaultSource is where a value comes from that nobody set.
+// defaultSource is the source of a value that was not set.
 const defaultSource = "default"
 
-// isEnvironment reports whether a profile is of an environment by its name. Such a one
+// isEnvironment reports whether a profile has the name of an environment. Such a profile
 // need not be in the file.
 func isEnvironment(name string) bool {
 	return name == string(intram.Sandbox) || name == string(intram.Live)
@@ -214,7 +215,7 @@ func isEnvironment(name string) bool {
 // profileName is how a profile may be named.
 var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-// names are the profiles that can be chosen.
+// names returns the profiles that can be chosen.
 func (c configuration) names() []string {
 	names := []string{string(intram.Sandbox), string(intram.Live)}
 	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
@@ -225,7 +226,7 @@ func (c configuration) names() []string {
 	return names
 }
 
-// environment is what a profile of that name says it is of.
+// environment returns the environment of a profile with that name.
 func (p profileConfiguration) environment(name string) intram.Environment {
 	if isEnvironment(name) {
 		return intram.Environment(name)
@@ -233,20 +234,20 @@ func (p profileConfiguration) environment(name string) intram.Environment {
 	return intram.Environment(p.Environment)
 }
 
-// mistake is what is wrong with a profile of that name.
+// mistake returns what is wrong with a profile of that name.
 func (p profileConfiguration) mistake(name string) string {
 	switch {
 	case !profileName.MatchString(name):
-		return "a profile's name has letters, digits, - and _ alone"
+		return "invalid profile name: use only letters, digits, - and _"
 	case p.Environment != "" && !isEnvironment(p.Environment):
-		return "environment is sandbox or live"
+		return "invalid environment: write sandbox or live"
 	case isEnvironment(name) && p.Environment != "" && p.Environment != name:
 		return "this profile is of the environment of its name"
 	}
 	return ""
 }
 
-// layered is the first of the values that is set.
+// layered returns the first of the values that is set.
 func (a *app) layered(name, flag, flagName, variable, inFile, file, fallback string) setting {
 	env, _ := a.lookupEnv(variable)
 	for _, layer := range []struct{ value, source string }{
@@ -329,7 +330,7 @@ func (a *app) readConfig() (configuration, string, error) {
 	return c, path, nil
 }
 
-// parseConfig reads what a configuration file has in it.
+// parseConfig parses a configuration file.
 func parseConfig(data []byte, path string) (configuration, error) {
 	var c configuration
 	if credential.UTF16(data) {
@@ -346,7 +347,7 @@ func parseConfig(data []byte, path string) (configuration, error) {
 	return c, nil
 }
 
-// configMistake says where a file is wrong. It shows no value of it: the line may hold a
+// configMistake returns where a file is wrong. It shows no value: the line may contain a
 // secret.
 func configMistake(err error) string {
 	var (
@@ -356,7 +357,7 @@ func configMistake(err error) string {
 	switch {
 	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
 		row, _ := unknown.Errors[0].Position()
-		return fmt.Sprintf("line %d: there is no setting %s", row, strings.Join(unknown.Errors[0].Key(), "."))
+		return fmt.Sprintf("line %d: unknown setting %s", row, strings.Join(unknown.Errors[0].Key(), "."))
 	case errors.As(err, &wrong):
 		row, _ := wrong.Position()
 		return fmt.Sprintf("line %d is not TOML, or not of the type that the setting has: write name = \"value\"", row)
@@ -368,14 +369,14 @@ func configMistake(err error) string {
 // utf16Mistake follows the name of a file.
 const utf16Mistake = "is UTF-16 text, as PowerShell's > writes it: save it as UTF-8"
 
-// kinds are what the settings are that hold a key.
+// kinds maps each setting with a key to its kind.
 var kinds = map[string]credential.Kind{
 	"public_key": credential.PublicKey, "secret_key": credential.SecretKey, "payin_api_key": credential.PayinKey,
 	"payin_api_client": credential.PayinKey,
 }
 
-// mistake says what is wrong with a key, without showing it. A webhook secret may be that
-// of payin notifications as well, which a merchant may have chosen.
+// mistake returns what is wrong with a key, without showing it. A webhook secret may also
+// be that of payin notifications, which a merchant may have chosen.
 func (s setting) mistake() string {
 	kind, known := kinds[s.name]
 	switch {
@@ -389,8 +390,8 @@ func (s setting) mistake() string {
 	return ""
 }
 
-// webhookMistake says what is wrong with the secret of a delivery, or of a notification
-// of payins.
+// webhookMistake returns what is wrong with the secret of a delivery, or of a payin
+// notification.
 func webhookMistake(value string, payin bool) string {
 	kind := credential.WebhookSecret
 	if payin || !strings.HasPrefix(value, "whsec_") && credential.Mistake(credential.PayinSecret, value) == "" {
@@ -399,8 +400,8 @@ func webhookMistake(value string, payin bool) string {
 	return credential.Mistake(kind, value)
 }
 
-// readSecretFile reads a secret that stands alone in a file. One line break at its end is
-// the editor's.
+// readSecretFile reads a secret from a file that contains nothing else. It removes one
+// line break at the end, which an editor adds.
 func readSecretFile(path string) (string, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
 	if err != nil {
@@ -422,8 +423,8 @@ func readSecretFile(path string) (string, error) {
 	return value, nil
 }
 
-// onlyOwner refuses a file that others can read. A pipe has no owner to speak of: <(pass
-// show intram) is fine.
+// onlyOwner refuses a file that others can read. A pipe has no owner: <(pass show intram)
+// is fine.
 func onlyOwner(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -435,7 +436,7 @@ func onlyOwner(path string) error {
 	return nil
 }
 
-// localSettings are those of a running "intram serve".
+// localSettings returns the settings of a running "intram serve".
 func (a *app) localSettings() (*settings, error) {
 	f := a.connection
 	if f.baseURL != "" || f.publicKey != "" || f.payinBaseURL != "" {

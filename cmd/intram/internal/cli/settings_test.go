@@ -105,8 +105,8 @@ func TestAConfigurationThatCannotBeMeantIsRefused(t *testing.T) {
 		says       string
 	}{
 		{name: "readable by others", file: "[profiles.sandbox]\nsecret_key = \"" + secret + "\"\n", mode: 0o644, says: "chmod 600"},
-		{name: "profile with a dot", file: "[profiles.\"shop.2\"]\n", says: "letters, digits, - and _ alone"},
-		{name: "unknown environment", file: "[profiles.shop2]\nenvironment = \"production\"\n", says: "environment is sandbox or live"},
+		{name: "profile with a dot", file: "[profiles.\"shop.2\"]\n", says: "only letters, digits, - and _"},
+		{name: "unknown environment", file: "[profiles.shop2]\nenvironment = \"production\"\n", says: "invalid environment: write sandbox or live"},
 		{name: "sandbox that is live", file: "[profiles.sandbox]\nenvironment = \"live\"\n", says: "of the environment of its name"},
 		{name: "unknown profile", file: "[profiles.shop2]\n", args: []string{"--profile", "shpo2"}, says: "it has sandbox, live, shop2"},
 		{name: "unknown profile of the environment", env: map[string]string{"INTRAM_PROFILE": "shop2"}, says: "INTRAM_PROFILE: there is no profile"},
@@ -115,7 +115,7 @@ func TestAConfigurationThatCannotBeMeantIsRefused(t *testing.T) {
 			name: "key of another environment than the profile's", file: "[profiles.shop2]\nenvironment = \"live\"\npublic_key = \"pk_sandbox_1\"\n",
 			args: []string{"--profile", "shop2"}, says: "the profile is shop2, which is live (--profile), and the public_key of",
 		},
-		{name: "unknown setting", file: "[profiles.sandbox]\nsecret = \"" + secret + "\"\n", says: "line 2: there is no setting profiles.sandbox.secret"},
+		{name: "unknown setting", file: "[profiles.sandbox]\nsecret = \"" + secret + "\"\n", says: "line 2: unknown setting profiles.sandbox.secret"},
 		{name: "no TOML", file: "[profiles.sandbox]\nsecret_key = " + secret + "\n", says: "line 2 is not TOML"},
 		{name: "another type", file: "[profiles.sandbox]\ntimeout = 3\n", says: "line 2"},
 		{name: "two secrets", file: "[profiles.sandbox]\nsecret_key = \"" + secret + "\"\nsecret_key_file = \"x\"\n", says: "keep one"},

@@ -113,8 +113,8 @@ signed byte for byte: give it as @FILE, as @- for the standard input, or itself.
 	return a.calls(cmd)
 }
 
-// printCurl writes a command that sends the request. Nothing in it is secret: who sees
-// the list of processes could send this request once more, with the same idempotency key,
+// printCurl prints a command that sends the request. It contains no secret: a person who
+// sees the list of processes could repeat this request, with the same idempotency key,
 // for five minutes.
 func (a *app) printCurl(s *settings, method, target, body string, data []byte, headers [][2]string) error {
 	endpoint, _, query, err := signature.Split(target)

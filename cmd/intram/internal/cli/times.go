@@ -11,7 +11,7 @@ import (
 const timesHelp = "a day such as 2026-05-20, today, yesterday, 2h or 3d ago, or a time such as 2026-05-20T10:30:00Z; " +
 	"days, and times that name no zone, are in this machine's zone"
 
-// ago is how long before now something was: 90m, 2h, 3d, 1w.
+// ago matches how long before now something was: 90m, 2h, 3d, 1w.
 var ago = regexp.MustCompile(`^([0-9]{1,4})(m|h|d|w)(?: ago)?$`)
 
 // readTime reads the time of a flag as a person types it. Words and days are in the zone
@@ -57,7 +57,7 @@ func (a *app) readTime(flag, value string) (time.Time, error) {
 	return time.Time{}, usagef("%s must be %s", flag, timesHelp)
 }
 
-// zone is that of the person's machine.
+// zone returns the zone of the person's machine.
 func (a *app) zone() *time.Location {
 	if a.location == nil {
 		return time.Local //nolint:gosmopolitan // people type days of their own calendar

@@ -110,7 +110,7 @@ func (a *app) transactionsWaitCommand() *cobra.Command {
 	return cmd
 }
 
-// printTransaction shows a transaction without its customer; --json has it whole.
+// printTransaction prints a transaction without its customer; --json prints all of it.
 func (a *app) printTransaction(t *intram.Transaction) error {
 	if a.asJSON {
 		return a.printJSON(t.Raw)

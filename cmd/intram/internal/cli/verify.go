@@ -85,7 +85,7 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 	return a.prints(cmd)
 }
 
-// configFlags are for commands that read the configuration and call nobody.
+// configFlags gives the flags of commands that read the configuration and make no call.
 func (a *app) configFlags(cmd *cobra.Command) {
 	a.profileFlag(cmd)
 	cmd.Flags().StringVar(&a.connection.config, "config", "", "the configuration `file` to read instead of the usual one")
@@ -95,8 +95,8 @@ func otherKeys(keys []signature.Key, i int) []signature.Key {
 	return append(append([]signature.Key(nil), keys[:i]...), keys[i+1:]...)
 }
 
-// webhookSecrets are the secrets that a delivery may be signed with; behind them, other
-// keys of the configuration, which are mistakes.
+// webhookSecrets returns the secrets that a delivery may be signed with, and after them
+// other keys of the configuration, which would be mistakes.
 func (a *app) webhookSecrets(flags []string) ([]signature.Key, error) {
 	var keys []signature.Key
 	for _, flag := range flags {
@@ -122,7 +122,7 @@ func (a *app) webhookSecrets(flags []string) ([]signature.Key, error) {
 	return keys, nil
 }
 
-// judgedAt is the time by which a timestamp is judged.
+// judgedAt returns the time at which the age of a timestamp is checked.
 func (a *app) judgedAt(at string) (time.Time, error) {
 	if at == "" {
 		return a.clock.Now(), nil
@@ -134,7 +134,7 @@ func (a *app) judgedAt(at string) (time.Time, error) {
 	return t, nil
 }
 
-// printVerdict says what was found out, and ends with the exit status that goes with it.
+// printVerdict prints the result, and ends with its exit status.
 func (a *app) printVerdict(v *signature.Verdict, what string) error {
 	if a.asJSON {
 		if err := a.printValue(v); err != nil {
@@ -164,8 +164,8 @@ func (a *app) sayVerdict(v *signature.Verdict, what string) {
 	}
 	if !v.Explained {
 		a.say("None of the known mistakes, alone or together, gives the signature that was sent.")
-		a.sayItem("Is it the right key? Keys that may have been used instead can be tried with --also @FILE.")
-		a.sayItem("Is the body the very bytes that were sent? Save it from the client, not from a log.")
+		a.sayItem("Check the key. To try keys that may have been used instead, add --also @FILE.")
+		a.sayItem("Check that the body is exactly the bytes that were sent. Save it from the client, not from a log.")
 	}
 }
 

@@ -45,7 +45,7 @@ type version struct {
 	Platform string `json:"platform"`
 }
 
-// versionOf reads what the Go command wrote into the program.
+// versionOf returns the version information that the Go command wrote into the program.
 func versionOf(info *debug.BuildInfo) version {
 	v := version{Version: intram.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {

@@ -11,7 +11,7 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// eventTypes are what a subscription can ask for.
+// eventTypes lists what a subscription can ask for.
 var eventTypes = append(words(
 	intram.EventAll, intram.EventPayoutCompleted, intram.EventPayoutQueued, intram.EventPayoutFailed,
 	intram.EventPaymentRequestCreated, intram.EventPaymentRequestPaid, intram.EventPaymentRequestPending, intram.EventPaymentRequestFailed,
@@ -23,8 +23,8 @@ func (a *app) webhooksCommand() *cobra.Command {
 		a.webhooksListCommand(), a.webhooksCreateCommand(), a.webhooksDeleteCommand(), a.webhooksTestCommand()))
 }
 
-// subscription is a subscription as --json shows it: as the API does, its secret only
-// when it was made.
+// subscription is a subscription as --json prints it: as the API does, its secret only
+// when it was created.
 type subscription struct {
 	ID         string           `json:"subscription_id"`
 	URL        string           `json:"url"`

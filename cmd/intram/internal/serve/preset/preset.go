@@ -33,7 +33,7 @@ func rate(perThousand int, f mockapi.Fault) mockapi.FaultRate {
 }
 
 var presets = []Preset{
-	{"flaky", "one call in five fails, twice at most: 502, 503, 500, resets, lost answers",
+	{"flaky", "one call in five fails, twice at most: 502, 503, 500, resets, lost responses",
 		"un appel sur cinq échoue, deux fois au plus : 502, 503, 500, coupures, réponses perdues", []mockapi.FaultRate{
 			rate(60, mockapi.Fault{Kind: mockapi.FaultProxyError, Times: 2}),
 			rate(40, mockapi.Fault{Kind: mockapi.FaultUnavailable, Times: 2}),
@@ -41,19 +41,19 @@ var presets = []Preset{
 			rate(30, mockapi.Fault{Kind: mockapi.FaultReset, Times: 2}),
 			rate(40, mockapi.Fault{Kind: mockapi.FaultDropResponse, Times: 2}),
 		}},
-	{"slow", "every answer takes two seconds", "chaque réponse prend deux secondes", []mockapi.FaultRate{
+	{"slow", "every response takes two seconds", "chaque réponse prend deux secondes", []mockapi.FaultRate{
 		rate(1000, mockapi.Fault{Kind: mockapi.FaultLatency, Delay: 2 * time.Second}),
 	}},
-	{"outage", "nothing answers but the proxy, with 503, for two minutes", "seul le proxy répond, par 503, pendant deux minutes", []mockapi.FaultRate{
+	{"outage", "only the proxy responds, with 503, for two minutes", "seul le proxy répond, par 503, pendant deux minutes", []mockapi.FaultRate{
 		rate(1000, mockapi.Fault{Kind: mockapi.FaultProxyError, Status: http.StatusServiceUnavailable, For: 2 * time.Minute}),
 	}},
-	{"lost-answers", "half of the POSTs are executed and their first answer is lost", "la moitié des POST sont exécutés et leur première réponse se perd", []mockapi.FaultRate{
+	{"lost-answers", "half of the POSTs are executed and their first response is lost", "la moitié des POST sont exécutés et leur première réponse se perd", []mockapi.FaultRate{
 		rate(500, mockapi.Fault{Kind: mockapi.FaultDropResponse, On: http.MethodPost, Times: 1}),
 	}},
-	{"rate-limit", "every call is first answered with 429 and Retry-After: 1", "chaque appel reçoit d'abord 429 et Retry-After: 1", []mockapi.FaultRate{
+	{"rate-limit", "the first response to every call is 429 and Retry-After: 1", "chaque appel reçoit d'abord 429 et Retry-After: 1", []mockapi.FaultRate{
 		rate(1000, mockapi.Fault{Kind: mockapi.FaultUnavailable, Status: http.StatusTooManyRequests, RetryAfter: "1", Times: 1}),
 	}},
-	{"garbage", "one answer in three is cut in half or is a web page, once", "une réponse sur trois est coupée en deux ou est une page web, une fois", []mockapi.FaultRate{
+	{"garbage", "one response in three is cut in half or is a web page, once", "une réponse sur trois est coupée en deux ou est une page web, une fois", []mockapi.FaultRate{
 		rate(170, mockapi.Fault{Kind: mockapi.FaultTruncate, Times: 1}),
 		rate(170, mockapi.Fault{Kind: mockapi.FaultNotJSON, Times: 1}),
 	}},
