@@ -17,10 +17,10 @@ func TestPayinTellsItsStory(t *testing.T) {
 	out, err := program(t, nil, "payin").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	for _, want := range []string{
-		"against the bundled fake server", "5 000 XOF and a fee of 100 XOF", "nobody is charged twice", "confirmed on the page http://127.0.0.1:",
+		"against the bundled fake server", "5 000 XOF and a fee of 100 XOF", "no customer is charged twice", "confirmed on the page http://127.0.0.1:",
 		"payin.confirmed, signature good: then Get, which says paid", "5 100 XOF left the customer: shipped once, though notified twice",
-		"payin.declined, signature good: then Get, which says declined", "nobody answered for 10m0s", "Get says expired",
-		"answered 401, nothing shipped", "3 received, 1 refused", "checks hold",
+		"payin.declined, signature good: then Get, which says declined", "no customer response for 10m0s", "Get says expired",
+		"response 401, nothing shipped", "3 received, 1 refused", "checks hold",
 	} {
 		assert.Contains(t, string(out), want)
 	}

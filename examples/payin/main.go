@@ -1,5 +1,5 @@
 // Command payin takes payments by payin sessions: one that the customer confirms on the
-// page, one that is declined and one that nobody answers, each with its notification, and
+// page, one that is declined and one that the customer leaves pending, each with its notification, and
 // a table of them at the end.
 //
 //	go run ./examples/payin

@@ -90,7 +90,7 @@ func (s *story) listen(_ context.Context, _ string) error {
 }
 
 // create asks for a payment. The key comes from the order's own name: whoever asks again
-// after a crash charges nobody twice.
+// after a crash charges no customer twice.
 func (s *story) create(ctx context.Context, reference, msisdn string) (*intram.Payin, error) {
 	key, err := intram.DerivePayinKey(reference)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *story) takePayment(ctx context.Context, run string) error {
 		return err
 	}
 	s.check(again.ID == session.ID, "the same key made another session: %s and %s", session.ID, again.ID)
-	s.say("Asked again", "with the same idempotency key: the same session, nobody is charged twice")
+	s.say("Asked again", "with the same idempotency key: the same session, no customer is charged twice")
 
 	if s.fake == nil {
 		return s.letCustomerAnswer(ctx, session)
@@ -128,7 +128,7 @@ func (s *story) takePayment(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	s.check(status == http.StatusOK, "the page answers %d to a customer who confirms", status)
+	s.check(status == http.StatusOK, "the page responds with %d to a customer who confirms", status)
 	s.say("Customer", "confirmed on the page %s", session.PaymentURL)
 	if err := s.hear(ctx, notification{reference, intram.EventPayinConfirmed, intram.PayinOutcomePaid}, 2); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (s *story) letCustomerAnswer(ctx context.Context, session *intram.Payin) er
 	}
 	ended, err := s.payin.Wait(ctx, session.Reference, intram.WithMaxWait(maxWait))
 	if unfinished := (*intram.WaitError)(nil); errors.As(err, &unfinished) {
-		s.say("No answer", "session %s is still pending: look it up again later", session.Reference)
+		s.say("No response", "session %s is still pending: look it up again later", session.Reference)
 		return nil
 	}
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *story) seeDecline(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	s.check(status == http.StatusOK, "the page answers %d to a customer who declines", status)
+	s.check(status == http.StatusOK, "the page responds with %d to a customer who declines", status)
 	s.say("Second session", "%s: the customer declined on the page", reference)
 	if err := s.hear(ctx, notification{reference, intram.EventPayinDeclined, intram.PayinOutcomeDeclined}, 1); err != nil {
 		return err
@@ -202,7 +202,7 @@ func (s *story) seeExpiry(ctx context.Context, run string) error {
 	}
 	const unanswered = 10 * time.Minute
 	s.fake.Advance(unanswered) // the fake's clock, not yours
-	s.say("Third session", "%s: nobody answered for %v", reference, unanswered)
+	s.say("Third session", "%s: no customer response for %v", reference, unanswered)
 	expired, err := s.end(ctx, reference, intram.PayinOutcomeExpired)
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (s *story) seeExpiry(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	s.check(status == http.StatusConflict, "confirming a session that has expired was answered %d", status)
+	s.check(status == http.StatusConflict, "confirming a session that has expired had the response %d", status)
 	s.say("Expired", "Get says %s: no notification tells of that, and confirming now is too late", expired.Outcome())
 	return nil
 }
@@ -234,8 +234,8 @@ func (s *story) seeForgery(ctx context.Context, run string) error {
 		return err
 	}
 	_, _, shipped, refused := s.inbox.count("ORDER-" + run + "-2")
-	s.check(status == http.StatusUnauthorized && refused == 1 && shipped == 0, "a forged notification was answered %d, and %d orders shipped", status, shipped)
-	s.say("Forgery", "a notification signed with a guess: answered %d, nothing shipped", status)
+	s.check(status == http.StatusUnauthorized && refused == 1 && shipped == 0, "a forged notification had the response %d, and %d orders shipped", status, shipped)
+	s.say("Forgery", "a notification signed with a guess: response %d, nothing shipped", status)
 	return nil
 }
 

@@ -155,7 +155,7 @@ func (s *story) payOutAgain(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	s.check(answer.Replayed, "the second answer is not marked as a replay")
+	s.check(answer.Replayed, "the second response is not marked as a replay")
 	s.check(op.ID == s.operations[0], "the same key made another operation: %s and %s", s.operations[0], op.ID)
 	s.say("Asked again", "with the same idempotency key: the same operation %s, nothing is paid twice", op.ID)
 	return nil
@@ -192,7 +192,7 @@ func (s *story) requestPayment(ctx context.Context, run string) error {
 	}
 	payment, err := s.client.Transactions.Wait(ctx, page.TransactionReference, intram.WithMaxWait(maxWait))
 	if unfinished := (*intram.WaitError)(nil); errors.As(err, &unfinished) && s.fake == nil {
-		s.say("Not paid", "nobody paid transaction %s: the refund is left out", page.TransactionReference)
+		s.say("Not paid", "transaction %s is not paid: the refund is left out", page.TransactionReference)
 		return nil
 	}
 	if err != nil {
@@ -225,7 +225,7 @@ func payOnPage(ctx context.Context, page string) error {
 			return err
 		}
 		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("the checkout page answers %s to %s", response.Status, r.method)
+			return fmt.Errorf("the checkout page responds with %s to %s", response.Status, r.method)
 		}
 	}
 	return nil

@@ -204,7 +204,7 @@ func TestADeclinedPaymentMayBeTriedAgain(t *testing.T) {
 	assert.Equal(t, "/orders/"+orderID, c.do("POST", "/orders/"+orderID+"/pay", nil).Header().Get("Location"))
 }
 
-// Nobody pays in time, the goods go back on the shelf, and then the money comes.
+// No payment comes in time, the goods go back on the shelf, and then the money comes.
 func TestALatePaymentIsRefundedOnce(t *testing.T) {
 	t.Parallel()
 	c := newTown(t, intram.WithMaxAttempts(1))

@@ -66,7 +66,7 @@ func run(listen string) error {
 	return serve(ctx, listen, mux)
 }
 
-// serve ends with ctx, and lets what has begun come to its end.
+// serve ends with ctx, and lets requests that have begun finish.
 func serve(ctx context.Context, listen string, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {

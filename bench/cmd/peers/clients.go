@@ -67,7 +67,7 @@ func tunedTransport() *http.Transport {
 
 // defaultTransport is net/http's own, for one client alone.
 func defaultTransport() *http.Transport {
-	t, _ := http.DefaultTransport.(*http.Transport) // it is one, unless somebody replaced it
+	t, _ := http.DefaultTransport.(*http.Transport) // it is one, unless a program replaced it
 	return t.Clone()
 }
 
@@ -110,9 +110,9 @@ func newPayout() *payoutBody {
 	}
 }
 
-var errNoID = errors.New("the answer has no id")
+var errNoID = errors.New("no id in the response")
 
-// read takes an answer as a careful developer would: whole, checked, and closed.
+// read reads a response as a careful developer would: whole, checked, and closed.
 func read(resp *http.Response) error {
 	data, err := io.ReadAll(resp.Body)
 	if closing := resp.Body.Close(); err == nil {

@@ -121,11 +121,11 @@ func measureServers(ctx context.Context, s settings, mock string, out *strings.B
 	fmt.Fprintf(out, "| the fake, its clock frozen as in a test | %.0f | %.2f |\n", median(fakes), ratio(fakes, echoes, same))
 	fmt.Fprintf(out, "| the fake, its clock running | %.0f | %.2f |\n", median(working), ratio(working, echoes, same))
 	fmt.Fprintf(out, "| stripe-mock | %.0f | %.2f |\n\n", median(mocks), ratio(mocks, echoes, same))
-	fmt.Fprintf(out, "The fake answers ×%.1f of stripe-mock's requests.\n\n", ratio(fakes, mocks, same))
+	fmt.Fprintf(out, "The fake serves ×%.1f of stripe-mock's requests.\n\n", ratio(fakes, mocks, same))
 	return nil
 }
 
-// startMock starts stripe-mock, and waits for its first answer.
+// startMock starts stripe-mock, and waits for its first response.
 func startMock(ctx context.Context, path string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
@@ -150,7 +150,7 @@ type killer struct{ process *os.Process }
 
 func (k killer) Close() error { return k.process.Kill() }
 
-// firstAnswer tries until a server answers.
+// firstAnswer tries until a server responds.
 func firstAnswer(ctx context.Context, address string, request []byte, status string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -161,13 +161,13 @@ func firstAnswer(ctx context.Context, address string, request []byte, status str
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("no answer: %w", err)
+			return fmt.Errorf("no response: %w", err)
 		case <-time.After(time.Millisecond / 4):
 		}
 	}
 }
 
-// measureStart takes the time from starting a process to its first answer, and the fake's
+// measureStart takes the time from starting a process to its first response, and the fake's
 // in a process that runs.
 func measureStart(ctx context.Context, s settings, mock string, out *strings.Builder) error {
 	var fakes, mocks, inProcess []float64
@@ -200,8 +200,8 @@ func measureStart(ctx context.Context, s settings, mock string, out *strings.Bui
 	}
 	out.WriteString("| from nothing to ready | ms |\n|---|--:|\n")
 	fmt.Fprintf(out, "| the fake in a test: `intramtest.Start`, listening | %.2f |\n", median(inProcess))
-	fmt.Fprintf(out, "| the fake as a program: started, first payout answered | %.1f |\n", median(fakes))
-	fmt.Fprintf(out, "| stripe-mock as a program: started, first payout answered | %.1f |\n\n", median(mocks))
+	fmt.Fprintf(out, "| the fake as a program: started, first response to a payout | %.1f |\n", median(fakes))
+	fmt.Fprintf(out, "| stripe-mock as a program: started, first response to a payout | %.1f |\n\n", median(mocks))
 	return nil
 }
 

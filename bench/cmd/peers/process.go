@@ -102,7 +102,7 @@ func (p *process) stop() {
 	_ = p.cmd.Wait() // how it ended no longer matters
 }
 
-// freeAddress is an address on the loopback that nobody listens on right now.
+// freeAddress returns an unused address on the loopback.
 func freeAddress(ctx context.Context) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

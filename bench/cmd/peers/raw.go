@@ -13,7 +13,7 @@ import (
 )
 
 // requestRate sends each row of requests over a keep-alive connection of its own, as
-// cheaply as can be, and returns requests a second. Every answer must have the status
+// cheaply as can be, and returns requests a second. Every response must have the status
 // that is wanted.
 func requestRate(ctx context.Context, address string, rows [][][]byte, status string) (float64, error) {
 	failures := make([]error, len(rows))
@@ -29,7 +29,7 @@ func requestRate(ctx context.Context, address string, rows [][][]byte, status st
 	return float64(n) / elapsed.Seconds(), errors.Join(failures...)
 }
 
-// converse sends requests on one connection and reads the answers, without making
+// converse sends requests on one connection and reads the responses, without making
 // anything of them.
 func converse(ctx context.Context, address string, requests [][]byte, status string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -55,7 +55,7 @@ func skipAnswer(r *bufio.Reader, status string) error {
 		return err
 	}
 	if !bytes.Contains(line, []byte(status)) {
-		return fmt.Errorf("answered %q", line)
+		return fmt.Errorf("responded with %q", line)
 	}
 	length, chunked := 0, false
 	for {

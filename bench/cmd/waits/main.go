@@ -1,6 +1,6 @@
 // Command waits measures ten thousand waits in real time: a fake server in a process of
 // its own, and a client that waits for all of its operations, with and without webhooks.
-// The waiting process reports look-ups, connections, memory and lags.
+// The waiting process reports lookups, connections, memory and lags.
 //
 //	go -C bench run ./cmd/waits [-n 10000] [-over 60s] [-webhooks] [-many]
 package main
@@ -218,7 +218,7 @@ func measure(n int, over time.Duration, webhooks, many bool) error {
 	}
 	looks := int(counter.looks.Load())
 	fmt.Printf("%d operations ended over %v, webhooks %v, one WaitMany %v, after %v\n", n, over, webhooks, many, now().Sub(began).Round(time.Millisecond))
-	fmt.Printf("  look-ups an operation  %d.%03d\n", looks/n, looks*1000/n%1000)
+	fmt.Printf("  lookups an operation  %d.%03d\n", looks/n, looks*1000/n%1000)
 	fmt.Printf("  to the waiter          %v\n", lag)
 	fmt.Printf("  connections opened     %d, of which %d while the payouts were made\n", counter.conns.Load(), counter.before)
 	fmt.Printf("  peak memory            %d MB resident, of the whole process (heap before the waits %d MB)\n", usage.Maxrss>>10, before>>20)
@@ -286,7 +286,7 @@ func pay(ctx context.Context, client *intram.Client, n int) ([]string, error) {
 	return ids, nil
 }
 
-// counter counts look-ups and connections.
+// counter counts lookups and connections.
 type counter struct {
 	looks, conns atomic.Int64
 	before       int64
