@@ -1,5 +1,5 @@
-// Package serve is the command "intram serve": the fake merchant API on the loopback,
-// with a window to look through.
+// Package serve implements the command "intram serve": the fake merchant API on the loopback,
+// with a dashboard.
 package serve
 
 import (
