@@ -70,6 +70,10 @@ lint: tools ## golangci-lint, in every module (.golangci.yml)
 tools: ## build the pinned tools into .bin
 	GOBIN=$(BIN) go -C tools install tool
 
+.PHONY: prose-check
+prose-check: ## fail on words and widths of comments, error texts and documents that are to be written otherwise
+	go -C tools run ./prose -root $(CURDIR)
+
 .PHONY: api
 api: ## write the exported surface of every package to api/
 	go -C tools run ./api -root $(CURDIR)
