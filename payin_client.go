@@ -34,7 +34,7 @@ func (f payinOption) applyClient(cfg *clientConfig) error { return f(&cfg.payin)
 
 // payinConfig is what the payin options came to.
 type payinConfig struct {
-	apiKey, apiClient secret
+	apiKey, apiClient credential.Secret
 	baseURL           string
 	account           string
 	language          string
@@ -50,7 +50,7 @@ func WithPayin(apiKey, apiClient string, opts ...ClientOption) ClientOption {
 		if err := checkPayinCredentials(apiKey, apiClient); err != nil {
 			return fmt.Errorf("WithPayin: %w", err)
 		}
-		cfg.payin.apiKey, cfg.payin.apiClient = newSecret(apiKey), newSecret(apiClient)
+		cfg.payin.apiKey, cfg.payin.apiClient = credential.NewSecret(apiKey), credential.NewSecret(apiClient)
 		for _, opt := range opts {
 			if _, own := opt.(payinOption); !own {
 				return errors.New("WithPayin: an option is nil or is not for payin sessions: give others to the client")
@@ -134,7 +134,7 @@ var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: Payi
 func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	s := &PayinService{client: c, account: cfg.payin.account}
 	s.waits = newPayinWaits(c, poll.NewRate(cfg.clock, cfg.pollRate), s)
-	if cfg.payin.apiKey.value() == "" {
+	if cfg.payin.apiKey.Value() == "" {
 		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != "" {
 			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")
 		}
@@ -152,7 +152,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		clock:     cfg.clock,
 		baseURL:   base.String(),
 		// The API client is random, and is hashed: it cannot be read back. The API key may be renewed.
-		account: accountHash("payin", string(c.environment), cfg.payin.apiClient.value()),
+		account: accountHash("payin", string(c.environment), cfg.payin.apiClient.Value()),
 		newKey:  newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 		adviseExpired: "look the session up by its reference, with Payin.Get, before you offer another",
 		doubts:        doubts{anyCase: true}, // a UUID is the same in upper and lower case
@@ -162,7 +162,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 
 // authorizer sets Basic credentials, which is why the address must be https.
 func (cfg *payinConfig) authorizer() func(time.Time, *transport.Call) transport.Proof {
-	basic := base64.StdEncoding.EncodeToString([]byte(cfg.apiKey.value() + ":" + cfg.apiClient.value()))
+	basic := base64.StdEncoding.EncodeToString([]byte(cfg.apiKey.Value() + ":" + cfg.apiClient.Value()))
 	proof := transport.Proof{{"Authorization", "Basic " + basic}}
 	if cfg.language != "" {
 		proof[1].Name, proof[1].Value = "Accept-Language", cfg.language

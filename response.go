@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -510,4 +511,52 @@ func adviseBaseURL(base string) string {
 	default:
 		return "there is no API at this address: check the base URL's path, which ends in /v1 or /api/v1/merchant"
 	}
+}
+
+// Each type that prints less than it holds has a method named shown. Its methods Format and LogValue, for fmt and slog, are
+// generated from that.
+//
+//go:generate go -C tools run ./redacted ..
+
+const redacted = "[redacted]"
+
+func writeString(w io.Writer, s string) { _, _ = io.WriteString(w, s) }
+
+// hidden returns what a type prints that shows only a part of itself.
+func hidden(kind string, parts ...string) string {
+	return kind + "{" + strings.Join(parts, " ") + "}"
+}
+
+// RawMessage is JSON exactly as the API sent it, so that nothing it says is lost to a caller who needs a field
+// that the SDK does not know. It holds what customers typed, so it prints as its length only; use
+// string(raw), or json.Unmarshal, to read it.
+type RawMessage []byte
+
+// shown returns what is printed: the length, never the content.
+func (m RawMessage) shown() string { return fmt.Sprintf("RawMessage(%d bytes)", len(m)) }
+
+// MarshalJSON implements [json.Marshaler]. An empty RawMessage is null.
+func (m RawMessage) MarshalJSON() ([]byte, error) {
+	if len(m) == 0 {
+		return []byte("null"), nil
+	}
+	return wire.WithoutBOM(m), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. It keeps a copy; null leaves the message empty.
+func (m *RawMessage) UnmarshalJSON(data []byte) error {
+	if wire.IsNull(data) {
+		*m = nil
+		return nil
+	}
+	*m = bytes.Clone(data)
+	return nil
+}
+
+// marshalRaw is MarshalJSON for what came from the API: it goes out as it came in.
+func marshalRaw(raw RawMessage, fallback any) ([]byte, error) {
+	if len(raw) > 0 {
+		return raw.MarshalJSON()
+	}
+	return json.Marshal(fallback)
 }
