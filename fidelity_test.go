@@ -151,7 +151,7 @@ func TestFidelityLeavesNothingOut(t *testing.T) {
 	}
 	wanted = append(wanted, constants(t, "errors.go", "ErrorCode")...)
 	wanted = append(wanted, constants(t, "webhook_event.go", "EventType")...)
-	for n := range 14 {
+	for n := range 16 {
 		wanted = append(wanted, fmt.Sprintf("0000%02d", n))
 	}
 	for _, want := range wanted {
