@@ -149,8 +149,11 @@ func (l *loader) state() (state, error) {
 	}
 	for _, p := range l.Payins {
 		st.payins.add(&payin{
-			p.ID, p.Reference, p.Code, l.account(p.Environment), p.Number, p.Customer, p.SuccessURL, p.FailureURL, p.Amount, p.Fee,
-			p.Created, p.Expires, loadPayinScript(p.Script), p.Status, p.Confirmation, p.Answered, p.Failure, p.Failed, payinTransaction{p.Transaction.Reference, p.Transaction.Status, p.Transaction.Processed},
+			id: p.ID, reference: p.Reference, code: p.Code, account: l.account(p.Environment), number: p.Number, customer: p.Customer, successURL: p.SuccessURL,
+			failureURL: p.FailureURL, amount: p.Amount, fee: p.Fee, created: p.Created, expires: p.Expires,
+			script: loadPayinScript(p.Script), status: p.Status, confirmation: p.Confirmation, answered: p.Answered,
+			failure: p.Failure, failed: p.Failed,
+			transaction: payinTransaction{reference: p.Transaction.Reference, status: p.Transaction.Status, processed: p.Transaction.Processed},
 		})
 	}
 	for _, i := range l.EventLog {
@@ -189,7 +192,7 @@ func (l *loader) ledger(into *ledger) {
 				l.broken("the ledger moves money of an unknown account")
 				return
 			}
-			made.moves[i] = move{m.From, m.To, m.Amount}
+			made.moves[i] = move{from: m.From, to: m.To, amount: m.Amount}
 		}
 		into.post(made)
 	}
@@ -258,7 +261,7 @@ func (l *loader) book(st *state, a *account, kept savedBook) *book {
 func (l *loader) operation(o *savedOperation) *operation {
 	op := &operation{
 		id: o.ID, account: l.account(o.Environment), kind: o.Kind, payload: o.Payload, script: loadScript(o.Script),
-		mode: WorkerMode{o.Mode.Kind, o.Mode.Delay, o.Mode.Polls}, key: o.Key,
+		mode: WorkerMode{kind: o.Mode.Kind, delay: o.Mode.Delay, polls: o.Mode.Polls}, key: o.Key,
 		status: o.Status, attempts: o.Attempts, polls: o.Polls, created: o.Created, updated: o.Updated, completed: o.Completed,
 		resultStatus: o.ResultStatus, failure: loadFailure(o.Failure), reference: o.Reference, wallet: o.Wallet, held: o.Held,
 		settlement: o.Settlement, cancels: o.Cancels, gateway: o.Gateway, qrCode: o.QRCode,
@@ -267,15 +270,19 @@ func (l *loader) operation(o *savedOperation) *operation {
 		op.prepared = &transaction{reference: o.Prepared, status: txPending, account: op.account, operation: op.id}
 	}
 	if p := o.Payout; p != nil {
-		op.payout = &payoutRequest{p.Amount, p.Currency, p.Bank, p.ProviderCode, p.MSISDN, p.Account, p.Name, p.Reference}
+		op.payout = &payoutRequest{
+			amount: p.Amount, currency: p.Currency, bank: p.Bank, providerCode: p.ProviderCode, msisdn: p.MSISDN,
+			account: p.Account, name: p.Name, reference: p.Reference,
+		}
 	}
 	if p := o.Payment; p != nil {
 		op.payment = &paymentRequest{
-			p.Amount, p.Currency, p.Description, p.Email, p.Name, p.Phone, p.MethodCode, p.MSISDN, p.SuccessURL, p.CancelURL, p.WebhookData,
+			amount: p.Amount, currency: p.Currency, description: p.Description, email: p.Email, name: p.Name, phone: p.Phone, methodCode: p.MethodCode,
+			msisdn: p.MSISDN, successURL: p.SuccessURL, cancelURL: p.CancelURL, webhookData: p.WebhookData,
 		}
 	}
 	if p := o.Refund; p != nil {
-		op.refund = &refundRequest{p.Reference, p.Amount, p.Reason}
+		op.refund = &refundRequest{reference: p.Reference, amount: p.Amount, reason: p.Reason}
 	}
 	if op.kind == kindPayout && op.payout == nil || op.kind == kindPaymentRequest && op.payment == nil || op.kind == kindRefund && op.refund == nil {
 		l.broken("an operation has no request")
@@ -287,11 +294,14 @@ func loadFailure(f *savedFailure) *operationFailure {
 	if f == nil {
 		return nil
 	}
-	return &operationFailure{f.Code, f.Message, f.ResponseCode, f.ResponseMessage}
+	return &operationFailure{code: f.Code, message: f.Message, responseCode: f.ResponseCode, responseMessage: f.ResponseMessage}
 }
 
 func loadScript(s savedScript) script {
-	return script{loadFailure(s.Fails), s.Before, s.Delay, s.Expires, s.Stuck, s.Silent, s.Twice, s.Reordered, s.Lost, s.Pends, s.Refused}
+	return script{
+		fails: loadFailure(s.Fails), before: s.Before, delay: s.Delay, expires: s.Expires, stuck: s.Stuck,
+		silent: s.Silent, twice: s.Twice, reordered: s.Reordered, lost: s.Lost, pends: s.Pends, refused: s.Refused,
+	}
 }
 
 func (l *loader) transaction(t *savedTransaction) *transaction {
@@ -301,7 +311,7 @@ func (l *loader) transaction(t *savedTransaction) *transaction {
 		number: t.Number, created: t.Created, refunded: t.Refunded, stage: t.Stage, script: loadScript(t.Script), pendingNet: t.PendingNet,
 	}
 	for _, r := range t.Refunds {
-		tx.refunds = append(tx.refunds, refundEntry{r.Reference, r.Status, r.Reason, r.Date})
+		tx.refunds = append(tx.refunds, refundEntry{reference: r.Reference, status: r.Status, reason: r.Reason, date: r.Date})
 	}
 	if t.HeldEvent >= 0 {
 		tx.heldEvent = l.eventAt(t.HeldEvent)
@@ -315,7 +325,7 @@ func (l *loader) transaction(t *savedTransaction) *transaction {
 func (l *loader) keys() ([]*execution, error) {
 	var keys []*execution
 	for _, k := range l.Keys {
-		e := &execution{id: idempotencyKey{k.Scope, k.Key}, expires: k.Expires, ended: true}
+		e := &execution{id: idempotencyKey{scope: k.Scope, key: k.Key}, expires: k.Expires, ended: true}
 		if copy(e.of[:], k.Of) != len(e.of) {
 			return nil, errors.New("intramtest: the saved state is damaged: an idempotency key has no fingerprint")
 		}
@@ -347,7 +357,7 @@ func (l *loader) faults() (keptFaults, error) {
 				return kept, err
 			}
 			active.until = r.Until
-			kept.seeded.rates = append(kept.seeded.rates, seededFault{active, drawOf(active.rule), r.PerThousand})
+			kept.seeded.rates = append(kept.seeded.rates, seededFault{activeFault: active, draw: drawOf(active.rule), perThousand: r.PerThousand})
 		}
 	}
 	return kept, nil
@@ -355,6 +365,7 @@ func (l *loader) faults() (keptFaults, error) {
 
 func loadPayinScript(s savedPayinScript) payinScript {
 	return payinScript{
-		s.Failure, s.Declines, s.Refused, s.Delay, s.Unanswered, s.Stuck, s.Silent, s.Twice, s.Reordered, s.Lost, s.Direct, s.Late,
+		failure: s.Failure, declines: s.Declines, refused: s.Refused, delay: s.Delay, unanswered: s.Unanswered, stuck: s.Stuck, silent: s.Silent,
+		twice: s.Twice, reordered: s.Reordered, lost: s.Lost, direct: s.Direct, late: s.Late,
 	}
 }

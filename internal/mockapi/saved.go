@@ -394,7 +394,7 @@ func (s *Server) keepAll(recorder *Recorder) (*saved, uint64, error) {
 	var tasks []task
 	k.Now, tasks = s.keptTasks()
 	for _, t := range tasks {
-		k.Tasks = append(k.Tasks, savedTask{t.at, t.kind, t.id})
+		k.Tasks = append(k.Tasks, savedTask{At: t.at, Kind: t.kind, ID: t.id})
 	}
 	k.Down = s.keptDown()
 	for _, e := range s.keys.keep() {
@@ -439,7 +439,9 @@ func keepKey(e *execution) savedKey {
 	a := e.answer
 	return savedKey{
 		Scope: e.id.scope, Key: e.id.key, Of: slices.Clone(e.of[:]), Expires: e.expires,
-		Answer: savedAnswer{a.status, a.body, a.code, a.reason, a.html, a.allow, a.lost},
+		Answer: savedAnswer{
+			Status: a.status, Body: a.body, Code: a.code, Reason: a.reason, HTML: a.html, Allow: a.allow, Lost: a.lost,
+		},
 	}
 }
 
@@ -453,12 +455,12 @@ func (k *saver) delivery(d *delivery) savedDelivery {
 func (k *saver) keepFaults(f *faults) {
 	kept := f.keep()
 	for _, a := range kept.active {
-		k.Faults = append(k.Faults, savedFault{a.Fault, a.left, a.until})
+		k.Faults = append(k.Faults, savedFault{Fault: a.Fault, Left: a.left, Until: a.until})
 	}
 	if kept.seeded != nil {
 		k.Seeded = &savedSeeded{Seed: kept.seeded.seed, Attempts: kept.seeded.attempts}
 		for _, r := range kept.seeded.rates {
-			k.Seeded.Rates = append(k.Seeded.Rates, savedSeededRate{r.Fault, r.perThousand, r.until})
+			k.Seeded.Rates = append(k.Seeded.Rates, savedSeededRate{Fault: r.Fault, PerThousand: r.perThousand, Until: r.until})
 		}
 	}
 	f.mu.Lock()
@@ -468,7 +470,7 @@ func (k *saver) keepFaults(f *faults) {
 
 func (k *saver) keepLedger(l *ledger) {
 	for _, a := range l.accounts {
-		k.Accounts = append(k.Accounts, savedAccount{a.name, a.balance})
+		k.Accounts = append(k.Accounts, savedAccount{Name: a.name, Balance: a.balance})
 	}
 	for _, block := range l.postings {
 		for _, p := range block {
@@ -480,7 +482,7 @@ func (k *saver) keepLedger(l *ledger) {
 func keepPosting(p posting) savedPosting {
 	kept := savedPosting{At: p.at, OperationID: p.operationID, Reference: p.reference, Memo: p.memo}
 	for i, m := range p.moves {
-		kept.Moves[i] = savedMove{m.from, m.to, m.amount}
+		kept.Moves[i] = savedMove{From: m.from, To: m.to, Amount: m.amount}
 	}
 	return kept
 }
@@ -539,7 +541,7 @@ func keepEvent(e *event) savedEvent {
 func keepOperation(op *operation) *savedOperation {
 	kept := &savedOperation{
 		ID: op.id, Environment: op.account.environment, Kind: op.kind, Payload: op.payload, Script: keepScript(op.script),
-		Mode: savedWorker{op.mode.kind, op.mode.delay, op.mode.polls}, Key: op.key,
+		Mode: savedWorker{Kind: op.mode.kind, Delay: op.mode.delay, Polls: op.mode.polls}, Key: op.key,
 		Status: op.status, Attempts: op.attempts, Polls: op.polls, Created: op.created, Updated: op.updated, Completed: op.completed,
 		ResultStatus: op.resultStatus, Failure: keepFailure(op.failure), Reference: op.reference, Wallet: op.wallet, Held: op.held,
 		Settlement: op.settlement, Cancels: op.cancels, Gateway: op.gateway, QRCode: op.qrCode,
@@ -549,17 +551,18 @@ func keepOperation(op *operation) *savedOperation {
 	}
 	if op.kind == kindPayout {
 		kept.Payout = &savedPayout{
-			op.payout.amount, op.payout.currency, op.payout.bank, op.payout.providerCode, op.payout.msisdn, op.payout.account,
-			op.payout.name, op.payout.reference,
+			Amount: op.payout.amount, Currency: op.payout.currency, Bank: op.payout.bank, ProviderCode: op.payout.providerCode,
+			MSISDN: op.payout.msisdn, Account: op.payout.account, Name: op.payout.name, Reference: op.payout.reference,
 		}
 	}
 	if p := op.payment; p != nil {
 		kept.Payment = &savedPaymentRequest{
-			p.amount, p.currency, p.description, p.email, p.name, p.phone, p.methodCode, p.msisdn, p.successURL, p.cancelURL, p.webhookData,
+			Amount: p.amount, Currency: p.currency, Description: p.description, Email: p.email, Name: p.name, Phone: p.phone, MethodCode: p.methodCode,
+			MSISDN: p.msisdn, SuccessURL: p.successURL, CancelURL: p.cancelURL, WebhookData: p.webhookData,
 		}
 	}
 	if op.refund != nil {
-		kept.Refund = &savedRefund{op.refund.reference, op.refund.amount, op.refund.reason}
+		kept.Refund = &savedRefund{Reference: op.refund.reference, Amount: op.refund.amount, Reason: op.refund.reason}
 	}
 	return kept
 }
@@ -568,11 +571,14 @@ func keepFailure(f *operationFailure) *savedFailure {
 	if f == nil {
 		return nil
 	}
-	return &savedFailure{f.code, f.message, f.responseCode, f.responseMessage}
+	return &savedFailure{Code: f.code, Message: f.message, ResponseCode: f.responseCode, ResponseMessage: f.responseMessage}
 }
 
 func keepScript(s script) savedScript {
-	return savedScript{keepFailure(s.fails), s.before, s.delay, s.expires, s.stuck, s.silent, s.twice, s.reordered, s.lost, s.pends, s.refused}
+	return savedScript{
+		Fails: keepFailure(s.fails), Before: s.before, Delay: s.delay, Expires: s.expires, Stuck: s.stuck,
+		Silent: s.silent, Twice: s.twice, Reordered: s.reordered, Lost: s.lost, Pends: s.pends, Refused: s.refused,
+	}
 }
 
 func (k *saver) transaction(tx *transaction) *savedTransaction {
@@ -585,7 +591,7 @@ func (k *saver) transaction(tx *transaction) *savedTransaction {
 		kept.Method = tx.method.code
 	}
 	for _, r := range tx.refunds {
-		kept.Refunds = append(kept.Refunds, savedRefundEntry{r.reference, r.status, r.reason, r.date})
+		kept.Refunds = append(kept.Refunds, savedRefundEntry{Reference: r.reference, Status: r.status, Reason: r.reason, Date: r.date})
 	}
 	if tx.heldEvent != nil {
 		kept.HeldEvent = k.event(tx.heldEvent)
@@ -595,13 +601,17 @@ func (k *saver) transaction(tx *transaction) *savedTransaction {
 
 func keepPayin(p *payin) savedPayin {
 	return savedPayin{
-		p.id, p.reference, p.code, p.account.environment, p.number, p.customer, p.successURL, p.failureURL, p.amount, p.fee,
-		p.created, p.expires, keepPayinScript(p.script), p.status, p.confirmation, p.answered, p.failure, p.failed, savedPayinMoney{p.transaction.reference, p.transaction.status, p.transaction.processed},
+		ID: p.id, Reference: p.reference, Code: p.code, Environment: p.account.environment, Number: p.number, Customer: p.customer, SuccessURL: p.successURL,
+		FailureURL: p.failureURL, Amount: p.amount, Fee: p.fee, Created: p.created, Expires: p.expires,
+		Script: keepPayinScript(p.script), Status: p.status, Confirmation: p.confirmation, Answered: p.answered,
+		Failure: p.failure, Failed: p.failed,
+		Transaction: savedPayinMoney{Reference: p.transaction.reference, Status: p.transaction.status, Processed: p.transaction.processed},
 	}
 }
 
 func keepPayinScript(s payinScript) savedPayinScript {
 	return savedPayinScript{
-		s.failure, s.declines, s.refused, s.delay, s.unanswered, s.stuck, s.silent, s.twice, s.reordered, s.lost, s.direct, s.late,
+		Failure: s.failure, Declines: s.declines, Refused: s.refused, Delay: s.delay, Unanswered: s.unanswered, Stuck: s.stuck, Silent: s.silent,
+		Twice: s.twice, Reordered: s.reordered, Lost: s.lost, Direct: s.direct, Late: s.late,
 	}
 }

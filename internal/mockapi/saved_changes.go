@@ -313,7 +313,9 @@ func (r *Recorder) begin(k *saver) {
 	r.books = map[string]*recordedBook{}
 	for a, b := range s.state.books {
 		r.books[a.environment] = &recordedBook{
-			k.Books[a.environment].Wallets, slices.Clone(b.operations), slices.Clone(b.transactions), slices.Clone(b.subscriptions), b.payinWebhook,
+			wallets:    k.Books[a.environment].Wallets,
+			operations: slices.Clone(b.operations), transactions: slices.Clone(b.transactions),
+			subscriptions: slices.Clone(b.subscriptions), payinWebhook: b.payinWebhook,
 		}
 	}
 	k.saved = saved{} // what is encoded next is only what is new
@@ -331,7 +333,7 @@ func (r *Recorder) changedTasks(tasks []task) *listChange[savedTask] {
 	is := numbers(tasks)
 	c := changed(r.tasks, is, func(seq uint64) savedTask {
 		i, _ := slices.BinarySearch(is, seq)
-		return savedTask{tasks[i].at, tasks[i].kind, tasks[i].id}
+		return savedTask{At: tasks[i].at, Kind: tasks[i].kind, ID: tasks[i].id}
 	})
 	r.tasks = is
 	return c
@@ -383,7 +385,7 @@ func changedSeeded(was, is *savedSeeded) *seededChange {
 func (r *Recorder) changedLedger(c *savedChanges) {
 	l := &r.server.state.ledger
 	for i, a := range l.accounts {
-		kept := savedAccount{a.name, a.balance}
+		kept := savedAccount{Name: a.name, Balance: a.balance}
 		if i == len(r.accounts) {
 			r.accounts = append(r.accounts, savedAccount{})
 		}
