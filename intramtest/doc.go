@@ -1,5 +1,6 @@
-// Package intramtest is the Intram Merchant API in memory, for the tests of code that uses package intram. It is not canned responses:
-// it checks signatures, keeps idempotency keys, moves money through a ledger, works operations off, shows a checkout
+// Package intramtest is the Intram Merchant API in memory, for the tests of code that
+// uses package intram. It is not canned responses: it checks signatures, keeps
+// idempotency keys, moves money through a ledger, works operations off, shows a checkout
 // page and sends signed webhooks.
 //
 //	func TestPayout(t *testing.T) {
@@ -10,14 +11,16 @@
 //		result, err := client.Payouts.Wait(ctx, op.ID)
 //	}
 //
-// Each server is on its own: nothing is shared, so tests run in parallel. It closes with its test, and when the test
-// fails it prints the seed its keys and ids came from ([WithSeed] brings them back).
+// Each server is on its own: nothing is shared, so tests run in parallel. It closes with
+// its test, and when the test fails it prints the seed its keys and ids came from
+// ([WithSeed] brings them back).
 //
 // # Time
 //
-// The clock of a test's server stands still. [Server.Advance] moves it, running in time order whatever comes due: operations,
-// webhook retries, late payments. A client made by [Server.Client] waits through the same clock, and its waiting moves it, so that
-// a test of a wait of ten minutes takes none. [WithRunningClock] makes it an ordinary clock.
+// The clock of a test's server stands still. [Server.Advance] moves it, running in time
+// order whatever comes due: operations, webhook retries, late payments. A client made by
+// [Server.Client] waits through the same clock, and its waiting moves it, so that a test
+// of a wait of ten minutes takes none. [WithRunningClock] makes it an ordinary clock.
 //
 // # Outcomes
 //
@@ -31,22 +34,26 @@
 //	000005 limit reached                    000012 success, events out of order
 //	000006 expires unanswered after 6 min   000013 executed, and the response is lost
 //
-// Any other number succeeds. A mobile-money payment that is not paid fails after 6 minutes of the server's clock
-// ([WithPaymentExpiry]), and cannot be paid any more. What a network can do wrong is scripted with [Server.Fault], or drawn from
-// a seed with [Server.SeededFaults]. [Server.Complete], [Server.Fail],
-// [Server.Pay] and [Server.Decline] settle one thing by hand.
+// Any other number succeeds. A mobile-money payment that is not paid fails after 6
+// minutes of the server's clock ([WithPaymentExpiry]), and cannot be paid any more. What
+// a network can do wrong is scripted with [Server.Fault], or drawn from a seed with
+// [Server.SeededFaults]. [Server.Complete], [Server.Fail], [Server.Pay] and
+// [Server.Decline] settle one thing by hand.
 //
 // # Webhooks
 //
-// [Server.Receive] gives a handler of yours a URL to subscribe with; deliveries to it need no network. Wait for one thing by
-// its identity, never by counting or sleeping: [Server.AwaitOperation], [Server.AwaitTransaction], [Server.AwaitEvent],
+// [Server.Receive] gives a handler of yours a URL to subscribe with; deliveries to it
+// need no network. Wait for one thing by its identity, never by counting or sleeping:
+// [Server.AwaitOperation], [Server.AwaitTransaction], [Server.AwaitEvent],
 // [Server.AwaitDelivery].
 //
 // # Payin sessions
 //
-// A client of [Server.Client] takes payin sessions too, and [Server.PayinClient] takes nothing else. The customer confirms or declines on the
-// session's PaymentURL, or through [Server.ConfirmPayin] and [Server.DeclinePayin]; a session stays open until the clock or
-// [Server.ExpirePayin] ends it. What the numbers above then stand for, and one more of payins alone:
+// A client of [Server.Client] takes payin sessions too, and [Server.PayinClient] takes
+// nothing else. The customer confirms or declines on the session's PaymentURL, or through
+// [Server.ConfirmPayin] and [Server.DeclinePayin]; a session stays open until the clock
+// or [Server.ExpirePayin] ends it. What the numbers above then stand for, and one more of
+// payins alone:
 //
 //	000000 paid                             000008 paid after 30 s
 //	000001 failed, transaction_error        000009 refused after 30 s
@@ -61,6 +68,6 @@
 //
 // # synctest
 //
-// With [WithoutListener] a server has no socket, and it, its client and its receivers work inside [testing/synctest]. Start it
-// inside the bubble.
+// With [WithoutListener] a server has no socket, and it, its client and its receivers
+// work inside [testing/synctest]. Start it inside the bubble.
 package intramtest

@@ -20,7 +20,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// fakeTB is a test that can fail without failing this one. Fatalf returns, which a real one does not.
+// fakeTB is a test that can fail without failing this one. Fatalf returns, which a real
+// one does not.
 type fakeTB struct {
 	testing.TB
 	mu       sync.Mutex

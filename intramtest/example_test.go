@@ -13,7 +13,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// start starts a server for an example: always at the same time, with the same ids. A test calls [intramtest.NewServer].
+// start starts a server for an example: always at the same time, with the same ids. A
+// test calls [intramtest.NewServer].
 func start() (*intramtest.Server, *intram.Client) {
 	server, err := intramtest.Start(
 		intramtest.WithoutListener(), intramtest.WithSeed(1),
@@ -161,7 +162,8 @@ func ExampleServer_Advance() {
 	// 10:30:40 succeeded
 }
 
-// The response to a payout is lost on the way. The call is made again with the same key, so the money moves once.
+// The response to a payout is lost on the way. The call is made again with the same key,
+// so the money moves once.
 func ExampleServer_Fault() {
 	server, client := start()
 	defer server.Close()
@@ -187,7 +189,8 @@ func ExampleServer_Fault() {
 	// left in the wallet: 975000
 }
 
-// A fifth of all calls fails, and ten payouts are made all the same, once each. Another seed brings other failures.
+// A fifth of all calls fails, and ten payouts are made all the same, once each. Another
+// seed brings other failures.
 func ExampleServer_SeededFaults() {
 	server, client := start()
 	defer server.Close()
@@ -241,7 +244,8 @@ func ExampleServer_Ledger() {
 	// Output: -25000 0
 }
 
-// A receiver in the same process needs no address. The first attempt fails, and the fake tries again, as Intram does.
+// A receiver in the same process needs no address. The first attempt fails, and the fake
+// tries again, as Intram does.
 func ExampleServer_Subscribe() {
 	server, client := start()
 	defer server.Close()
@@ -351,7 +355,8 @@ func ExampleTestInbox() {
 	// Output: true
 }
 
-// passes runs a test inside an example. What go test -v says of it is no output of the example.
+// passes runs a test inside an example. What go test -v says of it is no output of the
+// example.
 func passes(test func(*testing.T)) bool {
 	stdout := os.Stdout
 	defer func() { os.Stdout = stdout }() //nolint:reassign // go test -v writes there, and the example would be compared with it

@@ -54,7 +54,8 @@ func attemptsOf(server *intramtest.Server, key string) []intramtest.Request {
 	return slices.DeleteFunc(server.Requests(), func(r intramtest.Request) bool { return r.IdempotencyKey != key || r.Followed })
 }
 
-// callFault is a row of docs/faults.md: what a fault does to POST /payouts, and what the SDK makes of it.
+// callFault is a row of docs/faults.md: what a fault does to POST /payouts, and what the
+// SDK makes of it.
 type callFault struct {
 	fault intramtest.Fault
 	// executed is what one attempt that is hit does on the server.
@@ -105,7 +106,8 @@ var callFaults = []callFault{
 	{intramtest.Fault{Kind: intramtest.RetryAfterPast}, false, intram.OutcomeUnknown, 2, true},
 	{intramtest.Fault{Kind: intramtest.RetryAfterGarbage}, false, intram.OutcomeUnknown, 2, true},
 	{intramtest.Fault{Kind: intramtest.RetryAfterDuplicate}, false, intram.OutcomeUnknown, 2, true},
-	// Hit twice: the refused attempt, and the one dated by the server, which costs none of the call's attempts.
+	// Hit twice: the refused attempt, and the one dated by the server, which costs none
+	// of the call's attempts.
 	{intramtest.Fault{Kind: intramtest.ClockSkew, Times: 2}, true, "", 2, true},
 	{intramtest.Fault{Kind: intramtest.ClockSkew, Skew: -time.Hour, Times: 2}, true, "", 2, true},
 	{intramtest.Fault{Kind: intramtest.ClockSkewWrongDate, Times: 2}, false, intram.OutcomeRejected, 2, false},
@@ -130,8 +132,8 @@ func (c callFault) name() string {
 	return name
 }
 
-// Whatever goes wrong, the caller knows whether the money may have moved, and calling again with the same key moves
-// it once.
+// Whatever goes wrong, the caller knows whether the money may have moved, and calling
+// again with the same key moves it once.
 func TestEveryFaultOfACall(t *testing.T) {
 	t.Parallel()
 	for _, connection := range connections {
@@ -232,8 +234,8 @@ func TestEveryKindOfFaultIsTested(t *testing.T) {
 	assert.Len(t, tested, len(intramtest.FaultKinds()))
 }
 
-// What a network says, and what the hooks of net/http say, must be the same with and without a socket: the SDK tells by
-// them whether a byte was sent.
+// What a network says, and what the hooks of net/http say, must be the same with and
+// without a socket: the SDK tells by them whether a byte was sent.
 func TestFaultsLookTheSameWithAndWithoutASocket(t *testing.T) {
 	t.Parallel()
 	for _, connection := range connections {
@@ -300,8 +302,9 @@ func isOp(name string, errno error) func(error) bool {
 	}
 }
 
-// On a connection that was in use before, net/http sends a call with an idempotency key again by itself. The SDK counts one
-// attempt, and what arrives twice is the same to the byte, signature included.
+// On a connection that was in use before, net/http sends a call with an idempotency key
+// again by itself. The SDK counts one attempt, and what arrives twice is the same to the
+// byte, signature included.
 func TestConnectionThatDiesAsItIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []intramtest.FaultKind{intramtest.Reset, intramtest.DropResponse} {
@@ -322,7 +325,8 @@ func TestConnectionThatDiesAsItIsUsedAgain(t *testing.T) {
 	}
 }
 
-// A client of net/http's defaults follows the redirect with its signature; the journal is the witness.
+// A client of net/http's defaults follows the redirect with its signature; the journal is
+// the witness.
 func TestRedirectShowsWhoFollowsIt(t *testing.T) {
 	t.Parallel()
 	for _, connection := range connections {
@@ -381,11 +385,12 @@ func TestSlowBodyMeetsTheTimeLimit(t *testing.T) {
 	})
 }
 
-// webhookFault is a row of docs/faults.md: what a fault does to the delivery of a payout's event, and what reaches the
-// merchant's function.
+// webhookFault is a row of docs/faults.md: what a fault does to the delivery of a
+// payout's event, and what reaches the merchant's function.
 type webhookFault struct {
 	fault intramtest.Fault
-	// handled is how often the event takes effect, attempts how many are made within a day.
+	// handled is how often the event takes effect, attempts how many are made within a
+	// day.
 	handled, attempts int
 	after             time.Duration // from the event to its effect
 	status            intramtest.DeliveryStatus
@@ -401,7 +406,8 @@ var webhookFaults = []webhookFault{
 	{intramtest.Fault{Kind: intramtest.WebhookDropped}, 0, 0, 0, intramtest.DeliveryDropped},
 }
 
-// TestEveryFaultOfAWebhook delivers to the SDK's own handler, over the network and without one.
+// TestEveryFaultOfAWebhook delivers to the SDK's own handler, over the network and
+// without one.
 func TestEveryFaultOfAWebhook(t *testing.T) {
 	t.Parallel()
 	for _, connection := range connections {
@@ -593,8 +599,9 @@ func TestFaultThatMakesNoSenseIsAnError(t *testing.T) {
 	assert.Empty(t, server.Fired())
 }
 
-// seededStory makes payouts concurrently under drawn faults, and tells what became of each: the fate that the
-// journal shows of every call, in an order that does not depend on the run's.
+// seededStory makes payouts concurrently under drawn faults, and tells what became of
+// each: the fate that the journal shows of every call, in an order that does not depend
+// on the run's.
 func seededStory(t *testing.T, seed uint64, workers int) []string {
 	t.Helper()
 	server := newServer(t, intramtest.WithoutListener())
@@ -667,7 +674,8 @@ func seededStory(t *testing.T, seed uint64, workers int) []string {
 	return story
 }
 
-// The same seed gives each call the same fate, with one goroutine or with eight, whatever ids the server draws.
+// The same seed gives each call the same fate, with one goroutine or with eight, whatever
+// ids the server draws.
 func TestSeededFaultsRepeatThemselves(t *testing.T) {
 	t.Parallel()
 	one := seededStory(t, 7, 1)

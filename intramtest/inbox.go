@@ -14,20 +14,24 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// InboxStore is a store whose [intram.Inbox] is to be tested, empty when the test gets it.
+// InboxStore is a store whose [intram.Inbox] is to be tested, empty when the test gets
+// it.
 type InboxStore struct {
-	// Open returns an Inbox on the store, as one more replica would have it. Required; an inbox that lives in one process
-	// returns the same one each time.
+	// Open returns an Inbox on the store, as one more replica would have it. Required; an
+	// inbox that lives in one process returns the same one each time.
 	Open func(t *testing.T) intram.Inbox
-	// Pass lets time go by on the clock that leases run by; a negative duration sets it back. Required. What cannot set its
-	// clock moves the times it has stored the other way.
+	// Pass lets time go by on the clock that leases run by; a negative duration sets it
+	// back. Required. What cannot set its clock moves the times it has stored the other
+	// way.
 	Pass func(t *testing.T, d time.Duration)
-	// Restart stops the store's server and starts it again, without warning to the inboxes that are open. Optional.
+	// Restart stops the store's server and starts it again, without warning to the
+	// inboxes that are open. Optional.
 	Restart func(t *testing.T)
 }
 
-// TestInbox runs the suite that every [intram.Inbox] must pass: one holder at a time, fencing, crashes between each two
-// steps, leases that run out, clocks that jump, restarts, and ten thousand keys. newStore is called once for each test.
+// TestInbox runs the suite that every [intram.Inbox] must pass: one holder at a time,
+// fencing, crashes between each two steps, leases that run out, clocks that jump,
+// restarts, and ten thousand keys. newStore is called once for each test.
 //
 //	func TestMyInbox(t *testing.T) {
 //		intramtest.TestInbox(t, func(t *testing.T) intramtest.InboxStore { … })
@@ -84,7 +88,8 @@ type inboxTest struct {
 	store InboxStore
 }
 
-// state claims the key through an inbox of its own and gives it back if it got it: what is this key?
+// state claims the key through an inbox of its own and gives it back if it got it: what
+// is this key?
 func (t *inboxTest) state(key string) intram.ClaimState {
 	t.Helper()
 	claim := t.claim(key)
@@ -385,8 +390,9 @@ func (t *inboxTest) lostAndReleased() {
 	t.complete(third)
 }
 
-// A crash is a replica that does nothing any more. What it had claimed is another's when the lease has run out. The inbox cannot
-// see whether the effect was there before the crash: a transaction closes that gap, or an effect that is idempotent.
+// A crash is a replica that does nothing any more. What it had claimed is another's when
+// the lease has run out. The inbox cannot see whether the effect was there before the
+// crash: a transaction closes that gap, or an effect that is idempotent.
 func (t *inboxTest) crashAfterClaim() {
 	t.replica().hold("key")
 	t.want("key", intram.ClaimBusy)
@@ -427,7 +433,8 @@ func (t *inboxTest) clockBack() {
 	t.want("key", intram.ClaimDone)
 }
 
-// After the clock was set forward a lease may be over early. No holder is told that it succeeded if it did not.
+// After the clock was set forward a lease may be over early. No holder is told that it
+// succeeded if it did not.
 func (t *inboxTest) clockForward() {
 	done := t.hold("done")
 	t.complete(done)
@@ -492,7 +499,8 @@ func (t *inboxTest) concurrency() {
 	}
 }
 
-// contention lets workers fight for a few keys; some give up, some crash, and time passes.
+// contention lets workers fight for a few keys; some give up, some crash, and time
+// passes.
 func (t *inboxTest) contention() {
 	const workers, keys = 6, 24
 	var (

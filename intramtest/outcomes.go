@@ -6,18 +6,20 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Pay is the customer paying a payment request on the checkout page, with the method and the number of the request. What comes
-// of it is the number's outcome. A card or bank payment stays pending for 30 s. One that was declined, has failed, or was not made within
-// its time ([WithPaymentExpiry]) is an error: it cannot be paid any more.
+// Pay is the customer paying a payment request on the checkout page, with the method and
+// the number of the request. What comes of it is the number's outcome. A card or bank
+// payment stays pending for 30 s. One that was declined, has failed, or was not made
+// within its time ([WithPaymentExpiry]) is an error: it cannot be paid any more.
 func (s *Server) Pay(reference string) error { return s.core.Pay(reference) }
 
-// PayWith is [Server.Pay] with a method and a number of the customer's choice; an empty one is the request's.
+// PayWith is [Server.Pay] with a method and a number of the customer's choice; an empty
+// one is the request's.
 func (s *Server) PayWith(reference string, method intram.ProviderCode, msisdn string) error {
 	return s.core.PayWith(reference, string(method), msisdn)
 }
 
-// Codes of payments by card and bank transfer in the fake. The documentation speaks of such payments without naming
-// their codes, so these are ours.
+// Codes of payments by card and bank transfer in the fake. The documentation speaks of
+// such payments without naming their codes, so these are ours.
 const (
 	Card intram.ProviderCode = "CARD"
 	Bank intram.ProviderCode = "BANK"
@@ -34,15 +36,16 @@ func (s *Server) FailPayment(reference string, code intram.ErrorCode) error {
 	return s.core.FailPayment(reference, string(code))
 }
 
-// Process takes a queued operation to processing by hand: its money is debited, and it stays there.
+// Process takes a queued operation to processing by hand: its money is debited, and it
+// stays there.
 func (s *Server) Process(operationID string) error { return s.core.Process(operationID) }
 
-// Complete ends an operation with success by hand, whatever its test number says. A bank payout that waits for its
-// settlement is settled: payout.completed is sent.
+// Complete ends an operation with success by hand, whatever its test number says. A bank
+// payout that waits for its settlement is settled: payout.completed is sent.
 func (s *Server) Complete(operationID string) error { return s.core.Complete(operationID) }
 
-// Fail ends an operation with an error code by hand, and credits back what was debited. A bank payout that waits for its
-// settlement is rejected: payout.failed is sent.
+// Fail ends an operation with an error code by hand, and credits back what was debited. A
+// bank payout that waits for its settlement is rejected: payout.failed is sent.
 func (s *Server) Fail(operationID string, code intram.ErrorCode) error {
 	return s.core.Fail(operationID, string(code))
 }
@@ -50,20 +53,21 @@ func (s *Server) Fail(operationID string, code intram.ErrorCode) error {
 // SetWorker changes when operations are worked off, for those created from now on.
 func (s *Server) SetWorker(w Worker) error { return s.core.SetWorker(w.mode) }
 
-// SetProviderDown makes a payment method's provider unavailable, or available again: payouts and refunds through it fail with
-// provider_unavailable, card refunds with stripe_unavailable.
+// SetProviderDown makes a payment method's provider unavailable, or available again:
+// payouts and refunds through it fail with provider_unavailable, card refunds with
+// stripe_unavailable.
 func (s *Server) SetProviderDown(method intram.ProviderCode, down bool) error {
 	return s.core.SetProviderDown(string(method), down)
 }
 
-// Trigger sends an event about an existing object, whatever state the object is in: an operation by its id, a payment or refund by
-// its reference. Nothing else changes.
+// Trigger sends an event about an existing object, whatever state the object is in: an
+// operation by its id, a payment or refund by its reference. Nothing else changes.
 func (s *Server) Trigger(event intram.EventType, id string) error {
 	return s.core.Trigger(string(event), id)
 }
 
-// TriggerRaw sends an event with data of your own to the sandbox merchant's subscriptions: one that does not exist yet, or one with
-// fields the fake does not know.
+// TriggerRaw sends an event with data of your own to the sandbox merchant's
+// subscriptions: one that does not exist yet, or one with fields the fake does not know.
 func (s *Server) TriggerRaw(event intram.EventType, operationID string, data []byte) error {
 	return s.core.TriggerRaw(s.PublicKey, string(event), operationID, data)
 }
@@ -90,8 +94,9 @@ type TransactionState struct {
 	Refunded                int64 // refunded, or being refunded
 }
 
-// AwaitOperation waits until an operation has ended. It moves no clock: on a frozen one, [Server.Advance] does, or a client's own
-// waiting. The error of a wait that ended first says where the operation is.
+// AwaitOperation waits until an operation has ended. It moves no clock: on a frozen one,
+// [Server.Advance] does, or a client's own waiting. The error of a wait that ended first
+// says where the operation is.
 func (s *Server) AwaitOperation(ctx context.Context, id string) (OperationState, error) {
 	op, err := s.core.AwaitOperation(ctx, id)
 	return OperationState{
@@ -108,8 +113,9 @@ func (s *Server) AwaitTransaction(ctx context.Context, reference string) (Transa
 	}, err
 }
 
-// AwaitEvent waits until an event of this type has happened to an object (an operation by its id, a transaction by its reference) and
-// no attempt to deliver it is queued or under way.
+// AwaitEvent waits until an event of this type has happened to an object (an operation by
+// its id, a transaction by its reference) and no attempt to deliver it is queued or under
+// way.
 func (s *Server) AwaitEvent(ctx context.Context, event intram.EventType, id string) (Event, error) {
 	e, err := s.core.AwaitEvent(ctx, string(event), id)
 	return newEvent(e), err

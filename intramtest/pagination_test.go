@@ -15,8 +15,9 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// TestPaginationAgainstItsModel makes operations at random moments, many in one millisecond, and lists them with the SDK through
-// the fake's cursor, with any page size and filter, while more are made. What there was when a list began comes once, newest
+// TestPaginationAgainstItsModel makes operations at random moments, many in one
+// millisecond, and lists them with the SDK through the fake's cursor, with any page size
+// and filter, while more are made. What there was when a list began comes once, newest
 // first; a millisecond that no page can hold ends it with an error, and never with a gap.
 func TestPaginationAgainstItsModel(t *testing.T) {
 	t.Parallel()
@@ -122,7 +123,8 @@ func (m *pagesMachine) List(t *rapid.T) {
 			m.make(t, failedOnly)
 		}
 	}
-	// A page holds 100: with 99 of a millisecond there is always room for one that shows that the millisecond is over.
+	// A page holds 100: with 99 of a millisecond there is always room for one that shows
+	// that the millisecond is over.
 	crowded := most + 5 // made meanwhile, in the same millisecond perhaps
 	switch {
 	case errors.Is(failure, intram.ErrPageOverflow):

@@ -9,8 +9,9 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// PayinWallet stands for payins in [Server.WalletAccount]: their money has a wallet of its own, which GET /balance does not
-// show. PayinWalletXAF is that of Cameroon's, which is in another currency.
+// PayinWallet stands for payins in [Server.WalletAccount]: their money has a wallet of
+// its own, which GET /balance does not show. PayinWalletXAF is that of Cameroon's, which
+// is in another currency.
 const (
 	PayinWallet    intram.ProviderCode = mockapi.PayinMethod
 	PayinWalletXAF intram.ProviderCode = mockapi.PayinXAFMethod
@@ -20,8 +21,8 @@ const (
 type PayinCredentials struct {
 	// APIKey and APIClient are what [intram.WithPayin] and [intram.NewPayinClient] take.
 	APIKey, APIClient string
-	// AccountID is the merchant's account. The first revision of the docs requires it in every session, the newer one has
-	// none; see [WithFirstPayinRevision].
+	// AccountID is the merchant's account. The first revision of the docs requires it in
+	// every session, the newer one has none; see [WithFirstPayinRevision].
 	AccountID string
 }
 
@@ -30,7 +31,8 @@ func (s *Server) withPayin(apiKey, apiClient string) intram.ClientOption {
 	return intram.WithPayin(apiKey, apiClient, intram.WithPayinBaseURL(s.URL))
 }
 
-// WithPayinCredentials sets the payin credentials of an environment. What is left empty is generated.
+// WithPayinCredentials sets the payin credentials of an environment. What is left empty
+// is generated.
 func WithPayinCredentials(environment intram.Environment, credentials PayinCredentials) Option {
 	return func(s *settings) {
 		if s.core.Merchant.Payin == nil {
@@ -40,15 +42,18 @@ func WithPayinCredentials(environment intram.Environment, credentials PayinCrede
 	}
 }
 
-// WithFirstPayinRevision makes payin sessions follow the first revision of the docs: accountId and customerName are required and action
-// is not, reference is the system's, a failure leaves the status as it was, amounts have no limits, Cameroon is unknown, and messages
-// have one language. The account is merchant_9923lkdz unless [WithPayinCredentials] says otherwise, so that the request that the docs
-// publish passes as it stands. The default is the newer revision.
+// WithFirstPayinRevision makes payin sessions follow the first revision of the docs:
+// accountId and customerName are required and action is not, reference is the system's, a
+// failure leaves the status as it was, amounts have no limits, Cameroon is unknown, and
+// messages have one language. The account is merchant_9923lkdz unless
+// [WithPayinCredentials] says otherwise, so that the request that the docs publish passes
+// as it stands. The default is the newer revision.
 func WithFirstPayinRevision() Option {
 	return func(s *settings) { s.core.PayinRevision = mockapi.PayinFirst }
 }
 
-// WithPayinExpiry sets how long a payin session waits for its confirmation, on the server's clock. The default is 6 minutes.
+// WithPayinExpiry sets how long a payin session waits for its confirmation, on the
+// server's clock. The default is 6 minutes.
 func WithPayinExpiry(d time.Duration) Option {
 	return func(s *settings) {
 		if d == 0 {
@@ -58,8 +63,9 @@ func WithPayinExpiry(d time.Duration) Option {
 	}
 }
 
-// PayinClient returns a client of payin sessions alone in the server's sandbox, as [intram.NewPayinClient] makes it. It waits through the
-// server's clock. Options of yours come after and win; one that is wrong is an error, and fails the test.
+// PayinClient returns a client of payin sessions alone in the server's sandbox, as
+// [intram.NewPayinClient] makes it. It waits through the server's clock. Options of yours
+// come after and win; one that is wrong is an error, and fails the test.
 func (s *Server) PayinClient(opts ...intram.ClientOption) (*intram.PayinClient, error) {
 	own := []intram.ClientOption{
 		intram.WithPayinBaseURL(s.URL), intram.WithHTTPClient(s.client), intram.WithClock(s.Clock()),
@@ -79,21 +85,24 @@ func (s *Server) ConfirmPayin(reference string) error { return s.core.ConfirmPay
 // DeclinePayin declines a session, as the customer does: payin.declined is sent.
 func (s *Server) DeclinePayin(reference string) error { return s.core.DeclinePayin(reference) }
 
-// ExpirePayin ends a session that is not confirmed, ahead of its time. No notification is sent.
+// ExpirePayin ends a session that is not confirmed, ahead of its time. No notification is
+// sent.
 func (s *Server) ExpirePayin(reference string) error { return s.core.ExpirePayin(reference) }
 
-// SettlePayin completes a confirmed session whose money is still under way, whatever its number says. A session that failed in the last 48
-// hours is paid late: its status becomes success, and payin.confirmed is sent.
+// SettlePayin completes a confirmed session whose money is still under way, whatever its
+// number says. A session that failed in the last 48 hours is paid late: its status
+// becomes success, and payin.confirmed is sent.
 func (s *Server) SettlePayin(reference string) error { return s.core.SettlePayin(reference) }
 
-// FailPayin ends a session that has not ended yet with a failure of this code. Money under way does not arrive, unless
-// [Server.SettlePayin] follows within 48 hours.
+// FailPayin ends a session that has not ended yet with a failure of this code. Money
+// under way does not arrive, unless [Server.SettlePayin] follows within 48 hours.
 func (s *Server) FailPayin(reference string, code intram.ErrorCode) error {
 	return s.core.FailPayin(reference, string(code))
 }
 
-// SetPayinWebhook says where the sandbox's payin notifications go and what signs them, as the portal does. The secret is what
-// [intram.VerifyPayinNotification] takes. An empty URL ends them.
+// SetPayinWebhook says where the sandbox's payin notifications go and what signs them, as
+// the portal does. The secret is what [intram.VerifyPayinNotification] takes. An empty
+// URL ends them.
 func (s *Server) SetPayinWebhook(url, secret string) error {
 	return s.core.SetPayinWebhook(s.PayinAPIKey, url, secret)
 }
@@ -108,8 +117,9 @@ func (m *Merchant) SetPayinWebhook(url, secret string) error {
 	return m.server.core.SetPayinWebhook(m.PayinAPIKey, url, secret)
 }
 
-// SignPayinNotification signs a body as a payin notification is signed, and returns the headers of the delivery, for
-// testing your own receiver. It signs with any secret. Docs: Payin, Notifications.
+// SignPayinNotification signs a body as a payin notification is signed, and returns the
+// headers of the delivery, for testing your own receiver. It signs with any secret. Docs:
+// Payin, Notifications.
 func SignPayinNotification(secret string, body []byte) http.Header {
 	return mockapi.SignPayinNotification(secret, body)
 }
@@ -126,14 +136,15 @@ type PayinState struct {
 	Amount, Fee   int64
 }
 
-// PayinSession looks a session up, of any merchant and environment, by the system's reference or the merchant's.
+// PayinSession looks a session up, of any merchant and environment, by the system's
+// reference or the merchant's.
 func (s *Server) PayinSession(reference string) (PayinState, error) {
 	p, err := s.core.Payin(reference)
 	return newPayinState(p), err
 }
 
-// AwaitPayin waits until a session has ended: paid, refused, declined, expired or failed. It moves no clock: on a frozen one,
-// [Server.Advance] does, or a client's own waiting.
+// AwaitPayin waits until a session has ended: paid, refused, declined, expired or failed.
+// It moves no clock: on a frozen one, [Server.Advance] does, or a client's own waiting.
 func (s *Server) AwaitPayin(ctx context.Context, reference string) (PayinState, error) {
 	p, err := s.core.AwaitPayin(ctx, reference)
 	return newPayinState(p), err

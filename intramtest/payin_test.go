@@ -26,7 +26,8 @@ func session(reference, msisdn string) intram.PayinSessionParams {
 	}
 }
 
-// payinReceiver does as the docs of intram.VerifyPayinNotification say: receive, verify, then get.
+// payinReceiver does as the docs of intram.VerifyPayinNotification say: receive, verify,
+// then get.
 type payinReceiver struct {
 	client *intram.Client
 
@@ -188,7 +189,8 @@ func TestPayinWorksInASynctestBubble(t *testing.T) {
 	})
 }
 
-// A failure is not the last word: within 48 hours a notification may say that the payin was paid after all.
+// A failure is not the last word: within 48 hours a notification may say that the payin
+// was paid after all.
 func TestPayinThatFailedIsPaidLate(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -316,7 +318,8 @@ func TestPayinSettingsOfAServer(t *testing.T) {
 	require.ErrorContains(t, program.SetPayinWebhook("http://shop.example.com", "s"), "https")
 }
 
-// messageOf is what the API said, which an error's one line keeps to itself where it could be personal.
+// messageOf is what the API said, which an error's one line keeps to itself where it
+// could be personal.
 func messageOf(t *testing.T, err error) string {
 	t.Helper()
 	var e *intram.Error

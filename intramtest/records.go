@@ -11,7 +11,8 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// LedgerEntry is one side of a movement of money: an amount put into an account, or taken out of it when negative.
+// LedgerEntry is one side of a movement of money: an amount put into an account, or taken
+// out of it when negative.
 type LedgerEntry struct {
 	Posting     int // shared by the entries of one movement, which sum to zero
 	Time        time.Time
@@ -22,7 +23,8 @@ type LedgerEntry struct {
 	Memo        string // what the movement was, in words
 }
 
-// Ledger is every movement of money so far, oldest first. Each is double-entry, fees included, so the whole sums to zero.
+// Ledger is every movement of money so far, oldest first. Each is double-entry, fees
+// included, so the whole sums to zero.
 type Ledger struct{ Entries []LedgerEntry }
 
 // Ledger returns the movements of all merchants and environments.
@@ -65,7 +67,8 @@ func (l Ledger) Accounts() []string {
 	return slices.Compact(accounts)
 }
 
-// For returns the entries about an operation, by its id, or about a transaction, by its reference.
+// For returns the entries about an operation, by its id, or about a transaction, by its
+// reference.
 func (l Ledger) For(id string) []LedgerEntry {
 	var entries []LedgerEntry
 	for _, e := range l.Entries {
@@ -100,8 +103,9 @@ type Request struct {
 	Signature      string // X-Signature as received
 	IdempotencyKey string
 
-	// Canonical is the string the server expected to have been signed: what to compare with when a signature was refused. It is
-	// empty when the call was refused before its signature was looked at. It ends with the body.
+	// Canonical is the string the server expected to have been signed: what to compare
+	// with when a signature was refused. It is empty when the call was refused before its
+	// signature was looked at. It ends with the body.
 	Canonical intram.RawMessage
 
 	Status   int              // of the response; 0 when none was sent

@@ -13,13 +13,16 @@ import (
 
 // Server is a merchant API of your own. It is safe for concurrent use.
 type Server struct {
-	// URL is where it is reached, without a path: "http://127.0.0.1:40123". It serves /v1 and /api/v1/merchant.
+	// URL is where it is reached, without a path: "http://127.0.0.1:40123". It serves /v1
+	// and /api/v1/merchant.
 	URL string
-	// PublicKey and SecretKey are the merchant's in the sandbox, LivePublicKey and LiveSecretKey the live ones.
+	// PublicKey and SecretKey are the merchant's in the sandbox, LivePublicKey and
+	// LiveSecretKey the live ones.
 	PublicKey, SecretKey         string
 	LivePublicKey, LiveSecretKey string
-	// PayinAPIKey and PayinAPIClient are the merchant's credentials of payin sessions in the sandbox, LivePayinAPIKey and
-	// LivePayinAPIClient the live ones. PayinAccountID is the account that sessions of the first revision name.
+	// PayinAPIKey and PayinAPIClient are the merchant's credentials of payin sessions in
+	// the sandbox, LivePayinAPIKey and LivePayinAPIClient the live ones. PayinAccountID
+	// is the account that sessions of the first revision name.
 	PayinAPIKey, PayinAPIClient         string
 	LivePayinAPIKey, LivePayinAPIClient string
 	PayinAccountID, LivePayinAccountID  string
@@ -30,8 +33,9 @@ type Server struct {
 	network *http.Transport // nil without a listener
 }
 
-// NewServer starts a server for a test, with a frozen clock and a listener on the loopback. It closes when the test
-// ends, and prints its seed when the test has failed. An option that is wrong fails the test.
+// NewServer starts a server for a test, with a frozen clock and a listener on the
+// loopback. It closes when the test ends, and prints its seed when the test has failed.
+// An option that is wrong fails the test.
 func NewServer(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
 	s, err := start(false, opts)
@@ -50,7 +54,8 @@ func NewServer(tb testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server for a program, with a running clock and a listener on the loopback. The program closes it.
+// Start starts a server for a program, with a running clock and a listener on the
+// loopback. The program closes it.
 func Start(opts ...Option) (*Server, error) { return start(true, opts) }
 
 func start(running bool, opts []Option) (*Server, error) {
@@ -89,7 +94,8 @@ func start(running bool, opts []Option) (*Server, error) {
 	return s, nil
 }
 
-// readNumber reads what a customer types on the checkout page. The operators of the fake are Benin's.
+// readNumber reads what a customer types on the checkout page. The operators of the fake
+// are Benin's.
 func readNumber(text, _ string) (string, error) {
 	number, err := intram.ParseMSISDN(text, "BJ")
 	if err == nil && intram.SameWallet(number, text) {
@@ -98,8 +104,8 @@ func readNumber(text, _ string) (string, error) {
 	return number, err
 }
 
-// Close ends the server. A server made by [NewServer] closes by itself. It must not be called by a webhook receiver of the
-// server's.
+// Close ends the server. A server made by [NewServer] closes by itself. It must not be
+// called by a webhook receiver of the server's.
 func (s *Server) Close() {
 	if s.network != nil {
 		s.network.CloseIdleConnections()
@@ -156,14 +162,15 @@ func (s *Server) fail(message string) {
 	s.tb.Fatalf("intramtest: %s", message)
 }
 
-// HTTPClient reaches the server as its clients do: over the network, or directly when it has no listener. It follows
-// redirects, as a browser on the checkout page would.
+// HTTPClient reaches the server as its clients do: over the network, or directly when it
+// has no listener. It follows redirects, as a browser on the checkout page would.
 func (s *Server) HTTPClient() *http.Client { return s.client }
 
 // Transport returns the transport of [Server.HTTPClient], for a client of your own.
 func (s *Server) Transport() http.RoundTripper { return s.client.Transport }
 
-// ServeHTTP responds as the server does over the network, for a listener or a middleware of your own.
+// ServeHTTP responds as the server does over the network, for a listener or a middleware
+// of your own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.core.ServeHTTP(w, r) }
 
 // Seed returns the seed of the server's keys, ids and references.
@@ -175,12 +182,13 @@ func (s *Server) Clock() intram.Clock { return s.core.Clock() }
 // Now returns the server's time.
 func (s *Server) Now() time.Time { return s.core.Clock().Now() }
 
-// Advance moves the clock ahead, runs in time order whatever comes due on the way, and returns when no delivery is under
-// way. It must not be called by a webhook receiver.
+// Advance moves the clock ahead, runs in time order whatever comes due on the way, and
+// returns when no delivery is under way. It must not be called by a webhook receiver.
 func (s *Server) Advance(d time.Duration) { s.core.Clock().Advance(d) }
 
-// Receive makes a handler a webhook receiver in this process and returns the URL to subscribe with, without a path: append the
-// path that a mux knows, as with httptest's URL. See [Server.Subscribe] for a handler that needs the secret.
+// Receive makes a handler a webhook receiver in this process and returns the URL to
+// subscribe with, without a path: append the path that a mux knows, as with httptest's
+// URL. See [Server.Subscribe] for a handler that needs the secret.
 func (s *Server) Receive(h http.Handler) string { return s.core.Receive(h) }
 
 // Merchant is another merchant of the server's.
@@ -196,7 +204,8 @@ type Merchant struct {
 	server *Server
 }
 
-// AddMerchant adds a merchant with its own keys, and 1 000 000 in each of its wallets. Its live calls may come from the loopback.
+// AddMerchant adds a merchant with its own keys, and 1 000 000 in each of its wallets.
+// Its live calls may come from the loopback.
 func (s *Server) AddMerchant(name string) (*Merchant, error) {
 	m, err := s.core.AddMerchant(mockapi.MerchantConfig{Name: name, IPAllowlist: []string{"127.0.0.0/8", "::1"}})
 	if err != nil {
@@ -221,13 +230,14 @@ func (m *Merchant) NewLiveClient(opts ...intram.ClientOption) (*intram.Client, e
 	return m.server.newClient(m.LivePublicKey, m.LiveSecretKey, m.server.withPayin(m.LivePayinAPIKey, m.LivePayinAPIClient), opts)
 }
 
-// SetMerchantActive switches the merchant that a public key belongs to on or off. Live calls of one that is off get 403
-// merchant_inactive; its sandbox stays open.
+// SetMerchantActive switches the merchant that a public key belongs to on or off. Live
+// calls of one that is off get 403 merchant_inactive; its sandbox stays open.
 func (s *Server) SetMerchantActive(publicKey string, active bool) error {
 	return s.core.SetMerchantActive(publicKey, active)
 }
 
-// SetIPAllowlist replaces the allowlist of the merchant that a public key belongs to; see [WithIPAllowlist].
+// SetIPAllowlist replaces the allowlist of the merchant that a public key belongs to; see
+// [WithIPAllowlist].
 func (s *Server) SetIPAllowlist(publicKey string, entries ...string) error {
 	return s.core.SetIPAllowlist(publicKey, entries...)
 }
@@ -238,11 +248,13 @@ func (s *Server) Idle(ctx context.Context) error { return s.core.Idle(ctx) }
 // Snapshot is a server's state at a moment; see [Server.Snapshot].
 type Snapshot struct{ core *mockapi.Snapshot }
 
-// Snapshot keeps the state: money, operations, transactions, subscriptions, deliveries, idempotency keys, scripted faults, and what
-// is scheduled. The journal of requests and the merchants' settings are not part of it.
+// Snapshot keeps the state: money, operations, transactions, subscriptions, deliveries,
+// idempotency keys, scripted faults, and what is scheduled. The journal of requests and
+// the merchants' settings are not part of it.
 func (s *Server) Snapshot() *Snapshot { return &Snapshot{s.core.Snapshot()} }
 
-// Restore goes back to a snapshot of this server, any number of times. A frozen clock goes back too.
+// Restore goes back to a snapshot of this server, any number of times. A frozen clock
+// goes back too.
 func (s *Server) Restore(snapshot *Snapshot) error {
 	if snapshot == nil {
 		return s.core.Restore(nil)

@@ -25,7 +25,8 @@ func newServer(t *testing.T, opts ...intramtest.Option) *intramtest.Server {
 	return server
 }
 
-// connections are the two ways to a server. Whatever a client does must come out the same.
+// connections are the two ways to a server. Whatever a client does must come out the
+// same.
 var connections = []struct {
 	name string
 	opts []intramtest.Option

@@ -8,11 +8,14 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// Subscribe makes a webhook receiver in this process: it subscribes to all events of the merchant's sandbox, and gives build a verifier with
-// the subscription's secret and the server's clock. The handler that build returns gets the deliveries at a path such as
-// "/intram/webhook"; a mux that build returns may have other paths, too. The subscription that it returns has the secret.
+// Subscribe makes a webhook receiver in this process: it subscribes to all events of the
+// merchant's sandbox, and gives build a verifier with the subscription's secret and the
+// server's clock. The handler that build returns gets the deliveries at a path such as
+// "/intram/webhook"; a mux that build returns may have other paths, too. The subscription
+// that it returns has the secret.
 //
-// A path that does not begin with a slash, or a handler that is nil, fails the test; in a program it panics.
+// A path that does not begin with a slash, or a handler that is nil, fails the test; in a
+// program it panics.
 func (s *Server) Subscribe(path string, build func(*intram.WebhookVerifier) http.Handler) *intram.WebhookSubscription {
 	if s.tb != nil {
 		s.tb.Helper()
@@ -54,8 +57,8 @@ func (l *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "intramtest: the receiver is not ready yet", http.StatusServiceUnavailable)
 }
 
-// logRefusedDeliveries prints the deliveries that no receiver took, since a test that waits for their effect fails far from
-// the cause.
+// logRefusedDeliveries prints the deliveries that no receiver took, since a test that
+// waits for their effect fails far from the cause.
 func (s *Server) logRefusedDeliveries() {
 	for _, d := range s.Deliveries() {
 		for _, a := range d.Attempts {

@@ -64,7 +64,8 @@ func TestReceiveDeliversToAPathOfAMux(t *testing.T) {
 	assert.Equal(t, 1, got)
 }
 
-// A test that waits for the effect of a delivery fails far from its cause: the refused deliveries are printed.
+// A test that waits for the effect of a delivery fails far from its cause: the refused
+// deliveries are printed.
 func TestAFailedTestPrintsTheDeliveriesThatWereRefused(t *testing.T) {
 	t.Parallel()
 	tb := &fakeTB{}

@@ -1,5 +1,5 @@
-// Package inboxtest lets events rain on replicas that are killed and stores that crash, and counts what took effect. It is what the
-// shared inboxes are tested with.
+// Package inboxtest lets events rain on replicas that are killed and stores that crash,
+// and counts what took effect. It is what the shared inboxes are tested with.
 package inboxtest
 
 import (
@@ -22,8 +22,9 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// Chaos is a run: events of the fake, each delivered one to three times and in no order, to three replicas that share one
-// store. A replica is killed every hundred events, and the store crashes twice.
+// Chaos is a run: events of the fake, each delivered one to three times and in no order,
+// to three replicas that share one store. A replica is killed every hundred events, and
+// the store crashes twice.
 type Chaos struct {
 	// Events is how many there are.
 	Events int
@@ -54,7 +55,8 @@ type delivery struct {
 	key    string
 }
 
-// Run makes the run, prints its numbers, and fails the test when an event is missing or took effect twice.
+// Run makes the run, prints its numbers, and fails the test when an event is missing or
+// took effect twice.
 func (c Chaos) Run(tb testing.TB) {
 	tb.Helper()
 	server := intramtest.NewServer(tb, intramtest.WithoutListener(), intramtest.WithJournalSize(4*c.Events))
@@ -71,7 +73,8 @@ func (c Chaos) Run(tb testing.TB) {
 	rounds := 0
 	for ; len(pending) > 0 && !tb.Failed(); rounds++ {
 		if rounds > 0 {
-			// Intram waits a minute or more before it tries again. Nothing is under way here: a process that holds a claim is dead.
+			// Intram waits a minute or more before it tries again. Nothing is under way
+			// here: a process that holds a claim is dead.
 			if err := c.Pass(time.Minute); err != nil {
 				tb.Fatalf("Pass: %v", err)
 			}
@@ -103,7 +106,8 @@ func (c Chaos) Run(tb testing.TB) {
 	}
 }
 
-// record lets the fake make the events, and keeps its deliveries: of four events two are payouts' and two a payment's.
+// record lets the fake make the events, and keeps its deliveries: of four events two are
+// payouts' and two a payment's.
 func (c Chaos) record(tb testing.TB, server *intramtest.Server) (secret string, deliveries []delivery) {
 	tb.Helper()
 	ctx := tb.Context()
@@ -166,7 +170,8 @@ func (c Chaos) record(tb testing.TB, server *intramtest.Server) (secret string, 
 	return subscription.Secret, received
 }
 
-// multiply makes one to three deliveries of each, in no order. The order is the same in every run.
+// multiply makes one to three deliveries of each, in no order. The order is the same in
+// every run.
 func multiply(deliveries []delivery) []delivery {
 	var all []delivery
 	for i, d := range deliveries {
@@ -259,7 +264,8 @@ func (r *run) post(address string, d delivery) (status int) {
 	return resp.StatusCode
 }
 
-// disturb does what is due after the n-th event was acknowledged. The other senders go on meanwhile.
+// disturb does what is due after the n-th event was acknowledged. The other senders go on
+// meanwhile.
 func (r *run) disturb(n int) {
 	if n%killEvery == 0 {
 		r.mu.Lock()

@@ -16,11 +16,13 @@ import (
 
 const receiverSecret = "whsec_b4c3a2d1e0f9a8b7"
 
-// Receiver is a handler on a real store, whose function counts its effects outside of that store.
+// Receiver is a handler on a real store, whose function counts its effects outside of
+// that store.
 type Receiver struct {
 	// Inbox is what is tested.
 	Inbox intram.Inbox
-	// During is called by the function before it has its effect: it may hold a connection, or crash the store.
+	// During is called by the function before it has its effect: it may hold a
+	// connection, or crash the store.
 	During func(ctx context.Context) error
 	// Pass lets time go by on the clock that leases run by.
 	Pass func(d time.Duration) error
@@ -60,7 +62,8 @@ func (r *Receiver) deliver(n int) int {
 	return w.Code
 }
 
-// settle waits until the inbox knows of every effect; a handler that has given up keeps it waiting for a while.
+// settle waits until the inbox knows of every effect; a handler that has given up keeps
+// it waiting for a while.
 func (r *Receiver) settle() {
 	r.mu.Lock()
 	want := 0
@@ -116,7 +119,8 @@ func (r *Receiver) redeliver(statuses []int) {
 	r.tb.Logf("%d effects of %d events", total, len(statuses))
 }
 
-// Burst sends many deliveries at once, to a function that uses the few connections of the inbox.
+// Burst sends many deliveries at once, to a function that uses the few connections of the
+// inbox.
 func (r *Receiver) Burst(tb testing.TB, deliveries int) {
 	tb.Helper()
 	r.start(tb)
@@ -130,7 +134,8 @@ func (r *Receiver) Burst(tb testing.TB, deliveries int) {
 	r.redeliver(statuses)
 }
 
-// Failover sends one delivery. During crashes the store, and restart brings it back after the response to the delivery.
+// Failover sends one delivery. During crashes the store, and restart brings it back after
+// the response to the delivery.
 func (r *Receiver) Failover(tb testing.TB, restart func() error) {
 	tb.Helper()
 	r.start(tb)

@@ -16,8 +16,9 @@ const (
 	maxBody = 1 << 20
 )
 
-// authenticate makes the checks that come before the idempotency key, in the documented order: API key known,
-// merchant active, live source address allowed, and only then the body is read and the signature checked.
+// authenticate makes the checks that come before the idempotency key, in the documented
+// order: API key known, merchant active, live source address allowed, and only then the
+// body is read and the signature checked.
 func (x *exchange) authenticate() *reply {
 	s, r := x.server, x.request
 	publicKey := first(r.Header, "X-Api-Key")
@@ -152,7 +153,8 @@ func (x *exchange) checkSignature() *reply {
 	if !ok {
 		return signatureInvalid("invalid_timestamp_format")
 	}
-	// The documented form has milliseconds, so the comparison has too: exactly five minutes off still passes.
+	// The documented form has milliseconds, so the comparison has too: exactly five
+	// minutes off still passes.
 	now := x.now.Add(x.effect.skew).Truncate(time.Millisecond)
 	if off := now.Sub(at.Truncate(time.Millisecond)); off > signatureWindow || off < -signatureWindow {
 		return signatureInvalid("timestamp_out_of_window")

@@ -299,7 +299,8 @@ func TestRequestBodies(t *testing.T) {
 	assert.Equal(t, 202, chunked(payoutBody(1, "22961234567")))
 	assert.Equal(t, 413, chunked(big))
 
-	// A client that leaves before its body is complete gets no response, and nothing is executed.
+	// A client that leaves before its body is complete gets no response, and nothing is
+	// executed.
 	r := f.request(call{method: "POST", endpoint: "/payouts", body: payoutBody(1, "22961234567")})
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failingReader{}))
 	w := &recorder{header: http.Header{}, request: r}

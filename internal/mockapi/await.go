@@ -17,14 +17,16 @@ type Operation struct {
 	Payload, Result  []byte
 	Amount           int64
 	Created, Updated time.Time
-	// OwnReference is the merchant's own, which a payout may have; Description is a payment request's, or the reason of a refund.
+	// OwnReference is the merchant's own, which a payout may have; Description is a
+	// payment request's, or the reason of a refund.
 	OwnReference, Description string
-	// Method is the payment method's name, Number the other side's wallet or account, Customer its name, as far as they are known.
+	// Method is the payment method's name, Number the other side's wallet or account,
+	// Customer its name, as far as they are known.
 	Method, Number, Customer string
 	// IdempotencyKey is the one that it was created with.
 	IdempotencyKey string
-	// ResultStatus is the status in the result. A bank payout that its bank has returned is an operation that succeeded, with a result that
-	// failed.
+	// ResultStatus is the status in the result. A bank payout that its bank has returned
+	// is an operation that succeeded, with a result that failed.
 	ResultStatus string
 	// AwaitsSettlement is set on a bank payout that the back office has yet to settle.
 	AwaitsSettlement bool
@@ -40,7 +42,8 @@ type Transaction struct {
 	Method, Number              string // the payment method's name and the other side's number, once they are known
 	Customer                    string
 	Created                     time.Time
-	// Open is set on a payment that is neither paid nor declined, Confirming while its provider has not responded.
+	// Open is set on a payment that is neither paid nor declined, Confirming while its
+	// provider has not responded.
 	Open, Confirming bool
 }
 
@@ -55,7 +58,8 @@ func (s *Server) Operation(id string) (Operation, bool) {
 	return op.public(), true
 }
 
-// Transaction looks a transaction up by reference or internal id, of any merchant and environment.
+// Transaction looks a transaction up by reference or internal id, of any merchant and
+// environment.
 func (s *Server) Transaction(reference string) (Transaction, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +70,8 @@ func (s *Server) Transaction(reference string) (Transaction, bool) {
 	return tx.public(), true
 }
 
-// AwaitOperation waits until an operation has ended. It moves no clock: a frozen one must be moved by the caller.
+// AwaitOperation waits until an operation has ended. It moves no clock: a frozen one must
+// be moved by the caller.
 func (s *Server) AwaitOperation(ctx context.Context, id string) (Operation, error) {
 	var found Operation
 	err := s.await(ctx, func() (bool, string) {
@@ -94,8 +99,8 @@ func (s *Server) AwaitTransaction(ctx context.Context, reference string) (Transa
 	return found, err
 }
 
-// AwaitEvent waits until an event of this type has happened to an object (an operation's id, or a transaction's
-// reference) and no attempt to deliver it is queued or under way.
+// AwaitEvent waits until an event of this type has happened to an object (an operation's
+// id, or a transaction's reference) and no attempt to deliver it is queued or under way.
 func (s *Server) AwaitEvent(ctx context.Context, kind, id string) (Event, error) {
 	var found Event
 	err := s.await(ctx, func() (bool, string) {
@@ -137,8 +142,9 @@ func (s *Server) Idle(ctx context.Context) error {
 	})
 }
 
-// await waits until done says so, looking again at each change. The error of a wait that ended first says what was
-// still missing, and when the server would do something by itself.
+// await waits until done says so, looking again at each change. The error of a wait that
+// ended first says what was still missing, and when the server would do something by
+// itself.
 func (s *Server) await(ctx context.Context, done func() (bool, string)) error {
 	for {
 		s.mu.Lock()

@@ -2,7 +2,8 @@ package mockapi
 
 import "net/http"
 
-// getBalance handles GET /balance. A merchant without a wallet gets currency null and an empty list.
+// getBalance handles GET /balance. A merchant without a wallet gets currency null and an
+// empty list.
 func (x *exchange) getBalance() reply {
 	s := x.server
 	s.mu.Lock()

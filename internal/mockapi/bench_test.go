@@ -16,9 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkServerAgainstEcho compares the server with a bare net/http echo server: the same signed POSTs of fresh payouts, made
-// beforehand, over 64 keep-alive connections, in interleaved rounds of one run. The median of the rounds' ratios is what
-// counts: absolute numbers drift with the machine. The bar is 0.65.
+// BenchmarkServerAgainstEcho compares the server with a bare net/http echo server: the
+// same signed POSTs of fresh payouts, made beforehand, over 64 keep-alive connections, in
+// interleaved rounds of one run. The median of the rounds' ratios is what counts:
+// absolute numbers drift with the machine. The bar is 0.65.
 func BenchmarkServerAgainstEcho(b *testing.B) {
 	const connections, perRound = 64, 12_800
 	var ratios, rates []float64
@@ -110,8 +111,8 @@ func echoServer(b *testing.B) string {
 	return listener.Addr().String()
 }
 
-// requestRate sends each row of requests over a keep-alive connection of its own, as cheaply as can be, and returns requests a
-// second.
+// requestRate sends each row of requests over a keep-alive connection of its own, as
+// cheaply as can be, and returns requests a second.
 func requestRate(b *testing.B, address string, requests [][][]byte, want string) float64 {
 	runtime.GC() // each round starts alike
 	failures := make([]string, len(requests))

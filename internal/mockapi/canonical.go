@@ -13,10 +13,12 @@ import (
 	"sync"
 )
 
-// signedPrefix is the path every signature covers, whatever URL was called (intram.md section 1).
+// signedPrefix is the path every signature covers, whatever URL was called (intram.md
+// section 1).
 const signedPrefix = "/api/v1/merchant"
 
-// signedRequest is what a signature covers, before the choice between the raw and the decoded reading.
+// signedRequest is what a signature covers, before the choice between the raw and the
+// decoded reading.
 type signedRequest struct {
 	timestamp string
 	method    string
@@ -25,7 +27,8 @@ type signedRequest struct {
 	body      []byte
 }
 
-// canonical is the string the server expects to have been signed, in the raw reading of the query.
+// canonical is the string the server expects to have been signed, in the raw reading of
+// the query.
 func (q *signedRequest) canonical() string {
 	return string(append(q.appendHead(nil, q.endpoint, sortedRaw(q.query)), q.body...))
 }
@@ -43,8 +46,9 @@ func (q *signedRequest) appendHead(b []byte, endpoint, query string) []byte {
 	return append(b, '\n')
 }
 
-// signedBy reports whether signature fits the request in either reading: raw, or percent-decoded. The
-// docs do not say which one the server takes (intram.md section 3), so both are accepted.
+// signedBy reports whether signature fits the request in either reading: raw, or
+// percent-decoded. The docs do not say which one the server takes (intram.md section 3),
+// so both are accepted.
 func (q *signedRequest) signedBy(secret *signingKey, signature string) bool {
 	if secret.matches(q, q.endpoint, sortedRaw(q.query), signature) {
 		return true
@@ -105,8 +109,8 @@ func queryKey(pair string) string {
 	return key
 }
 
-// signingKey computes HMAC-SHA256 with one secret. The keyed states are pooled: making one hashes the
-// secret twice, which would cost as much as signing a short request.
+// signingKey computes HMAC-SHA256 with one secret. The keyed states are pooled: making
+// one hashes the secret twice, which would cost as much as signing a short request.
 type signingKey struct {
 	secret string
 	pool   sync.Pool
@@ -119,8 +123,8 @@ type macState struct {
 	text []byte
 }
 
-// keyedHash is an HMAC under any secret, since the server does not choose what is tested with it. Go's
-// strict FIPS mode would panic at a short one.
+// keyedHash is an HMAC under any secret, since the server does not choose what is tested
+// with it. Go's strict FIPS mode would panic at a short one.
 func keyedHash(secret string) (mac hash.Hash) {
 	fips140.WithoutEnforcement(func() { mac = hmac.New(sha256.New, []byte(secret)) })
 	return mac
@@ -134,7 +138,8 @@ func newSigningKey(secret string) *signingKey {
 	return k
 }
 
-// matches compares in constant time. The prefix and the lower case are part of the format.
+// matches compares in constant time. The prefix and the lower case are part of the
+// format.
 func (k *signingKey) matches(q *signedRequest, endpoint, query, signature string) bool {
 	m, _ := k.pool.Get().(*macState) // New makes nothing else
 	defer k.pool.Put(m)

@@ -18,7 +18,8 @@ const gatewayPath = "/gateway/"
 // gatewayURL is the page a payment is paid on. The caller holds the lock.
 func (s *Server) gatewayURL(reference string) string { return s.baseURL + gatewayPath + reference }
 
-// pages are the templates in each language, parsed when the first page is asked for: most servers never show one.
+// pages are the templates in each language, parsed when the first page is asked for: most
+// servers never show one.
 type pages struct {
 	once            sync.Once
 	english, french *template.Template
@@ -67,7 +68,8 @@ type checkoutPage struct {
 	Pay, Decline                     string // where the forms go
 }
 
-// wayBack is a return URL as a link of any scheme. Those that run scripts were refused when it was given.
+// wayBack is a return URL as a link of any scheme. Those that run scripts were refused
+// when it was given.
 func wayBack(url string) template.URL {
 	return template.URL(url) //nolint:gosec // see absoluteURL
 }
@@ -77,8 +79,8 @@ type checkoutMethod struct {
 	Selected   bool
 }
 
-// serveGateway serves the checkout page of a payment and takes its two forms. Only POST changes anything, and a
-// browser's POST must come from the page itself.
+// serveGateway serves the checkout page of a payment and takes its two forms. Only POST
+// changes anything, and a browser's POST must come from the page itself.
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	reference, action, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, gatewayPath), "/")
 	details, ok := s.paymentDetails(reference)

@@ -224,7 +224,8 @@ func TestCheckoutOverTheNetwork(t *testing.T) {
 	assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.status"))
 }
 
-// TestTheCustomersPagesAreInFrenchToo reads the texts off the templates, and off what the pages are given.
+// TestTheCustomersPagesAreInFrenchToo reads the texts off the templates, and off what the
+// pages are given.
 func TestTheCustomersPagesAreInFrenchToo(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{"": true}

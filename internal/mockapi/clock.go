@@ -12,25 +12,29 @@ import (
 // ErrClosed is what waiting ends with when the server is closed meanwhile.
 var ErrClosed = errors.New("intramtest: the server is closed")
 
-// sleeperPatience is how much real time a sleep on a frozen clock gives deliveries under way to end
-// before it moves the clock. It cannot wait for good: the sleeper may be the receiver itself.
+// sleeperPatience is how much real time a sleep on a frozen clock gives deliveries under
+// way to end before it moves the clock. It cannot wait for good: the sleeper may be the
+// receiver itself.
 const sleeperPatience = 100 * time.Millisecond
 
-// Clock is the server's only source of time, and the only place in the package that reads the wall
-// clock or makes a timer.
+// Clock is the server's only source of time, and the only place in the package that reads
+// the wall clock or makes a timer.
 //
-// A frozen clock stands still until Advance or Sleep moves it; a running one follows the wall clock
-// and can be moved ahead too. Either way whatever comes due on the way (worker, retries, expiry) runs
-// in time order, with the clock showing the time it was due.
+// A frozen clock stands still until Advance or Sleep moves it; a running one follows the
+// wall clock and can be moved ahead too. Either way whatever comes due on the way
+// (worker, retries, expiry) runs in time order, with the clock showing the time it was
+// due.
 type Clock struct {
 	running bool
 
-	// runMu makes due tasks run one at a time and in order. It is held for the state change a task
-	// makes and never while anything waits, so that nothing in a synctest bubble blocks on it.
+	// runMu makes due tasks run one at a time and in order. It is held for the state
+	// change a task makes and never while anything waits, so that nothing in a synctest
+	// bubble blocks on it.
 	runMu sync.Mutex
 
-	// now is the time of a frozen clock, offset how far a running one is ahead of the wall. They are read without
-	// the lock, since every request does, and written with it.
+	// now is the time of a frozen clock, offset how far a running one is ahead of the
+	// wall. They are read without the lock, since every request does, and written with
+	// it.
 	now    atomic.Pointer[time.Time]
 	offset atomic.Int64
 
@@ -46,9 +50,9 @@ type Clock struct {
 	moved func() // is told when the clock was moved; set by the server
 }
 
-// task is something due at a moment. A task of the domain is data (kind and id), so that a snapshot can
-// keep it; one that only serves a goroutine of this process (a sleeper, a time-out) is a function and is
-// not kept.
+// task is something due at a moment. A task of the domain is data (kind and id), so that
+// a snapshot can keep it; one that only serves a goroutine of this process (a sleeper, a
+// time-out) is a function and is not kept.
 type task struct {
 	at    time.Time
 	seq   uint64
@@ -92,9 +96,10 @@ func (c *Clock) NextDue() (time.Time, bool) {
 	return c.tasks[0].at, true
 }
 
-// Advance moves the clock ahead by d, running in time order whatever comes due, and returns when the
-// server is idle: no task due, no delivery under way. It must not be called by a webhook receiver, whose
-// own delivery it would wait for. A negative d moves nothing.
+// Advance moves the clock ahead by d, running in time order whatever comes due, and
+// returns when the server is idle: no task due, no delivery under way. It must not be
+// called by a webhook receiver, whose own delivery it would wait for. A negative d moves
+// nothing.
 func (c *Clock) Advance(d time.Duration) {
 	target := c.Now().Add(max(d, 0))
 	for !c.isClosed() {
@@ -110,9 +115,10 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 }
 
-// Sleep waits for d on the server's clock. A frozen clock is moved to the target, running what falls due
-// on the way, so that a client which waits through it never waits in real time; a running one is waited
-// for, and Advance shortens the wait. The end of ctx ends the sleep at once.
+// Sleep waits for d on the server's clock. A frozen clock is moved to the target, running
+// what falls due on the way, so that a client which waits through it never waits in real
+// time; a running one is waited for, and Advance shortens the wait. The end of ctx ends
+// the sleep at once.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -163,8 +169,8 @@ func (c *Clock) sleepRunning(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// schedule adds a task and returns it, so that it can be cancelled. A task that is already due runs at the
-// next step, not here: the caller may hold the server's lock.
+// schedule adds a task and returns it, so that it can be cancelled. A task that is
+// already due runs at the next step, not here: the caller may hold the server's lock.
 func (c *Clock) schedule(t task) *task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,8 +224,8 @@ func (c *Clock) runDue() {
 	}
 }
 
-// step runs the earliest task due by limit, at its own time. When there is none it moves the clock to
-// limit and reports false.
+// step runs the earliest task due by limit, at its own time. When there is none it moves
+// the clock to limit and reports false.
 func (c *Clock) step(limit time.Time) bool {
 	c.runMu.Lock()
 	defer c.runMu.Unlock()
@@ -282,8 +288,9 @@ func (c *Clock) armLocked() {
 	c.timer.Reset(wait)
 }
 
-// guard calls fn after d of real time unless it is stopped first. Only a frozen clock needs it: a
-// receiver that hangs would otherwise hang for good, since nothing moves the clock.
+// guard calls fn after d of real time unless it is stopped first. Only a frozen clock
+// needs it: a receiver that hangs would otherwise hang for good, since nothing moves the
+// clock.
 func (c *Clock) guard(d time.Duration, fn func()) (stop func()) {
 	if c.running {
 		return func() {}
@@ -305,8 +312,9 @@ func (c *Clock) keep() (time.Time, []task) {
 	return c.Now(), kept
 }
 
-// restore puts the tasks of a snapshot in the place of the present ones. A frozen clock goes back to the
-// snapshot's time; a running one goes on, and what is overdue runs at once.
+// restore puts the tasks of a snapshot in the place of the present ones. A frozen clock
+// goes back to the snapshot's time; a running one goes on, and what is overdue runs at
+// once.
 func (c *Clock) restore(now time.Time, kept []task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -326,8 +334,8 @@ func (c *Clock) restore(now time.Time, kept []task) {
 	c.reheapLocked()
 }
 
-// resume puts a new clock where a saved one was: a frozen one at its time, a running one as far ahead of the wall as it was,
-// and in no case before its time.
+// resume puts a new clock where a saved one was: a frozen one at its time, a running one
+// as far ahead of the wall as it was, and in no case before its time.
 func (c *Clock) resume(now time.Time, offset time.Duration, kept []task) {
 	if c.running {
 		c.offset.Store(int64(max(offset, time.Until(now))))
@@ -395,7 +403,8 @@ func (h *taskHeap) Pop() any {
 	return t
 }
 
-// deliveringKey marks the context of a request that the server itself sends to a receiver.
+// deliveringKey marks the context of a request that the server itself sends to a
+// receiver.
 type deliveringKey struct{}
 
 func isDelivering(ctx context.Context) bool {

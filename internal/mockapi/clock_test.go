@@ -102,7 +102,8 @@ func TestSleepIsNotHeldUpByADeliveryThatWaitsForIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, Config{})
-		// A receiver that waits with a context of its own, as one behind a real socket does.
+		// A receiver that waits with a context of its own, as one behind a real socket
+		// does.
 		f.subscribe("*", func(http.ResponseWriter, *http.Request) { _ = f.s.Clock().Sleep(context.Background(), time.Second) })
 		began := time.Now()
 		f.payout(1, "22961234567")
@@ -169,7 +170,8 @@ func TestClockStartsAtThePresentByDefault(t *testing.T) {
 	})
 }
 
-// A delivery is attempted at the time it is due, also when the clock is moved far beyond it at once.
+// A delivery is attempted at the time it is due, also when the clock is moved far beyond
+// it at once.
 func TestAdvanceWaitsForDeliveriesBeforeItGoesOn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Worker: WorkAfter(2 * time.Second)})

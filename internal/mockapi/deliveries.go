@@ -24,8 +24,9 @@ const (
 	keptReceiverAnswer = 512
 )
 
-// retryDelays are the waits after a failed attempt. The sources contradict each other on the fifth: the changelog lists it, the
-// table of headers counts attempts from 1 to 5. Config.DeliveryAttempts plays both.
+// retryDelays are the waits after a failed attempt. The sources contradict each other on
+// the fifth: the changelog lists it, the table of headers counts attempts from 1 to 5.
+// Config.DeliveryAttempts plays both.
 var retryDelays = [...]time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 12 * time.Hour}
 
 // DeliveryStatus is how far a delivery is.
@@ -89,8 +90,9 @@ func (d Delivery) String() string {
 // GoString keeps %#v as discreet as String: a body holds names and phone numbers.
 func (d Delivery) GoString() string { return d.String() }
 
-// lane is a row of deliveries that are attempted one after the other. A frozen server has a single lane, so that a
-// test sees one order; a running one has a lane for each subscription, so that a slow receiver holds up no other.
+// lane is a row of deliveries that are attempted one after the other. A frozen server has
+// a single lane, so that a test sees one order; a running one has a lane for each
+// subscription, so that a slow receiver holds up no other.
 type lane struct {
 	queue []*delivery
 }
@@ -106,7 +108,8 @@ func (s *Server) deliver(sub *subscription, e *event) *delivery {
 	return d
 }
 
-// forgetDeliveries caps the log, oldest first and in blocks. A delivery that is still pending is kept.
+// forgetDeliveries caps the log, oldest first and in blocks. A delivery that is still
+// pending is kept.
 func (s *Server) forgetDeliveries() {
 	excess := len(s.state.deliveryLog) - s.journalSize
 	if excess <= 0 {
@@ -123,7 +126,8 @@ func (s *Server) forgetDeliveries() {
 	})
 }
 
-// enqueue puts an attempt into its lane and starts the lane when it is idle. The caller holds the lock.
+// enqueue puts an attempt into its lane and starts the lane when it is idle. The caller
+// holds the lock.
 func (s *Server) enqueue(d *delivery) {
 	if s.closed {
 		return
@@ -161,7 +165,8 @@ func (s *Server) drain(name string, l *lane) {
 	delete(s.lanes, name)
 }
 
-// attempt makes one try. It is called with the lock held and gives it up while the receiver has the floor.
+// attempt makes one try. It is called with the lock held and gives it up while the
+// receiver has the floor.
 func (s *Server) attempt(d *delivery) {
 	s.touchDelivery(d)
 	now := s.clock.Now()
@@ -215,7 +220,8 @@ func (s *Server) taskDeliver(id string) {
 	}
 }
 
-// send posts a delivery and returns the receiver's status and words, or why there was none.
+// send posts a delivery and returns the receiver's status and words, or why there was
+// none.
 func (s *Server) send(d *delivery, a Attempt, body []byte) (status int, response, failure string) {
 	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, deliveringKey{}, s))
 	defer cancel()
@@ -258,7 +264,8 @@ func (d *delivery) setHeaders(h http.Header, a Attempt) {
 	h.Set("X-Intram-Attempt", strconv.Itoa(a.Number))
 }
 
-// deliveryError says why there was no response, in words that do not depend on the platform.
+// deliveryError says why there was no response, in words that do not depend on the
+// platform.
 func deliveryError(err error, timedOut bool) string {
 	switch {
 	case timedOut:
@@ -274,7 +281,8 @@ func deliveryError(err error, timedOut bool) string {
 	}
 }
 
-// Resend makes one more attempt of a delivery at once, whatever its state. The retry schedule goes on as it was.
+// Resend makes one more attempt of a delivery at once, whatever its state. The retry
+// schedule goes on as it was.
 func (s *Server) Resend(deliveryID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -310,7 +318,8 @@ func (d *delivery) public() Delivery {
 	}
 }
 
-// waitIdle waits until no delivery is queued or under way, until stop is closed or until the server is.
+// waitIdle waits until no delivery is queued or under way, until stop is closed or until
+// the server is.
 func (s *Server) waitIdle(stop <-chan struct{}) {
 	for {
 		s.mu.Lock()

@@ -9,11 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// document reads a request's JSON where it lies. Requests are validated field by field, with every
-// mistake reported under its path, and numbers are read from their own digits: neither goes well with
-// decoding into a struct, which stops at the first mistake, or into any, which makes floats.
+// document reads a request's JSON where it lies. Requests are validated field by field,
+// with every mistake reported under its path, and numbers are read from their own digits:
+// neither goes well with decoding into a struct, which stops at the first mistake, or
+// into any, which makes floats.
 //
-// A document is only made of bytes that were found to be valid, so the reading itself cannot fail.
+// A document is only made of bytes that were found to be valid, so the reading itself
+// cannot fail.
 type document []byte
 
 // parseDocument accepts a JSON object.
@@ -66,7 +68,8 @@ type member struct{ name, value document }
 // object is the members of an object, read in one pass.
 type object []member
 
-// members appends the members of an object to room, which lets the caller keep them off the heap.
+// members appends the members of an object to room, which lets the caller keep them off
+// the heap.
 func (d document) members(room object) object {
 	if d.kind() != kindObject {
 		return nil
@@ -153,7 +156,8 @@ func (d document) isCompact() bool {
 	return true
 }
 
-// number reads an amount of whole units exactly: 1000, 1e3 and 1000.0 are the same number.
+// number reads an amount of whole units exactly: 1000, 1e3 and 1000.0 are the same
+// number.
 func (d document) number() amount {
 	if d.kind() != kindNumber {
 		return amount{}
@@ -199,7 +203,8 @@ func parseAmount(literal string) amount {
 	if exponentText != "" {
 		e, err := strconv.Atoi(exponentText)
 		if err != nil || e > 1_000_000 || e < -1_000_000 {
-			// So far out that the digits do not matter: 1e99999999999 is too large, 1e-99999999999 a fraction.
+			// So far out that the digits do not matter: 1e99999999999 is too large,
+			// 1e-99999999999 a fraction.
 			a.whole = !strings.HasPrefix(exponentText, "-")
 			return a
 		}
@@ -278,8 +283,8 @@ func skipValue(d []byte, i int) int {
 	}
 }
 
-// The functions below write JSON in the order of the documentation's payloads. Building the bytes by hand
-// keeps that order and costs one allocation a response.
+// The functions below write JSON in the order of the documentation's payloads. Building
+// the bytes by hand keeps that order and costs one allocation a response.
 
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {

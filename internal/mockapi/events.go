@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// eventTypes are the documented events (intram.md section 8). The transfer ones belong to the earlier revision: they
-// can be subscribed to, and are only ever triggered by hand.
+// eventTypes are the documented events (intram.md section 8). The transfer ones belong to
+// the earlier revision: they can be subscribed to, and are only ever triggered by hand.
 var eventTypes = []string{
 	"payout.completed", "payout.queued", "payout.failed",
 	"payment_request.created", "payment_request.paid", "payment_request.pending", "payment_request.failed",
@@ -96,7 +96,8 @@ func (s *Server) emit(op *operation, kind string, data []byte) {
 	s.publish(s.newEvent(op, kind, data), op.script)
 }
 
-// publish logs an event and starts a delivery for each subscription that matches. The caller holds the lock.
+// publish logs an event and starts a delivery for each subscription that matches. The
+// caller holds the lock.
 func (s *Server) publish(e *event, script script) {
 	e.suppressed = script.silent
 	s.logEvent(e)
@@ -137,9 +138,10 @@ func (e *event) public() Event {
 	}
 }
 
-// Trigger publishes an event about an existing object by hand, whatever state the object is in: about an operation,
-// by its id, about a payment or refund, by its reference, or about a payin session, by either of its own. Nothing else changes. An event type the fake has
-// no payload for carries the object as GET shows it.
+// Trigger publishes an event about an existing object by hand, whatever state the object
+// is in: about an operation, by its id, about a payment or refund, by its reference, or
+// about a payin session, by either of its own. Nothing else changes. An event type the
+// fake has no payload for carries the object as GET shows it.
 func (s *Server) Trigger(kind, id string) error {
 	if !isEventName(kind) {
 		return fmt.Errorf("intramtest: Trigger: %q is not the name of an event", kind)
@@ -163,8 +165,8 @@ func (s *Server) Trigger(kind, id string) error {
 	return nil
 }
 
-// TriggerRaw publishes an event with data of the caller's own, to the account of a public key: an event of tomorrow,
-// or one with fields the fake does not know.
+// TriggerRaw publishes an event with data of the caller's own, to the account of a public
+// key: an event of tomorrow, or one with fields the fake does not know.
 func (s *Server) TriggerRaw(publicKey, kind, operationID string, data []byte) error {
 	a := s.accountOf(publicKey)
 	switch {

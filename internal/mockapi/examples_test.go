@@ -83,7 +83,8 @@ func TestAnswersLookLikeThePublishedPayloads(t *testing.T) {
 	}
 }
 
-// What the documentation says in words, the fake says in the same: the whole error, its details and where client_ip stands.
+// What the documentation says in words, the fake says in the same: the whole error, its
+// details and where client_ip stands.
 func TestPublishedMessagesAreWordForWord(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{PeerAddress: "203.0.113.99", Merchant: MerchantConfig{IPAllowlist: []string{"203.0.113.1"}}})
@@ -140,7 +141,8 @@ func TestPaymentMethodsHaveTheirPublishedNames(t *testing.T) {
 	}
 }
 
-// shape is the structure of a JSON value: its kind, and the members of an object in their order.
+// shape is the structure of a JSON value: its kind, and the members of an object in their
+// order.
 type shape struct {
 	kind    string
 	names   []string
@@ -190,8 +192,9 @@ func readShape(d *json.Decoder) (shape, error) {
 	return s, err
 }
 
-// more lists the keys that a response may have beyond an example: http_status, which the earlier revision lacks, and the fields of an
-// operation that section 7 lists and two of the examples leave out.
+// more lists the keys that a response may have beyond an example: http_status, which the
+// earlier revision lacks, and the fields of an operation that section 7 lists and two of
+// the examples leave out.
 var more = map[string]bool{"http_status": true, "payload": true, "updated_date": true, "completed_date": true, "_links": true}
 
 func sameShape(t *testing.T, path string, want, got shape) {

@@ -9,8 +9,8 @@ type operationFailure struct {
 	responseMessage string
 }
 
-// failureMessages are the messages of the catalogue's operation errors. The first is published, the
-// others are ours: code is stable within v1, message is not.
+// failureMessages are the messages of the catalogue's operation errors. The first is
+// published, the others are ours: code is stable within v1, message is not.
 var failureMessages = map[string]string{
 	"insufficient_balance":       "Insufficient merchant balance",
 	"merchant_wallet_missing":    "The merchant has no wallet for this payment method",

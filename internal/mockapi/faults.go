@@ -15,7 +15,8 @@ import (
 // FaultKind names what goes wrong.
 type FaultKind string
 
-// The kinds of fault that hit calls. Package intramtest says what each does, under the same name without the prefix.
+// The kinds of fault that hit calls. Package intramtest says what each does, under the
+// same name without the prefix.
 const (
 	FaultLatency               FaultKind = "latency"
 	FaultRefuse                FaultKind = "refuse"
@@ -77,12 +78,14 @@ const (
 type faultRule struct {
 	kind  FaultKind
 	stage faultStage
-	// executes: the call is always executed; after: it is executed when Fault.Executed is set.
+	// executes: the call is always executed; after: it is executed when Fault.Executed is
+	// set.
 	executes, after bool
 	// statuses are what Status may be, the default first; nil for none.
 	statuses []int
 	code     string // the error code of the response
-	// delay is the default of Delay, or mustDelay; 0 if the kind takes no Delay. Delay must be above shortest.
+	// delay is the default of Delay, or mustDelay; 0 if the kind takes no Delay. Delay
+	// must be above shortest.
 	delay, shortest time.Duration
 	// retryAfter are the headers of a 429 or 503.
 	retryAfter []string
@@ -97,7 +100,8 @@ const (
 	defaultSkew = 2 * signatureWindow
 	// forgedSkew is how far ahead a proxy dates the signatures that it collects.
 	forgedSkew = 2 * 365 * 24 * time.Hour
-	// defaultOversize is more than a client should read, maxOversize what a test machine can still send.
+	// defaultOversize is more than a client should read, maxOversize what a test machine
+	// can still send.
 	defaultOversize = 16 << 20
 	maxOversize     = 1 << 30
 )
@@ -180,7 +184,8 @@ func ruleOf(kind FaultKind) *faultRule {
 	return nil
 }
 
-// Fault is a failure that AddFault scripts or SeededFaults draws. Package intramtest documents its fields.
+// Fault is a failure that AddFault scripts or SeededFaults draws. Package intramtest
+// documents its fields.
 type Fault struct {
 	Kind       FaultKind
 	On         string
@@ -195,7 +200,8 @@ type Fault struct {
 	Size       int64
 }
 
-// faults holds the scripted failures in the order they were added, those to be drawn, and what has hit so far.
+// faults holds the scripted failures in the order they were added, those to be drawn, and
+// what has hit so far.
 type faults struct {
 	waiting atomic.Int64 // how many there are: a call takes no lock when there are none
 
@@ -218,7 +224,8 @@ type activeFault struct {
 type target struct {
 	method, endpoint string // a call's
 	event            string // a delivery's
-	// routed is set when there is something to execute, dated when its signature has a time.
+	// routed is set when there is something to execute, dated when its signature has a
+	// time.
 	routed, dated bool
 	// identity and attempt are what drawn faults depend on.
 	identity string
@@ -251,7 +258,8 @@ func (s *Server) ClearFaults() {
 	s.touch()
 }
 
-// PendingFaults returns the scripted faults that have hits left, with Times set to how many.
+// PendingFaults returns the scripted faults that have hits left, with Times set to how
+// many.
 func (s *Server) PendingFaults() []Fault {
 	now := s.clock.Now()
 	s.faults.mu.Lock()
@@ -266,7 +274,8 @@ func (s *Server) PendingFaults() []Fault {
 	return pending
 }
 
-// FiredFaults counts the hits of each kind since the server was made, scripted and drawn together.
+// FiredFaults counts the hits of each kind since the server was made, scripted and drawn
+// together.
 func (s *Server) FiredFaults() map[FaultKind]int {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -406,7 +415,8 @@ func (a *activeFault) matches(t *target, stages faultStage) bool {
 	}
 }
 
-// take removes one hit from the first scripted fault that matches, or else draws one, and counts the hit.
+// take removes one hit from the first scripted fault that matches, or else draws one, and
+// counts the hit.
 func (f *faults) take(t *target, now time.Time, stages faultStage) *Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -483,8 +493,8 @@ type keptFaults struct {
 	seeded *seededFaults
 }
 
-// matchesEndpoint reports whether a pattern matches the path of a call. A segment that is an asterisk or begins with a
-// colon matches any segment.
+// matchesEndpoint reports whether a pattern matches the path of a call. A segment that is
+// an asterisk or begins with a colon matches any segment.
 func matchesEndpoint(pattern, endpoint string) bool {
 	want, got := strings.Split(pattern, "/"), strings.Split(endpoint, "/")
 	if len(want) != len(got) {

@@ -19,7 +19,8 @@ type streamedBody struct {
 	// connection is closed after it.
 	sent int
 	lost bool
-	// open begins to send, until ctx ends. A reader that ends with another error than EOF cuts the connection.
+	// open begins to send, until ctx ends. A reader that ends with another error than EOF
+	// cuts the connection.
 	open func(ctx context.Context) io.Reader
 }
 

@@ -60,7 +60,8 @@ func (x *exchange) beforeExecuting(f *Fault) (rep reply, cut cutKind, ended bool
 		x.effect.skew, x.effect.dateOff = f.Skew, -f.Skew
 		return reply{}, noCut, false
 	case FaultClockSkewForged:
-		// By a clock that is off the other way, neither the right time nor the forged one is accepted.
+		// By a clock that is off the other way, neither the right time nor the forged one
+		// is accepted.
 		x.effect.skew, x.effect.dateOff = -f.Skew, f.Skew
 		return reply{}, noCut, false
 	case FaultClockSkewCached:

@@ -16,8 +16,9 @@ type FaultRate struct {
 	PerThousand int
 }
 
-// SeededFaults replaces the faults to be drawn; without rates none is drawn. Package intramtest documents what a draw
-// depends on: callIdentity and deliveryTarget build the identity of a call and of a delivery.
+// SeededFaults replaces the faults to be drawn; without rates none is drawn. Package
+// intramtest documents what a draw depends on: callIdentity and deliveryTarget build the
+// identity of a call and of a delivery.
 func (s *Server) SeededFaults(seed uint64, rates ...FaultRate) error {
 	drawn := &seededFaults{seed: seed, attempts: map[string]int{}}
 	now := s.clock.Now()
@@ -104,7 +105,8 @@ func (sf *seededFaults) draw(t *target, now time.Time, stages faultStage) *Fault
 		}
 		left := hashOf(sf.seed, uint64(draw), t.identity, attempt) % 1000
 		for i := range sf.rates {
-			// The stages are compared last: an attempt draws the same fault at every stage.
+			// The stages are compared last: an attempt draws the same fault at every
+			// stage.
 			r := &sf.rates[i]
 			if r.draw != draw || r.over(now) || !r.matches(t, allStages) {
 				continue
@@ -132,7 +134,8 @@ func (sf *seededFaults) clone() *seededFaults {
 	return &seededFaults{seed: sf.seed, rates: slices.Clone(sf.rates), attempts: maps.Clone(sf.attempts)}
 }
 
-// hashOf returns FNV-1a, finished by the mixer of SplitMix64: FNV alone hardly mixes its last bytes.
+// hashOf returns FNV-1a, finished by the mixer of SplitMix64: FNV alone hardly mixes its
+// last bytes.
 func hashOf(seed, draw uint64, identity string, attempt int) uint64 {
 	const prime = 0x100000001b3
 	h := uint64(0xcbf29ce484222325)
@@ -153,7 +156,8 @@ func hashOf(seed, draw uint64, identity string, attempt int) uint64 {
 	return h ^ h>>31
 }
 
-// callTarget returns the call as a target of faults. With peek the attempt is not counted.
+// callTarget returns the call as a target of faults. With peek the attempt is not
+// counted.
 func (s *Server) callTarget(r *http.Request, endpoint string, routed, peek bool) *target {
 	payin := isPayinPath(r.URL.EscapedPath())
 	t := &target{method: r.Method, endpoint: endpoint, routed: routed, dated: !payin}
@@ -206,8 +210,8 @@ func (s *Server) callIdentity(r *http.Request, endpoint string, payin bool) stri
 	return strings.Join(parts, "\n")
 }
 
-// origin returns what an id stands for in every run: the kind of operation and the key that created it. Anything else
-// is returned as it is. The caller holds the lock.
+// origin returns what an id stands for in every run: the kind of operation and the key
+// that created it. Anything else is returned as it is. The caller holds the lock.
 func (s *Server) origin(id string) string {
 	op := s.state.operations[id]
 	if tx := s.state.transactions[id]; tx != nil {
@@ -222,7 +226,8 @@ func (s *Server) origin(id string) string {
 	return id
 }
 
-// deliveryTarget returns an attempt of a delivery as a target of faults. The caller holds the lock.
+// deliveryTarget returns an attempt of a delivery as a target of faults. The caller holds
+// the lock.
 func (s *Server) deliveryTarget(d *delivery) *target {
 	sub := d.subscription
 	return &target{

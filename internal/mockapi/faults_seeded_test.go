@@ -111,7 +111,8 @@ func TestDrawnFaultsEndAndAreEnded(t *testing.T) {
 	assert.Equal(t, ".....", drawn(f, 5, balance))
 }
 
-// The rates are those that were asked for, and independent of each other where they are drawn apart.
+// The rates are those that were asked for, and independent of each other where they are
+// drawn apart.
 func TestDrawnFaultsKeepTheirRates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
@@ -262,7 +263,8 @@ func TestFaultyBodies(t *testing.T) {
 	assert.Contains(t, string(page.body), "<html>")
 }
 
-// Drawn faults of deliveries follow the operation's key, not the ids that the server drew.
+// Drawn faults of deliveries follow the operation's key, not the ids that the server
+// drew.
 func TestDrawnWebhookFaultsFollowTheKey(t *testing.T) {
 	t.Parallel()
 	story := func(serverSeed uint64) string {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// webhookFault takes the fault that hits an attempt of a delivery. The caller holds the lock.
+// webhookFault takes the fault that hits an attempt of a delivery. The caller holds the
+// lock.
 func (s *Server) webhookFault(d *delivery, now time.Time) *Fault {
 	if d.held {
 		// It was held back already: one fault an attempt.
@@ -22,7 +23,8 @@ func (s *Server) webhookFault(d *delivery, now time.Time) *Fault {
 	return s.faults.take(s.deliveryTarget(d), now, atDelivery)
 }
 
-// withhold applies a fault that comes instead of an attempt, and reports whether it did. The caller holds the lock.
+// withhold applies a fault that comes instead of an attempt, and reports whether it did.
+// The caller holds the lock.
 func (s *Server) withhold(d *delivery, f *Fault, now time.Time) bool {
 	if f == nil {
 		return false
@@ -43,7 +45,8 @@ func (s *Server) withhold(d *delivery, f *Fault, now time.Time) bool {
 	return true
 }
 
-// release sends the deliveries that FaultWebhookReordered held back until this one was attempted. The caller holds the lock.
+// release sends the deliveries that FaultWebhookReordered held back until this one was
+// attempted. The caller holds the lock.
 func (s *Server) release(after *delivery) {
 	for _, id := range s.state.behind {
 		d := s.state.deliveries[id]
@@ -78,8 +81,8 @@ func (d *delivery) signAttempt(a *Attempt, body []byte, f *Fault) {
 	a.Time = at
 }
 
-// previousKey returns the key from before the last rotation. A subscription that was never rotated has one derived from
-// its secret.
+// previousKey returns the key from before the last rotation. A subscription that was
+// never rotated has one derived from its secret.
 func (sub *subscription) previousKey() *signingKey {
 	if sub.previous != nil {
 		return sub.previous

@@ -36,7 +36,8 @@ func TestAttemptIsLateOnce(t *testing.T) {
 	assert.Equal(t, string(FaultWebhookLate), f.s.Deliveries()[0].Attempts[1].Fault)
 }
 
-// What was held back is sent once after the next, whatever else is on its way, and then follows its own schedule.
+// What was held back is sent once after the next, whatever else is on its way, and then
+// follows its own schedule.
 func TestReorderedAttemptIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

@@ -27,7 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start is when the frozen clocks of these tests stand.
 var start = time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
 
-// fixture is a server with a client written for these tests, straight from the specification.
+// fixture is a server with a client written for these tests, straight from the
+// specification.
 type fixture struct {
 	t    *testing.T
 	s    *Server
@@ -36,8 +37,9 @@ type fixture struct {
 
 }
 
-// newFixture starts a server. When the test ends, its ledger must sum to zero, posting by posting, no wallet may be
-// overdrawn, and nothing may be left in clearing that no operation holds.
+// newFixture starts a server. When the test ends, its ledger must sum to zero, posting by
+// posting, no wallet may be overdrawn, and nothing may be left in clearing that no
+// operation holds.
 func newFixture(t *testing.T, c Config) *fixture {
 	t.Helper()
 	if c.Start.IsZero() && !c.Running {
@@ -290,7 +292,8 @@ func (f *fixture) payout(amount int64, msisdn string) string {
 	return f.post("/payouts", payoutBody(amount, msisdn)).ok(202).text("data.operation_id")
 }
 
-// requestPayment makes a payment request and returns the operation's id and the transaction's reference.
+// requestPayment makes a payment request and returns the operation's id and the
+// transaction's reference.
 func (f *fixture) requestPayment(amount int64, method, msisdn string) (id, reference string) {
 	f.t.Helper()
 	id = f.post("/payment-requests", paymentBody(amount, method, msisdn)).ok(202).text("data.operation_id")

@@ -18,12 +18,14 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// An endpoint in Express, as a merchant writes it, takes what the fake delivers, refuses what is forged or stale, and gets it again.
-// Its two common mistakes fail here as they do against the API.
+// An endpoint in Express, as a merchant writes it, takes what the fake delivers, refuses
+// what is forged or stale, and gets it again. Its two common mistakes fail here as they
+// do against the API.
 func TestAReceiverInExpress(t *testing.T) {
 	t.Parallel()
 	needPackage(t, "express")
-	// Names that are numbers come first, and 1.0 becomes 1, when JSON.stringify writes them again.
+	// Names that are numbers come first, and 1.0 becomes 1, when JSON.stringify writes
+	// them again.
 	odd := map[string]any{"rate": json.Number("1.0"), "lines": map[string]any{"b": 1, "1": 2}}
 	for name, tt := range map[string]struct {
 		route    string
@@ -114,7 +116,8 @@ func TestAReceiverInExpress(t *testing.T) {
 	}
 }
 
-// The documentation's sample for payins checks the signature of the body that it has parsed and written again.
+// The documentation's sample for payins checks the signature of the body that it has
+// parsed and written again.
 func TestAPayinReceiverInExpress(t *testing.T) {
 	t.Parallel()
 	needPackage(t, "express")
@@ -177,7 +180,8 @@ func statusOf(t *testing.T, method, url string, body []byte, header http.Header)
 	return response.StatusCode
 }
 
-// newRunningServer starts a fake on the present: the receivers tell the time by the machine's clock, as a merchant's do.
+// newRunningServer starts a fake on the present: the receivers tell the time by the
+// machine's clock, as a merchant's do.
 func newRunningServer(t *testing.T) *mockapi.Server {
 	t.Helper()
 	server, err := mockapi.New(mockapi.Config{Seed: 1, Running: true})
@@ -195,11 +199,12 @@ func listenLocally(t *testing.T) *net.TCPListener {
 	return socket
 }
 
-// expressServer is a script that serves a socket and writes a line about each request before it responds.
+// expressServer is a script that serves a socket and writes a line about each request
+// before it responds.
 type expressServer struct{ output string }
 
-// startExpress hands the socket to a script, and returns when it serves it. The socket listens already, so that a request waits until
-// the script is ready.
+// startExpress hands the socket to a script, and returns when it serves it. The socket
+// listens already, so that a request waits until the script is ready.
 func startExpress(t *testing.T, script string, socket *net.TCPListener, env ...string) *expressServer {
 	t.Helper()
 	inherited, err := socket.File()

@@ -10,7 +10,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// The functions below write the SDK's values down by the names that the API gives their fields.
+// The functions below write the SDK's values down by the names that the API gives their
+// fields.
 
 func operationFields(t *testing.T, op *intram.Operation) fields {
 	t.Helper()

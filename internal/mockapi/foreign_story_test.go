@@ -35,7 +35,8 @@ func (s *story) add(step string, f fields) {
 	s.answers = append(s.answers, answer{step, forComparison(step, f)})
 }
 
-// called adds the response to a call: its fields when it succeeded, its error when it was refused.
+// called adds the response to a call: its fields when it succeeded, its error when it was
+// refused.
 func (s *story) called(step string, response intram.Response, f fields, err error) {
 	s.t.Helper()
 	if err != nil {

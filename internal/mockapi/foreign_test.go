@@ -23,10 +23,11 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// The clients of testdata/clients were written from the API's documentation alone, in other languages and without
-// a line of the SDK. Each lives through the same story against a fake of its own, and so does the SDK: every
-// response must be the same, field by field. Then the SDK reads the very objects that the foreign client made,
-// and must see in them what the foreign client saw, ids and dates included.
+// The clients of testdata/clients were written from the API's documentation alone, in
+// other languages and without a line of the SDK. Each lives through the same story
+// against a fake of its own, and so does the SDK: every response must be the same, field
+// by field. Then the SDK reads the very objects that the foreign client made, and must
+// see in them what the foreign client saw, ids and dates included.
 //
 // So one misreading of the documentation cannot hide in both the SDK and the fake.
 func TestForeignClients(t *testing.T) {
@@ -149,7 +150,8 @@ func keepsItsPromises(t *testing.T, got []answer) {
 	}, events)
 }
 
-// needPrograms skips the test where a program is missing, but not in CI, which installs all of them.
+// needPrograms skips the test where a program is missing, but not in CI, which installs
+// all of them.
 func needPrograms(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -185,8 +187,8 @@ func compileTypeScript(t *testing.T, script string) string {
 	return filepath.Join(made, strings.TrimSuffix(script, ".ts")+".js")
 }
 
-// newForeignServer starts a fake at a date long past, so that a client must read the server's time from its responses,
-// as one with a wrong clock has to.
+// newForeignServer starts a fake at a date long past, so that a client must read the
+// server's time from its responses, as one with a wrong clock has to.
 func newForeignServer(t *testing.T) *mockapi.Server {
 	t.Helper()
 	server, err := mockapi.New(mockapi.Config{Seed: 1, Start: time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)})
@@ -196,8 +198,8 @@ func newForeignServer(t *testing.T) *mockapi.Server {
 	return server
 }
 
-// What one step of the story returned, as text by the path of its field. What is null, empty or not there
-// has no field: the SDK's types do not tell these apart.
+// What one step of the story returned, as text by the path of its field. What is null,
+// empty or not there has no field: the SDK's types do not tell these apart.
 type answer struct {
 	step   string
 	fields fields
@@ -257,7 +259,8 @@ func decode[T any](t *testing.T, data []byte) (value T) {
 	return value
 }
 
-// untyped are the fields that the API sends and the SDK gives no name of their own; they are in Raw.
+// untyped are the fields that the API sends and the SDK gives no name of their own; they
+// are in Raw.
 var untyped = regexp.MustCompile(`(^|\.)(_links\.self|payment_url)$` +
 	`|^message$`) // of a success
 
@@ -265,7 +268,8 @@ func (f fields) dropUntyped() {
 	maps.DeleteFunc(f, func(path, _ string) bool { return untyped.MatchString(path) })
 }
 
-// runForeignClient runs a script with the server's address and keys and nothing else of ours, and reads its lines.
+// runForeignClient runs a script with the server's address and keys and nothing else of
+// ours, and reads its lines.
 func runForeignClient(t *testing.T, server *mockapi.Server, interpreter, script string) []answer {
 	t.Helper()
 	keys := server.Merchant().Sandbox
@@ -293,7 +297,8 @@ func runForeignClient(t *testing.T, server *mockapi.Server, interpreter, script 
 	return sortDeliveries(answers)
 }
 
-// shown is a line of a foreign client: the response to a call, a list, a delivery or a visit to the checkout page.
+// shown is a line of a foreign client: the response to a call, a list, a delivery or a
+// visit to the checkout page.
 type shown struct {
 	Step     string         `json:"step"`
 	Status   string         `json:"status"`
@@ -303,7 +308,8 @@ type shown struct {
 	Accepted bool           `json:"accepted"`
 }
 
-// fields writes a line down as the SDK's values are. What the client itself observed is in line alone.
+// fields writes a line down as the SDK's values are. What the client itself observed is
+// in line alone.
 func (l shown) fields(t *testing.T, line map[string]any) fields {
 	t.Helper()
 	f := fields{}
@@ -337,8 +343,9 @@ func lastLine(output []byte) string {
 	return lines[len(lines)-1]
 }
 
-// forComparison leaves out of a validation error what each side says in its own words: the SDK refuses before it
-// sends anything. That it is the same fields that are wrong is what counts.
+// forComparison leaves out of a validation error what each side says in its own words:
+// the SDK refuses before it sends anything. That it is the same fields that are wrong is
+// what counts.
 func forComparison(step string, f fields) fields {
 	if step != "payout.invalid" {
 		return f
@@ -368,8 +375,9 @@ func sortDeliveries(answers []answer) []answer {
 	return answers
 }
 
-// renamer gives what a server made up the same names in every run of the story: ids and references by their order of
-// appearance, so that two responses about one object stay about one object; dates, hosts and pictures by their kind.
+// renamer gives what a server made up the same names in every run of the story: ids and
+// references by their order of appearance, so that two responses about one object stay
+// about one object; dates, hosts and pictures by their kind.
 type renamer struct{ names map[string]string }
 
 func newRenamer() *renamer { return &renamer{names: make(map[string]string)} }
@@ -406,7 +414,8 @@ func (r *renamer) rename(f fields) fields {
 	return renamed
 }
 
-// readBack looks up, with the SDK, each operation and transaction that a foreign client was shown as its last word.
+// readBack looks up, with the SDK, each operation and transaction that a foreign client
+// was shown as its last word.
 func readBack(t *testing.T, server *mockapi.Server, answers []answer) {
 	t.Helper()
 	client := newStoryClient(t, server, nil)

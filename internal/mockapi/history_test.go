@@ -103,7 +103,8 @@ func (h *history) make(c call) {
 	}
 }
 
-// repeat makes an earlier call again, with its key: the response is the first one, and nothing moves.
+// repeat makes an earlier call again, with its key: the response is the first one, and
+// nothing moves.
 func (h *history) repeat() {
 	if len(h.calls) == 0 {
 		return

@@ -71,7 +71,8 @@ func (i *idempotency) claim(ctx context.Context, id idempotencyKey, of fingerpri
 		case <-ctx.Done():
 			return nil, nil, false, ctx.Err()
 		}
-		// A request that waited gets the response even if the key expired meanwhile. It does not change any more.
+		// A request that waited gets the response even if the key expired meanwhile. It
+		// does not change any more.
 		if e.answer != nil {
 			return nil, e.answer, false, nil
 		}
@@ -115,8 +116,8 @@ func (i *idempotency) size() int {
 	return len(i.entries)
 }
 
-// keep copies the finished executions for a snapshot. Those under way belong to requests that a snapshot
-// cannot hold.
+// keep copies the finished executions for a snapshot. Those under way belong to requests
+// that a snapshot cannot hold.
 func (i *idempotency) keep() []*execution {
 	i.mu.Lock()
 	defer i.mu.Unlock()

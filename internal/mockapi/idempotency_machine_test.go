@@ -149,7 +149,8 @@ func (m *keyMachine) Respond(t *rapid.T) {
 	k.mine, k.answer, k.twins = nil, answer, nil
 }
 
-// Crash ends an execution without a response: nothing is kept, and a waiting request takes its place.
+// Crash ends an execution without a response: nothing is kept, and a waiting request
+// takes its place.
 func (m *keyMachine) Crash(t *rapid.T) {
 	key, k := m.underWay(t)
 	m.store.end(k.mine, nil)
@@ -206,7 +207,8 @@ func (m *keyMachine) Restore(t *rapid.T) {
 	m.store.restore(m.store.keep())
 }
 
-// Check bounds the store: what is not forgotten is there, and nothing beyond the keys there are.
+// Check bounds the store: what is not forgotten is there, and nothing beyond the keys
+// there are.
 func (m *keyMachine) Check(t *rapid.T) {
 	held := 0
 	for _, k := range m.keys {
@@ -228,7 +230,8 @@ func (m *keyMachine) leaveAll() {
 	}
 }
 
-// A request that took over counts its day from its own arrival, though a younger key had its response first.
+// A request that took over counts its day from its own arrival, though a younger key had
+// its response first.
 func TestTwinThatTookOverExpiresWithItsOwnDay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

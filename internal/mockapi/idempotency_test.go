@@ -116,7 +116,8 @@ func TestAnotherRequestUnderTheSameKeyConflicts(t *testing.T) {
 	f.do(call{method: "POST", endpoint: "/refunds", body: payoutBody(1000, "22961234567"), key: "conflicting"}).refused(409, "idempotency_conflict")
 	// The stored response is still there.
 	f.do(call{method: "POST", endpoint: "/payouts", body: payoutBody(1000, "22961234567"), key: "conflicting"}).ok(202)
-	// Keys belong to a credential: another merchant, and the other environment, may use the same.
+	// Keys belong to a credential: another merchant, and the other environment, may use
+	// the same.
 	other, err := f.s.AddMerchant(MerchantConfig{})
 	require.NoError(t, err)
 	f.do(call{method: "POST", endpoint: "/payouts", body: payoutBody(1001, "22961234567"), key: "conflicting", keys: other.Sandbox}).ok(202)

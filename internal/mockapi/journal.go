@@ -68,7 +68,8 @@ func (r Request) String() string {
 // GoString keeps %#v as discreet as String: a body holds names and phone numbers.
 func (r Request) GoString() string { return r.String() }
 
-// journal keeps the last entries, up to a capacity. Adding takes no lock, since every request does.
+// journal keeps the last entries, up to a capacity. Adding takes no lock, since every
+// request does.
 type journal struct {
 	ring []atomic.Pointer[Request]
 	next atomic.Uint64 // the number of the next entry, from 0

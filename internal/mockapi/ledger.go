@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Entry is one side of a posting: an amount put into an account, or taken out of it when negative. The
-// entries of a posting always sum to zero, and so does the ledger.
+// Entry is one side of a posting: an amount put into an account, or taken out of it when
+// negative. The entries of a posting always sum to zero, and so does the ledger.
 type Entry struct {
 	Posting     int // shared by the entries of one movement, from 1
 	Time        time.Time
@@ -27,15 +27,17 @@ type move struct {
 	amount   int64
 }
 
-// posting is the moves of one event. Two are enough for all there are: a payment moves the net amount and the fee.
+// posting is the moves of one event. Two are enough for all there are: a payment moves
+// the net amount and the fee.
 type posting struct {
 	at                           time.Time
 	operationID, reference, memo string
 	moves                        [2]move
 }
 
-// ledger is the only thing that moves money. It is made of moves, so that nothing can be put in without being
-// taken out. Balances are kept beside the postings: reading one does not depend on how long the history is.
+// ledger is the only thing that moves money. It is made of moves, so that nothing can be
+// put in without being taken out. Balances are kept beside the postings: reading one does
+// not depend on how long the history is.
 type ledger struct {
 	accounts []ledgerAccount
 	numbers  map[string]accountNumber

@@ -8,8 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestLedgerAgainstItsModel posts, opens accounts, keeps copies and goes back to them in any order, and compares every balance
-// with a map that knows nothing of blocks, numbers or copies.
+// TestLedgerAgainstItsModel posts, opens accounts, keeps copies and goes back to them in
+// any order, and compares every balance with a map that knows nothing of blocks, numbers
+// or copies.
 func TestLedgerAgainstItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -46,7 +47,8 @@ func (m *ledgerMachine) Open(t *rapid.T) {
 	m.model[name] += 0
 }
 
-// Post moves money, often enough to fill blocks, from an account to the same one too, and nothing at times.
+// Post moves money, often enough to fill blocks, from an account to the same one too, and
+// nothing at times.
 func (m *ledgerMachine) Post(t *rapid.T) {
 	times := rapid.SampledFrom([]int{1, 1, 1, 1, 1, 1, 2, 3, postingBlock - 1, postingBlock + 1}).Draw(t, "times")
 	var p posting

@@ -87,7 +87,8 @@ func (s *Server) Load(data []byte) error {
 	return nil
 }
 
-// expectSavedPayments gives the open payments of an earlier version their end, which it did not schedule.
+// expectSavedPayments gives the open payments of an earlier version their end, which it
+// did not schedule.
 func (s *Server) expectSavedPayments(tasks []task) {
 	scheduled := map[string]bool{}
 	for _, t := range tasks {

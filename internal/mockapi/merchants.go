@@ -13,24 +13,28 @@ const (
 	sandbox = "sandbox"
 	live    = "live"
 
-	// maxAllowlist is how many entries an IP allowlist holds at most (intram.md section 3).
+	// maxAllowlist is how many entries an IP allowlist holds at most (intram.md section
+	// 3).
 	maxAllowlist = 20
 )
 
-// MerchantConfig describes a merchant. Its zero value is an active one with generated keys, the default
-// wallets in both environments and an empty allowlist, which refuses every live call.
+// MerchantConfig describes a merchant. Its zero value is an active one with generated
+// keys, the default wallets in both environments and an empty allowlist, which refuses
+// every live call.
 type MerchantConfig struct {
 	// Name is shown on the checkout page. Default "Test merchant".
 	Name string
 	// Inactive refuses every call with 403 merchant_inactive.
 	Inactive bool
-	// IPAllowlist says where live calls may come from: exact addresses or CIDR, at most 20.
+	// IPAllowlist says where live calls may come from: exact addresses or CIDR, at most
+	// 20.
 	IPAllowlist []string
-	// Balances are the opening balances of the wallets by environment ("sandbox", "live") and payment
-	// method code. An environment that is absent gets 1 000 000 in each mobile-money wallet; one that is
-	// there and empty gets no wallet at all.
+	// Balances are the opening balances of the wallets by environment ("sandbox", "live")
+	// and payment method code. An environment that is absent gets 1 000 000 in each
+	// mobile-money wallet; one that is there and empty gets no wallet at all.
 	Balances map[string]map[string]int64
-	// Payin are the credentials of payin sessions by environment. What is left empty is generated.
+	// Payin are the credentials of payin sessions by environment. What is left empty is
+	// generated.
 	Payin map[string]PayinKeys
 }
 
@@ -53,8 +57,8 @@ type merchant struct {
 	allowlist atomic.Pointer[[]netip.Prefix]
 }
 
-// account is one merchant in one environment: whom a key belongs to. It never changes, what it owns is in
-// its book.
+// account is one merchant in one environment: whom a key belongs to. It never changes,
+// what it owns is in its book.
 type account struct {
 	merchant    *merchant
 	environment string
@@ -199,7 +203,8 @@ var errUnknownKey = errors.New("intramtest: no merchant has this public key")
 
 func (s *Server) accountOf(publicKey string) *account { return (*s.accounts.Load())[publicKey] }
 
-// parseAllowlist reads exact addresses and CIDR ranges. A range of everything is refused, as the API does.
+// parseAllowlist reads exact addresses and CIDR ranges. A range of everything is refused,
+// as the API does.
 func parseAllowlist(entries []string) ([]netip.Prefix, error) {
 	if len(entries) > maxAllowlist {
 		return nil, fmt.Errorf("intramtest: IPAllowlist: %d entries, at most %d are allowed", len(entries), maxAllowlist)

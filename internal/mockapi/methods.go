@@ -1,7 +1,7 @@
 package mockapi
 
-// method is a way to pay: where a payment comes from and a payout goes to, and the wallet that holds
-// the money meanwhile.
+// method is a way to pay: where a payment comes from and a payout goes to, and the wallet
+// that holds the money meanwhile.
 type method struct {
 	code       string
 	name       string // the wallet's name on the balance, and the transaction's payment_method
@@ -19,8 +19,8 @@ const (
 	bankTransfer
 )
 
-// The mobile-money codes are the documented ones. CARD and BANK are ours: the docs speak of card and bank
-// payments (refunds, stripe_unavailable) without naming their codes.
+// The mobile-money codes are the documented ones. CARD and BANK are ours: the docs speak
+// of card and bank payments (refunds, stripe_unavailable) without naming their codes.
 const (
 	mtnBenin  = "MTN_BENIN_229"
 	moovBenin = "MOOV_AFRICA_BENIN_229"
@@ -29,8 +29,8 @@ const (
 	bankCode  = "BANK"
 )
 
-// methods is the catalogue, in the order the balance lists wallets. The names of MTN, Moov and the card are the published
-// ones; the other two are ours, in the same language.
+// methods is the catalogue, in the order the balance lists wallets. The names of MTN,
+// Moov and the card are the published ones; the other two are ours, in the same language.
 var methods = [...]*method{
 	{index: 0, code: mtnBenin, name: "MTN Bénin", country: "BJ", kind: mobileMoney, refundable: true},
 	{index: 1, code: moovBenin, name: "Moov Bénin", country: "BJ", kind: mobileMoney, refundable: true},
@@ -48,7 +48,8 @@ func methodByCode(code string) *method {
 	return nil
 }
 
-// methodName is the name of a payment method, and empty for a code that is unknown or missing.
+// methodName is the name of a payment method, and empty for a code that is unknown or
+// missing.
 func methodName(code string) string {
 	if m := methodByCode(code); m != nil {
 		return m.name

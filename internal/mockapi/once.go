@@ -6,8 +6,8 @@ import (
 )
 
 // once runs an endpoint under the call's idempotency key (intram.md section 4). A request
-// under a key that was used before gets the response that was kept. Every response is kept,
-// refusals included, except the server errors of payins; a panic keeps nothing.
+// under a key that was used before gets the response that was kept. Every response is
+// kept, refusals included, except the server errors of payins; a panic keeps nothing.
 func (x *exchange) once(route *route) reply {
 	id, refused := x.keyID()
 	if refused != nil {
@@ -36,8 +36,8 @@ func (x *exchange) once(route *route) reply {
 	return rep
 }
 
-// keyID returns the name under which the response is kept, or the refusal of a key that is
-// missing or malformed. The scope of a payin cannot be a public key.
+// keyID returns the name under which the response is kept, or the refusal of a key that
+// is missing or malformed. The scope of a payin cannot be a public key.
 func (x *exchange) keyID() (idempotencyKey, *reply) {
 	key := x.entry.IdempotencyKey
 	var refused reply
@@ -97,7 +97,8 @@ func (x *exchange) keyConflict() reply {
 	return failure(http.StatusConflict, code, "Idempotency-Key already used with a different request body")
 }
 
-// keyUnderWay refuses a request whose key belongs to a request that is still being executed.
+// keyUnderWay refuses a request whose key belongs to a request that is still being
+// executed.
 func (x *exchange) keyUnderWay() reply {
 	const code = "idempotency_in_progress"
 	if x.payin {

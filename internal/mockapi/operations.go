@@ -24,7 +24,8 @@ var (
 	operationStatuses = []string{statusQueued, statusProcessing, statusSucceeded, statusFailed, statusExpired}
 )
 
-// operation is a request that the worker executes. What was asked never changes once it is made.
+// operation is a request that the worker executes. What was asked never changes once it
+// is made.
 type operation struct {
 	id      string
 	account *account
@@ -43,14 +44,16 @@ type operation struct {
 	resultStatus                string // the status in the result, once there is one
 	failure                     *operationFailure
 
-	// reference is the transaction the operation made: the payment, the payout's debit or the refund.
+	// reference is the transaction the operation made: the payment, the payout's debit or
+	// the refund.
 	reference string
-	// prepared is the transaction that the worker will make, allocated outside of the lock.
+	// prepared is the transaction that the worker will make, allocated outside of the
+	// lock.
 	prepared *transaction
 	// firstEvent is likewise the event it will most likely send.
 	firstEvent *event
-	// wallet is the payment method whose wallet was debited, and held the amount that left it and has not yet
-	// arrived anywhere.
+	// wallet is the payment method whose wallet was debited, and held the amount that
+	// left it and has not yet arrived anywhere.
 	wallet     string
 	held       int64
 	settlement settlementState
@@ -60,7 +63,8 @@ type operation struct {
 	gateway, qrCode string
 }
 
-// settlementState is how far the back office is with a bank payout, or the operator with a refund.
+// settlementState is how far the back office is with a bank payout, or the operator with
+// a refund.
 type settlementState int
 
 const (

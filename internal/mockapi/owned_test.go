@@ -108,7 +108,8 @@ func TestASubscriptionMadeByHandIsLikeOneOfTheAPI(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestWhoWatchesIsToldOfCallsAndOfChanges is what a page that is kept fresh, and a state that is saved, rely on.
+// TestWhoWatchesIsToldOfCallsAndOfChanges is what a page that is kept fresh, and a state
+// that is saved, rely on.
 func TestWhoWatchesIsToldOfCallsAndOfChanges(t *testing.T) {
 	t.Parallel()
 	saves := 0

@@ -1,6 +1,7 @@
 package mockapi
 
-// inFrench is a text of the customer's pages in French. What has no translation stays as it is: a test sees that everything has one.
+// inFrench is a text of the customer's pages in French. What has no translation stays as
+// it is: a test sees that everything has one.
 func inFrench(english string) string {
 	if french, ok := frenchPages[english]; ok {
 		return french

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Payin sessions are a second protocol on the same server (payin.md): credentials, envelope, idempotency header and
-// notifications are its own. The clock, the ledger, the journal and the deliveries are shared.
+// Payin sessions are a second protocol on the same server (payin.md): credentials,
+// envelope, idempotency header and notifications are its own. The clock, the ledger, the
+// journal and the deliveries are shared.
 
 // PayinRevision is a revision of the payin documentation.
 type PayinRevision int
@@ -21,17 +22,19 @@ const (
 	PayinFirst                      // reference is the system's (tr_…), accountId and customerName required
 )
 
-// PayinMethod stands for payins in [WalletAccount]: their money has a wallet of its own. PayinXAFMethod is that of Cameroon's.
+// PayinMethod stands for payins in [WalletAccount]: their money has a wallet of its own.
+// PayinXAFMethod is that of Cameroon's.
 const (
 	PayinMethod    = "PAYIN"
 	PayinXAFMethod = "PAYIN_XAF"
 )
 
-// publishedAccountID is the accountId of the request that the first revision of the docs publishes, which passes as it stands.
+// publishedAccountID is the accountId of the request that the first revision of the docs
+// publishes, which passes as it stands.
 const publishedAccountID = "merchant_9923lkdz"
 
-// defaultPayinExpiry is the longest a customer's confirmation takes in the one documentation that says so
-// (intram.md section 7).
+// defaultPayinExpiry is the longest a customer's confirmation takes in the one
+// documentation that says so (intram.md section 7).
 const defaultPayinExpiry = unanswered
 
 // payinLateWindow is how long a failed payin may still be paid.
@@ -165,7 +168,8 @@ type payin struct {
 	transaction          payinTransaction
 }
 
-// payinTransaction is the movement of a session's money; without a reference there is none yet.
+// payinTransaction is the movement of a session's money; without a reference there is
+// none yet.
 type payinTransaction struct {
 	reference, status string
 	processed         time.Time
@@ -181,7 +185,8 @@ func (p *payin) currency() string {
 	return xof
 }
 
-// mayBePaidLate reports whether the session has failed, and may still be paid: within 48 hours (payin.md, GET).
+// mayBePaidLate reports whether the session has failed, and may still be paid: within 48
+// hours (payin.md, GET).
 func (p *payin) mayBePaidLate(now time.Time) bool {
 	return (p.failure != "" || p.transaction.status == payinFailed) && !now.After(p.failed.Add(payinLateWindow))
 }
@@ -201,7 +206,8 @@ type payinState struct {
 	byCode      map[string]*payin
 }
 
-// payinReference is a merchant's own reference. It means nothing to another merchant, or in the other environment.
+// payinReference is a merchant's own reference. It means nothing to another merchant, or
+// in the other environment.
 type payinReference struct {
 	account   *account
 	reference string

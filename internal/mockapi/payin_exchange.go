@@ -7,18 +7,20 @@ import (
 	"strings"
 )
 
-// healthPath is the one path of the payin protocol that has no prefix and needs no credentials.
+// healthPath is the one path of the payin protocol that has no prefix and needs no
+// credentials.
 const healthPath = "/health"
 
-// payinRoutes are the endpoints of payin.md. A fault names them as it names the others: "POST /payin/sessions".
+// payinRoutes are the endpoints of payin.md. A fault names them as it names the others:
+// "POST /payin/sessions".
 var payinRoutes = [...]route{
 	{"POST", "/payin/sessions", true, (*exchange).createPayinSession},
 	{"GET", "/payin/:reference", false, (*exchange).getPayin},
 	{"GET", healthPath, false, (*exchange).getHealth},
 }
 
-// isPayinPath reports whether a path belongs to payin sessions, which share the prefix /v1 with the Merchant API but not
-// the other one.
+// isPayinPath reports whether a path belongs to payin sessions, which share the prefix
+// /v1 with the Merchant API but not the other one.
 func isPayinPath(path string) bool {
 	return path == healthPath || strings.HasPrefix(path, "/v1/payin/")
 }

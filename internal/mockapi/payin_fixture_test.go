@@ -97,7 +97,8 @@ func (f *payinFixture) get(reference string) answer {
 	return f.send(payinCall{method: "GET", path: "/v1/payin/" + reference}).ok(200)
 }
 
-// refusedPayin checks an error response: the code, the message and the status, and nothing else.
+// refusedPayin checks an error response: the code, the message and the status, and
+// nothing else.
 func (a answer) refusedPayin(status int, code string) string {
 	a.t.Helper()
 	require.Equalf(a.t, status, a.status, "%s", a.body)

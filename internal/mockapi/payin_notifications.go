@@ -15,8 +15,9 @@ const (
 	eventPayinDeclined  = "payin.declined"
 )
 
-// SetPayinWebhook says where the notifications of an API key go and what signs them, as the portal does. The secret is the
-// webhook's own. An empty URL ends them; deliveries under way go on, to where they were going.
+// SetPayinWebhook says where the notifications of an API key go and what signs them, as
+// the portal does. The secret is the webhook's own. An empty URL ends them; deliveries
+// under way go on, to where they were going.
 func (s *Server) SetPayinWebhook(apiKey, url, secret string) error {
 	a := s.payinAccountOf(apiKey)
 	switch {
@@ -40,8 +41,9 @@ func (s *Server) SetPayinWebhook(apiKey, url, secret string) error {
 	return nil
 }
 
-// newPayinEvent makes a notification of a session as it is now. Its body is the session, without an envelope, written as JSON.stringify
-// writes it: the documentation's sample signs what it has parsed and written again, which are the same bytes.
+// newPayinEvent makes a notification of a session as it is now. Its body is the session,
+// without an envelope, written as JSON.stringify writes it: the documentation's sample
+// signs what it has parsed and written again, which are the same bytes.
 func (s *Server) newPayinEvent(p *payin, kind string) *event {
 	b := appendStringField([]byte{'{'}, "id", p.id)
 	b = appendIntField(b, "fees", p.fee)
@@ -67,7 +69,8 @@ func (s *Server) newPayinEvent(p *payin, kind string) *event {
 	}
 }
 
-// publishPayin logs a notification and starts its delivery. The subscriptions of the Merchant API are not told.
+// publishPayin logs a notification and starts its delivery. The subscriptions of the
+// Merchant API are not told.
 func (s *Server) publishPayin(e *event, script payinScript) {
 	e.suppressed = script.silent
 	s.logEvent(e)
@@ -101,7 +104,8 @@ func SignPayinNotification(secret string, body []byte) http.Header {
 	return h
 }
 
-// setPayinHeaders is all that a notification has: nothing names the event, the delivery or the attempt.
+// setPayinHeaders is all that a notification has: nothing names the event, the delivery
+// or the attempt.
 func setPayinHeaders(h http.Header, a Attempt) {
 	h.Set("User-Agent", "Payin-Notifications/1.0")
 	h.Set("Content-Type", "application/json")

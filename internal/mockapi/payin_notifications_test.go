@@ -18,7 +18,8 @@ import (
 	"github.com/intram/intram-go/internal/jsstringify"
 )
 
-// TestPayinNotificationsAreSignedAsTheVectorsAre pins the fake's signature to vectors that no Go code made.
+// TestPayinNotificationsAreSignedAsTheVectorsAre pins the fake's signature to vectors
+// that no Go code made.
 func TestPayinNotificationsAreSignedAsTheVectorsAre(t *testing.T) {
 	t.Parallel()
 	var vectors []struct{ Name, Secret, Body, Signature string }
@@ -30,7 +31,8 @@ func TestPayinNotificationsAreSignedAsTheVectorsAre(t *testing.T) {
 	}
 }
 
-// verifyNote checks a signature as a receiver does, with nothing of the server's own code.
+// verifyNote checks a signature as a receiver does, with nothing of the server's own
+// code.
 func verifyNote(t *testing.T, n note, secret string) {
 	t.Helper()
 	got, err := hex.DecodeString(n.header.Get("X-Signature-Value"))
@@ -62,7 +64,8 @@ func TestPayinNotificationIsTheSessionSignedAndUndated(t *testing.T) {
 	assert.Equal(t, "6", n.at(t, "fees"))
 	assert.Equal(t, "306", n.at(t, "chargedAmount"))
 
-	// A receiver that signs what it has parsed and written again, as the documentation's sample does, finds the same bytes.
+	// A receiver that signs what it has parsed and written again, as the documentation's
+	// sample does, finds the same bytes.
 	assert.Contains(t, string(n.body), `"reference":"order/1"`)
 	rewritten, ok := jsstringify.Rewrite(n.body)
 	require.True(t, ok)

@@ -21,7 +21,8 @@ type payinScript struct {
 	late       time.Duration // so long after it failed, it is paid after all
 }
 
-// payinScripts is the table of fake.md read for payins, by the number's last two digits; 14 and 15 are of payins alone.
+// payinScripts is the table of fake.md read for payins, by the number's last two digits;
+// 14 and 15 are of payins alone.
 var payinScripts = [...]payinScript{
 	0:  {},
 	1:  {failure: "transaction_error"},
@@ -41,7 +42,8 @@ var payinScripts = [...]payinScript{
 	15: {failure: "transaction_error", late: latePayment},
 }
 
-// payinScriptOf finds the outcome a number stands for. Only the sandbox knows test numbers.
+// payinScriptOf finds the outcome a number stands for. Only the sandbox knows test
+// numbers.
 func payinScriptOf(environment, number string) payinScript {
 	n := len(number)
 	if environment != sandbox || n < 6 || !strings.HasPrefix(number[n-6:], "0000") || !isDigits(number[n-2:]) {
@@ -66,8 +68,8 @@ const (
 // cameroon pays in XAF. The newer pages alone have it.
 const cameroon = "CM"
 
-// payinCountries are the countries with their calling codes: the eight of the West African monetary union, which pay in XOF, and
-// Cameroon. A number is routed by them.
+// payinCountries are the countries with their calling codes: the eight of the West
+// African monetary union, which pay in XOF, and Cameroon. A number is routed by them.
 var payinCountries = map[string]string{
 	"BF": "226", "BJ": "229", "CI": "225", "GW": "245", "ML": "223", "NE": "227", "SN": "221", "TG": "228", cameroon: "237",
 }

@@ -26,8 +26,8 @@ type confirmationPage struct {
 	Confirm, Decline              string // where the forms go
 }
 
-// serveLink serves the confirmation page of a session and takes its two forms. Only POST changes anything, and a browser's
-// POST must come from the page itself.
+// serveLink serves the confirmation page of a session and takes its two forms. Only POST
+// changes anything, and a browser's POST must come from the page itself.
 func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 	code, action, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, linkPath), "/")
 	show := func(status int, problem string) {
@@ -112,7 +112,8 @@ func (s *Server) confirmationPage(code, problem string) (confirmationPage, bool)
 	return page, true
 }
 
-// masked leaves two digits of a number: enough to recognize one's own, too little for a guessed link.
+// masked leaves two digits of a number: enough to recognize one's own, too little for a
+// guessed link.
 func masked(number string) string { return "•••• " + number[max(len(number)-2, 0):] }
 
 const payinTemplates = `

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// visit is a browser without JavaScript: it opens a page, or sends one of its forms, and does not follow.
+// visit is a browser without JavaScript: it opens a page, or sends one of its forms, and
+// does not follow.
 func (f *payinFixture) visit(method, target string, edit ...func(*http.Request)) answer {
 	f.t.Helper()
 	u, err := url.Parse(target)

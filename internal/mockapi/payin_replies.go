@@ -9,7 +9,8 @@ import (
 // words are a message in the languages of the API.
 type words struct{ en, fr string }
 
-// payinMessages are the messages of the codes that come without a text of their own. The code is what counts.
+// payinMessages are the messages of the codes that come without a text of their own. The
+// code is what counts.
 var payinMessages = map[string]words{
 	"unauthorized":                     {"Authentication is required", "Authentification requise"},
 	"api_token_invalid":                {"Invalid API credentials", "Identifiants API invalides"},
@@ -65,7 +66,8 @@ func (x *exchange) serverError(status int, code string) reply {
 	return failure(status, code, "Internal server error")
 }
 
-// french reports whether messages are to be French. Accept-Language belongs to the newer revision.
+// french reports whether messages are to be French. Accept-Language belongs to the newer
+// revision.
 func (x *exchange) french() bool {
 	if x.server.payin.revision == PayinFirst {
 		return false
@@ -103,7 +105,8 @@ func quality(parameter string) int {
 	return thousandths
 }
 
-// appendPayinCreated writes a session as its creation returns it, in the field order of the published responses.
+// appendPayinCreated writes a session as its creation returns it, in the field order of
+// the published responses.
 func (s *Server) appendPayinCreated(b []byte, p *payin) []byte {
 	if s.payin.revision == PayinNewer {
 		return append(s.appendPayinNewer(b, p), `,"failure":null}`...)
@@ -158,7 +161,8 @@ func (p *payin) appendMoney(b []byte) []byte {
 	return appendBoolField(b, "confirmationRequired", !p.script.direct)
 }
 
-// appendPayinNewer writes the newer revision's object up to its failure, without closing it.
+// appendPayinNewer writes the newer revision's object up to its failure, without closing
+// it.
 func (s *Server) appendPayinNewer(b []byte, p *payin) []byte {
 	b = append(b, '{')
 	b = appendStringField(b, "id", p.id)
@@ -184,7 +188,8 @@ func (p *payin) appendCustomer(b []byte) []byte {
 	return append(appendStringField(b, "phoneNumber", p.number), '}')
 }
 
-// appendTransaction writes the transaction, whose amounts are strings with two decimals, or empty while there is none.
+// appendTransaction writes the transaction, whose amounts are strings with two decimals,
+// or empty while there is none.
 func (p *payin) appendTransaction(b []byte, empty string) []byte {
 	t := p.transaction
 	if t.reference == "" {

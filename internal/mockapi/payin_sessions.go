@@ -25,7 +25,8 @@ func (x *exchange) createPayinSession() reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.payins.find(x.account, request.reference) != nil {
-		// The docs only say that a reference is unique. A second charge under the same name is never what was meant.
+		// The docs only say that a reference is unique. A second charge under the same
+		// name is never what was meant.
 		return x.refusePayin(http.StatusConflict, "transaction_is_already_processed", "the reference is taken")
 	}
 	p := s.newPayin(x.account, request)
@@ -126,7 +127,8 @@ func (s *Server) declinePayin(p *payin) {
 	s.publishPayin(s.newPayinEvent(p, eventPayinDeclined), p.script)
 }
 
-// expirePayin ends a session that was not confirmed in time. No event is documented for it.
+// expirePayin ends a session that was not confirmed in time. No event is documented for
+// it.
 func (s *Server) expirePayin(p *payin) {
 	s.touchPayin(p)
 	s.clock.cancelTasks(taskPayinExpire, p.id)
@@ -143,8 +145,8 @@ func (s *Server) endPayin(p *payin) {
 	s.completeTransaction(p)
 }
 
-// completeTransaction moves the money: the amount to the merchant's wallet, and the fee, which the customer pays on top, to
-// where fees go.
+// completeTransaction moves the money: the amount to the merchant's wallet, and the fee,
+// which the customer pays on top, to where fees go.
 func (s *Server) completeTransaction(p *payin) {
 	a := p.account
 	s.touchPayin(p)
@@ -164,7 +166,8 @@ func (s *Server) completeTransaction(p *payin) {
 	s.notify()
 }
 
-// refuseTransaction ends a transaction without money, and with a failure if there is a code.
+// refuseTransaction ends a transaction without money, and with a failure if there is a
+// code.
 func (s *Server) refuseTransaction(p *payin, code string) {
 	s.touchPayin(p)
 	p.status, p.failed = payinProcessed, s.date()
@@ -264,7 +267,8 @@ func (s *Server) publicPayin(p *payin) Payin {
 	}
 }
 
-// anyPayin finds a session by the system's reference or, when only one merchant has it, by the merchant's.
+// anyPayin finds a session by the system's reference or, when only one merchant has it,
+// by the merchant's.
 func (s *Server) anyPayin(reference string) (*payin, error) {
 	if p := s.state.payins.byID[reference]; p != nil {
 		return p, nil
@@ -333,8 +337,8 @@ func (s *Server) answerPayin(reference string, answer func(*payin)) error {
 	return nil
 }
 
-// SettlePayin completes a transaction that is pending, whatever its number says, or pays a session that failed in the last 48 hours,
-// which a notification tells.
+// SettlePayin completes a transaction that is pending, whatever its number says, or pays
+// a session that failed in the last 48 hours, which a notification tells.
 func (s *Server) SettlePayin(reference string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -354,8 +358,8 @@ func (s *Server) SettlePayin(reference string) error {
 	return nil
 }
 
-// FailPayin ends a session with a failure of this code: before the customer has confirmed, or while the transaction is
-// pending, which then fails.
+// FailPayin ends a session with a failure of this code: before the customer has
+// confirmed, or while the transaction is pending, which then fails.
 func (s *Server) FailPayin(reference, code string) error {
 	if code == "" {
 		return errors.New("intramtest: FailPayin: the code is empty")
@@ -382,7 +386,8 @@ func (s *Server) FailPayin(reference, code string) error {
 	return nil
 }
 
-// AwaitPayin waits until a session has ended. It moves no clock: a frozen one must be moved by the caller.
+// AwaitPayin waits until a session has ended. It moves no clock: a frozen one must be
+// moved by the caller.
 func (s *Server) AwaitPayin(ctx context.Context, reference string) (Payin, error) {
 	var found Payin
 	err := s.await(ctx, func() (bool, string) {

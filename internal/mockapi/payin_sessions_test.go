@@ -14,7 +14,8 @@ import (
 
 const payinNumber = "+2250702968786"
 
-// fieldOrder lists the members of an object in the order they are written, nested ones included.
+// fieldOrder lists the members of an object in the order they are written, nested ones
+// included.
 func fieldOrder(t *testing.T, body []byte) []string {
 	t.Helper()
 	var names []string
@@ -145,7 +146,8 @@ func TestPayinSandboxAndLiveShareNoIdempotencyKeys(t *testing.T) {
 	assert.Equal(t, string(live.body), string(f.send(other).ok(200).body))
 }
 
-// payinOutcome is a row of the table of test numbers: what GET says once the customer has confirmed, and then at the end.
+// payinOutcome is a row of the table of test numbers: what GET says once the customer has
+// confirmed, and then at the end.
 type payinOutcome struct {
 	nn                                  string
 	status, confirmation, tx, failure   string

@@ -13,7 +13,8 @@ type payinRequest struct {
 	successURL, failureURL      string
 }
 
-// payinMistakes collects what is wrong with a body. A payin error has no details[], so that its message names every field.
+// payinMistakes collects what is wrong with a body. A payin error has no details[], so
+// that its message names every field.
 type payinMistakes struct {
 	french bool
 	paths  []string
@@ -70,8 +71,9 @@ func (m *payinMistakes) url(d document, path string) string {
 	return s
 }
 
-// validatePayin checks every field. What is malformed is a 400 that names all of it; what is well-formed and not known or
-// not possible has a code of its own in the catalogue, and comes after.
+// validatePayin checks every field. What is malformed is a 400 that names all of it; what
+// is well-formed and not known or not possible has a code of its own in the catalogue,
+// and comes after.
 func (x *exchange) validatePayin() (payinRequest, *reply) {
 	var p payinRequest
 	m := payinMistakes{french: x.french()}

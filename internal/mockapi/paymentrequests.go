@@ -41,7 +41,8 @@ func (s *Server) beginPaymentRequest(op *operation) *operationFailure {
 	return nil
 }
 
-// completePaymentRequest opens the payment: a pending transaction and the page to pay it on.
+// completePaymentRequest opens the payment: a pending transaction and the page to pay it
+// on.
 func (s *Server) completePaymentRequest(op *operation) {
 	p := op.payment
 	tx := s.newTransaction(op, typeCredit)
@@ -123,7 +124,8 @@ func (s *Server) appendPaymentData(op *operation, tx *transaction, status string
 	return b
 }
 
-// appendWebhookData writes the caller's own object, which every event of the payment request carries.
+// appendWebhookData writes the caller's own object, which every event of the payment
+// request carries.
 func (p *paymentRequest) appendWebhookData(b []byte) []byte {
 	if p.webhookData == nil {
 		return b
@@ -215,10 +217,12 @@ func (s *Server) Decline(reference string) error {
 	return nil
 }
 
-// SettlePayment ends a payment that the customer has confirmed, without waiting for its provider.
+// SettlePayment ends a payment that the customer has confirmed, without waiting for its
+// provider.
 func (s *Server) SettlePayment(reference string) error { return s.endByHand(reference, nil) }
 
-// FailPayment ends a payment with an error code, whether the customer has confirmed it or not.
+// FailPayment ends a payment with an error code, whether the customer has confirmed it or
+// not.
 func (s *Server) FailPayment(reference, code string) error {
 	return s.endByHand(reference, failureOf(code))
 }
@@ -272,7 +276,8 @@ func (s *Server) confirmPayment(tx *transaction) {
 	case script.delay > 0:
 		tx.stage = paymentConfirming
 		if !script.expires {
-			// The provider has announced the money; an unanswered request has announced nothing.
+			// The provider has announced the money; an unanswered request has announced
+			// nothing.
 			w := s.walletFor(tx)
 			tx.pendingNet = tx.net
 			s.postTransaction(tx, "payment announced", [2]move{{tx.account.provider(tx.method), w.pending, tx.net}})
@@ -302,8 +307,9 @@ func (s *Server) taskEndPayment(reference string) {
 	}
 }
 
-// settlePayment credits the wallet with the net amount, and what the customer and the merchant pay to where fees go: the fees are charged on
-// top of the amount, and taken from it.
+// settlePayment credits the wallet with the net amount, and what the customer and the
+// merchant pay to where fees go: the fees are charged on top of the amount, and taken
+// from it.
 func (s *Server) settlePayment(tx *transaction) {
 	s.touchTransaction(tx)
 	tx.stage, tx.status = paymentEnded, txSuccess

@@ -288,7 +288,8 @@ func TestListsFilter(t *testing.T) {
 	assert.Equal(t, 1, count("/transactions?status=ERROR"))
 }
 
-// What the spec warns of: a literal reading of the cursor loses items of one millisecond, and one millisecond more does not.
+// What the spec warns of: a literal reading of the cursor loses items of one millisecond,
+// and one millisecond more does not.
 func TestCursorIsStrictlyBefore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

@@ -55,7 +55,8 @@ func (s *Server) beginPayout(op *operation) *operationFailure {
 	return nil
 }
 
-// isHandled reports whether there is a provider for the operator in the destination's country, which is Benin unless it is named.
+// isHandled reports whether there is a provider for the operator in the destination's
+// country, which is Benin unless it is named.
 func (op *operation) isHandled() bool {
 	m := mobileMethod(op.payout.providerCode)
 	if m == nil {

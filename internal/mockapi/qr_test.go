@@ -35,7 +35,8 @@ func TestQRCodeIsAPNGWithItsFinderPatterns(t *testing.T) {
 		r, _, _, _ := img.At((x+quiet)*scale, (y+quiet)*scale).RGBA()
 		return r == 0
 	}
-	// Three corners hold a black ring of seven, a white one of five and a black square of three.
+	// Three corners hold a black ring of seven, a white one of five and a black square of
+	// three.
 	for _, corner := range [][2]int{{0, 0}, {modules - 7, 0}, {0, modules - 7}} {
 		for y := range 7 {
 			for x := range 7 {
@@ -47,7 +48,8 @@ func TestQRCodeIsAPNGWithItsFinderPatterns(t *testing.T) {
 	assert.Empty(t, qrCode(strings.Repeat("x", 5000)), "too long for a QR code")
 }
 
-// What a phone's camera reads is the gateway URL. The reader is zbarimg: it must be there in CI.
+// What a phone's camera reads is the gateway URL. The reader is zbarimg: it must be there
+// in CI.
 func TestQRCodeReadsAsTheGatewayURL(t *testing.T) {
 	t.Parallel()
 	zbarimg, err := exec.LookPath("zbarimg")

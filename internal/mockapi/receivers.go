@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// receivers are webhook receivers in this process, by host. A delivery to one needs no socket, so that a test with
-// webhooks can run in a synctest bubble.
+// receivers are webhook receivers in this process, by host. A delivery to one needs no
+// socket, so that a test with webhooks can run in a synctest bubble.
 type receivers struct {
 	next   int
 	byHost map[string]http.Handler
@@ -26,7 +26,8 @@ func (s *Server) Receive(h http.Handler) string {
 	return "https://" + host
 }
 
-// roundTripper is the way to a receiver: in this process when the host is registered, else over the network.
+// roundTripper is the way to a receiver: in this process when the host is registered,
+// else over the network.
 func (s *Server) roundTripper(host string) http.RoundTripper {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,8 +37,9 @@ func (s *Server) roundTripper(host string) http.RoundTripper {
 	return s.outgoing
 }
 
-// newOutgoing is the network side of deliveries. No connection is kept, so that nothing is left to close, and no proxy
-// of the environment comes between the fake and a receiver on this machine.
+// newOutgoing is the network side of deliveries. No connection is kept, so that nothing
+// is left to close, and no proxy of the environment comes between the fake and a receiver
+// on this machine.
 func newOutgoing() http.RoundTripper {
 	return &http.Transport{
 		DisableKeepAlives:      true,

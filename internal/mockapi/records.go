@@ -12,16 +12,19 @@ type Wallet struct {
 	Method, Name       string // the payment method's code and name
 	Available, Pending int64
 	Currency           string
-	// Account is the wallet's name in the ledger. What is only announced is in the same one with ":pending".
+	// Account is the wallet's name in the ledger. What is only announced is in the same
+	// one with ":pending".
 	Account string
 }
 
-// Subscription is where events go. The API shows its secret once; the fake, which made it up, at any time.
+// Subscription is where events go. The API shows its secret once; the fake, which made it
+// up, at any time.
 type Subscription struct {
 	ID, URL, Event string
 	Secret         string
 	Created        time.Time
-	// Payin is set on the webhook of payin sessions, which signs its notifications otherwise.
+	// Payin is set on the webhook of payin sessions, which signs its notifications
+	// otherwise.
 	Payin bool
 }
 
@@ -35,7 +38,8 @@ func (sub *subscription) public() Subscription {
 	return Subscription{ID: sub.id, URL: sub.url, Event: sub.event, Secret: sub.key.secret, Created: sub.created, Payin: sub.payin}
 }
 
-// own is what the first merchant owns in an environment, nil in an unknown one. The caller holds the lock.
+// own is what the first merchant owns in an environment, nil in an unknown one. The
+// caller holds the lock.
 func (s *Server) own(environment string) (*account, *book) {
 	for a, b := range s.state.books {
 		if a.environment == environment && a.merchant.id == s.merchant.ID {
@@ -68,8 +72,9 @@ func (s *Server) Wallets(environment string) []Wallet {
 	return wallets
 }
 
-// TopUp puts an amount of whole units into a wallet of the first merchant, in an environment, and opens the wallet if the merchant has
-// none of this payment method. The code [PayinMethod] is the wallet of payins.
+// TopUp puts an amount of whole units into a wallet of the first merchant, in an
+// environment, and opens the wallet if the merchant has none of this payment method. The
+// code [PayinMethod] is the wallet of payins.
 func (s *Server) TopUp(environment, methodCode string, amount int64) error {
 	m := methodByCode(methodCode)
 	if m == nil && methodCode != PayinMethod {
@@ -152,7 +157,8 @@ func (s *Server) Payins(environment string, n int) []Payin {
 	return newest(sessions, n, s.publicPayin)
 }
 
-// Subscriptions are the first merchant's in an environment, oldest first, that of payins last.
+// Subscriptions are the first merchant's in an environment, oldest first, that of payins
+// last.
 func (s *Server) Subscriptions(environment string) []Subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,7 +215,8 @@ func (s *Server) Unsubscribe(subscriptionID string) error {
 	return fmt.Errorf("intramtest: Unsubscribe: subscription %q not found", subscriptionID)
 }
 
-// Ping sends test.ping to a subscription of any account, as POST /webhooks/:subscription_id/test does.
+// Ping sends test.ping to a subscription of any account, as POST
+// /webhooks/:subscription_id/test does.
 func (s *Server) Ping(subscriptionID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -332,7 +332,8 @@ func TestTransportKeepsTheRulesOfARoundTripper(t *testing.T) {
 	assert.Same(t, r, resp.Request)
 	assert.Equal(t, header, r.Header, "the request is not changed")
 
-	// A handler that writes nothing responds 200; one that writes a body first, too; a second status is ignored.
+	// A handler that writes nothing responds 200; one that writes a body first, too; a
+	// second status is ignored.
 	for _, h := range []http.HandlerFunc{
 		func(http.ResponseWriter, *http.Request) {},
 		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) },

@@ -22,8 +22,8 @@ func (x *exchange) createRefund() reply {
 	return op.accepted()
 }
 
-// beginRefund checks the transaction and debits the wallet. The amount counts as refunded from here on, so that two
-// refunds under way cannot exceed the transaction together.
+// beginRefund checks the transaction and debits the wallet. The amount counts as refunded
+// from here on, so that two refunds under way cannot exceed the transaction together.
 func (s *Server) beginRefund(op *operation) *operationFailure {
 	tx := s.changing(op.refund.reference)
 	left := tx.amount - tx.refunded
@@ -76,7 +76,8 @@ func (s *Server) refundObstacle(op *operation, tx *transaction, left int64) *ope
 	return nil
 }
 
-// completeRefund: the operation has succeeded. A mobile-money refund may wait for its operator behind it.
+// completeRefund: the operation has succeeded. A mobile-money refund may wait for its
+// operator behind it.
 func (s *Server) completeRefund(op *operation) {
 	if op.script.pends && !op.cancels {
 		op.settlement, op.resultStatus = settlementWaiting, "pending"

@@ -137,7 +137,8 @@ func TestCancellationThatFailsLetsThePaymentGoOn(t *testing.T) {
 	assert.Equal(t, "SUCCESS", f.transaction(reference).text("data.status"))
 }
 
-// A cancellation moves no money, and so waits for no operator, whatever number the request suggests.
+// A cancellation moves no money, and so waits for no operator, whatever number the
+// request suggests.
 func TestACancellationWaitsForNoOperator(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})
@@ -212,7 +213,8 @@ func TestRefundsFollowThePayersNumber(t *testing.T) {
 	assert.Equal(t, []string{"refund.completed", "refund.pending"}, f.events(f.refund(reordered, 100)))
 }
 
-// A mobile-money refund may wait for its operator: its operation has succeeded, and its money has not arrived.
+// A mobile-money refund may wait for its operator: its operation has succeeded, and its
+// money has not arrived.
 func TestARefundWaitsForItsOperator(t *testing.T) {
 	t.Parallel()
 	for number, end := range map[string]string{"22961000014": "completed", "22961000015": "failed"} {

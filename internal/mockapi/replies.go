@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// reply is a response before it is written: what the idempotency store keeps and sends again byte for byte.
+// reply is a response before it is written: what the idempotency store keeps and sends
+// again byte for byte.
 type reply struct {
 	status   int
 	body     []byte

@@ -30,8 +30,8 @@ var routes = [...]route{
 	{"POST", "/webhooks/:subscription_id/test", true, (*exchange).testSubscription},
 }
 
-// pathPrefixes are the two ways to an endpoint: the documented one, and the one it is rewritten to, which some
-// accounts must call themselves (intram.md section 1).
+// pathPrefixes are the two ways to an endpoint: the documented one, and the one it is
+// rewritten to, which some accounts must call themselves (intram.md section 1).
 var pathPrefixes = [...]string{"/v1", signedPrefix}
 
 // endpointOf cuts the prefix off an escaped path.
@@ -47,8 +47,8 @@ func endpointOf(path string) (string, bool) {
 	return "", false
 }
 
-// Serves reports whether an escaped path is under one of the API's prefixes, or that of a page of a payment: what is called there is a call,
-// also when there is no such endpoint.
+// Serves reports whether an escaped path is under one of the API's prefixes, or that of a
+// page of a payment: what is called there is a call, also when there is no such endpoint.
 func Serves(path string) bool {
 	if _, ok := endpointOf(path); ok {
 		return true
@@ -61,8 +61,8 @@ func Serves(path string) bool {
 	return false
 }
 
-// findRoute finds the endpoint of a call in a protocol's table, and the id in its path. A path that exists for other methods only
-// reports those in allow.
+// findRoute finds the endpoint of a call in a protocol's table, and the id in its path. A
+// path that exists for other methods only reports those in allow.
 func findRoute(routes []route, method, endpoint string) (found *route, id, allow string) {
 	if method == http.MethodHead {
 		method = http.MethodGet

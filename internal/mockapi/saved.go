@@ -8,14 +8,17 @@ import (
 	"time"
 )
 
-// savedFormat is the version of what Save writes. A change that an older program would misread counts it up.
+// savedFormat is the version of what Save writes. A change that an older program would
+// misread counts it up.
 const savedFormat = 1
 
-// saved is a server's state as JSON: what state holds, the idempotency keys, the faults, the clock and what is scheduled, and the
-// randomness to come. The journal of requests is not part of it, and the settings of the server are its Config's.
+// saved is a server's state as JSON: what state holds, the idempotency keys, the faults,
+// the clock and what is scheduled, and the randomness to come. The journal of requests is
+// not part of it, and the settings of the server are its Config's.
 //
-// Where one thing is reached from several (a subscription that was deleted with a delivery under way, an event of several
-// deliveries), it is in a table and the others hold its index.
+// Where one thing is reached from several (a subscription that was deleted with a
+// delivery under way, an event of several deliveries), it is in a table and the others
+// hold its index.
 type saved struct {
 	Format    int    `json:"format"`
 	Seed      uint64 `json:"seed"`
@@ -376,7 +379,8 @@ func (s *Server) keptDown() []string {
 	return codes
 }
 
-// keepAll copies the state into what can be encoded without a lock. A recorder goes on from there.
+// keepAll copies the state into what can be encoded without a lock. A recorder goes on
+// from there.
 func (s *Server) keepAll(recorder *Recorder) (*saved, uint64, error) {
 	unlock, err := s.lockSaved()
 	if err != nil {

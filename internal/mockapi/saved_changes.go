@@ -10,11 +10,13 @@ import (
 	"time"
 )
 
-// Recorder saves a server's state as a log: the whole of it once, and then what has changed. Its results are appended to each other,
-// each on a line of its own, and Load reads the lines.
+// Recorder saves a server's state as a log: the whole of it once, and then what has
+// changed. Its results are appended to each other, each on a line of its own, and Load
+// reads the lines.
 //
-// Lists are compared by their pointers, and of the objects only those are encoded that may have changed: what a call costs does not
-// depend on how much there is, but for these comparisons, of some nanoseconds an object.
+// Lists are compared by their pointers, and of the objects only those are encoded that
+// may have changed: what a call costs does not depend on how much there is, but for these
+// comparisons, of some nanoseconds an object.
 type Recorder struct {
 	server *Server
 	saver  *saver // its tables give objects their places; nil before Whole
@@ -67,7 +69,8 @@ func (r *Recorder) forget() {
 	t.deliveries, t.events = map[*delivery]struct{}{}, map[*event]struct{}{}
 }
 
-// The functions below note that an object may change before the lock is given up. The caller holds the lock.
+// The functions below note that an object may change before the lock is given up. The
+// caller holds the lock.
 
 func (s *Server) touchOperation(op *operation) {
 	if s.recorder != nil {
@@ -157,7 +160,8 @@ type savedChanges struct {
 	Delivered     []savedDelivery              `json:"delivered,omitempty"` // what became of those that were there
 }
 
-// listChange is what became of a list: the places of what is gone from it, and what is new at its end.
+// listChange is what became of a list: the places of what is gone from it, and what is
+// new at its end.
 type listChange[T any] struct {
 	Gone []int `json:"gone,omitempty"`
 	New  []T   `json:"new,omitempty"`
@@ -171,7 +175,8 @@ type bookChange struct {
 	PayinWebhook  *int                `json:"payin_webhook,omitempty"`
 }
 
-// seededChange is what became of the drawn faults: none any more, others, or further attempts at the same ones.
+// seededChange is what became of the drawn faults: none any more, others, or further
+// attempts at the same ones.
 type seededChange struct {
 	None     bool           `json:"none,omitempty"`
 	Others   *savedSeeded   `json:"others,omitempty"`
@@ -298,7 +303,8 @@ func (r *Recorder) changes() (*savedChanges, uint64, error) {
 	return c, version, nil
 }
 
-// begin makes the present what the next record is compared with. The caller holds the locks of lockSaved.
+// begin makes the present what the next record is compared with. The caller holds the
+// locks of lockSaved.
 func (r *Recorder) begin(k *saver) {
 	s := r.server
 	r.forget()
@@ -524,7 +530,8 @@ func (c *savedChanges) applyBooks(k *saved) (err error) {
 	return nil
 }
 
-// placed puts items in their places, of which those beyond the end follow it without a gap.
+// placed puts items in their places, of which those beyond the end follow it without a
+// gap.
 func placed[T any](list []T, items map[int]T) ([]T, error) {
 	for _, i := range slices.Sorted(maps.Keys(items)) {
 		switch {
@@ -539,7 +546,8 @@ func placed[T any](list []T, items map[int]T) ([]T, error) {
 	return list, nil
 }
 
-// upserted replaces the items of a list that are there by their ids, and appends the others. What changes is mostly near the end.
+// upserted replaces the items of a list that are there by their ids, and appends the
+// others. What changes is mostly near the end.
 func upserted[T any](list, items []T, id func(T) string) []T {
 next:
 	for _, item := range items {
@@ -554,7 +562,8 @@ next:
 	return list
 }
 
-// decodeWhole reads the whole that a saved state begins with, which a person may have indented, and returns the lines of changes behind it.
+// decodeWhole reads the whole that a saved state begins with, which a person may have
+// indented, and returns the lines of changes behind it.
 func decodeWhole(data []byte, into any) (changes []byte, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	err = d.Decode(into)

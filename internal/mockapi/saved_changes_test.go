@@ -34,8 +34,8 @@ func (l *savedLog) add(t *testing.T) {
 	l.data = append(append(l.data, changes...), '\n')
 }
 
-// assertIsStateOf compares what the log leads to with what the server saves itself. The number of its changes is not compared:
-// loading is one.
+// assertIsStateOf compares what the log leads to with what the server saves itself. The
+// number of its changes is not compared: loading is one.
 func (l *savedLog) assertIsStateOf(t *testing.T, s *Server, at string) {
 	t.Helper()
 	want, _, err := s.Save()
@@ -79,8 +79,8 @@ func TestALogOfChangesIsTheState(t *testing.T) {
 	}
 }
 
-// Each way in which something changes by itself, in a record of its own: a delivery that is recorded while its receiver has the floor, and
-// one that waits in its lane meanwhile.
+// Each way in which something changes by itself, in a record of its own: a delivery that
+// is recorded while its receiver has the floor, and one that waits in its lane meanwhile.
 func TestEachChangeAloneIsInTheLog(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Seed: 11, Start: start})

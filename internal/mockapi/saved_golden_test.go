@@ -19,7 +19,8 @@ import (
 
 var updateSaved = flag.Bool("update", false, "write the saved states and the list of their fields anew")
 
-// savedMoments are steps of the story after which its state is kept as a file: shapes that differ.
+// savedMoments are steps of the story after which its state is kept as a file: shapes
+// that differ.
 var savedMoments = map[string]string{
 	"retried":  "the payout completes, its event is retried",
 	"swapped":  "the payment is paid, its events swapped",
@@ -91,8 +92,9 @@ func writeMoments(t *testing.T) {
 	}
 }
 
-// The names and kinds of all fields of a saved state, those too that no state of the files has. A field may be added; to change or
-// to drop one is another format, which savedFormat has to count.
+// The names and kinds of all fields of a saved state, those too that no state of the
+// files has. A field may be added; to change or to drop one is another format, which
+// savedFormat has to count.
 func TestTheFieldsOfASavedStateStay(t *testing.T) {
 	t.Parallel()
 	var fields []string

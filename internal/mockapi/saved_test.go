@@ -19,7 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// restarted saves a server, closes it, and goes on with another that has loaded what was saved.
+// restarted saves a server, closes it, and goes on with another that has loaded what was
+// saved.
 func (f *fixture) restarted(c Config, receivers ...http.HandlerFunc) {
 	f.t.Helper()
 	data, _, err := f.s.Save()
@@ -93,8 +94,9 @@ func TestPaymentsThatAreNotOpenGetNoEndFromARestart(t *testing.T) {
 	}
 }
 
-// storySteps touch everything that is saved: each kind of operation in each state, an idempotency key that is used again, a delivery in
-// retry, one that is held back, faults scripted and drawn, payins, subscriptions deleted and rotated.
+// storySteps touch everything that is saved: each kind of operation in each state, an
+// idempotency key that is used again, a delivery in retry, one that is held back, faults
+// scripted and drawn, payins, subscriptions deleted and rotated.
 var storySteps = []struct {
 	name string
 	do   func(*savedStory)
@@ -185,7 +187,8 @@ func (h *savedStory) session(number string) string {
 	return a.text("id")
 }
 
-// playSaved plays the story, with a restart before one of its steps; -1 for none, and len(storySteps) for one before each.
+// playSaved plays the story, with a restart before one of its steps; -1 for none, and
+// len(storySteps) for one before each.
 func playSaved(t *testing.T, restart int) (h *savedStory, end map[string]any) {
 	t.Helper()
 	config := Config{Seed: 11, Start: start}
@@ -294,7 +297,8 @@ func TestEveryFieldOfWhatIsRememberedIsSaved(t *testing.T) {
 	loaded.key, loaded.previous = sub.key, sub.previous
 	assert.Equal(t, &sub, loaded)
 
-	// What these hold besides is looked at one by one where it is saved; a new field must be.
+	// What these hold besides is looked at one by one where it is saved; a new field must
+	// be.
 	for _, known := range []struct {
 		of     any
 		fields int
@@ -303,7 +307,8 @@ func TestEveryFieldOfWhatIsRememberedIsSaved(t *testing.T) {
 	}
 }
 
-// full gives every field of a struct a value of its own, so that one which is not saved is missed.
+// full gives every field of a struct a value of its own, so that one which is not saved
+// is missed.
 func full(t *testing.T, v reflect.Value, except ...string) {
 	t.Helper()
 	for i := range v.NumField() {
@@ -474,8 +479,9 @@ func TestAStateIsNotSavedBetweenAnEffectAndItsKey(t *testing.T) {
 	assert.Len(t, k.Keys, len(k.Operations), "an operation without its key")
 }
 
-// TestNoPayoutIsSavedWithoutItsIdempotencyKey saves again and again while payouts are made: a state that had the money moved and not the
-// key would let a retry after a crash pay twice.
+// TestNoPayoutIsSavedWithoutItsIdempotencyKey saves again and again while payouts are
+// made: a state that had the money moved and not the key would let a retry after a crash
+// pay twice.
 func TestNoPayoutIsSavedWithoutItsIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{Seed: 9})

@@ -8,14 +8,17 @@ import (
 	"sync/atomic"
 )
 
-// entropy is the server's only randomness. Everything it draws (keys, ids, references, secrets) follows
-// from one seed, so that a failing test can be run again with the same ones.
+// entropy is the server's only randomness. Everything it draws (keys, ids, references,
+// secrets) follows from one seed, so that a failing test can be run again with the same
+// ones.
 //
-// It is SplitMix64: a counter and a mixing function. That needs no lock and its state is one number.
+// It is SplitMix64: a counter and a mixing function. That needs no lock and its state is
+// one number.
 type entropy struct {
 	seed  uint64
 	state atomic.Uint64
-	// calls numbers the requests. Their ids are not drawn, so that one poll more or less changes no other id.
+	// calls numbers the requests. Their ids are not drawn, so that one poll more or less
+	// changes no other id.
 	calls atomic.Uint64
 }
 
@@ -43,10 +46,10 @@ func (e *entropy) refresh() error {
 	return nil
 }
 
-// FreshIDs makes the ids, references and secrets that come next differ from those of every
-// other server with the same seed. The keys, the secrets and the subscriptions that exist stay.
-// A server that forgets its state must not repeat the ids of its operations: a receiver that
-// remembers events would take new ones for known.
+// FreshIDs makes the ids, references and secrets that come next differ from those of
+// every other server with the same seed. The keys, the secrets and the subscriptions that
+// exist stay. A server that forgets its state must not repeat the ids of its operations:
+// a receiver that remembers events would take new ones for known.
 func (s *Server) FreshIDs() error { return s.entropy.refresh() }
 
 func (e *entropy) draw() uint64 { return mix(e.state.Add(0x9e3779b97f4a7c15)) }

@@ -1,11 +1,14 @@
-// Package mockapi is a whole Intram merchant API in memory: not canned responses, but accounts, a double-entry
-// ledger, a worker, a checkout page and signed webhook deliveries, behind the checks the real API makes.
+// Package mockapi is a whole Intram merchant API in memory: not canned responses, but
+// accounts, a double-entry ledger, a worker, a checkout page and signed webhook
+// deliveries, behind the checks the real API makes.
 //
-// A [Server] is an [http.Handler]. It serves from a listener of its own ([Server.Listen]) or, with no socket at
-// all, through [Server.Transport]. Time is its [Clock]'s, randomness follows from one seed, and nothing is shared
-// between two servers, so any number of them run side by side.
+// A [Server] is an [http.Handler]. It serves from a listener of its own ([Server.Listen])
+// or, with no socket at all, through [Server.Transport]. Time is its [Clock]'s,
+// randomness follows from one seed, and nothing is shared between two servers, so any
+// number of them run side by side.
 //
-// It reads the wire format from the specification and shares no code with the client it is used to test.
+// It reads the wire format from the specification and shares no code with the client it
+// is used to test.
 package mockapi
 
 import (
@@ -26,16 +29,19 @@ import (
 // maxUnits bounds configured amounts, so that sums of them cannot overflow.
 const maxUnits = 1_000_000_000_000_000
 
-// Config describes a server. Its zero value is a frozen clock at the present, one merchant, and a worker that runs
-// operations at once.
+// Config describes a server. Its zero value is a frozen clock at the present, one
+// merchant, and a worker that runs operations at once.
 type Config struct {
 	// Start is the time the clock starts at. Default: the present.
 	Start time.Time
-	// Running makes the clock follow the wall clock from Start on. Default: it stands still until moved.
+	// Running makes the clock follow the wall clock from Start on. Default: it stands
+	// still until moved.
 	Running bool
-	// Seed is where keys, ids and references come from. Default: a random one, which Seed returns.
+	// Seed is where keys, ids and references come from. Default: a random one, which Seed
+	// returns.
 	Seed uint64
-	// BaseURL is where the checkout pages are, scheme and host. Default "https://api.intram.test"; Listen sets it.
+	// BaseURL is where the checkout pages are, scheme and host. Default
+	// "https://api.intram.test"; Listen sets it.
 	BaseURL string
 	// Merchant is the first merchant.
 	Merchant MerchantConfig
@@ -43,37 +49,45 @@ type Config struct {
 	Worker WorkerMode
 	// Currency is the one currency of the API. Default XOF.
 	Currency string
-	// FeeBasisPoints is the fee of a payment in hundredths of a percent. Default 200 (2 %); -1 for none.
+	// FeeBasisPoints is the fee of a payment in hundredths of a percent. Default 200 (2
+	// %); -1 for none.
 	FeeBasisPoints int64
-	// PayoutFeeBasisPoints is the fee of a payout, which its wallet is debited with beside the amount. Default none.
+	// PayoutFeeBasisPoints is the fee of a payout, which its wallet is debited with
+	// beside the amount. Default none.
 	PayoutFeeBasisPoints int64
-	// MinAmount and MaxAmount are the limits of an invoice, in whole units. Default 100 and 2 000 000; the sandbox is more
-	// permissive, and takes 20 000 000.
+	// MinAmount and MaxAmount are the limits of an invoice, in whole units. Default 100
+	// and 2 000 000; the sandbox is more permissive, and takes 20 000 000.
 	MinAmount, MaxAmount int64
 	sandboxMaxAmount     int64
 	// TrustedProxies are the peers whose X-Real-IP is believed: addresses or CIDR.
 	TrustedProxies []string
 	// PeerAddress stands for the address of every caller, in place of the socket's.
 	PeerAddress string
-	// StrictWebhookURLs refuses http:// webhook URLs on loopback too, as the real API does.
+	// StrictWebhookURLs refuses http:// webhook URLs on loopback too, as the real API
+	// does.
 	StrictWebhookURLs bool
-	// DeliveryAttempts is how often a delivery is tried, 5 or 6: the documentation says both. Default 6.
+	// DeliveryAttempts is how often a delivery is tried, 5 or 6: the documentation says
+	// both. Default 6.
 	DeliveryAttempts int
-	// JournalSize is how many requests, and how many deliveries and events, are remembered. Default 4096.
+	// JournalSize is how many requests, and how many deliveries and events, are
+	// remembered. Default 4096.
 	JournalSize int
-	// PayinRevision is the revision of the payin documentation that is followed. Default PayinNewer.
+	// PayinRevision is the revision of the payin documentation that is followed. Default
+	// PayinNewer.
 	PayinRevision PayinRevision
 	// BeforeAnswer is called before each response is sent, which waits for it. A program
 	// that saves the state (Save) in it whenever Version has changed has saved every call
 	// that got a response.
 	BeforeAnswer func()
-	// ReadNumber reads the number that a customer types on the checkout page, for a payment method's code, and returns it with the country's
-	// calling code, digits only. Default: spaces and a plus in front are left out.
+	// ReadNumber reads the number that a customer types on the checkout page, for a
+	// payment method's code, and returns it with the country's calling code, digits only.
+	// Default: spaces and a plus in front are left out.
 	ReadNumber func(text, methodCode string) (string, error)
-	// PaymentExpiry is how long a mobile-money payment waits for its customer. Default 6 minutes. One by card or bank waits for a day
-	// at least.
+	// PaymentExpiry is how long a mobile-money payment waits for its customer. Default 6
+	// minutes. One by card or bank waits for a day at least.
 	PaymentExpiry time.Duration
-	// PayinExpiry is how long a payin session waits for its confirmation. Default 6 minutes.
+	// PayinExpiry is how long a payin session waits for its confirmation. Default 6
+	// minutes.
 	PayinExpiry time.Duration
 }
 
@@ -101,7 +115,8 @@ type Server struct {
 	dateHeader           atomic.Pointer[dateHeader]
 	pages                pages
 	payin                payinProtocol
-	// tasks says how each kind of scheduled task is run. A second protocol adds its own kinds.
+	// tasks says how each kind of scheduled task is run. A second protocol adds its own
+	// kinds.
 	tasks map[string]func(id string)
 
 	readNumber   func(text, methodCode string) (string, error)
@@ -260,7 +275,8 @@ func (s *Server) BaseURL() string {
 	return s.baseURL
 }
 
-// Listen serves on a TCP address, such as "127.0.0.1:0", until Close, and sets BaseURL to it.
+// Listen serves on a TCP address, such as "127.0.0.1:0", until Close, and sets BaseURL to
+// it.
 func (s *Server) Listen(address string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,7 +291,8 @@ func (s *Server) Listen(address string) error {
 		return fmt.Errorf("intramtest: listening: %w", err)
 	}
 	s.baseURL = "http://" + listener.Addr().String()
-	// Without timeouts, which cost two system calls a request: the only slow client here is a test.
+	// Without timeouts, which cost two system calls a request: the only slow client here
+	// is a test.
 	s.web = &http.Server{Handler: s, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} //nolint:gosec // G112: a fake has nothing to protect from a slow client
 	web := s.web
 	s.running.Go(func() { _ = web.Serve(listener) }) // ends with ErrServerClosed
@@ -536,7 +553,8 @@ func (s *Server) wake() {
 	}
 }
 
-// Changed returns a channel that is closed at the next change of anything, a call that arrives included.
+// Changed returns a channel that is closed at the next change of anything, a call that
+// arrives included.
 func (s *Server) Changed() <-chan struct{} {
 	s.watched.Store(true)
 	s.mu.Lock()

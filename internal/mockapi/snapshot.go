@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Snapshot is a server's state at a moment: money, objects, subscriptions, deliveries, idempotency keys,
-// faults, what is scheduled, and the randomness to come. Merchants and their settings are not part of it, nor is the
-// journal of requests.
+// Snapshot is a server's state at a moment: money, objects, subscriptions, deliveries,
+// idempotency keys, faults, what is scheduled, and the randomness to come. Merchants and
+// their settings are not part of it, nor is the journal of requests.
 type Snapshot struct {
 	server *Server
 	state  state
@@ -30,8 +30,9 @@ func (s *Server) Snapshot() *Snapshot {
 	return snap
 }
 
-// Restore goes back to a snapshot of this server, any number of times. A frozen clock goes back too; a running one
-// does not, and what the snapshot had scheduled for a time that has passed runs at once.
+// Restore goes back to a snapshot of this server, any number of times. A frozen clock
+// goes back too; a running one does not, and what the snapshot had scheduled for a time
+// that has passed runs at once.
 func (s *Server) Restore(snap *Snapshot) error {
 	if snap == nil || snap.server != s {
 		return errors.New("intramtest: Restore: the snapshot is not one of this server")

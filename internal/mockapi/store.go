@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// state is everything the fake remembers about money and events, all of it under the server's lock. It
-// holds data only, so that a snapshot is a copy of it.
+// state is everything the fake remembers about money and events, all of it under the
+// server's lock. It holds data only, so that a snapshot is a copy of it.
 type state struct {
 	ledger       ledger
 	books        map[*account]*book
@@ -49,8 +49,8 @@ func newState() state {
 	}
 }
 
-// WalletAccount is the ledger's account of what a merchant's wallet has available. What is only announced is in the
-// same account with ":pending".
+// WalletAccount is the ledger's account of what a merchant's wallet has available. What
+// is only announced is in the same account with ":pending".
 func WalletAccount(merchantID, environment, methodCode string) string {
 	return "wallet:" + merchantID + ":" + environment + ":" + methodCode
 }
@@ -87,8 +87,8 @@ func (b *book) openWallet(l *ledger, a *account, m *method) *wallet {
 	return w
 }
 
-// date is the present, in the milliseconds that go over the wire, and never before the last date given:
-// lists are in the order of creation and in the order of dates at once.
+// date is the present, in the milliseconds that go over the wire, and never before the
+// last date given: lists are in the order of creation and in the order of dates at once.
 func (s *Server) date() time.Time {
 	now := s.clock.Now().Truncate(time.Millisecond)
 	if now.Before(s.state.latest) {
@@ -98,7 +98,8 @@ func (s *Server) date() time.Time {
 	return now
 }
 
-// operation finds an account's own operation: another merchant's, or the other environment's, is unknown.
+// operation finds an account's own operation: another merchant's, or the other
+// environment's, is unknown.
 func (s *Server) operationOf(a *account, id string) *operation {
 	if op := s.state.operations[id]; op != nil && op.account == a {
 		return op

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// subscription is where an account wants its events. It never changes: a rotation of its secret puts another in its place.
+// subscription is where an account wants its events. It never changes: a rotation of its
+// secret puts another in its place.
 type subscription struct {
 	id, url, event string
 	key            *signingKey
@@ -110,7 +111,8 @@ func (b *book) subscriptionIndex(id string) int {
 	return slices.IndexFunc(b.subscriptions, func(sub *subscription) bool { return sub.id == id })
 }
 
-// subscriptionNotFound: the docs name no code for an unknown subscription. This one is ours.
+// subscriptionNotFound: the docs name no code for an unknown subscription. This one is
+// ours.
 func subscriptionNotFound() reply {
 	return failure(http.StatusNotFound, "webhook_not_found", "Webhook not found")
 }

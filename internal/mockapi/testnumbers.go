@@ -6,9 +6,11 @@ import (
 )
 
 const (
-	// lateAnswer is how long outcomes 08 and 09 take, and how long a card or bank payment stays pending.
+	// lateAnswer is how long outcomes 08 and 09 take, and how long a card or bank payment
+	// stays pending.
 	lateAnswer = 30 * time.Second
-	// unanswered is the longest a customer's confirmation takes (intram.md section 7): then outcome 06 ends.
+	// unanswered is the longest a customer's confirmation takes (intram.md section 7):
+	// then outcome 06 ends.
 	unanswered = 6 * time.Minute
 )
 
@@ -47,14 +49,15 @@ var scripts = [...]script{
 	15: {pends: true, refused: true},
 }
 
-// isPublishedTestNumber reports whether a number is one that the docs print for tests of an operator in the sandbox. They print them
-// without a country code, and so they are taken, although a number is international anywhere else.
+// isPublishedTestNumber reports whether a number is one that the docs print for tests of
+// an operator in the sandbox. They print them without a country code, and so they are
+// taken, although a number is international anywhere else.
 func isPublishedTestNumber(environment, number, operator string) bool {
 	return environment == sandbox && (number == "61000000" && operator == mtnBenin || number == "94000000" && operator == moovBenin)
 }
 
-// scriptOf finds the outcome a number stands for. Only the sandbox knows test numbers; a number that is not
-// one succeeds.
+// scriptOf finds the outcome a number stands for. Only the sandbox knows test numbers; a
+// number that is not one succeeds.
 func scriptOf(environment, number string) script {
 	n := len(number)
 	if environment != sandbox || n < 6 || !strings.HasPrefix(number[n-6:], "0000") || !isDigits(number[n-2:]) {

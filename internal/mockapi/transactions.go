@@ -24,7 +24,8 @@ var (
 	transactionTypes    = []string{typeCredit, typeDebit, typeRefund}
 )
 
-// internalIDEnd ends every internal id: 24 hexadecimal digits, of which the first 20 are the reference's ten bytes.
+// internalIDEnd ends every internal id: 24 hexadecimal digits, of which the first 20 are
+// the reference's ten bytes.
 const internalIDEnd = "c0de"
 
 // internalID returns the other name of a transaction, which follows from its reference.
@@ -42,8 +43,8 @@ func referenceOf(name string) string {
 	return name
 }
 
-// transaction is a movement of money as the merchant sees it. Payouts and refunds are transactions too: the docs
-// list their types without showing one.
+// transaction is a movement of money as the merchant sees it. Payouts and refunds are
+// transactions too: the docs list their types without showing one.
 type transaction struct {
 	reference string
 	account   *account

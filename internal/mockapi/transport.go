@@ -15,23 +15,26 @@ import (
 	"time"
 )
 
-// Transport returns an [http.RoundTripper] that calls the server with no socket between. It works inside testing/synctest,
-// ends with the request's context, and fails as a network does where a fault or a test number says so.
+// Transport returns an [http.RoundTripper] that calls the server with no socket between.
+// It works inside testing/synctest, ends with the request's context, and fails as a
+// network does where a fault or a test number says so.
 //
-// A response is passed on when it is complete, and not while the server still writes it, except where a fault
-// makes its body slow. The hooks of an httptrace in the request's context are called as net/http calls them; a
-// refused connection is wanted and never got.
+// A response is passed on when it is complete, and not while the server still writes it,
+// except where a fault makes its body slow. The hooks of an httptrace in the request's
+// context are called as net/http calls them; a refused connection is wanted and never
+// got.
 func (s *Server) Transport() http.RoundTripper {
 	return &inProcess{handler: s, remote: "127.0.0.1:49152", refuse: s.refuseDial}
 }
 
-// Dialing wraps a network transport so that a FaultRefuse refuses the connection, which the server itself can no longer
-// do once it has accepted one.
+// Dialing wraps a network transport so that a FaultRefuse refuses the connection, which
+// the server itself can no longer do once it has accepted one.
 func (s *Server) Dialing(network http.RoundTripper) http.RoundTripper {
 	return &dialing{server: s, network: network}
 }
 
-// inProcess calls a handler in a goroutine of its own, so that a caller whose context ends is not held up by it.
+// inProcess calls a handler in a goroutine of its own, so that a caller whose context
+// ends is not held up by it.
 type inProcess struct {
 	handler http.Handler
 	remote  string
@@ -44,7 +47,8 @@ func (t *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	// The body is read here, as a network transport does: the caller may reuse what is behind it on return.
+	// The body is read here, as a network transport does: the caller may reuse what is
+	// behind it on return.
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -264,7 +268,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// inProcessConn stands for the connection that there is not, in the hooks of a trace. Nothing can be sent over it.
+// inProcessConn stands for the connection that there is not, in the hooks of a trace.
+// Nothing can be sent over it.
 type inProcessConn struct{}
 
 func (inProcessConn) Read([]byte) (int, error)         { return 0, net.ErrClosed }

@@ -13,8 +13,8 @@ import (
 	"unicode/utf16"
 )
 
-// The rules of intram.md section 7, written from the document. Every mistake of a request is reported, under
-// the path the docs give the field.
+// The rules of intram.md section 7, written from the document. Every mistake of a request
+// is reported, under the path the docs give the field.
 
 // mistakes collects details[].
 type mistakes []detail
@@ -125,13 +125,15 @@ func (m *mistakes) msisdn(path, s, operator string) {
 		m.add(path, "must be an international number: 8 to 15 digits, country code first, no +")
 		return
 	}
-	// Chosen: an operator has no wallets of another country. MTN_BENIN_229 is one of +229.
+	// Chosen: an operator has no wallets of another country. MTN_BENIN_229 is one of
+	// +229.
 	if i := strings.LastIndexByte(operator, '_'); i >= 0 && len(operator)-i == 4 && isDigits(operator[i+1:]) && s[:3] != operator[i+1:] {
 		m.add(path, "is not a number of the operator's country")
 	}
 }
 
-// absoluteURL reads an optional URL with a scheme: a page of the web, or one that an app opens.
+// absoluteURL reads an optional URL with a scheme: a page of the web, or one that an app
+// opens.
 func (m *mistakes) absoluteURL(d document, path string) string {
 	s := m.text(d, path, 0)
 	if s == "" {
@@ -200,8 +202,8 @@ func (m *mistakes) destination(d document, p *payoutRequest, environment string)
 	case "mobile_money":
 		m.country(fields.field("country_code"), "destination.country_code")
 		p.providerCode = m.text(fields.field("provider_code"), "destination.provider_code", 0)
-		// Without a provider_code, or with one that is not handled in the country, the payout is accepted and fails in the worker
-		// (intram.md section 7).
+		// Without a provider_code, or with one that is not handled in the country, the
+		// payout is accepted and fails in the worker (intram.md section 7).
 		if p.msisdn = m.required(fields.field("msisdn"), "destination.msisdn"); p.msisdn != "" && !isPublishedTestNumber(environment, p.msisdn, p.providerCode) {
 			m.msisdn("destination.msisdn", p.msisdn, p.providerCode)
 		}
@@ -339,7 +341,8 @@ func validateSubscription(d document, strict bool) (subscriptionRequest, *reply)
 	return p, nil
 }
 
-// isWebhookURL: https only; unless strict, http on a loopback host too, for receivers under test.
+// isWebhookURL: https only; unless strict, http on a loopback host too, for receivers
+// under test.
 func isWebhookURL(s string, strict bool) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil {
@@ -364,7 +367,8 @@ type listQuery struct {
 	before time.Time // zero: from the newest
 }
 
-// validateList reads the query of a list; words are the status and type words the list knows.
+// validateList reads the query of a list; words are the status and type words the list
+// knows.
 func validateList(rawQuery string, statuses, kinds []string) (listQuery, *reply) {
 	q := listQuery{limit: 20}
 	var m mistakes
@@ -416,7 +420,8 @@ func (s *Server) knownCurrency(code string) *reply {
 	return &r
 }
 
-// withinLimits refuses an invoice outside the currency's limits, which are more permissive in the sandbox.
+// withinLimits refuses an invoice outside the currency's limits, which are more
+// permissive in the sandbox.
 func (s *Server) withinLimits(a amount, environment string) *reply {
 	largest := s.maxAmount
 	if environment == sandbox {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rule is one row of a table of validation: a body, and the path of the field that is wrong (empty: none is) with a
-// part of its message.
+// rule is one row of a table of validation: a body, and the path of the field that is
+// wrong (empty: none is) with a part of its message.
 type rule struct{ name, body, path, msg string }
 
 func checkRules(t *testing.T, endpoint string, accepted int, rules []rule) {

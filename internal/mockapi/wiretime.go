@@ -43,7 +43,8 @@ func appendWireTime(b []byte, t time.Time) []byte {
 //nolint:gosec // two digits of a date: n is below 100
 func appendTwo(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
-// isoLayouts are the forms of ISO 8601 that are taken. Each also takes a fraction of a second, of any length.
+// isoLayouts are the forms of ISO 8601 that are taken. Each also takes a fraction of a
+// second, of any length.
 var isoLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07"}
 
 // parseTime reads a date with its time and its offset, in any of the forms.

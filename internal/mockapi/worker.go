@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// WorkerMode says when operations go from queued through processing to their end. The zero value is at once.
+// WorkerMode says when operations go from queued through processing to their end. The
+// zero value is at once.
 type WorkerMode struct {
 	kind  workerKind
 	delay time.Duration
@@ -22,14 +23,16 @@ const (
 	workByHand
 )
 
-// WorkAtOnce ends an operation before its creation returns; the response still says queued.
+// WorkAtOnce ends an operation before its creation returns; the response still says
+// queued.
 func WorkAtOnce() WorkerMode { return WorkerMode{} }
 
-// WorkAfter starts an operation after half of d on the server's clock and ends it after d.
+// WorkAfter starts an operation after half of d on the server's clock and ends it after
+// d.
 func WorkAfter(d time.Duration) WorkerMode { return WorkerMode{kind: workAfterDelay, delay: d} }
 
-// WorkAfterPolls ends an operation at its n-th GET, which sees the end. The ones before see it processing, and the
-// first of three or more sees it queued.
+// WorkAfterPolls ends an operation at its n-th GET, which sees the end. The ones before
+// see it processing, and the first of three or more sees it queued.
 func WorkAfterPolls(n int) WorkerMode { return WorkerMode{kind: workAfterPolls, polls: n} }
 
 // WorkByHand leaves operations queued until Process, Complete or Fail is called.
@@ -65,7 +68,8 @@ const (
 	taskDeliver = "delivery.attempt"
 )
 
-// accept gives a new operation to the worker. The functions of the worker hold the server's lock.
+// accept gives a new operation to the worker. The functions of the worker hold the
+// server's lock.
 func (s *Server) accept(op *operation) {
 	op.mode = s.worker
 	switch op.mode.kind {
@@ -76,8 +80,8 @@ func (s *Server) accept(op *operation) {
 	}
 }
 
-// startOperation takes an operation from queued to processing, makes the checks that come before the provider is
-// called, and arranges its end.
+// startOperation takes an operation from queued to processing, makes the checks that come
+// before the provider is called, and arranges its end.
 func (s *Server) startOperation(op *operation) {
 	if op.status != statusQueued {
 		return
@@ -191,7 +195,8 @@ func (s *Server) taskFinishOperation(id string) {
 	}
 }
 
-// Process takes a queued operation to processing by hand. It stays there, unless its test number ends it later.
+// Process takes a queued operation to processing by hand. It stays there, unless its test
+// number ends it later.
 func (s *Server) Process(operationID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,8 +212,9 @@ func (s *Server) Process(operationID string) error {
 	return nil
 }
 
-// Complete ends an operation with success by hand, whatever its test number says. A bank payout that waits for its
-// settlement is settled, and a refund that waits for its operator is completed.
+// Complete ends an operation with success by hand, whatever its test number says. A bank
+// payout that waits for its settlement is settled, and a refund that waits for its
+// operator is completed.
 func (s *Server) Complete(operationID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,7 +240,8 @@ func (s *Server) Complete(operationID string) error {
 	return fmt.Errorf("intramtest: operation %s is already %s", op.id, op.status)
 }
 
-// settle ends what waits behind an operation that has succeeded, with success unless there is a failure.
+// settle ends what waits behind an operation that has succeeded, with success unless
+// there is a failure.
 func (s *Server) settle(op *operation, f *operationFailure) {
 	s.touchOperation(op)
 	op.settlement, op.updated = settlementEnded, s.date()
@@ -250,8 +257,9 @@ func (s *Server) settle(op *operation, f *operationFailure) {
 	s.notify()
 }
 
-// Fail ends an operation with an error code by hand; what was debited is credited back. A bank payout that waits for
-// its settlement is rejected, and so is a refund that waits for its operator.
+// Fail ends an operation with an error code by hand; what was debited is credited back. A
+// bank payout that waits for its settlement is rejected, and so is a refund that waits
+// for its operator.
 func (s *Server) Fail(operationID, code string) error {
 	if code == "" {
 		return errors.New("intramtest: Fail: the error code is empty")
@@ -283,8 +291,9 @@ func (s *Server) byHand(id string) (*operation, error) {
 	return op, nil
 }
 
-// SetProviderDown makes a payment method's provider unavailable, or available again: payouts through it fail
-// with provider_unavailable, card refunds with stripe_unavailable.
+// SetProviderDown makes a payment method's provider unavailable, or available again:
+// payouts through it fail with provider_unavailable, card refunds with
+// stripe_unavailable.
 func (s *Server) SetProviderDown(code string, down bool) error {
 	if methodByCode(code) == nil {
 		return fmt.Errorf("intramtest: unknown payment method %q", code)

@@ -1,5 +1,6 @@
-// Package pgtest starts a PostgreSQL of its own for a test, from the programs of the machine. It needs no driver: modules with
-// different ones share it. Where PostgreSQL is missing a test is skipped, saying so, and fails with CI=true.
+// Package pgtest starts a PostgreSQL of its own for a test, from the programs of the
+// machine. It needs no driver: modules with different ones share it. Where PostgreSQL is
+// missing a test is skipped, saying so, and fails with CI=true.
 package pgtest
 
 import (
@@ -18,12 +19,14 @@ import (
 	"time"
 )
 
-// ServerURL is the variable that names a PostgreSQL for [Shared]. Without it that starts one.
+// ServerURL is the variable that names a PostgreSQL for [Shared]. Without it that starts
+// one.
 const ServerURL = "INTRAM_TEST_POSTGRES_URL"
 
 var errMissing = errors.New("there is no postgres on this machine: install postgresql, or name a server with " + ServerURL)
 
-// Shared is a server that many tests use, each in a schema of its own. It is up for the whole run.
+// Shared is a server that many tests use, each in a schema of its own. It is up for the
+// whole run.
 type Shared struct {
 	once   sync.Once
 	server *Server
@@ -143,8 +146,8 @@ func (p *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts a server that was crashed, and waits until it accepts connections. Without fsync it loses what the operating system loses, not what a killed
-// process does.
+// Start starts a server that was crashed, and waits until it accepts connections. Without
+// fsync it loses what the operating system loses, not what a killed process does.
 func (p *Server) Start() error {
 	log := &readyLog{ready: make(chan struct{})}
 	p.process = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off",
@@ -161,7 +164,8 @@ func (p *Server) Start() error {
 	}
 }
 
-// readyLog is the server's log, which says when it takes connections. With the locale of init it says so in English.
+// readyLog is the server's log, which says when it takes connections. With the locale of
+// init it says so in English.
 type readyLog struct {
 	mu    sync.Mutex
 	text  []byte
@@ -186,7 +190,8 @@ func (l *readyLog) String() string {
 	return string(l.text)
 }
 
-// Crash kills the server, and with it every connection: nothing is flushed, and no client is told.
+// Crash kills the server, and with it every connection: nothing is flushed, and no client
+// is told.
 func (p *Server) Crash() { p.end(syscall.SIGQUIT) }
 
 func (p *Server) end(signal syscall.Signal) {

@@ -51,8 +51,9 @@ func (w *world) settle(operation string, at chance) {
 	w.require(err == nil, operation, "not settled: %v", err)
 }
 
-// daysLater reports whether a bank takes longer for a payout than an inbox remembers, as it does in some seeds. A merchant whose clock
-// refuses every delivery is left out: its events come from the reconciler alone, which looks back no further than the inbox.
+// daysLater reports whether a bank takes longer for a payout than an inbox remembers, as
+// it does in some seeds. A merchant whose clock refuses every delivery is left out: its
+// events come from the reconciler alone, which looks back no further than the inbox.
 func (w *world) daysLater(reference string, at chance) bool {
 	return w.chance.of("days later").percent(15) && at.of("days later").percent(50) && w.merchantOf(reference).hoursOff == 0
 }
@@ -270,7 +271,8 @@ func (m *merchant) checkEvents(all []*intram.Operation) {
 	}
 }
 
-// checkJournal: the fake refused no signature but for its age, and no key was used for two things.
+// checkJournal: the fake refused no signature but for its age, and no key was used for
+// two things.
 func (w *world) checkJournal() {
 	for _, r := range w.server.Requests() {
 		w.require(r.Reason == "" || r.Reason == "timestamp_out_of_window", "world", "%s", r)

@@ -9,8 +9,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// call is what the network and the clock know of one call of the SDK, or of one wait. It travels in the context, and holds what the
-// next step must look like: the run is checked as it goes on.
+// call is what the network and the clock know of one call of the SDK, or of one wait. It
+// travels in the context, and holds what the next step must look like: the run is checked
+// as it goes on.
 type call struct {
 	w      *world
 	m      *merchant
@@ -103,11 +104,13 @@ func (p *process) newCall(who string, at chance, kind callKind) *call {
 	}
 }
 
-// skewed reports whether the merchant's clock was set since the call began: what it measured is then off by as much.
+// skewed reports whether the merchant's clock was set since the call began: what it
+// measured is then off by as much.
 func (c *call) skewed() bool { return c.m.skew() != c.skew }
 
-// merchantClock is the clock of a merchant's machine: off at times. Its Sleep checks what the SDK waits for, and draws the jitter of
-// retries anew from the seed, within the same bounds.
+// merchantClock is the clock of a merchant's machine: off at times. Its Sleep checks what
+// the SDK waits for, and draws the jitter of retries anew from the seed, within the same
+// bounds.
 type merchantClock struct{ m *merchant }
 
 // Jitter returns the jitter of the polls, by the seed.
@@ -157,7 +160,8 @@ func (c *call) pause(d time.Duration) time.Duration {
 		if made := c.attempts - c.corrections; made < 5 {
 			bound = min(bound, backoffBase<<max(made-1, 0))
 		}
-		// A corrected attempt counts for the backoff as it does not for the number of attempts.
+		// A corrected attempt counts for the backoff as it does not for the number of
+		// attempts.
 		bound = min(backoffCap, bound<<c.corrections)
 		c.w.require(d >= 0 && d <= bound, c.who, "backed off for %v after attempt %d, beyond %v", d, c.attempts, bound)
 		return c.chance.of("backoff", c.attempts).between(0, bound)
@@ -197,8 +201,8 @@ type answerVerdict struct {
 	decided bool
 }
 
-// budgetModel is the retry budget as it is documented: a retry costs 5, a success brings 1, and 500 are the most. The SDK may
-// never spend what the model does not have.
+// budgetModel is the retry budget as it is documented: a retry costs 5, a success brings
+// 1, and 500 are the most. The SDK may never spend what the model does not have.
 type budgetModel struct{ reads, writes int }
 
 func newBudgetModel() budgetModel { return budgetModel{500, 500} }

@@ -2,10 +2,12 @@ package simulation_test
 
 import "time"
 
-// chance is where every decision comes from: a hash of the seed and of what is decided about.
+// chance is where every decision comes from: a hash of the seed and of what is decided
+// about.
 type chance uint64
 
-// of is the chance of something inside of another: of this call, of that call's third attempt.
+// of is the chance of something inside of another: of this call, of that call's third
+// attempt.
 func (c chance) of(what string, n ...int) chance {
 	h := uint64(c)
 	for i := range len(what) {
@@ -33,7 +35,8 @@ func (c chance) below(n int) int {
 // percent is true that often.
 func (c chance) percent(n int) bool { return c.of("percent").below(100) < n }
 
-// between draws a time from lo up to hi, to the nanosecond, so that two things hardly ever happen at once.
+// between draws a time from lo up to hi, to the nanosecond, so that two things hardly
+// ever happen at once.
 func (c chance) between(lo, hi time.Duration) time.Duration {
 	return lo + time.Duration(c.of("between").below(int(hi-lo)))
 }

@@ -25,7 +25,8 @@ const (
 
 var storeFaults = []string{claimFails, claimReplyLost, claimSlow, completeFails, completeLost, releaseFails, storeAway, awayOnComplete}
 
-// shakyInbox is a MemoryInbox behind a connection that fails. It stands for a shared one: it outlives the process.
+// shakyInbox is a MemoryInbox behind a connection that fails. It stands for a shared one:
+// it outlives the process.
 type shakyInbox struct {
 	m     *merchant
 	store *intram.MemoryInbox
@@ -36,17 +37,18 @@ type shakyInbox struct {
 	leases map[string]time.Time // when the present claim of a key ends
 }
 
-// inboxRemembers is longer than a run in trouble by the 12 h that the reconciler allows for clocks, so that each of its runs
-// can look at all of it.
+// inboxRemembers is longer than a run in trouble by the 12 h that the reconciler allows
+// for clocks, so that each of its runs can look at all of it.
 const inboxRemembers = intram.InboxRetention + 12*time.Hour
 
 // Horizon implements [intram.InboxHorizon].
 func (s *shakyInbox) Horizon() time.Duration { return s.store.Horizon() }
 
-// keepsAway makes the store fail for 1 to 40 s, as a failover does. It reports whether it does so now.
+// keepsAway makes the store fail for 1 to 40 s, as a failover does. It reports whether it
+// does so now.
 //
-// An effect without a transaction of its own is forgotten if the store stays away until the lease ends, as docs/webhooks.md
-// says. So it is back a little before that.
+// An effect without a transaction of its own is forgotten if the store stays away until
+// the lease ends, as docs/webhooks.md says. So it is back a little before that.
 func (s *shakyInbox) keepsAway(at chance, key, now string) bool {
 	w := s.m.w
 	if w.calm.Load() {
@@ -79,8 +81,8 @@ func (s *shakyInbox) at(what, key string) chance {
 	return s.m.chance.of(what, s.ops[what])
 }
 
-// eventOf is what the event with a key is called. Keys are made of operation ids, which come in the order of the calls and may
-// not be the same in a replay; names are.
+// eventOf is what the event with a key is called. Keys are made of operation ids, which
+// come in the order of the calls and may not be the same in a replay; names are.
 func (w *world) eventOf(key string) string {
 	w.mu.Lock()
 	name := w.names[key]
@@ -97,7 +99,8 @@ func (w *world) eventOf(key string) string {
 	return w.names[key]
 }
 
-// named notes what one of the merchant's events is called, with and without its scope. A neighbour may claim it too.
+// named notes what one of the merchant's events is called, with and without its scope. A
+// neighbour may claim it too.
 func (m *merchant) named(event intram.Event, reference string) {
 	w, name := m.w, reference+" "+string(event.Type)
 	keys := map[string]string{event.InboxKey(): name}
@@ -166,7 +169,8 @@ func (s *shakyInbox) Claim(ctx context.Context, key string, lease time.Duration)
 	return claim, nil
 }
 
-// Complete implements intram.Inbox. It does not fail until the lease ends: a store that does leaves only a transaction.
+// Complete implements intram.Inbox. It does not fail until the lease ends: a store that
+// does leaves only a transaction.
 func (s *shakyInbox) Complete(ctx context.Context, claim intram.Claim) error {
 	at := s.at("complete ", claim.Key)
 	if s.keepsAway(at, claim.Key, awayOnComplete) {

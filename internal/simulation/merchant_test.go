@@ -13,7 +13,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// merchant is one customer of the SDK: a database and an inbox that outlive everything, and a process that does not.
+// merchant is one customer of the SDK: a database and an inbox that outlive everything,
+// and a process that does not.
 type merchant struct {
 	w                    *world
 	n                    int
@@ -205,7 +206,8 @@ func (p *process) connect() (err error) {
 	return err
 }
 
-// crash ends the process in the middle of whatever it does, and arranges for the next one.
+// crash ends the process in the middle of whatever it does, and arranges for the next
+// one.
 func (p *process) crash(why string) {
 	m, w := p.m, p.m.w
 	m.mu.Lock()
@@ -348,7 +350,8 @@ func newDatabase(m *merchant) *database {
 		o.amount = int64(100 + c.of("amount").below(20_000))
 		o.bank = c.of("bank").percent(15)
 		o.invalid = c.of("invalid").percent(6)
-		// Most numbers are anybody's; the others choose what happens (fake.md, Test numbers).
+		// Most numbers are anybody's; the others choose what happens (fake.md, Test
+		// numbers).
 		o.msisdn = fmt.Sprintf("229611%05d", 10_000+c.of("number").below(80_000))
 		if c.of("test number").percent(50) {
 			o.msisdn = fmt.Sprintf("2296%07d", c.of("outcome").below(14))

@@ -23,15 +23,17 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// pollRate is how many lookups a second all waits of a client make at most, unless it is told otherwise.
+// pollRate is how many lookups a second all waits of a client make at most, unless it is
+// told otherwise.
 const pollRate = 20
 
-// network is what is between one process of a merchant's and the API. It checks every attempt, and then lets happen to it what the
-// seed says.
+// network is what is between one process of a merchant's and the API. It checks every
+// attempt, and then lets happen to it what the seed says.
 type network struct {
 	w *world
 	p *process
-	// reports says that it tells of its connections, as net/http does. Not every transport does.
+	// reports says that it tells of its connections, as net/http does. Not every
+	// transport does.
 	reports bool
 
 	mu      sync.Mutex
@@ -40,7 +42,8 @@ type network struct {
 	polls   []time.Duration // when there was a lookup
 }
 
-// networkFault is one way for a call to go wrong. It is given the call and makes the response.
+// networkFault is one way for a call to go wrong. It is given the call and makes the
+// response.
 type networkFault struct {
 	name   string
 	weight int
@@ -375,7 +378,8 @@ func (x *exchange) mayCorrect(resp *http.Response) bool {
 	return true
 }
 
-// retryAfterOf reads a Retry-After as the documentation wants it read: whole seconds or a date, once.
+// retryAfterOf reads a Retry-After as the documentation wants it read: whole seconds or a
+// date, once.
 func (x *exchange) retryAfterOf(h http.Header) (wait time.Duration, given bool) {
 	values := h.Values("Retry-After")
 	if len(values) != 1 {
@@ -417,9 +421,9 @@ func (x *exchange) forward() (*http.Response, error) {
 	return x.deliver(x.ctx)
 }
 
-// deliver hands the request to the fake, on this goroutine: a goroutine and a copy for each
-// request would be a fifth of what a seed costs. The fake waits for nothing but another
-// request with the same key, and no longer than ctx lasts.
+// deliver hands the request to the fake, on this goroutine: a goroutine and a copy for
+// each request would be a fifth of what a seed costs. The fake waits for nothing but
+// another request with the same key, and no longer than ctx lasts.
 func (x *exchange) deliver(ctx context.Context) (resp *http.Response, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -508,7 +512,8 @@ func (x *exchange) hang() (*http.Response, error) {
 	return nil, x.ctx.Err()
 }
 
-// deliverLate holds the request in a queue of the network's until the client has given up, and a little longer.
+// deliverLate holds the request in a queue of the network's until the client has given
+// up, and a little longer.
 func (x *exchange) deliverLate() (*http.Response, error) {
 	x.connect(true)
 	late := x.chance.of("late").between(31*time.Second, 8*time.Minute)
@@ -563,7 +568,8 @@ func (x *exchange) oversized() (*http.Response, error) {
 	return resp, nil
 }
 
-// flood costs as much real time as a tenth of a seed, and so is an announcement far more often than not.
+// flood costs as much real time as a tenth of a seed, and so is an announcement far more
+// often than not.
 func (x *exchange) flood() (*http.Response, error) {
 	if !x.chance.of("flood").percent(1) {
 		return x.oversized()
@@ -668,7 +674,8 @@ func (x *exchange) unavailable() (*http.Response, error) {
 	return x.later(http.StatusServiceUnavailable), nil
 }
 
-// later responds with a Retry-After in seconds or as a date, sometimes beyond what a call waits for.
+// later responds with a Retry-After in seconds or as a date, sometimes beyond what a call
+// waits for.
 func (x *exchange) later(status int) *http.Response {
 	resp := x.page(status, `{"error":true,"http_status":`+strconv.Itoa(status)+`,"code":"rate_limited","message":"Slow down"}`)
 	in := x.chance.of("retry after").below(40)

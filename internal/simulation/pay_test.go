@@ -17,8 +17,9 @@ import (
 // mostIntents is how often an order is tried anew after a refusal.
 const mostIntents = 4
 
-// pay brings an order to its end, from wherever an earlier process has left it. It does what docs/guarantees.md asks a merchant to
-// do, and nothing else keeps it from paying twice.
+// pay brings an order to its end, from wherever an earlier process has left it. It does
+// what docs/guarantees.md asks a merchant to do, and nothing else keeps it from paying
+// twice.
 func (p *process) pay(o *order) {
 	w := p.m.w
 	// A process that has just started takes up its orders one after the other.
@@ -76,10 +77,11 @@ func (p *process) prepare(o *order) (*intentRecord, *intram.Intent) {
 	return rec, intent
 }
 
-// send makes one call with an intent and notes what it says. It returns false when the process died.
+// send makes one call with an intent and notes what it says. It returns false when the
+// process died.
 //
-// An intent that was read back takes the place of the one that was prepared: to use the one after the other would be to
-// tell the SDK twice that nothing was sent before.
+// An intent that was read back takes the place of the one that was prepared: to use the
+// one after the other would be to tell the SDK twice that nothing was sent before.
 func (p *process) send(o *order, rec *intentRecord, live **intram.Intent) bool {
 	w, m := p.m.w, p.m
 	rec.tries++
@@ -145,8 +147,9 @@ func (p *process) send(o *order, rec *intentRecord, live **intram.Intent) bool {
 	}
 }
 
-// alongside lets a second process of the merchant take up the same saved intent at the same time: a job that was queued twice, or
-// a machine that was believed dead. What it is told must agree with what the first is told.
+// alongside lets a second process of the merchant take up the same saved intent at the
+// same time: a job that was queued twice, or a machine that was believed dead. What it is
+// told must agree with what the first is told.
 func (p *process) alongside(o *order, rec *intentRecord, at chance) {
 	w, m := p.m.w, p.m
 	other := &process{m: m, gen: p.gen, ctx: p.ctx, kill: p.kill}
@@ -279,7 +282,8 @@ func (p *process) checkError(c *call, rec *intentRecord, err error, attempts int
 	w.require(e.StatusCode < http.StatusInternalServerError || e.Outcome == intram.OutcomeUnknown, c.who, "HTTP %d is %s", e.StatusCode, e.Outcome)
 }
 
-// lookUp finds out what became of an intent that is too old to be sent. It returns false when the process died.
+// lookUp finds out what became of an intent that is too old to be sent. It returns false
+// when the process died.
 func (p *process) lookUp(o *order, rec *intentRecord, at chance) bool {
 	w := p.m.w
 	for try := 0; !p.dead(); try++ {
@@ -340,7 +344,8 @@ func textOf(body []byte, name string) string {
 	return string(text)
 }
 
-// await follows an accepted payout for a while, as some merchants do; the others leave it to the webhooks.
+// await follows an accepted payout for a while, as some merchants do; the others leave it
+// to the webhooks.
 func (p *process) await(o *order, rec *intentRecord) {
 	w := p.m.w
 	at := o.chance.of("await", rec.n, p.m.try(rec.reference+" await"))
@@ -374,7 +379,8 @@ func (p *process) await(o *order, rec *intentRecord) {
 	if c.skewed() {
 		took = min(took, c.maxWait) // a clock that is set while one waits makes the wait longer or shorter
 	}
-	// The SDK's last lookup, at the end of the wait, has a second, and one that had to queue for as long a tenth more.
+	// The SDK's last lookup, at the end of the wait, has a second, and one that had to
+	// queue for as long a tenth more.
 	const lastLook = 1100*time.Millisecond + 10*time.Millisecond
 	w.require(took <= c.maxWait+lastLook, c.who, "waited %v of %v", took, c.maxWait)
 	var failed *intram.OperationError
@@ -429,7 +435,8 @@ func (w *world) truth(o *order, rec *intentRecord, succeeded bool) {
 	}
 }
 
-// pollThroughAnOutage asks for the balance again and again while nothing works: the retries must dry up, and a payout's must not.
+// pollThroughAnOutage asks for the balance again and again while nothing works: the
+// retries must dry up, and a payout's must not.
 func (p *process) pollThroughAnOutage() {
 	w := p.m.w
 	if !w.sleep(p.ctx, p.m.chance.of("outage from").between(time.Hour, 3*time.Hour)) {

@@ -27,7 +27,8 @@ var (
 	allTrace = flag.Bool("trace", false, "with -seed, show the trace of everybody")
 )
 
-// everything is the number of seeds from which on each kind of trouble must have come about.
+// everything is the number of seeds from which on each kind of trouble must have come
+// about.
 const everything = 200
 
 func TestSimulation(t *testing.T) {

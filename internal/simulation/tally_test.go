@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// tally counts what happened in all runs. A kind of trouble that never came about proves nothing: see missing.
+// tally counts what happened in all runs. A kind of trouble that never came about proves
+// nothing: see missing.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]int

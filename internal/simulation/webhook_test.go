@@ -52,7 +52,8 @@ func (m *merchant) receive(subscription int, rw http.ResponseWriter, r *http.Req
 	w.note(d.name, "delivery", fault)
 	w.sleep(r.Context(), at.of("travel").between(time.Millisecond, 200*time.Millisecond))
 	if other := m.neighbour(); other != nil && !w.calm.Load() && at.of("neighbour").percent(25) {
-		// The neighbour knows what the operation is called, and signs its event with a secret of its own, before it arrives.
+		// The neighbour knows what the operation is called, and signs its event with a
+		// secret of its own, before it arrives.
 		w.tally.saw(foreignEvent)
 		header := intram.SignWebhook(other.secrets[0], w.clock.Now(), d.body)
 		signed, _ := time.Parse(time.RFC3339Nano, header.Get("X-Intram-Timestamp"))
@@ -71,7 +72,8 @@ func (m *merchant) receive(subscription int, rw http.ResponseWriter, r *http.Req
 	case deliveryLate:
 		w.sleep(r.Context(), at.of("late").between(time.Second, 14*time.Second))
 	case deliveryUnanswered:
-		// The API gives up after 15 s; the copy that hung on the way arrives all the same.
+		// The API gives up after 15 s; the copy that hung on the way arrives all the
+		// same.
 		copyLater(d, 16*time.Second, time.Minute)
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
@@ -263,7 +265,8 @@ func (m *merchant) nameOf(e *intram.Event) string {
 	return m.name + " " + string(e.Type) + " " + e.OperationID
 }
 
-// take makes an event take effect: with the completion of its claim in one transaction, where the merchant does that.
+// take makes an event take effect: with the completion of its claim in one transaction,
+// where the merchant does that.
 func (db *database) take(ctx context.Context, e *intram.Event, name string) error {
 	w, key := db.m.w, e.InboxKey()
 	claim, ok := intram.ClaimFromContext(ctx)
@@ -324,8 +327,8 @@ func (db *database) checkData(e *intram.Event, name string) {
 	w.violate(name, "is about nothing that was asked for")
 }
 
-// reconcileNowAndThen runs the reconciler every few hours, over the same bad network, until that works: the last
-// runs are reconcileAll's.
+// reconcileNowAndThen runs the reconciler every few hours, over the same bad network,
+// until that works: the last runs are reconcileAll's.
 func (p *process) reconcileNowAndThen() {
 	w := p.m.w
 	for run := 0; !w.calm.Load(); run++ {
@@ -347,8 +350,9 @@ func (p *process) reconcile(at chance) (*intram.Reconciliation, error) {
 		return nil, err
 	}
 	c := p.newCall(p.m.name+" reconciler", at, several)
-	// A run can last longer than an inbox remembers. What is older has been found by an earlier reconciliation.
-	// 12 h of what it remembers are the reconciler's allowance for clocks.
+	// A run can last longer than an inbox remembers. What is older has been found by an
+	// earlier reconciliation. 12 h of what it remembers are the reconciler's allowance
+	// for clocks.
 	since := w.began.Add(-time.Minute)
 	if oldest := (merchantClock{p.m}).Now().Add(13*time.Hour - inboxRemembers); oldest.After(since) {
 		since = oldest

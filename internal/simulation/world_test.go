@@ -18,8 +18,8 @@ import (
 const (
 	merchants         = 5
 	ordersPerMerchant = 10
-	// ordersWithin is how long after the start new payouts come in, and troubleFor how long things go wrong. What is unfinished then is
-	// finished on a network that works.
+	// ordersWithin is how long after the start new payouts come in, and troubleFor how
+	// long things go wrong. What is unfinished then is finished on a network that works.
 	ordersWithin = 6 * time.Hour
 	troubleFor   = 36 * time.Hour
 	// deliveriesEnd is longer than the whole schedule of a delivery, 14.6 h.
