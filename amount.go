@@ -15,20 +15,23 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// Amount is an exact decimal amount of money, in whole units of its currency: 1000 is 1 000 XOF. It is
-// never a float: what the API sends is what you get, to the last digit, and what you send is what it gets.
+// Amount is an exact decimal amount of money, in whole units of its currency: 1000 is 1
+// 000 XOF. It is never a float: what the API sends is what you get, to the last digit,
+// and what you send is what it gets.
 //
-// The zero value is an amount that was never set, which counts as zero. It is not the same as a zero
-// that was computed, parsed, or made with NewAmount(0): an unset [RefundParams].Amount refunds all of a
-// payment, and a zero is refused before anything is sent. [Amount.IsSet] tells them apart. What a
-// failed [ParseAmount], Scan or Unmarshal leaves behind is refused too, so that an error that was
-// ignored moves no money; sums and differences with it are no better.
+// The zero value is an amount that was never set, which counts as zero. It is not the
+// same as a zero that was computed, parsed, or made with NewAmount(0): an unset
+// [RefundParams].Amount refunds all of a payment, and a zero is refused before anything
+// is sent. [Amount.IsSet] tells them apart. What a failed [ParseAmount], Scan or
+// Unmarshal leaves behind is refused too, so that an error that was ignored moves no
+// money; sums and differences with it are no better.
 //
-// Amounts are values: copy them freely. Compare them with [Amount.Equal] or [Amount.Cmp], since ==
-// tells 153 from 153.00.
+// Amounts are values: copy them freely. Compare them with [Amount.Equal] or [Amount.Cmp],
+// since == tells 153 from 153.00.
 //
-// In JSON an Amount is a number; a number and a number in a string are both read. In SQL it is a
-// numeric, an integer or a text column. An unset amount is written as 0, and so reads back as a zero.
+// In JSON an Amount is a number; a number and a number in a string are both read. In SQL
+// it is a numeric, an integer or a text column. An unset amount is written as 0, and so
+// reads back as a zero.
 type Amount struct { //nolint:recvcheck // Scan sets what it is called on
 	d     apd.Decimal
 	state amountState
@@ -46,13 +49,15 @@ const (
 // invalidAmount is what a failure returns: nothing sends it.
 func invalidAmount() Amount { return Amount{state: amountInvalid} }
 
-// Bounds that no amount of money needs, and that keep a hostile number from growing when it is written out.
+// Bounds that no amount of money needs, and that keep a hostile number from growing when
+// it is written out.
 const (
 	maxAmountDigits   = 64
 	maxAmountExponent = 64
 )
 
-// maxRequestAmount is the largest amount that is sent: beyond it, a JSON number loses digits in many readers.
+// maxRequestAmount is the largest amount that is sent: beyond it, a JSON number loses
+// digits in many readers.
 var maxRequestAmount = NewAmount(1<<53 - 1)
 
 // NewAmount makes an amount of whole units: NewAmount(1000) is 1 000 XOF.
@@ -62,13 +67,13 @@ func NewAmount(units int64) Amount {
 	return a
 }
 
-// ParseAmount reads a decimal number as JSON writes it: "25000", "0.1", "1e3", "-12.50". It keeps every
-// digit. An empty string, NaN, Inf, hexadecimal, a plus sign, spaces and separators are errors, and so are
-// more than 64 digits or an exponent beyond ±64. The amount that comes with an error is refused by every
-// call that would send it.
+// ParseAmount reads a decimal number as JSON writes it: "25000", "0.1", "1e3", "-12.50".
+// It keeps every digit. An empty string, NaN, Inf, hexadecimal, a plus sign, spaces and
+// separators are errors, and so are more than 64 digits or an exponent beyond ±64. The
+// amount that comes with an error is refused by every call that would send it.
 //
-// It is for what a program wrote. To a program "25.000" is 25, and to many an office it is 25 thousand: read what a person
-// typed with [ParseTypedAmount].
+// It is for what a program wrote. To a program "25.000" is 25, and to many an office it
+// is 25 thousand: read what a person typed with [ParseTypedAmount].
 func ParseAmount(s string) (Amount, error) {
 	a, err := parseAmount(s)
 	if err != nil {
@@ -122,7 +127,8 @@ func shortDigits(data []byte) (int64, bool) {
 	return n, true
 }
 
-// setCoefficient sets c to the digits of both parts. What fits 64 bits is set without allocating.
+// setCoefficient sets c to the digits of both parts. What fits 64 bits is set without
+// allocating.
 func setCoefficient(c *apd.BigInt, whole, fraction string) bool {
 	if len(whole)+len(fraction) > 18 {
 		_, ok := c.SetString(whole+fraction, 10)
@@ -170,10 +176,12 @@ func cutDigits(s string) (digits, rest string) {
 	return s[:n], s[n:]
 }
 
-// String writes the amount in plain decimal notation, without an exponent: "25000", "153.00".
+// String writes the amount in plain decimal notation, without an exponent: "25000",
+// "153.00".
 func (a Amount) String() string { return string(a.appendTo(nil)) }
 
-// canonical is the amount without zeros after its point: however it was written, it is sent in the same bytes.
+// canonical is the amount without zeros after its point: however it was written, it is
+// sent in the same bytes.
 func (a Amount) canonical() Amount {
 	if a.d.Exponent >= 0 {
 		return a
@@ -183,8 +191,8 @@ func (a Amount) canonical() Amount {
 	return b
 }
 
-// appendTo writes the amount in plain notation. Zero has one digit before its point, whatever its exponent: 0e5 is not 000000,
-// which JSON would not take.
+// appendTo writes the amount in plain notation. Zero has one digit before its point,
+// whatever its exponent: 0e5 is not 000000, which JSON would not take.
 func (a Amount) appendTo(b []byte) []byte {
 	if a.state == amountInvalid {
 		return append(b, "invalid"...)
@@ -198,12 +206,12 @@ func (a Amount) appendTo(b []byte) []byte {
 // GoString implements [fmt.GoStringer].
 func (a Amount) GoString() string { return "intram.Amount(" + a.String() + ")" }
 
-// IsSet reports whether the amount was made, read or computed, which a zero can be too. The zero value was not, nor
-// was what a failure left behind.
+// IsSet reports whether the amount was made, read or computed, which a zero can be too.
+// The zero value was not, nor was what a failure left behind.
 func (a Amount) IsSet() bool { return a.state == amountSet }
 
-// IsZero reports whether the amount is zero, set or not. A struct tag omitzero therefore leaves out a zero that was
-// set: use a pointer where that matters.
+// IsZero reports whether the amount is zero, set or not. A struct tag omitzero therefore
+// leaves out a zero that was set: use a pointer where that matters.
 func (a Amount) IsZero() bool { return a.d.IsZero() }
 
 // Sign is -1, 0 or 1.
@@ -220,7 +228,8 @@ func (a Amount) Equal(b Amount) bool {
 // Add returns a + b, exactly.
 func (a Amount) Add(b Amount) Amount {
 	sum := Amount{state: stateOf(a, b)}
-	// A context without a precision does not round, and two finite numbers have a sum: no error is possible.
+	// A context without a precision does not round, and two finite numbers have a sum: no
+	// error is possible.
 	_, _ = apd.BaseContext.Add(&sum.d, &a.d, &b.d)
 	return sum
 }
@@ -253,7 +262,8 @@ func (a Amount) isWhole() bool {
 	return fraction.IsZero()
 }
 
-// orNothing is the amount for a field that is left out when it was never set, and amountOf is the way back.
+// orNothing is the amount for a field that is left out when it was never set, and
+// amountOf is the way back.
 func (a Amount) orNothing() *Amount {
 	if a.state == amountUnset {
 		return nil
@@ -278,8 +288,8 @@ func (a Amount) MarshalJSON() ([]byte, error) {
 	return a.appendTo(nil), nil
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a string; null is an amount that was
-// not set.
+// UnmarshalJSON implements [json.Unmarshaler]. It reads a number, or a number in a
+// string; null is an amount that was not set.
 func (a *Amount) UnmarshalJSON(data []byte) error {
 	if wire.IsNull(data) {
 		*a = Amount{}
@@ -302,14 +312,15 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 // MarshalText implements [encoding.TextMarshaler]: plain notation, as [Amount.String].
 func (a Amount) MarshalText() ([]byte, error) { return a.MarshalJSON() }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. It reads what [ParseAmount] reads; an empty text is an error.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It reads what [ParseAmount] reads;
+// an empty text is an error.
 func (a *Amount) UnmarshalText(text []byte) (err error) {
 	*a, err = ParseAmount(string(text))
 	return err
 }
 
-// Value implements [driver.Valuer]: the number as text, without zeros after its point, which numeric, integer and text
-// columns take.
+// Value implements [driver.Valuer]: the number as text, without zeros after its point,
+// which numeric, integer and text columns take.
 func (a Amount) Value() (driver.Value, error) {
 	if a.state == amountInvalid {
 		return nil, errInvalidAmount
@@ -317,9 +328,10 @@ func (a Amount) Value() (driver.Value, error) {
 	return a.canonical().String(), nil
 }
 
-// Scan implements [sql.Scanner]. It reads numeric, integer and text columns. NULL is an error: what was computed from a
-// NULL must not pass for an amount that was never set; scan a column that may be NULL into a *Amount or a
-// [sql.Null]. A floating-point column is an error too, since it is not exact.
+// Scan implements [sql.Scanner]. It reads numeric, integer and text columns. NULL is an
+// error: what was computed from a NULL must not pass for an amount that was never set;
+// scan a column that may be NULL into a *Amount or a [sql.Null]. A floating-point column
+// is an error too, since it is not exact.
 func (a *Amount) Scan(src any) error {
 	switch v := src.(type) {
 	case int64:
@@ -343,10 +355,12 @@ type Currency string
 // XOF is the West African CFA franc, the API's first currency. It has no decimals.
 const XOF Currency = "XOF"
 
-// XAF is the Central African CFA franc, of payin sessions in Cameroon. It has no decimals.
+// XAF is the Central African CFA franc, of payin sessions in Cameroon. It has no
+// decimals.
 const XAF Currency = "XAF"
 
-// UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null and any other kind of value are no currency.
+// UnmarshalJSON reads both revisions of the docs: a code, or an object with one. null and
+// any other kind of value are no currency.
 func (c *Currency) UnmarshalJSON(data []byte) error {
 	if !wire.IsObject(data) {
 		return (*wire.Text)(c).UnmarshalJSON(data)
@@ -361,7 +375,8 @@ func (c *Currency) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ProviderCode names a mobile-money operator. Codes that the SDK does not list are sent as they are.
+// ProviderCode names a mobile-money operator. Codes that the SDK does not list are sent
+// as they are.
 type ProviderCode string
 
 // The operators of Benin (Merchant API docs, Payouts).
@@ -371,22 +386,26 @@ const (
 	SBINBenin ProviderCode = "SBIN_BENIN_229" // Celtiis
 )
 
-// ErrAmbiguousAmount is behind the error of [ParseTypedAmount] for an amount that can be read in two ways, such as "25.000":
-// 25 with three decimals, or 25 thousand.
+// ErrAmbiguousAmount is behind the error of [ParseTypedAmount] for an amount that can be
+// read in two ways, such as "25.000": 25 with three decimals, or 25 thousand.
 var ErrAmbiguousAmount = errors.New("intram: amount: it can be read in two ways")
 
-// ParseTypedAmount reads an amount as a person writes it, in a form, a cell of a spreadsheet, or on a command line, where
-// [ParseAmount] reads what a program has written. currency is the one that is expected, and may stand behind the number; empty
+// ParseTypedAmount reads an amount as a person writes it, in a form, a cell of a
+// spreadsheet, or on a command line, where [ParseAmount] reads what a program has
+// written. currency is the one that is expected, and may stand behind the number; empty
 // is XOF, which people also write FCFA, F CFA, CFA and F.
 //
-// Thousands may be grouped by spaces of any kind or by apostrophes, "25 000 FCFA", but not by tabs or line breaks. Of a point or a comma it must be sure what they
-// mean: "25000,00", "1.250.000" and "25 000,50" have one reading. "25.000" and "1,250" have two, and are refused with
-// [ErrAmbiguousAmount] and both readings, since taking the wrong one pays a thousandth or a thousand times the amount. "2.5E+04",
-// as programs write large numbers, is read too; with a comma it is what a spreadsheet has shown of a number, in three digits, and is
-// refused. Show the person what was read, with [Amount.Grouped], before you send it.
+// Thousands may be grouped by spaces of any kind or by apostrophes, "25 000 FCFA", but
+// not by tabs or line breaks. Of a point or a comma it must be sure what they mean:
+// "25000,00", "1.250.000" and "25 000,50" have one reading. "25.000" and "1,250" have
+// two, and are refused with [ErrAmbiguousAmount] and both readings, since taking the
+// wrong one pays a thousandth or a thousand times the amount. "2.5E+04", as programs
+// write large numbers, is read too; with a comma it is what a spreadsheet has shown of a
+// number, in three digits, and is refused. Show the person what was read, with
+// [Amount.Grouped], before you send it.
 //
-// The amount that comes with an error is refused by every call that would send it. The error repeats the text only when it is digits and
-// separators.
+// The amount that comes with an error is refused by every call that would send it. The
+// error repeats the text only when it is digits and separators.
 func ParseTypedAmount(text string, currency Currency) (Amount, error) {
 	plain, err := typed.Amount(text, string(cmp.Or(currency, XOF)))
 	if err == nil {
@@ -406,8 +425,8 @@ type ambiguousAmountError struct{ *typed.AmbiguousError }
 
 func (ambiguousAmountError) Is(target error) bool { return target == ErrAmbiguousAmount }
 
-// Grouped writes the amount as people read it: the digits in groups of three with a space between them, and no zeros behind the
-// point. 205000.00 is "205 000".
+// Grouped writes the amount as people read it: the digits in groups of three with a space
+// between them, and no zeros behind the point. 205000.00 is "205 000".
 func (a Amount) Grouped() string {
 	text := a.canonical().String()
 	sign := ""

@@ -226,7 +226,8 @@ func TestAmountInJSON(t *testing.T) {
 	a := intram.NewAmount(7)
 	require.NoError(t, json.Unmarshal([]byte(`null`), &a))
 	assert.True(t, a.IsZero())
-	// As a key's value inside strings, escapes included: JSON says that these are the same.
+	// As a key's value inside strings, escapes included: JSON says that these are the
+	// same.
 	require.NoError(t, json.Unmarshal([]byte(`"\u0031\u0035"`), &a))
 	assert.Equal(t, "15", a.String())
 }

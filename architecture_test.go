@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheArchitecturePageNamesWhatExists checks each `file.go` of the page, and that a `function` in the same sentence
-// as files is declared in one of them.
+// TestTheArchitecturePageNamesWhatExists checks each `file.go` of the page, and that a
+// `function` in the same sentence as files is declared in one of them.
 func TestTheArchitecturePageNamesWhatExists(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("docs/architecture.md")

@@ -86,8 +86,8 @@ func (s *testSources) blank(n ast.Node) {
 	}
 }
 
-// findHelpers marks the parameters of helpers that they compare, then those passed on to such a helper, until no more are
-// found.
+// findHelpers marks the parameters of helpers that they compare, then those passed on to
+// such a helper, until no more are found.
 func (s *testSources) findHelpers() {
 	for found := true; found; {
 		found = false
@@ -114,7 +114,8 @@ func (s *testSources) findHelpers() {
 	}
 }
 
-// names reports whether one of the expressions names a variable. t is none: each assertion names it.
+// names reports whether one of the expressions names a variable. t is none: each
+// assertion names it.
 func names(expressions []ast.Expr, variable string) bool {
 	found := false
 	for _, x := range expressions {
@@ -127,9 +128,10 @@ func names(expressions []ast.Expr, variable string) bool {
 	return found
 }
 
-// assertions returns the source of what a test asserts, one string for each expression: what is compared by its own
-// assertions and those of the functions it names, and the rows of the tables they go through. Comments, logged text and the
-// messages of assertions are left out: they are printed, not compared.
+// assertions returns the source of what a test asserts, one string for each expression:
+// what is compared by its own assertions and those of the functions it names, and the
+// rows of the tables they go through. Comments, logged text and the messages of
+// assertions are left out: they are printed, not compared.
 func (s *testSources) assertions(test string) []string {
 	var texts []string
 	for _, body := range s.named(test) {
@@ -142,8 +144,9 @@ func (s *testSources) assertions(test string) []string {
 	return texts
 }
 
-// comparedIn returns the expressions that a body compares: arguments of assertions and of helpers that compare them,
-// conditions under which it fails the test, and tables whose rows are compared.
+// comparedIn returns the expressions that a body compares: arguments of assertions and of
+// helpers that compare them, conditions under which it fails the test, and tables whose
+// rows are compared.
 func (s *testSources) comparedIn(body ast.Node) []ast.Expr {
 	var found []ast.Expr
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -166,7 +169,8 @@ func (s *testSources) comparedIn(body ast.Node) []ast.Expr {
 	return found
 }
 
-// named returns a test, and the functions, variables and types' methods of its package that it names.
+// named returns a test, and the functions, variables and types' methods of its package
+// that it names.
 func (s *testSources) named(test string) []ast.Node {
 	named := slices.Clone(s.decls[test])
 	for _, body := range s.decls[test] {
@@ -215,7 +219,8 @@ func (s *testSources) literals(x ast.Expr, body ast.Node) []ast.Expr {
 	return found
 }
 
-// compared returns the arguments that a call compares. Of an assertion of testify that is not the message after them.
+// compared returns the arguments that a call compares. Of an assertion of testify that is
+// not the message after them.
 func (s *testSources) compared(call *ast.CallExpr) []ast.Expr {
 	selector, ok := call.Fun.(*ast.SelectorExpr)
 	var pkg *ast.Ident
@@ -269,7 +274,8 @@ func calledName(call *ast.CallExpr) string {
 	return ""
 }
 
-// TestOnlyWhatATestComparesIsQuoted looks for fragments in a test that holds each of them in another way.
+// TestOnlyWhatATestComparesIsQuoted looks for fragments in a test that holds each of them
+// in another way.
 func TestOnlyWhatATestComparesIsQuoted(t *testing.T) {
 	t.Parallel()
 	s := &testSources{positions: token.NewFileSet(), decls: map[string][]ast.Node{}, asserted: map[string]map[int]bool{}}

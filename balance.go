@@ -19,8 +19,8 @@ type BalanceService struct{ client *Client }
 type Balance struct {
 	// Currency is empty when there is no wallet yet.
 	Currency Currency
-	// Available and Pending are the whole wallet's. Where the API does not give them, they are the sums of
-	// PaymentMethods.
+	// Available and Pending are the whole wallet's. Where the API does not give them,
+	// they are the sums of PaymentMethods.
 	Available, Pending Amount
 	// PaymentMethods splits the wallet by where the money came in.
 	PaymentMethods []PaymentMethodBalance
@@ -39,7 +39,8 @@ type PaymentMethodBalance struct {
 	Pending   Amount `json:"pending"`
 }
 
-// UnmarshalJSON reads a payment method's part. The name describes, and may be of any kind; the amounts may not.
+// UnmarshalJSON reads a payment method's part. The name describes, and may be of any
+// kind; the amounts may not.
 func (b *PaymentMethodBalance) UnmarshalJSON(data []byte) error {
 	var w struct {
 		PaymentMethod wire.Text `json:"payment_method"`
@@ -55,7 +56,8 @@ func (b *PaymentMethodBalance) UnmarshalJSON(data []byte) error {
 
 // Get reads the balance of the client's environment.
 //
-// Endpoint: GET /balance. Errors: [*Error] with the authentication codes. Docs: Merchant API, Balance.
+// Endpoint: GET /balance. Errors: [*Error] with the authentication codes. Docs: Merchant
+// API, Balance.
 func (s *BalanceService) Get(ctx context.Context, opts ...CallOption) (*Balance, error) {
 	return doModel[Balance, balanceWire](ctx, s.client, request{method: http.MethodGet, template: "/balance", path: "/balance"}, opts)
 }

@@ -10,8 +10,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// An outage in which nothing succeeds: lookups by the hundred are tried once each in the end, and the recovery of a payout still has
-// all of its attempts. When those are spent too, the error says so, and is the last response.
+// An outage in which nothing succeeds: lookups by the hundred are tried once each in the
+// end, and the recovery of a payout still has all of its attempts. When those are spent
+// too, the error says so, and is the last response.
 func TestLookUpsOfAnOutageLeaveAPayoutItsRetries(t *testing.T) {
 	t.Parallel()
 	s := &script{t: t, forever: answer(http.StatusServiceUnavailable, `{"error":true,"code":"internal_error","message":"Try later"}`)}

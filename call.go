@@ -19,11 +19,12 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// maxObjectDepth is how many levels an object of the caller's own may have. It comes back in responses and events, and other readers
-// of them than this SDK have bounds too.
+// maxObjectDepth is how many levels an object of the caller's own may have. It comes back
+// in responses and events, and other readers of them than this SDK have bounds too.
 const maxObjectDepth = 64
 
-// Response is what a call's HTTP response said besides its value. Ask for it with [WithResponseInto].
+// Response is what a call's HTTP response said besides its value. Ask for it with
+// [WithResponseInto].
 type Response struct {
 	// StatusCode is 0 when no response came.
 	StatusCode int
@@ -32,7 +33,8 @@ type Response struct {
 	RequestID string
 	// IdempotencyKey is the key the call carried, empty for calls without one.
 	IdempotencyKey string
-	// Replayed says that the API had executed this key before, and sent the stored response.
+	// Replayed says that the API had executed this key before, and sent the stored
+	// response.
 	Replayed bool
 	// Attempts is how many times the request was tried.
 	Attempts int
@@ -91,7 +93,8 @@ type request struct {
 	invalid          validation // what is wrong with the parameters
 }
 
-// do is the one way from a service to the wire: check, marshal once, send, decode. The error is an [*Error].
+// do is the one way from a service to the wire: check, marshal once, send, decode. The
+// error is an [*Error].
 func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode func(body []byte) error) error {
 	cfg := newCallConfig(opts)
 	if cfg.response != nil {
@@ -152,8 +155,8 @@ type readyCall struct {
 	key  callKey
 }
 
-// callKey is a call's idempotency key and what is known about its use. It is zero for reads
-// and deletions, which carry none.
+// callKey is a call's idempotency key and what is known about its use. It is zero for
+// reads and deletions, which carry none.
 type callKey struct {
 	value string
 	given bool // by the caller, who may have sent it before
@@ -162,8 +165,8 @@ type callKey struct {
 	firstSentAt time.Time
 }
 
-// prepare does what is done once per call, in three steps: the parameters become a body, the
-// key is chosen, and the intent is compared with both.
+// prepare does what is done once per call, in three steps: the parameters become a body,
+// the key is chosen, and the intent is compared with both.
 func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (ready readyCall, refused *Error) {
 	body, invalid := r.body()
 	invalid.fields = append(invalid.fields, cfg.invalid.fields...)
@@ -226,8 +229,8 @@ func (p *protocol) refuseInvalid(r *request, c *readyCall, invalid validation) *
 	return e
 }
 
-// refuse returns the error of a call of which nothing is sent now. An earlier call with the
-// same key may have been.
+// refuse returns the error of a call of which nothing is sent now. An earlier call with
+// the same key may have been.
 func (p *protocol) refuse(r *request, c *readyCall, cause error) *Error {
 	e := &Error{
 		Method: r.method, Path: r.template, Code: CodeValidationError, Message: "nothing was sent",
@@ -272,11 +275,13 @@ func (p *protocol) chooseKey(cfg *callConfig) (key callKey, invalid validation, 
 	return key, invalid, nil
 }
 
-// wallTime is the time by the wall. A machine that was suspended does not count that time on its other clock.
+// wallTime is the time by the wall. A machine that was suspended does not count that time
+// on its other clock.
 func wallTime(clock Clock) time.Time { return clock.Now().Round(0) }
 
-// remember notes what a failed call left of its key, for the next call that carries it, and returns the call's outcome. Another
-// call with the key may have ended in the meantime: the doubt that it left is this call's too.
+// remember notes what a failed call left of its key, for the next call that carries it,
+// and returns the call's outcome. Another call with the key may have ended in the
+// meantime: the doubt that it left is this call's too.
 func (p *protocol) remember(c *readyCall, res *transport.Result, outcome Outcome) Outcome {
 	switch key := c.key.value; {
 	case key == "":
@@ -292,7 +297,8 @@ func (p *protocol) remember(c *readyCall, res *transport.Result, outcome Outcome
 	return outcome
 }
 
-// replayed reports whether the API had executed the key before, and sent the stored response.
+// replayed reports whether the API had executed the key before, and sent the stored
+// response.
 func replayed(res *transport.Result) bool {
 	return res.Status != 0 && res.Header.Get("Idempotent-Replay") == "true"
 }
@@ -322,32 +328,39 @@ func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {
 	}
 }
 
-// Do makes a call of the Merchant API that the SDK has no method for yet, and returns the body of its response. The call is signed, retried
-// and bounded like any other. What is not GET or DELETE carries an idempotency key, generated unless
-// [WithIdempotencyKey] gives one, and its error says whether it may have been executed.
+// Do makes a call of the Merchant API that the SDK has no method for yet, and returns the
+// body of its response. The call is signed, retried and bounded like any other. What is
+// not GET or DELETE carries an idempotency key, generated unless [WithIdempotencyKey]
+// gives one, and its error says whether it may have been executed.
 //
 //	body, err := client.Do(ctx, http.MethodPost, "/payouts/op_1/cancel", map[string]any{"reason": "typed twice"})
 //
-// The path is below the base URL and begins with a slash: "/payouts", without /v1 or /api/v1/merchant. Its segments are letters, digits
-// and -_.~: and nothing else, so that what is signed is what is sent. Errors show a segment with digits, such as an id, as {id}.
+// The path is below the base URL and begins with a slash: "/payouts", without /v1 or
+// /api/v1/merchant. Its segments are letters, digits and -_.~: and nothing else, so that
+// what is signed is what is sent. Errors show a segment with digits, such as an id, as
+// {id}.
 //
-// params of GET and DELETE are [url.Values], which become the query, or nil; of other methods, whatever encoding/json writes as
-// an object, or nil for an empty one. They are marshalled once, and marshalled the same way again they are the same call: use
-// a struct or a map, and no value that changes by itself.
+// params of GET and DELETE are [url.Values], which become the query, or nil; of other
+// methods, whatever encoding/json writes as an object, or nil for an empty one. They are
+// marshalled once, and marshalled the same way again they are the same call: use a struct
+// or a map, and no value that changes by itself.
 //
-// A response must say error: false, as all of the API's do; what is in it beyond that is the caller's to read, the paging
-// of lists included.
+// A response must say error: false, as all of the API's do; what is in it beyond that is
+// the caller's to read, the paging of lists included.
 //
-// A call that moves money is prepared with [Client.PrepareDo], and saved, before it is made with [WithIntent].
+// A call that moves money is prepared with [Client.PrepareDo], and saved, before it is
+// made with [WithIntent].
 //
-// Endpoint: any. Errors: [*Error], with [CodeValidationError] before anything is sent. Docs: Merchant API, Authentication.
+// Endpoint: any. Errors: [*Error], with [CodeValidationError] before anything is sent.
+// Docs: Merchant API, Authentication.
 func (c *Client) Do(ctx context.Context, method, path string, params any, opts ...CallOption) (RawMessage, error) {
 	r := rawRequest(method, path, params)
 	return doVerdict(ctx, c, r, opts)
 }
 
-// PrepareDo checks a call of [Client.Do] that is neither GET nor DELETE, and returns its [Intent], to be saved before the call is made
-// with [WithIntent]. It sends nothing. There is no Resume for such a call: past [IntentHorizon], what became of it is for the
+// PrepareDo checks a call of [Client.Do] that is neither GET nor DELETE, and returns its
+// [Intent], to be saved before the call is made with [WithIntent]. It sends nothing.
+// There is no Resume for such a call: past [IntentHorizon], what became of it is for the
 // caller to find out.
 //
 // Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
@@ -452,8 +465,8 @@ func (e extended) MarshalJSON() ([]byte, error) {
 	return slices.Concat(bytes.TrimSuffix(known, []byte("}")), []byte(","), extra[1:]), nil
 }
 
-// with adds fields that the SDK does not know to the request's body. A field that it knows is set by its own name. By value: a request
-// without any stays on the stack.
+// with adds fields that the SDK does not know to the request's body. A field that it
+// knows is set by its own name. By value: a request without any stays on the stack.
 func (r request) with(extra map[string]any) request {
 	if len(extra) == 0 {
 		return r

@@ -74,7 +74,8 @@ func TestACallOfItsOwnIsRetriedWithItsKey(t *testing.T) {
 	assert.ErrorContains(t, err, "does not say what was done")
 }
 
-// An intent that was read back is of a call that may have been executed: it is made with the same key, and a refusal leaves it in doubt.
+// An intent that was read back is of a call that may have been executed: it is made with
+// the same key, and a refusal leaves it in doubt.
 func TestACallOfItsOwnIsPrepared(t *testing.T) {
 	t.Parallel()
 	client, s := scripted(t, answer(422, `{"error":true,"code":"unknown_currency","message":"no"}`))
@@ -144,7 +145,8 @@ func TestACallOfItsOwnIsCheckedBeforeItIsSent(t *testing.T) {
 	}
 }
 
-// Fields of next year's API are sent beside the known ones, and are part of what an intent is for.
+// Fields of next year's API are sent beside the known ones, and are part of what an
+// intent is for.
 func TestExtraFieldsOfEachCreation(t *testing.T) {
 	t.Parallel()
 	extra := map[string]any{"split": map[string]any{"to": "B"}, "a_new_field": json.Number("12345678901234567890")}

@@ -20,7 +20,8 @@ import (
 	"github.com/intram/intram-go/internal/transport"
 )
 
-// Environment is the sandbox or the live side of an account. The key decides it, never the URL.
+// Environment is the sandbox or the live side of an account. The key decides it, never
+// the URL.
 type Environment string
 
 // The environments of an account (Merchant API docs, Environments).
@@ -35,8 +36,9 @@ const (
 	DefaultMaxAttempts = 4
 )
 
-// Client speaks the Merchant API for one merchant in one environment. It never changes once made, and is safe for
-// concurrent use: make one and share it, since it keeps the connections.
+// Client speaks the Merchant API for one merchant in one environment. It never changes
+// once made, and is safe for concurrent use: make one and share it, since it keeps the
+// connections.
 type Client struct {
 	Balance         *BalanceService
 	Payouts         *PayoutsService
@@ -59,8 +61,9 @@ type Client struct {
 	transactionWaits *poll.Poller[Transaction]
 }
 
-// NewClient makes a client from the public key (pk_…, sent with each call) and the secret key (sk_…, never sent: it
-// signs) of one environment. It sends nothing. The error names the key or the option that is wrong.
+// NewClient makes a client from the public key (pk_…, sent with each call) and the secret
+// key (sk_…, never sent: it signs) of one environment. It sends nothing. The error names
+// the key or the option that is wrong.
 //
 // Docs: Merchant API, Authentication.
 func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, err error) {
@@ -107,8 +110,9 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	return c, nil
 }
 
-// NewClientFromEnv makes a client from the environment variables INTRAM_PUBLIC_KEY and INTRAM_SECRET_KEY, and from
-// INTRAM_BASE_URL when it is set. Options come after, and win.
+// NewClientFromEnv makes a client from the environment variables INTRAM_PUBLIC_KEY and
+// INTRAM_SECRET_KEY, and from INTRAM_BASE_URL when it is set. Options come after, and
+// win.
 func NewClientFromEnv(opts ...ClientOption) (_ *Client, err error) {
 	defer markNotSent(&err)
 	publicKey, secretKey := os.Getenv("INTRAM_PUBLIC_KEY"), os.Getenv("INTRAM_SECRET_KEY")
@@ -127,14 +131,16 @@ func NewClientFromEnv(opts ...ClientOption) (_ *Client, err error) {
 // Environment is [Sandbox] or [Live], as the public key says.
 func (c *Client) Environment() Environment { return c.environment }
 
-// PublicKey returns the public key that the client was made with. It names the account, and is no secret.
+// PublicKey returns the public key that the client was made with. It names the account,
+// and is no secret.
 func (c *Client) PublicKey() string { return c.publicKey }
 
-// Clock returns the clock that the client dates and waits by: the machine's own, or that of [WithClock].
+// Clock returns the clock that the client dates and waits by: the machine's own, or that
+// of [WithClock].
 func (c *Client) Clock() Clock { return c.clock }
 
-// CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
-// it at the end only.
+// CloseIdleConnections closes the connections that no call is using. A program that keeps
+// its client needs it at the end only.
 func (c *Client) CloseIdleConnections() {
 	for _, p := range []*protocol{c.merchant, c.Payin.protocol} {
 		if p != nil {
@@ -156,8 +162,8 @@ func userAgent() string {
 		" (" + runtime.GOOS + "; " + runtime.GOARCH + ")"
 }
 
-// checkKeys tells the environment, and finds the mistakes that would otherwise come back as invalid_api_key or
-// signature_mismatch. It shows no part of a key.
+// checkKeys tells the environment, and finds the mistakes that would otherwise come back
+// as invalid_api_key or signature_mismatch. It shows no part of a key.
 func checkKeys(publicKey, secretKey string) (Environment, error) {
 	if strings.HasPrefix(publicKey, "sk_") && strings.HasPrefix(secretKey, "pk_") {
 		return "", errors.New("intram: publicKey and secretKey are swapped: the public key starts with pk_, the secret key with sk_")
@@ -187,7 +193,8 @@ func checkKeys(publicKey, secretKey string) (Environment, error) {
 	return environment, nil
 }
 
-// parseBaseURL checks a base URL and brings it to one form: no slash at the end, and the default path when it has none.
+// parseBaseURL checks a base URL and brings it to one form: no slash at the end, and the
+// default path when it has none.
 func parseBaseURL(raw, defaultPath string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -227,8 +234,9 @@ func (cfg *clientConfig) roundTripper() http.RoundTripper {
 	return cfg.httpClient.Transport
 }
 
-// defaultTransport sends a request through http.DefaultTransport as it is at that moment, which is
-// what a nil Transport means to http.Client: a program may replace it, for a proxy or in a test.
+// defaultTransport sends a request through http.DefaultTransport as it is at that moment,
+// which is what a nil Transport means to http.Client: a program may replace it, for a
+// proxy or in a test.
 type defaultTransport struct{}
 
 func (defaultTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -239,7 +247,8 @@ func (defaultTransport) CloseIdleConnections() {
 	(&http.Client{}).CloseIdleConnections()
 }
 
-// newHTTPTransport keeps a connection for each of many concurrent calls, where net/http's default keeps two.
+// newHTTPTransport keeps a connection for each of many concurrent calls, where net/http's
+// default keeps two.
 func newHTTPTransport() *http.Transport {
 	const connections = 256
 	return &http.Transport{
@@ -253,8 +262,10 @@ func newHTTPTransport() *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		// A connection on which nothing arrives is asked whether it is alive, and closed when it does not say so: on HTTP/2 it would
-		// carry every call until the system gives it up, a quarter of an hour later. Together less than half of DefaultTimeout.
+		// A connection on which nothing arrives is asked whether it is alive, and closed
+		// when it does not say so: on HTTP/2 it would carry every call until the system
+		// gives it up, a quarter of an hour later. Together less than half of
+		// DefaultTimeout.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 8 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second},
 	}
 }
@@ -264,7 +275,8 @@ type ClientOption interface {
 	applyClient(*clientConfig) error
 }
 
-// CallOption is a setting of one call. It wins over the client's. One that is nil is left out.
+// CallOption is a setting of one call. It wins over the client's. One that is nil is left
+// out.
 type CallOption interface {
 	applyCall(*callConfig)
 }
@@ -318,8 +330,8 @@ func (cfg *clientConfig) jitter() {
 	}
 }
 
-// transportOf is what all protocols of a client share, with what is one protocol's own. dated says that its
-// signatures have an age.
+// transportOf is what all protocols of a client share, with what is one protocol's own.
+// dated says that its signatures have an age.
 func (cfg *clientConfig) transportOf(base *url.URL, authorize func(time.Time, *transport.Call) transport.Proof, keyHeader string, readError func(int, []byte) transport.Word, dated bool) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
@@ -337,26 +349,30 @@ func (cfg *clientConfig) transportOf(base *url.URL, authorize func(time.Time, *t
 	}
 }
 
-// WithBaseURL sets where the API is: [BaseURL] (the default), [BaseURLDirect], or a fake's address. It must be https;
-// plain http is for loopback only. An address without a path means its /v1.
+// WithBaseURL sets where the API is: [BaseURL] (the default), [BaseURLDirect], or a
+// fake's address. It must be https; plain http is for loopback only. An address without a
+// path means its /v1.
 func WithBaseURL(baseURL string) ClientOption {
 	return clientOption(func(cfg *clientConfig) error { cfg.baseURL, cfg.baseURLGiven = baseURL, true; return nil })
 }
 
-// WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root certificate or tracing. A nil
-// Transport means http.DefaultTransport, as it does to net/http. Its Timeout, when
-// set, bounds an attempt unless [WithTimeout] comes after. Its CheckRedirect and Jar are not used: the SDK follows
-// no redirects, and the API sets no cookies.
+// WithHTTPClient makes the calls through the transport of hc, for a proxy, an own root
+// certificate or tracing. A nil Transport means http.DefaultTransport, as it does to
+// net/http. Its Timeout, when set, bounds an attempt unless [WithTimeout] comes after.
+// Its CheckRedirect and Jar are not used: the SDK follows no redirects, and the API sets
+// no cookies.
 //
-// A transport of your own is used as it is. The API speaks HTTP/2, where one connection carries all calls, and a dead one carries each
-// until it times out, for a quarter of an hour. So give it health checks, and room for as many idle connections as you make calls
+// A transport of your own is used as it is. The API speaks HTTP/2, where one connection
+// carries all calls, and a dead one carries each until it times out, for a quarter of an
+// hour. So give it health checks, and room for as many idle connections as you make calls
 // at once:
 //
 //	t := http.DefaultTransport.(*http.Transport).Clone()
 //	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 8 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second}
 //	t.MaxIdleConnsPerHost = 256
 //
-// The SDK's own transport has both, and uses no HTTP/2 connection again on which an attempt has timed out.
+// The SDK's own transport has both, and uses no HTTP/2 connection again on which an
+// attempt has timed out.
 func WithHTTPClient(hc *http.Client) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if hc == nil {
@@ -373,8 +389,8 @@ func WithHTTPClient(hc *http.Client) ClientOption {
 	})
 }
 
-// WithTimeout bounds one attempt, from the connection to the last byte of the response; the default is 30 s. The call as a
-// whole is bounded by its context.
+// WithTimeout bounds one attempt, from the connection to the last byte of the response;
+// the default is 30 s. The call as a whole is bounded by its context.
 func WithTimeout(d time.Duration) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if d <= 0 {
@@ -385,8 +401,9 @@ func WithTimeout(d time.Duration) ClientOption {
 	})
 }
 
-// WithLogger writes one line an attempt to l: method, path template, status, duration, attempt number and request id. Never a
-// secret, a body or a phone number. Responses are logged at Info, failed attempts at Warn.
+// WithLogger writes one line an attempt to l: method, path template, status, duration,
+// attempt number and request id. Never a secret, a body or a phone number. Responses are
+// logged at Info, failed attempts at Warn.
 func WithLogger(l *slog.Logger) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if l == nil {
@@ -397,9 +414,10 @@ func WithLogger(l *slog.Logger) ClientOption {
 	})
 }
 
-// WithPollRate bounds the lookups of all waits of a client together, to so many a second; the default is 20. However many wait,
-// the API is asked no more often. It must be 1 to 1000. Payin sessions, which have an API of their own, have a bound of
-// their own, of the same size.
+// WithPollRate bounds the lookups of all waits of a client together, to so many a second;
+// the default is 20. However many wait, the API is asked no more often. It must be 1 to
+// 1000. Payin sessions, which have an API of their own, have a bound of their own, of the
+// same size.
 func WithPollRate(perSecond int) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		if perSecond < 1 || perSecond > 1000 {
@@ -421,8 +439,8 @@ func WithClock(clock Clock) ClientOption {
 	})
 }
 
-// WithAppInfo adds your application's name and version to the User-Agent, which helps Intram's support to find your
-// calls. The version may be empty.
+// WithAppInfo adds your application's name and version to the User-Agent, which helps
+// Intram's support to find your calls. The version may be empty.
 func WithAppInfo(name, version string) ClientOption {
 	return clientOption(func(cfg *clientConfig) error {
 		product := name
@@ -443,9 +461,10 @@ func withRand(draw func() float64) ClientOption {
 	return clientOption(func(cfg *clientConfig) error { cfg.rand = draw; return nil })
 }
 
-// WithMaxAttempts is how many times a request is tried at most, [DefaultMaxAttempts] unless set and 1 for no retries. It is an
-// option of a client, and of one call. What is tried again, with the same idempotency key and the same bytes: network failures,
-// 5xx, 429, and 409 idempotency_in_progress.
+// WithMaxAttempts is how many times a request is tried at most, [DefaultMaxAttempts]
+// unless set and 1 for no retries. It is an option of a client, and of one call. What is
+// tried again, with the same idempotency key and the same bytes: network failures, 5xx,
+// 429, and 409 idempotency_in_progress.
 func WithMaxAttempts(n int) interface {
 	ClientOption
 	CallOption
@@ -468,21 +487,24 @@ func (n maxAttempts) applyCall(cfg *callConfig) {
 	cfg.maxAttempts = int(n)
 }
 
-// WithIdempotencyKey gives a call your own key instead of a random UUID: 8 to 128 characters of [A-Za-z0-9_-]. Keep it before
-// you call, and a crash leaves you able to call again without paying twice; [DeriveIdempotencyKey] makes one from your own
-// reference. Reads and deletions carry no key, and leave this option aside: it changes nothing about them. An intent
-// ([WithIntent]) is refused there.
+// WithIdempotencyKey gives a call your own key instead of a random UUID: 8 to 128
+// characters of [A-Za-z0-9_-]. Keep it before you call, and a crash leaves you able to
+// call again without paying twice; [DeriveIdempotencyKey] makes one from your own
+// reference. Reads and deletions carry no key, and leave this option aside: it changes
+// nothing about them. An intent ([WithIntent]) is refused there.
 //
-// A key that a call of this client left in doubt stays in doubt until the API responds to it, and is not sent again when the API may have
-// forgotten it ([ErrIntentExpired]). What an earlier process left in doubt is known by an [Intent] only.
+// A key that a call of this client left in doubt stays in doubt until the API responds to
+// it, and is not sent again when the API may have forgotten it ([ErrIntentExpired]). What
+// an earlier process left in doubt is known by an [Intent] only.
 //
 // Docs: Merchant API, Idempotency.
 func WithIdempotencyKey(key string) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.idempotencyKey, cfg.keyGiven = key, true })
 }
 
-// WithResponseInto fills resp with what the HTTP response said, on success and on failure. Where one call makes several
-// requests, as All does, it is the last one's. A nil resp asks for nothing.
+// WithResponseInto fills resp with what the HTTP response said, on success and on
+// failure. Where one call makes several requests, as All does, it is the last one's. A
+// nil resp asks for nothing.
 func WithResponseInto(resp *Response) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.response = resp })
 }
@@ -492,11 +514,13 @@ func withTimeout(d time.Duration) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.timeout = d })
 }
 
-// Clock is where the SDK reads the time and waits. The default is the machine's clock; tests inject
-// their own with [WithClock], and a client made by intramtest uses the fake server's.
+// Clock is where the SDK reads the time and waits. The default is the machine's clock;
+// tests inject their own with [WithClock], and a client made by intramtest uses the fake
+// server's.
 //
-// A Clock must be safe for concurrent use. One that has a method Jitter() float64, from 0 to 1, also decides how retries and polls are spread,
-// for tests that have to run the same way every time.
+// A Clock must be safe for concurrent use. One that has a method Jitter() float64, from 0
+// to 1, also decides how retries and polls are spread, for tests that have to run the
+// same way every time.
 type Clock interface {
 	// Now is the current time. Requests are signed with it, to the millisecond.
 	Now() time.Time

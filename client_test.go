@@ -235,7 +235,8 @@ func TestDefaultTransport(t *testing.T) {
 	assert.NotSame(t, transport, intram.NewHTTPTransport(), "no two clients share a pool by accident")
 }
 
-// The machine's clock waits as long as it is told, and not a moment longer than the context lasts.
+// The machine's clock waits as long as it is told, and not a moment longer than the
+// context lasts.
 func TestSystemClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -270,7 +271,8 @@ func TestClientPrintsWhereItSpeaks(t *testing.T) {
 	assert.NotPanics(t, client.CloseIdleConnections)
 }
 
-// What other packages build on: a journal belongs to an account, and waits by the client's clock.
+// What other packages build on: a journal belongs to an account, and waits by the
+// client's clock.
 func TestAClientTellsItsAccountAndItsClock(t *testing.T) {
 	t.Parallel()
 	clock := &countingClock{now: at1030}

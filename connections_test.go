@@ -21,15 +21,19 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// One call in a hundred fails, in each of the ways that there are, and is not tried again. A connection is lost to the failures that break
-// one; a pool that is flushed by each of them would open thousands.
+// One call in a hundred fails, in each of the ways that there are, and is not tried
+// again. A connection is lost to the failures that break one; a pool that is flushed by
+// each of them would open thousands.
 //
-// The callers go in rounds, so that the bound is exact. While calls come and go as they like, it is not: a request that finds no
-// idle connection dials, and takes one that comes free meanwhile; the caller that let that one go dials as well, and so on until the first
-// dial is done. In a round no response is sent before all requests have arrived, so nothing comes free while a connection is
-// dialled: a round opens as many as were not given back in the one before. net/http tries a request again that was reset, and may dial
-// for it: that replaces the one that broke. What was given back is net/http's own word, since it also drops a connection when it does
-// not know within 50 ms of the response that the request was written, as on a busy machine.
+// The callers go in rounds, so that the bound is exact. While calls come and go as they
+// like, it is not: a request that finds no idle connection dials, and takes one that
+// comes free meanwhile; the caller that let that one go dials as well, and so on until
+// the first dial is done. In a round no response is sent before all requests have
+// arrived, so nothing comes free while a connection is dialled: a round opens as many as
+// were not given back in the one before. net/http tries a request again that was reset,
+// and may dial for it: that replaces the one that broke. What was given back is
+// net/http's own word, since it also drops a connection when it does not know within 50
+// ms of the response that the request was written, as on a busy machine.
 func TestOneFailingCallInAHundredLeavesThePoolAlone(t *testing.T) {
 	t.Parallel()
 	const callers, rounds = 64, 60
@@ -88,7 +92,8 @@ func TestOneFailingCallInAHundredLeavesThePoolAlone(t *testing.T) {
 		}
 		group.Wait()
 	}
-	// net/http tries a call once more itself when its connection was reset, so not every reset is a failed call.
+	// net/http tries a call once more itself when its connection was reset, so not every
+	// reset is a failed call.
 	assert.Greater(t, failing.Load(), int64(rounds*callers/100-1))
 	assert.Positive(t, failed.Load())
 	assert.LessOrEqual(t, failed.Load(), failing.Load())
@@ -119,8 +124,9 @@ func (b *barrier) pass() {
 	b.group.Wait()
 }
 
-// closer is a server that responds to a request on each connection and closes it at the first byte of the next one, as a server does whose
-// patience with an idle connection ends just then. The requests that it reads go to the handler.
+// closer is a server that responds to a request on each connection and closes it at the
+// first byte of the next one, as a server does whose patience with an idle connection
+// ends just then. The requests that it reads go to the handler.
 type closer struct {
 	net.Listener
 	handler http.Handler
@@ -169,7 +175,8 @@ func (c *closer) serve(conn net.Conn) {
 	}
 }
 
-// Every request but the first meets a connection that dies as it is written. None is lost, and none is executed twice.
+// Every request but the first meets a connection that dies as it is written. None is
+// lost, and none is executed twice.
 func TestRequestsOnDyingConnectionsAreNotLost(t *testing.T) {
 	t.Parallel()
 	stripped := func(next http.RoundTripper) http.RoundTripper { // what a middleware may do to a request
@@ -207,7 +214,8 @@ func TestRequestsOnDyingConnectionsAreNotLost(t *testing.T) {
 	}
 }
 
-// hideKeys takes the key out of net/http's sight, which resends only what it takes for safe, and puts it back on the wire.
+// hideKeys takes the key out of net/http's sight, which resends only what it takes for
+// safe, and puts it back on the wire.
 func hideKeys(next http.RoundTripper) http.RoundTripper {
 	return roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
@@ -308,7 +316,8 @@ func TestHeaderOfAnAnswerIsReadUpToASize(t *testing.T) {
 	}
 }
 
-// A server that switches to another protocol keeps the connection, and would keep the caller beyond every time limit.
+// A server that switches to another protocol keeps the connection, and would keep the
+// caller beyond every time limit.
 func TestSwitchedProtocolDoesNotHoldTheCaller(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})

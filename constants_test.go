@@ -8,7 +8,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// TestConstantsAreTheAPIsWords holds the constants that no other test names: callers compare with them.
+// TestConstantsAreTheAPIsWords holds the constants that no other test names: callers
+// compare with them.
 func TestConstantsAreTheAPIsWords(t *testing.T) {
 	t.Parallel()
 	for constant, word := range map[intram.PayinStatus]string{

@@ -28,8 +28,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// What a call costs, as far as it can be counted: allocations, bytes, requests and connections. Counts are the same on every
-// machine, so they are tests; times are in bench/README.md. The race detector allocates on its own account, so that the tests
+// What a call costs, as far as it can be counted: allocations, bytes, requests and
+// connections. Counts are the same on every machine, so they are tests; times are in
+// bench/README.md. The race detector allocates on its own account, so that the tests
 // which count memory pass over it, and CI runs them once more without it (make cost).
 
 const (
@@ -39,8 +40,9 @@ const (
 	allocationsAPage = 1330
 )
 
-// TestAPayoutAllocatesLittleMoreThanABareCall compares with two clients written by hand in this file: one that signs nothing, has no
-// idempotency key and no time limit, and one that does what the API asks of a client.
+// TestAPayoutAllocatesLittleMoreThanABareCall compares with two clients written by hand
+// in this file: one that signs nothing, has no idempotency key and no time limit, and one
+// that does what the API asks of a client.
 func TestAPayoutAllocatesLittleMoreThanABareCall(t *testing.T) { //nolint:paralleltest // it counts the whole process
 	if raceDetector {
 		return
@@ -125,8 +127,8 @@ func TestACallIsOneRequest(t *testing.T) {
 	}
 }
 
-// The callers go in rounds, so that the bound is exact: see TestOneFailingCallInAHundredLeavesThePoolAlone, which has
-// failures among them.
+// The callers go in rounds, so that the bound is exact: see
+// TestOneFailingCallInAHundredLeavesThePoolAlone, which has failures among them.
 func TestCallersShareConnections(t *testing.T) {
 	t.Parallel()
 	const callers, rounds = 64, 30
@@ -176,7 +178,8 @@ type cost struct{ allocations, bytes int }
 
 func (c cost) String() string { return fmt.Sprintf("%d allocations, %d bytes", c.allocations, c.bytes) }
 
-// costOf makes a call often, with one processor, and counts what this process allocates. The server allocates nothing.
+// costOf makes a call often, with one processor, and counts what this process allocates.
+// The server allocates nothing.
 func costOf(t *testing.T, call func() error) cost {
 	t.Helper()
 	const warm, counted = 100, 2000
@@ -228,7 +231,8 @@ func bareBody() any {
 	}
 }
 
-// bareCall is the same call by net/http alone. signed adds what the API asks for: a signature, a key, and a time limit.
+// bareCall is the same call by net/http alone. signed adds what the API asks for: a
+// signature, a key, and a time limit.
 func bareCall(t *testing.T, method, url string, body func() any, signed bool) func() error {
 	t.Helper()
 	transport := intram.NewHTTPTransport()
@@ -286,7 +290,8 @@ func bareCall(t *testing.T, method, url string, body func() any, signed bool) fu
 	}
 }
 
-// cannedServer gives one response to everything, and allocates nothing for it. It returns its base URL.
+// cannedServer gives one response to everything, and allocates nothing for it. It returns
+// its base URL.
 func cannedServer(t *testing.T, status int, body []byte) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

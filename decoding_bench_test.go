@@ -14,7 +14,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// transactionPage is a page of as many transactions as one can have, each with other values, as the API shows them.
+// transactionPage is a page of as many transactions as one can have, each with other
+// values, as the API shows them.
 func transactionPage(tb testing.TB) []byte {
 	tb.Helper()
 	var page struct {
@@ -44,8 +45,8 @@ func compact(tb testing.TB, document string) []byte {
 	return b.Bytes()
 }
 
-// against runs own and base in turns, so that what else the machine does slows both, and reports the median of how much longer own
-// took in a turn.
+// against runs own and base in turns, so that what else the machine does slows both, and
+// reports the median of how much longer own took in a turn.
 func against(b *testing.B, metric string, turn int, own, base func() error) {
 	b.Helper()
 	var ratios []float64
@@ -69,8 +70,9 @@ func against(b *testing.B, metric string, turn int, own, base func() error) {
 	b.ReportMetric(float64(total.Nanoseconds())/float64(b.N*turn), "ns/op")
 }
 
-// BenchmarkDecodeOperation compares reading the response to a payout with json.Unmarshal into the same struct: the difference is
-// what makes sure that the response can be read in one way only.
+// BenchmarkDecodeOperation compares reading the response to a payout with json.Unmarshal
+// into the same struct: the difference is what makes sure that the response can be read
+// in one way only.
 func BenchmarkDecodeOperation(b *testing.B) {
 	body := compact(b, example(b, "payout.accepted.current.json"))
 	decode := func() error { _, err := intram.DecodeOperation(body); return err }

@@ -22,7 +22,8 @@ var (
 	at1145 = time.Date(2026, 5, 20, 11, 45, 0, 0, time.UTC)
 )
 
-// get makes the call that a file of testdata/examples is a response to, and returns what the SDK made of it.
+// get makes the call that a file of testdata/examples is a response to, and returns what
+// the SDK made of it.
 func get[T any](t *testing.T, body string, call func(*intram.Client) (T, error)) T {
 	t.Helper()
 	client, _ := scripted(t, answer(200, body))
@@ -193,7 +194,8 @@ func TestEveryExampleDecodesAndComesBackAsItWas(t *testing.T) {
 			body, err := os.ReadFile(file)
 			require.NoError(t, err)
 			decoders[i].decode(t, string(body))
-			// And again with what may come at any time: fields that are unknown, at every level.
+			// And again with what may come at any time: fields that are unknown, at every
+			// level.
 			var v any
 			require.NoError(t, json.Unmarshal(body, &v))
 			strange, err := json.Marshal(withStrangers(v))
@@ -229,8 +231,9 @@ func member(t *testing.T, object, name string) string {
 	return string(m[name])
 }
 
-// sameBut compares two values field by field. Fields that only one of the two revisions carries are named, with the one
-// that has them: they must be zero in the other, and set in the one.
+// sameBut compares two values field by field. Fields that only one of the two revisions
+// carries are named, with the one that has them: they must be zero in the other, and set
+// in the one.
 func sameBut[T any](t *testing.T, current, earlier T, onlyCurrent, onlyEarlier []string) {
 	t.Helper()
 	c, e := reflect.ValueOf(current), reflect.ValueOf(earlier)
@@ -459,7 +462,8 @@ func TestFailedOperations(t *testing.T) {
 	}
 }
 
-// Unknown words are kept and mean "not finished"; the case of the known ones says nothing.
+// Unknown words are kept and mean "not finished"; the case of the known ones says
+// nothing.
 func TestWordsOfStatuses(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]intram.OperationStatus{
@@ -485,7 +489,8 @@ func TestWordsOfStatuses(t *testing.T) {
 	}
 }
 
-// What the SDK does not know, or cannot read, is kept raw: it must not hide that the operation succeeded.
+// What the SDK does not know, or cannot read, is kept raw: it must not hide that the
+// operation succeeded.
 func TestUnknownResultsAreKept(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ typ, result string }{
@@ -515,7 +520,8 @@ func TestUnknownResultsAreKept(t *testing.T) {
 	assert.Equal(t, intram.PayoutStatus("half_done"), result.Status)
 }
 
-// A date that is written in a new way must not make a payment unreadable. Raw still has it.
+// A date that is written in a new way must not make a payment unreadable. Raw still has
+// it.
 func TestDatesThatAreNoDates(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]time.Time{
@@ -536,7 +542,8 @@ func TestDatesThatAreNoDates(t *testing.T) {
 	assert.Equal(t, at1030, op.CreatedAt)
 }
 
-// A 2xx that does not say what was done is no success. For a POST that leaves the money in doubt.
+// A 2xx that does not say what was done is no success. For a POST that leaves the money
+// in doubt.
 func TestAnswersThatAreNoAnswers(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -571,7 +578,8 @@ func TestAnswersThatAreNoAnswers(t *testing.T) {
 	}
 }
 
-// What is acted on and has another shape than the docs show is an error, never half a value.
+// What is acted on and has another shape than the docs show is an error, never half a
+// value.
 func TestValuesOfAnotherShapeAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -648,7 +656,8 @@ func TestPages(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, page.HasMore())
 
-	// A cursor that cannot be read is not the end: taking it for that would lose the rest.
+	// A cursor that cannot be read is not the end: taking it for that would lose the
+	// rest.
 	for _, cursor := range []string{`"soon"`, `1779273000`, `{"id":"x"}`, `true`, `"eyJpZCI6MX0="`} {
 		page, err = list(`{"error":false,"data":[],"paging":{"limit":20,"next_before":` + cursor + `}}`)
 		require.Error(t, err, cursor)
@@ -688,7 +697,8 @@ func TestRefusals(t *testing.T) {
 	require.ErrorIs(t, e, intram.CodeSignatureInvalid)
 	assert.Contains(t, e.Error(), "timestamp_out_of_window", "the reason is the whole point")
 
-	// The code is stable, the rest is not: an odd message or odd details must not hide it.
+	// The code is stable, the rest is not: an odd message or odd details must not hide
+	// it.
 	for _, body := range []string{
 		`{"error":true,"code":"merchant_inactive","message":{"en":"no","fr":"non"}}`,
 		`{"error":true,"code":"merchant_inactive","message":7,"details":"text"}`,
@@ -767,7 +777,8 @@ func roundTrips(t *testing.T, value any, raw intram.RawMessage) {
 	require.JSONEq(t, string(raw), string(out))
 }
 
-// word is a member that is a string, whatever the case of its name, as encoding/json reads it.
+// word is a member that is a string, whatever the case of its name, as encoding/json
+// reads it.
 func word(t *testing.T, object []byte, name string) string {
 	t.Helper()
 	got := reflect.New(reflect.StructOf([]reflect.StructField{{

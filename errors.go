@@ -15,12 +15,13 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// ErrorCode is the API's stable name of a refusal or a failure. It is an error itself, so that one test serves
-// whatever way it came back:
+// ErrorCode is the API's stable name of a refusal or a failure. It is an error itself, so
+// that one test serves whatever way it came back:
 //
 //	errors.Is(err, intram.CodeInsufficientBalance)
 //
-// holds for an [*Error] and for an [*OperationError] alike. Codes that the SDK does not list arrive as they are.
+// holds for an [*Error] and for an [*OperationError] alike. Codes that the SDK does not
+// list arrive as they are.
 type ErrorCode string
 
 // Error implements error.
@@ -52,7 +53,8 @@ const (
 	CodeIdempotencyError      ErrorCode = "idempotency_error"       // 500: retried with the same key
 )
 
-// Codes of failed operations (Merchant API docs, Errors). They come with an [*OperationError].
+// Codes of failed operations (Merchant API docs, Errors). They come with an
+// [*OperationError].
 const (
 	CodeInsufficientBalance      ErrorCode = "insufficient_balance"
 	CodeMerchantWalletMissing    ErrorCode = "merchant_wallet_missing"
@@ -104,52 +106,62 @@ var refusalCodes = map[ErrorCode]bool{
 	CodeAmountExceedsTransaction: true, CodeTransactionNotSettled: true, CodeUnsupportedPaymentMethod: true,
 }
 
-// CodeOperationExpired is the SDK's own code for an operation that ended as [OperationExpired] without saying why. Its
-// outcome is [OutcomeUnknown].
+// CodeOperationExpired is the SDK's own code for an operation that ended as
+// [OperationExpired] without saying why. Its outcome is [OutcomeUnknown].
 const CodeOperationExpired ErrorCode = "operation_expired"
 
-// CodeResultFailed is the SDK's own code for an operation that succeeded with a result that says failed, without saying
-// why: a bank payout that the bank returned, a refund that its operator refused after it was pending.
+// CodeResultFailed is the SDK's own code for an operation that succeeded with a result
+// that says failed, without saying why: a bank payout that the bank returned, a refund
+// that its operator refused after it was pending.
 const CodeResultFailed ErrorCode = "result_failed"
 
 // Outcome says, after a failed call, whether the money may have moved.
 type Outcome string
 
-// The outcomes of a call, over all of its attempts, and over the calls of the same client before it that left the same key in doubt.
-// A program that was restarted remembers those by an [Intent]; without one, a doubt that it has written down
-// stands until a call with the key succeeds, or is [OutcomeRejected] by a replayed response ([Response.Replayed]).
+// The outcomes of a call, over all of its attempts, and over the calls of the same client
+// before it that left the same key in doubt. A program that was restarted remembers those
+// by an [Intent]; without one, a doubt that it has written down stands until a call with
+// the key succeeds, or is [OutcomeRejected] by a replayed response ([Response.Replayed]).
 const (
 	// OutcomeNotSent: nothing left this machine. No money moved.
 	OutcomeNotSent Outcome = "not_sent"
-	// OutcomeRejected: the API refused in its own words, and no attempt is in doubt. No money moved. Correct the
-	// request, and use a new idempotency key.
+	// OutcomeRejected: the API refused in its own words, and no attempt is in doubt. No
+	// money moved. Correct the request, and use a new idempotency key.
 	//
-	// Only the API's own error object decides. A page, a gateway's JSON or {"error":false} with any 4xx status may
-	// come after the work was done, and is OutcomeUnknown. Without the API's words only 407, 414, 421, 429 and 431 are
+	// Only the API's own error object decides. A page, a gateway's JSON or
+	// {"error":false} with any 4xx status may come after the work was done, and is
+	// OutcomeUnknown. Without the API's words only 407, 414, 421, 429 and 431 are
 	// OutcomeRejected: they cannot come after the work.
 	OutcomeRejected Outcome = "rejected"
-	// OutcomeUnknown: the API may have executed the call. Call again with the same idempotency key
-	// and the same parameters within 24 hours, or look the operation up, before doing anything else.
+	// OutcomeUnknown: the API may have executed the call. Call again with the same
+	// idempotency key and the same parameters within 24 hours, or look the operation up,
+	// before doing anything else.
 	//
-	// It is also the outcome of a refusal that speaks of an earlier request: [CodeIdempotencyConflict],
-	// [CodeIdempotencyInProgress], [CodeTransactionIsAlreadyProcessed]. That request was taken. Look it up before you
-	// pay, and do not use a new key. And it is that of a refusal in the operator's name, with the codes that leave a failed
-	// operation open: [CodeProviderError], [CodeProviderUnavailable], [CodeStripeUnavailable] and an expiry. A code that the SDK does
-	// not list is read by its status and its words: 409, "already" and "duplicate" speak of an earlier request, provider_, operator_,
-	// stripe_ and "timeout" of the operator.
+	// It is also the outcome of a refusal that speaks of an earlier request:
+	// [CodeIdempotencyConflict], [CodeIdempotencyInProgress],
+	// [CodeTransactionIsAlreadyProcessed]. That request was taken. Look it up before you
+	// pay, and do not use a new key. And it is that of a refusal in the operator's name,
+	// with the codes that leave a failed operation open: [CodeProviderError],
+	// [CodeProviderUnavailable], [CodeStripeUnavailable] and an expiry. A code that the
+	// SDK does not list is read by its status and its words: 409, "already" and
+	// "duplicate" speak of an earlier request, provider_, operator_, stripe_ and
+	// "timeout" of the operator.
 	OutcomeUnknown Outcome = "unknown"
 )
 
-// OutcomeOf says what err leaves open: may the money have moved? It looks through wrapping, and where several errors were
-// joined, the one that leaves most open decides.
+// OutcomeOf says what err leaves open: may the money have moved? It looks through
+// wrapping, and where several errors were joined, the one that leaves most open decides.
 //
 //   - a call's [*Error] has its own outcome;
-//   - an [*OperationError] is [OutcomeRejected] when its code says that nothing moved, such as [CodeInsufficientBalance] and
-//     [CodeProviderRejected]. It is [OutcomeUnknown] for [CodeProviderError], [CodeProviderUnavailable],
-//     [CodeStripeUnavailable], an expired operation and any code that is not known: the operator may have paid
-//     before it failed to say so;
-//   - an error of a constructor, such as [NewClient] or [DeriveIdempotencyKey], is [OutcomeNotSent];
-//   - a [*WaitError] is [OutcomeUnknown]: the operation was accepted, and may yet succeed;
+//   - an [*OperationError] is [OutcomeRejected] when its code says that nothing moved,
+//     such as [CodeInsufficientBalance] and [CodeProviderRejected]. It is
+//     [OutcomeUnknown] for [CodeProviderError], [CodeProviderUnavailable],
+//     [CodeStripeUnavailable], an expired operation and any code that is not known: the
+//     operator may have paid before it failed to say so;
+//   - an error of a constructor, such as [NewClient] or [DeriveIdempotencyKey], is
+//     [OutcomeNotSent];
+//   - a [*WaitError] is [OutcomeUnknown]: the operation was accepted, and may yet
+//     succeed;
 //   - a [*CannotTellError] is [OutcomeUnknown];
 //   - any other error is [OutcomeUnknown], since nothing is known about it;
 //   - nil has the empty outcome: nothing failed.
@@ -209,25 +221,29 @@ func (o Outcome) leavesMoreOpen(than Outcome) bool {
 	return slices.Index(order, o) > slices.Index(order, than)
 }
 
-// InvalidField names a parameter that was refused, as the docs name it (destination.msisdn), and says what
-// is expected of it.
+// InvalidField names a parameter that was refused, as the docs name it
+// (destination.msisdn), and says what is expected of it.
 type InvalidField struct {
 	Path string `json:"path"`
 	Msg  string `json:"msg"`
 }
 
-// Error is a call that the API refused, that got no response, or that the SDK refused to send. Every
-// method of the services returns it; get at it with [errors.As], or test for one code with [errors.Is].
+// Error is a call that the API refused, that got no response, or that the SDK refused to
+// send. Every method of the services returns it; get at it with [errors.As], or test for
+// one code with [errors.Is].
 //
-// Its text is one line without secrets or personal data, whatever the verb. It is chosen by origin: the code, the status, the names
-// of fields and the SDK's own words are in it, the API's sentence is not. Message, Details and Body hold the API's
-// words whole, and with them what your customer typed: do not log those.
+// Its text is one line without secrets or personal data, whatever the verb. It is chosen
+// by origin: the code, the status, the names of fields and the SDK's own words are in it,
+// the API's sentence is not. Message, Details and Body hold the API's words whole, and
+// with them what your customer typed: do not log those.
 type Error struct {
-	// Method and Path say which call it was. Path has placeholders for ids: /operations/{id}.
+	// Method and Path say which call it was. Path has placeholders for ids:
+	// /operations/{id}.
 	Method, Path string
 	// StatusCode is the HTTP status of the last response, 0 when none came.
 	StatusCode int
-	// Code is the API's code, empty when the response had none (a proxy's page, no response at all).
+	// Code is the API's code, empty when the response had none (a proxy's page, no
+	// response at all).
 	Code ErrorCode
 	// Message is for people, and changes without notice.
 	Message string
@@ -237,10 +253,12 @@ type Error struct {
 	ClientIP string
 	// Outcome says whether the money may have moved, over all attempts of the call.
 	Outcome Outcome
-	// IdempotencyKey is the key that all attempts carried, yours or a generated one. Calling again with it
-	// and the same parameters is safe for 24 hours. Empty for calls without one.
+	// IdempotencyKey is the key that all attempts carried, yours or a generated one.
+	// Calling again with it and the same parameters is safe for 24 hours. Empty for calls
+	// without one.
 	IdempotencyKey string
-	// Reference is the payin session's, given or generated: what to look it up by. Empty for other calls.
+	// Reference is the payin session's, given or generated: what to look it up by. Empty
+	// for other calls.
 	Reference string
 	// Attempts is how many times the request was tried.
 	Attempts int
@@ -258,7 +276,8 @@ type Error struct {
 	hint  string // what to do next
 }
 
-// Error implements error: one line that says what failed, whether money may have moved, and what to do.
+// Error implements error: one line that says what failed, whether money may have moved,
+// and what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("intram: ")
@@ -313,7 +332,8 @@ func (e *Error) explanation() string {
 	case e.Code == CodeSignatureInvalid:
 		return signatureReason(e.Message)
 	case e.Code == CodeIPNotAllowed:
-		// The address is that of the merchant's own server, and what has to be put on the list.
+		// The address is that of the merchant's own server, and what has to be put on the
+		// list.
 		if ip, err := netip.ParseAddr(e.ClientIP); err == nil {
 			return "the API sees your server at " + ip.WithZone("").String() + ": add that to the allowlist of the account"
 		}
@@ -350,7 +370,8 @@ func (e *Error) state() string {
 	return " [" + strings.Join(parts, "; ") + "]"
 }
 
-// Format implements [fmt.Formatter]: every verb prints what Error returns, and so never the body.
+// Format implements [fmt.Formatter]: every verb prints what Error returns, and so never
+// the body.
 func (e *Error) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
 
 // Is reports whether target is this error's code.
@@ -359,13 +380,16 @@ func (e *Error) Is(target error) bool {
 	return ok && e.Code != "" && code == e.Code
 }
 
-// Unwrap returns what is behind a call without a response: a network error, or the context's.
+// Unwrap returns what is behind a call without a response: a network error, or the
+// context's.
 func (e *Error) Unwrap() error { return e.cause }
 
-// OperationError is an operation that ended, and failed. What was debited has been credited back (Merchant API docs, Payouts).
-// Whether the receiver was paid all the same depends on the code: [OutcomeOf] says so. After [CodeProviderError],
-// [CodeProviderUnavailable], [CodeStripeUnavailable] or an expiry it is not known, since network errors towards the
-// operator end as these: look the payment up with the operator, or ask Intram's support, before you pay again.
+// OperationError is an operation that ended, and failed. What was debited has been
+// credited back (Merchant API docs, Payouts). Whether the receiver was paid all the same
+// depends on the code: [OutcomeOf] says so. After [CodeProviderError],
+// [CodeProviderUnavailable], [CodeStripeUnavailable] or an expiry it is not known, since
+// network errors towards the operator end as these: look the payment up with the
+// operator, or ask Intram's support, before you pay again.
 type OperationError struct {
 	OperationID string
 	// Code is why, such as [CodeInsufficientBalance].
@@ -378,7 +402,8 @@ type OperationError struct {
 	Operation *Operation
 }
 
-// Error implements error: one line, without personal data. The API's sentence is in Message only.
+// Error implements error: one line, without personal data. The API's sentence is in
+// Message only.
 func (e *OperationError) Error() string {
 	s := fmt.Sprintf("intram: operation %s failed: %s", scrubID(e.OperationID), redact.Code(string(e.Code)))
 	if text := explain(e.Code, e.Message); text != "" {
@@ -422,8 +447,9 @@ func (e *OperationError) Is(target error) bool {
 	return ok && e.Code != "" && code == e.Code
 }
 
-// UnmarshalJSON reads the error of an operation: code, message, details. What has another kind describes as well as it can:
-// a string is the message, and anything else is kept in Details.Raw.
+// UnmarshalJSON reads the error of an operation: code, message, details. What has another
+// kind describes as well as it can: a string is the message, and anything else is kept in
+// Details.Raw.
 func (e *OperationError) UnmarshalJSON(data []byte) error {
 	*e = OperationError{}
 	var w struct {
@@ -455,16 +481,19 @@ func (e *OperationError) orNil() *OperationError {
 	return e
 }
 
-// WaitError is a wait that ended before what it waited for did: the context ended, the maximum wait passed, or
-// the API refused to say more. It says nothing about the money: the operation may still succeed or fail.
-// Wait again with the same id, whenever you like.
+// WaitError is a wait that ended before what it waited for did: the context ended, the
+// maximum wait passed, or the API refused to say more. It says nothing about the money:
+// the operation may still succeed or fail. Wait again with the same id, whenever you
+// like.
 //
 // When time was up, errors.Is(err, context.DeadlineExceeded) holds.
 type WaitError struct {
-	// ID is what was waited for: an operation's id, or the reference of a transaction or a payin session.
+	// ID is what was waited for: an operation's id, or the reference of a transaction or
+	// a payin session.
 	ID string
-	// Operation is what was last seen of the operation: its id, type, status, environment, attempts and date. Payload and Raw
-	// are not kept while a wait lasts. It is nil when it was never seen or when a transaction was waited for.
+	// Operation is what was last seen of the operation: its id, type, status,
+	// environment, attempts and date. Payload and Raw are not kept while a wait lasts. It
+	// is nil when it was never seen or when a transaction was waited for.
 	Operation *Operation
 	// Transaction is the transaction as last seen, when one was waited for.
 	Transaction *Transaction
@@ -530,9 +559,10 @@ type endedError struct{ err, cause error }
 func (e endedError) Error() string   { return e.err.Error() }
 func (e endedError) Unwrap() []error { return []error{e.err, e.cause} }
 
-// whyEnded returns the error of a context that has ended, joined with its cause (context.Cause). A
-// cause that is an error of another call stays out, and [context.Cause] still has it: where several calls
-// share a context that the first failure cancels, that failure's code would pass for this call's.
+// whyEnded returns the error of a context that has ended, joined with its cause
+// (context.Cause). A cause that is an error of another call stays out, and
+// [context.Cause] still has it: where several calls share a context that the first
+// failure cancels, that failure's code would pass for this call's.
 func whyEnded(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == nil || errors.Is(err, cause) || outcomeWithin(cause) != "" {
@@ -552,8 +582,9 @@ func (e ownWordsError) Unwrap() error { return e.error }
 // OwnText is how the error is shown.
 func (e ownWordsError) OwnText() string { return redact.Words(e.error) }
 
-// causeText describes what is behind an error: the SDK's own words, and the kinds of errors that Go's network has. Any
-// other text may repeat what a server sent, and is not shown.
+// causeText describes what is behind an error: the SDK's own words, and the kinds of
+// errors that Go's network has. Any other text may repeat what a server sent, and is not
+// shown.
 func causeText(err error) string {
 	return strings.ReplaceAll(redact.Cause(err, func(one error) (string, bool) {
 		switch e := one.(type) { //nolint:errorlint // redact walks
@@ -570,7 +601,8 @@ func causeText(err error) string {
 	}), "intram: ", "") // which the text that it goes into begins with
 }
 
-// within is an error that another one of the SDK's names: its text without the name of the SDK, which that begins with.
+// within is an error that another one of the SDK's names: its text without the name of
+// the SDK, which that begins with.
 func within(err error) error {
 	if text, own := strings.CutPrefix(err.Error(), "intram: "); own {
 		return innerError{text, err}
@@ -586,14 +618,15 @@ type innerError struct {
 func (e innerError) Error() string { return e.text }
 func (e innerError) Unwrap() error { return e.err }
 
-// ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with another kind of result: a
-// refund's id given to Payouts.Wait, or a result that the SDK cannot read. It is behind the error of any wait when the result of a
-// payout or a refund has a status that the SDK does not know: that is never taken for paid. Operations.Get
+// ErrUnexpectedResult is behind the error of a typed Wait whose operation succeeded with
+// another kind of result: a refund's id given to Payouts.Wait, or a result that the SDK
+// cannot read. It is behind the error of any wait when the result of a payout or a refund
+// has a status that the SDK does not know: that is never taken for paid. Operations.Get
 // shows the operation whole.
 var ErrUnexpectedResult = redact.Sentinel("intram: the operation succeeded with another kind of result")
 
-// scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is checked, and whether it is a
-// number that someone took for an id.
+// scrubID keeps an id readable: ids are the API's, not the customer's. Only its shape is
+// checked, and whether it is a number that someone took for an id.
 func scrubID(id string) string {
 	if len(id) > 6 && allOf(id, isDigit) {
 		return redact.Number(id)
@@ -604,8 +637,8 @@ func scrubID(id string) string {
 	return id
 }
 
-// explanations are the SDK's own words on the API's codes: what is wrong, and what to do. The API's sentence may
-// name a customer, and is not shown.
+// explanations are the SDK's own words on the API's codes: what is wrong, and what to do.
+// The API's sentence may name a customer, and is not shown.
 var explanations = map[ErrorCode]string{
 	CodeMissingAPIKey:            "the public key did not arrive: look for a proxy that drops headers",
 	CodeInvalidAPIKey:            "the API does not know the public key, or it was replaced",
@@ -639,11 +672,12 @@ var explanations = map[ErrorCode]string{
 	CodeOperationExpired:         "the operator never said how it ended",
 }
 
-// Explanation says what the code means, in the SDK's own words: without a customer's data, for a report. It is "" for codes
-// that the SDK does not explain.
+// Explanation says what the code means, in the SDK's own words: without a customer's
+// data, for a report. It is "" for codes that the SDK does not explain.
 func (c ErrorCode) Explanation() string { return explanations[c] }
 
-// explain says what a code means. A code without an explanation has the API's sentence alone, which is where it was.
+// explain says what a code means. A code without an explanation has the API's sentence
+// alone, which is where it was.
 func explain(code ErrorCode, message string) string {
 	if text := explanations[code]; text != "" {
 		return text
@@ -654,7 +688,8 @@ func explain(code ErrorCode, message string) string {
 	return ""
 }
 
-// signatureReasons are the reasons of [CodeSignatureInvalid] (Merchant API docs, Errors), which its message ends with.
+// signatureReasons are the reasons of [CodeSignatureInvalid] (Merchant API docs, Errors),
+// which its message ends with.
 var signatureReasons = map[string]string{
 	"missing_signature":        "look for a proxy that drops headers",
 	"missing_timestamp":        "look for a proxy that drops headers",

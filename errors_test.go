@@ -78,7 +78,8 @@ func TestCodesAreErrors(t *testing.T) {
 	assert.Equal(t, "insufficient_balance", code.Error())
 }
 
-// Every code of section 6 of the spec has its constant; the list is read from the documentation of the constants themselves.
+// Every code of section 6 of the spec has its constant; the list is read from the
+// documentation of the constants themselves.
 func TestEveryCodeHasAConstant(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]intram.ErrorCode{
@@ -108,7 +109,8 @@ func TestEveryCodeHasAConstant(t *testing.T) {
 	} {
 		assert.Equal(t, want, intram.EventType(name))
 	}
-	// And the other way round: a constant whose word is a typo would be here and nowhere in the spec.
+	// And the other way round: a constant whose word is a typo would be here and nowhere
+	// in the spec.
 	source, err := os.ReadFile("errors.go")
 	require.NoError(t, err)
 	for _, m := range regexp.MustCompile(`\t(Code\w+)\s+ErrorCode = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
@@ -186,7 +188,8 @@ func TestErrorTexts(t *testing.T) {
 	_, err = client.Balance.Get(t.Context())
 	assert.Equal(t, "intram: GET /balance: ip_not_allowed (HTTP 403): your server's address is not on the allowlist of the account: see Error.ClientIP", err.Error())
 
-	// The documented reasons of a refused signature are words of the documentation; anything else is a sentence.
+	// The documented reasons of a refused signature are words of the documentation;
+	// anything else is a sentence.
 	client, _ = scripted(t, answer(401, `{"error":true,"code":"signature_invalid","message":"Signature verification failed: signature_mismatch"}`))
 	_, err = client.Balance.Get(t.Context())
 	assert.Equal(t, "intram: GET /balance: signature_invalid (HTTP 401): signature_mismatch: check that the secret key belongs to the public key, "+
@@ -355,7 +358,8 @@ func TestValueIsNilExactlyOnErrors(t *testing.T) {
 	}
 }
 
-// The name of the SDK stands at the beginning of an error, however many of its errors are in it.
+// The name of the SDK stands at the beginning of an error, however many of its errors are
+// in it.
 func TestAnErrorNamesTheSDKOnce(t *testing.T) {
 	t.Parallel()
 	refused := answer(401, `{"error":true,"http_status":401,"code":"invalid_api_key"}`)

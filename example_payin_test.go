@@ -11,7 +11,8 @@ import (
 )
 
 func ExampleNewPayinClient() {
-	// For a merchant who takes payin sessions alone; WithPayin adds them to a client of the Merchant API.
+	// For a merchant who takes payin sessions alone; WithPayin adds them to a client of
+	// the Merchant API.
 	payin, err := intram.NewPayinClient("my-api-key", "my-api-client",
 		intram.WithPayinEnvironment(intram.Sandbox), intram.WithPayinLanguage("fr"))
 	if err != nil {
@@ -95,7 +96,8 @@ func ExamplePayinService_CreateSession_refused() {
 		fmt.Println(err)
 		return
 	}
-	// The same order once more, without the key of the first time. The payment that was taken then may be paid: look it up.
+	// The same order once more, without the key of the first time. The payment that was
+	// taken then may be paid: look it up.
 	_, err := client.Payin.CreateSession(ctx, orderSession("order-4521", "+2250702968786"))
 	fmt.Println(errors.Is(err, intram.CodeTransactionIsAlreadyProcessed), intram.OutcomeOf(err))
 	// Output: true unknown

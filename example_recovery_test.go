@@ -10,13 +10,15 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// salary is what a program keeps of one payout: what to pay, and the intent that pays it once.
+// salary is what a program keeps of one payout: what to pay, and the intent that pays it
+// once.
 type salary struct {
 	Params intram.PayoutParams `json:"params"`
 	Intent *intram.Intent      `json:"intent"`
 }
 
-// prepareSalaries makes the intents and saves all of them before anything is sent. It returns what a database or a file keeps.
+// prepareSalaries makes the intents and saves all of them before anything is sent. It
+// returns what a database or a file keeps.
 func prepareSalaries(client *intram.Client, references ...string) ([]byte, error) {
 	var salaries []salary
 	for i, reference := range references {
@@ -33,7 +35,8 @@ func prepareSalaries(client *intram.Client, references ...string) ([]byte, error
 	return json.Marshal(salaries)
 }
 
-// sendSalaries reads what was saved, and sends each payout: in the first run, and in every run after a crash.
+// sendSalaries reads what was saved, and sends each payout: in the first run, and in
+// every run after a crash.
 func sendSalaries(ctx context.Context, client *intram.Client, saved []byte, accepted func(*intram.Operation)) error {
 	var salaries []salary
 	if err := json.Unmarshal(saved, &salaries); err != nil {
@@ -49,8 +52,9 @@ func sendSalaries(ctx context.Context, client *intram.Client, saved []byte, acce
 	return nil
 }
 
-// A program saves three salaries, and is killed after it has sent two. It has noted no operation id. The next run starts from
-// what was saved: it sends all three again with the same keys, and waits for all of them together. Each is paid once.
+// A program saves three salaries, and is killed after it has sent two. It has noted no
+// operation id. The next run starts from what was saved: it sends all three again with
+// the same keys, and waits for all of them together. Each is paid once.
 func Example_recovery() {
 	server, client := fake()
 	defer server.Close()
@@ -100,8 +104,8 @@ func Example_recovery() {
 	// payouts: 3
 }
 
-// A payout is written down before it is asked for. The program dies, and the next one finds the record and asks again: the
-// same payout.
+// A payout is written down before it is asked for. The program dies, and the next one
+// finds the record and asks again: the same payout.
 func ExamplePayoutsService_Prepare() {
 	server, client := fake()
 	defer server.Close()
@@ -147,8 +151,8 @@ func ExamplePayoutsService_Prepare() {
 	// true
 }
 
-// A program finds an intent that is two days old. Whether the payout was made is not known, and the API has forgotten its
-// key. Resume looks back.
+// A program finds an intent that is two days old. Whether the payout was made is not
+// known, and the API has forgotten its key. Resume looks back.
 func ExamplePayoutsService_Resume() {
 	server, client := fake()
 	defer server.Close()

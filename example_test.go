@@ -14,7 +14,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// fake starts a merchant API in memory for an example: always at the same time, with the same ids.
+// fake starts a merchant API in memory for an example: always at the same time, with the
+// same ids.
 func fake() (*intramtest.Server, *intram.Client) {
 	server, err := intramtest.Start(
 		intramtest.WithoutListener(), intramtest.WithSeed(1),
@@ -37,10 +38,8 @@ func ExampleNewClient() {
 
 	_, err = intram.NewClient("sk_sandbox_d4e5f6", "pk_sandbox_a1b2c3")
 	fmt.Println(err)
-	// Output:
-	// sandbox
-	// intram.Client(sandbox https://api.intram.org/v1)
-	// intram: publicKey and secretKey are swapped: the public key starts with pk_, the secret key with sk_
+	// Output: sandbox intram.Client(sandbox https://api.intram.org/v1) intram: publicKey
+	// and secretKey are swapped: the public key starts with pk_, the secret key with sk_
 }
 
 func ExampleBalanceService_Get() {
@@ -106,7 +105,8 @@ func ExamplePayoutsService_Create_bankAccount() {
 		fmt.Println(err)
 		return
 	}
-	// A bank payout's operation ends when the back office has it; payout.completed comes later.
+	// A bank payout's operation ends when the back office has it; payout.completed comes
+	// later.
 	result, err := client.Payouts.Wait(ctx, op.ID)
 	if err != nil {
 		fmt.Println(err)
@@ -116,7 +116,8 @@ func ExamplePayoutsService_Create_bankAccount() {
 	// Output: 500000 queued_for_settlement
 }
 
-// A bank can return a payout after its operation has succeeded. Only Paid says that the money has arrived.
+// A bank can return a payout after its operation has succeeded. Only Paid says that the
+// money has arrived.
 func ExamplePayoutResult_Paid() {
 	server, client := fake()
 	defer server.Close()
@@ -147,7 +148,8 @@ func ExamplePayoutResult_Paid() {
 	// true
 }
 
-// A payout can be refused before it is sent, when it is sent, or when it is carried out. The same questions serve for all.
+// A payout can be refused before it is sent, when it is sent, or when it is carried out.
+// The same questions serve for all.
 func ExamplePayoutsService_Wait_failure() {
 	server, client := fake()
 	defer server.Close()
@@ -266,7 +268,8 @@ func ExampleTransactionsService_All() {
 		payment(ctx, server, client, units)
 	}
 
-	// All three were made in the same millisecond, and each page has two: none is lost, none comes twice.
+	// All three were made in the same millisecond, and each page has two: none is lost,
+	// none comes twice.
 	total := intram.Amount{}
 	for t, err := range client.Transactions.All(ctx, intram.TransactionListParams{Limit: 2, Type: intram.TransactionCredit}) {
 		if err != nil {
@@ -663,9 +666,9 @@ func ExampleError() {
 			fmt.Println(d.Path, "-", d.Msg)
 		}
 	}
-	// Output:
-	// amount - amount must be greater than 0
-	// destination.msisdn - destination.msisdn must be an international number: 8 to 15 digits with the country's code, such as 2290161234567
+	// Output: amount - amount must be greater than 0 destination.msisdn -
+	// destination.msisdn must be an international number: 8 to 15 digits with the
+	// country's code, such as 2290161234567
 }
 
 // "25.000" is 25 to a program, and 25 thousand to many an office.
@@ -693,10 +696,9 @@ func ExampleParseMSISDN() {
 		}
 		fmt.Println(msisdn)
 	}
-	// Output:
-	// 2290161234567
-	// 2290161234567
-	// intram: msisdn: not a phone number: a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again
+	// Output: 2290161234567 2290161234567 intram: msisdn: not a phone number: a
+	// spreadsheet has rounded it, and its last digits are lost: format the column as text
+	// and enter it again
 }
 
 func ExampleSameWallet() {

@@ -177,7 +177,8 @@ func ExampleReconciler_Run() {
 	}
 	inbox := &intram.MemoryInbox{Clock: server.Clock()} // the webhook handler's
 
-	// There is no subscription, or the receiver was down for a day: no event of this payout arrives.
+	// There is no subscription, or the receiver was down for a day: no event of this
+	// payout arrives.
 	_, err := client.Payouts.Create(ctx, intram.PayoutParams{
 		Amount: intram.NewAmount(25000), Currency: intram.XOF,
 		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961000000"},

@@ -21,8 +21,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// fidelityRow is a line of docs/fidelity.md: what the fake does, on whose word, the tests that prove it, and what they
-// assert.
+// fidelityRow is a line of docs/fidelity.md: what the fake does, on whose word, the tests
+// that prove it, and what they assert.
 type fidelityRow struct {
 	behaviour, source string
 	tests, assertions []string
@@ -59,8 +59,9 @@ func quotes(cell string) []string {
 	return found
 }
 
-// TestFidelityQuotesTheTestsThatProveIt finds each quote in what a named test asserts. Two lines of one test quote
-// different things: each behaviour has an assertion of its own.
+// TestFidelityQuotesTheTestsThatProveIt finds each quote in what a named test asserts.
+// Two lines of one test quote different things: each behaviour has an assertion of its
+// own.
 func TestFidelityQuotesTheTestsThatProveIt(t *testing.T) {
 	t.Parallel()
 	packages := map[string]*testSources{}
@@ -89,7 +90,8 @@ func TestFidelityQuotesTheTestsThatProveIt(t *testing.T) {
 	}
 }
 
-// TestFidelityCountsItsLines holds the numbers at the head of the table against its lines.
+// TestFidelityCountsItsLines holds the numbers at the head of the table against its
+// lines.
 func TestFidelityCountsItsLines(t *testing.T) {
 	t.Parallel()
 	sources := map[string]int{}
@@ -103,8 +105,8 @@ func TestFidelityCountsItsLines(t *testing.T) {
 	assert.True(t, strings.Contains(string(document), "\n"+head+"\n"), "the head of docs/fidelity.md must say: %s", head) //nolint:testifylint // the page is long
 }
 
-// wrongQuotes says what is wrong with the quotes of a line. Each must be found in what one of its tests asserts, and each
-// test must have one.
+// wrongQuotes says what is wrong with the quotes of a line. Each must be found in what
+// one of its tests asserts, and each test must have one.
 func wrongQuotes(asserted map[string][]string, quotes []string) []string {
 	var problems []string
 	if len(asserted) == 0 {
@@ -136,7 +138,8 @@ func wrongQuotes(asserted map[string][]string, quotes []string) []string {
 	return problems
 }
 
-// TestFidelityLeavesNothingOut wants a row for every endpoint, error code, event and test number.
+// TestFidelityLeavesNothingOut wants a row for every endpoint, error code, event and test
+// number.
 func TestFidelityLeavesNothingOut(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
@@ -164,7 +167,8 @@ func TestFidelityLeavesNothingOut(t *testing.T) {
 	}
 }
 
-// TestEveryCodeOfTheCatalogueIsRecognised holds also for the codes that the fake has no occasion to send.
+// TestEveryCodeOfTheCatalogueIsRecognised holds also for the codes that the fake has no
+// occasion to send.
 func TestEveryCodeOfTheCatalogueIsRecognised(t *testing.T) {
 	t.Parallel()
 	codes := constants(t, "errors.go", "ErrorCode")

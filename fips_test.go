@@ -15,7 +15,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// Go's strict FIPS mode panics at short keys and at SHA-1: the SDK must not, in any of its corners.
+// Go's strict FIPS mode panics at short keys and at SHA-1: the SDK must not, in any of
+// its corners.
 func TestStrictFIPSModePanicsNowhere(t *testing.T) {
 	t.Parallel()
 	if fips140.Enforced() {

@@ -71,8 +71,8 @@ func everything() (intram.PayoutParams, intram.PayoutParams, intram.PaymentReque
 	return mobile, bank, request, refund
 }
 
-// The bytes of a request are part of its idempotency key's identity: an SDK or a Go release that wrote
-// them otherwise would turn every key in doubt into a 409.
+// The bytes of a request are part of its idempotency key's identity: an SDK or a Go
+// release that wrote them otherwise would turn every key in doubt into a 409.
 func TestTheBytesOfEveryRequestStay(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -147,7 +147,8 @@ func TestTheSameIntentIsTheSameBytes(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	// Long amounts share their digits when they are copied. Writing one down changes none.
+	// Long amounts share their digits when they are copied. Writing one down changes
+	// none.
 	long := amount(t, strings.Repeat("9", 40)+".00")
 	before := long.String()
 	_, err := client.Payouts.Create(t.Context(), intram.PayoutParams{Amount: long})
@@ -166,7 +167,8 @@ func TestIntentsOfVersion010AreHonoured(t *testing.T) {
 	var intents map[string]*intram.Intent
 	require.NoError(t, json.Unmarshal(saved, &intents))
 
-	// What 0.1.0 had sent, and the API made its fingerprint of: amounts as they were written, and empty objects.
+	// What 0.1.0 had sent, and the API made its fingerprint of: amounts as they were
+	// written, and empty objects.
 	payout := intentParams()
 	payout.Amount, payout.Metadata = amount(t, "25000.00"), map[string]any{}
 	_, err = client.Payouts.Create(t.Context(), payout, intram.WithIntent(intents["payout"]))
@@ -233,7 +235,8 @@ func TestACopyOfAnIntentIsTheSameIntent(t *testing.T) {
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(&fresh))
 	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
 
-	// Another client knows no doubt of its own. The copy that is left knows that it was used.
+	// Another client knows no doubt of its own. The copy that is left knows that it was
+	// used.
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Refuse, On: "POST /payouts", Times: 1}))
 	_, err = server.Client(intram.WithMaxAttempts(1)).Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
 	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
@@ -280,14 +283,16 @@ func TestParametersGoThroughJSONAndBack(t *testing.T) {
 	assert.Equal(t, map[string]any{"order": json.Number("17")}, asked.WebhookData)
 }
 
-// own is data of the caller's own that is not made of maps: JSON reads it back as something else.
+// own is data of the caller's own that is not made of maps: JSON reads it back as
+// something else.
 type own struct {
 	Order int64           `json:"order"`
 	Area  string          `json:"area"`
 	Lines json.RawMessage `json:"lines"`
 }
 
-// What the caller's own object is made of does not show in the bytes that are sent, nor in the intent.
+// What the caller's own object is made of does not show in the bytes that are sent, nor
+// in the intent.
 func TestOwnDataOfEveryKindIsTheSameBytesAfterJSON(t *testing.T) {
 	t.Parallel()
 	raw := json.RawMessage(`{"z": 1.50, "a": [9007199254740993, 1e3, -0], "e": "\u00e9\ud83d\ude00<&>", "Z": {}}`)

@@ -23,7 +23,8 @@ func TestRetriesOfACallEndBeforeItsKeyIsForgotten(t *testing.T) {
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent), intram.WithMaxAttempts(1))
 	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
 
-	// The second call begins in time, and an outage keeps it trying: 55 s a try, which would be past the 24th hour at the 66th.
+	// The second call begins in time, and an outage keeps it trying: 55 s a try, which
+	// would be past the 24th hour at the 66th.
 	server.Advance(intram.IntentHorizon - time.Second)
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Latency, On: "POST /payouts", Times: 70, Delay: 25 * time.Second}))
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Unavailable, On: "POST /payouts", Times: 70, RetryAfter: "30"}))
@@ -50,8 +51,9 @@ func TestRetriesOfACallWithoutAnIntentEndBeforeItsKeyIsForgotten(t *testing.T) {
 	assert.Equal(t, 1, payoutPosts(server))
 }
 
-// A proxy refuses a payout for its timestamp, with a Date that is far ahead, to have it signed for that day. What it collects is worth
-// nothing once the API has forgotten the key.
+// A proxy refuses a payout for its timestamp, with a Date that is far ahead, to have it
+// signed for that day. What it collects is worth nothing once the API has forgotten the
+// key.
 func TestForgedDateCollectsNoSignatureForALaterDay(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{2 * 365 * 24 * time.Hour, 25 * time.Hour, 11 * time.Hour} {

@@ -41,7 +41,8 @@ func http2Fake(t *testing.T, handle func(next http.Handler, w http.ResponseWrite
 	return server, seen, tlsServer
 }
 
-// trusting is the SDK's own transport, which trusts the server's certificate and dials what dial says.
+// trusting is the SDK's own transport, which trusts the server's certificate and dials
+// what dial says.
 func trusting(t *testing.T, server *httptest.Server, dial func() string) *http.Transport {
 	t.Helper()
 	transport := intram.NewHTTPTransport()
@@ -53,8 +54,9 @@ func trusting(t *testing.T, server *httptest.Server, dial func() string) *http.T
 	return transport
 }
 
-// A server is replaced again and again while payouts are asked for: each says goodbye as HTTP/2 does, with GOAWAY, and finishes what it
-// has begun. No payout fails, and none is executed twice.
+// A server is replaced again and again while payouts are asked for: each says goodbye as
+// HTTP/2 does, with GOAWAY, and finishes what it has begun. No payout fails, and none is
+// executed twice.
 func TestPayoutsThroughServersThatSayGoodbye(t *testing.T) {
 	t.Parallel()
 	const callers, calls, servers = 8, 25, 5
@@ -128,14 +130,16 @@ func newFrame(kind byte, stream uint32, payload ...uint32) frame {
 func (f frame) kind() byte     { return f[3] }
 func (f frame) stream() uint32 { return binary.BigEndian.Uint32(f[5:9]) & 0x7fffffff }
 
-// middlebox stands between the client and an HTTP/2 server, on the frames themselves. The first connection gives up the stream that
-// giveUp names: its frames are not handed on, and the client is told with instead.
+// middlebox stands between the client and an HTTP/2 server, on the frames themselves. The
+// first connection gives up the stream that giveUp names: its frames are not handed on,
+// and the client is told with instead.
 type middlebox struct {
 	net.Listener
 	instead func(giveUp uint32) frame
 	giveUp  uint32
 	told    chan struct{} // closed when the client was told
-	// cut, when set, withholds the response to the stream before, and is closed to cut the connection.
+	// cut, when set, withholds the response to the stream before, and is closed to cut
+	// the connection.
 	cut   chan struct{}
 	wait  sync.WaitGroup
 	conns atomic.Int64
@@ -176,7 +180,8 @@ func newMiddlebox(t *testing.T, server *httptest.Server, giveUp uint32, cut chan
 	return m
 }
 
-// join hands frames on between the client's connection and the server's until one of them ends.
+// join hands frames on between the client's connection and the server's until one of them
+// ends.
 func (m *middlebox) join(near, far net.Conn, first bool) {
 	end := sync.OnceFunc(func() { _, _ = near.Close(), far.Close() })
 	var writing sync.Mutex // to the client
@@ -239,8 +244,8 @@ func (m *middlebox) join(near, far net.Conn, first bool) {
 	})
 }
 
-// Two payouts are on their way when the server says GOAWAY: the first is in flight, and the second is above the last stream that the server
-// takes up.
+// Two payouts are on their way when the server says GOAWAY: the first is in flight, and
+// the second is above the last stream that the server takes up.
 func TestGoAwayBetweenTwoPayouts(t *testing.T) {
 	t.Parallel()
 	const noError, internalError, calm = 0, 2, 11
@@ -277,7 +282,8 @@ func TestGoAwayBetweenTwoPayouts(t *testing.T) {
 				if tt.lost {
 					cut = make(chan struct{})
 				}
-				// Stream 1 is the look at the balance that opens the connection, 3 the payout in flight, and 5 is given up.
+				// Stream 1 is the look at the balance that opens the connection, 3 the
+				// payout in flight, and 5 is given up.
 				box := newMiddlebox(t, server, 5, cut, tt.instead)
 				client := fake.Client(intram.WithBaseURL(server.URL), intram.WithJitter(0), intram.WithMaxAttempts(maxAttempts),
 					intram.WithHTTPClient(&http.Client{Transport: trusting(t, server, func() string { return box.Addr().String() })}))
@@ -319,14 +325,16 @@ func TestGoAwayBetweenTwoPayouts(t *testing.T) {
 	}
 }
 
-// awaitExecution waits until the fake has responded to n payouts, the last of them in full.
+// awaitExecution waits until the fake has responded to n payouts, the last of them in
+// full.
 func awaitExecution(t *testing.T, fake *intramtest.Server, n int) {
 	t.Helper()
 	wallet := fake.WalletAccount(intram.Sandbox, intram.MTNBenin)
 	require.Eventually(t, func() bool { return fake.Ledger().Balance(wallet) <= int64(balance-n*25_000) }, 10*time.Second, time.Millisecond)
 }
 
-// checkPayouts finds that each key was sent with the same bytes whenever it was, and no other key was.
+// checkPayouts finds that each key was sent with the same bytes whenever it was, and no
+// other key was.
 func (r *recorded) checkPayouts(t *testing.T, keys ...string) {
 	t.Helper()
 	r.mu.Lock()
@@ -347,8 +355,8 @@ func (r *recorded) checkPayouts(t *testing.T, keys ...string) {
 	assert.Len(t, sent, len(keys))
 }
 
-// blackhole hands bytes on between clients and a server, until a connection is to be swallowed: then it stays open, and nothing
-// arrives on it any more.
+// blackhole hands bytes on between clients and a server, until a connection is to be
+// swallowed: then it stays open, and nothing arrives on it any more.
 type blackhole struct {
 	net.Listener
 	mu      sync.Mutex
@@ -430,8 +438,8 @@ func (b *blackhole) swallow() {
 	}
 }
 
-// A connection dies without a word, as those of a NAT or a failed-over firewall do. An attempt times out on it, and the next one, and
-// every later call, takes another.
+// A connection dies without a word, as those of a NAT or a failed-over firewall do. An
+// attempt times out on it, and the next one, and every later call, takes another.
 func TestConnectionOnWhichAnAttemptTimedOutIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	through := func(next http.Handler, w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) }
@@ -471,7 +479,8 @@ func TestConnectionOnWhichAnAttemptTimedOutIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// It is the caller's own deadline that ends the call, and the next call must not meet the same connection.
+// It is the caller's own deadline that ends the call, and the next call must not meet the
+// same connection.
 func TestConnectionOnWhichACallersDeadlinePassedIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	through := func(next http.Handler, w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) }
@@ -527,7 +536,8 @@ func TestCallsBesideOneThatTimedOutGoOn(t *testing.T) {
 	group.Wait()
 }
 
-// A dead connection is found without any time limit of a call: it is asked whether it is alive.
+// A dead connection is found without any time limit of a call: it is asked whether it is
+// alive.
 func TestDeadConnectionIsFoundByItsHealthCheck(t *testing.T) {
 	t.Parallel()
 	checks := intram.NewHTTPTransport().HTTP2

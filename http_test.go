@@ -78,7 +78,8 @@ func silent(_ http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// actor is a server on a loopback socket that plays its acts, one a request, and counts what it saw.
+// actor is a server on a loopback socket that plays its acts, one a request, and counts
+// what it saw.
 type actor struct {
 	*httptest.Server
 	t     *testing.T
@@ -127,7 +128,8 @@ func (a *actor) requests() []sentRequest {
 	return append([]sentRequest(nil), a.seen...)
 }
 
-// client speaks to the actor through the SDK's own transport, and retries without waiting.
+// client speaks to the actor through the SDK's own transport, and retries without
+// waiting.
 func (a *actor) client(t *testing.T, opts ...intram.ClientOption) *intram.Client {
 	t.Helper()
 	opts = append([]intram.ClientOption{intram.WithBaseURL(a.URL), intram.WithJitter(0)}, opts...)
@@ -216,7 +218,8 @@ func TestOutcomesOnRealSockets(t *testing.T) {
 	}
 }
 
-// A port where nothing listens: no byte left this machine, whatever the number of attempts.
+// A port where nothing listens: no byte left this machine, whatever the number of
+// attempts.
 func TestRefusedConnectionIsNotSent(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
@@ -238,7 +241,8 @@ func TestRefusedConnectionIsNotSent(t *testing.T) {
 	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
 }
 
-// A connection that was refused, then one that was reset, then nothing again: the reset one leaves the doubt.
+// A connection that was refused, then one that was reset, then nothing again: the reset
+// one leaves the doubt.
 func TestRefusedConnectionsDoNotSettleADoubt(t *testing.T) {
 	t.Parallel()
 	a := newActor(t, reset)
@@ -256,8 +260,8 @@ func TestRefusedConnectionsDoNotSettleADoubt(t *testing.T) {
 	assert.Equal(t, int64(4), dials.Load())
 }
 
-// net/http itself resends a request whose idle connection was closed as it was written. That, too, carries the same
-// bytes and the same key, within one attempt.
+// net/http itself resends a request whose idle connection was closed as it was written.
+// That, too, carries the same bytes and the same key, within one attempt.
 func TestNetHTTPsOwnResendIsTheSameRequest(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
@@ -309,7 +313,8 @@ func TestNetHTTPsOwnResendIsTheSameRequest(t *testing.T) {
 	served.Wait()
 }
 
-// The connection was there, and then nothing was: the request may have been read before the connection died.
+// The connection was there, and then nothing was: the request may have been read before
+// the connection died.
 func TestLostConnectionThenNobodyIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodPost, http.MethodDelete} {
@@ -522,7 +527,8 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// The attempt's timeout bounds each attempt, from the user's client or from the option, whichever comes last.
+// The attempt's timeout bounds each attempt, from the user's client or from the option,
+// whichever comes last.
 func TestTimeoutBoundsAnAttempt(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]intram.ClientOption{

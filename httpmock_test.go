@@ -14,8 +14,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// TestTransportEdgeCasesThroughHTTPMock drives the client as many users' tests do: an http.Client whose transport is a mock. Such a
-// transport reports no connections, so what it fails at counts as sent unless the error itself says otherwise.
+// TestTransportEdgeCasesThroughHTTPMock drives the client as many users' tests do: an
+// http.Client whose transport is a mock. Such a transport reports no connections, so what
+// it fails at counts as sent unless the error itself says otherwise.
 func TestTransportEdgeCasesThroughHTTPMock(t *testing.T) {
 	t.Parallel()
 	const accepted = `{"error":false,"http_status":202,"data":{"operation_id":"op_1","type":"payout","status":"queued"}}`

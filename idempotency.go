@@ -35,7 +35,8 @@ func newIdempotencyKey() (string, error) {
 	return id.String(), nil
 }
 
-// validIdempotencyKey reports whether the API takes key: 8 to 128 characters of [A-Za-z0-9_-].
+// validIdempotencyKey reports whether the API takes key: 8 to 128 characters of
+// [A-Za-z0-9_-].
 func validIdempotencyKey(key string) bool {
 	if len(key) < minIdempotencyKey || len(key) > maxIdempotencyKey {
 		return false
@@ -48,14 +49,16 @@ func validIdempotencyKey(key string) bool {
 	return true
 }
 
-// DeriveIdempotencyKey makes a valid idempotency key from what a call is for ("payout", "refund") and the
-// merchant's own reference of it ("PO-2026-0001"). The same two strings always make the same key, so a
-// program that crashed can call again without having stored a key: within the 24 hours for which the
-// API keeps keys, the call is executed once. Those hours begin with the first use of the key, by whatever
-// process and intent. Where a crash may last longer, save an intent, and finish it with Resume.
+// DeriveIdempotencyKey makes a valid idempotency key from what a call is for ("payout",
+// "refund") and the merchant's own reference of it ("PO-2026-0001"). The same two strings
+// always make the same key, so a program that crashed can call again without having
+// stored a key: within the 24 hours for which the API keeps keys, the call is executed
+// once. Those hours begin with the first use of the key, by whatever process and intent.
+// Where a crash may last longer, save an intent, and finish it with Resume.
 //
-// Use a purpose for each kind of call, and a reference that names one intent for good: a second, intended
-// payout needs another reference. Neither string can be read back from the key. Both must be non-empty.
+// Use a purpose for each kind of call, and a reference that names one intent for good: a
+// second, intended payout needs another reference. Neither string can be read back from
+// the key. Both must be non-empty.
 //
 // Docs: Merchant API, Idempotency.
 func DeriveIdempotencyKey(purpose, reference string) (_ string, err error) {
@@ -74,17 +77,19 @@ func DeriveIdempotencyKey(purpose, reference string) (_ string, err error) {
 	return "idem_" + hex.EncodeToString(sum[:]), nil
 }
 
-// maxDoubts is how many keys in doubt a client remembers. An outage can leave more behind; then those that came into doubt first are
-// forgotten.
+// maxDoubts is how many keys in doubt a client remembers. An outage can leave more
+// behind; then those that came into doubt first are forgotten.
 const maxDoubts = 10_000
 
-// doubts are the idempotency keys that a client's calls have left in doubt, each with the time of its first call. The way on from
-// [OutcomeUnknown] is to call again with the same key, and what that call is told must not hide what the first may have
-// done: a refused connection, or a refusal that came before the API looked at the key, says nothing of it. Nor does it
-// when the two calls overlap. So only a response to the key settles a doubt: a success, or a stored one.
+// doubts are the idempotency keys that a client's calls have left in doubt, each with the
+// time of its first call. The way on from [OutcomeUnknown] is to call again with the same
+// key, and what that call is told must not hide what the first may have done: a refused
+// connection, or a refusal that came before the API looked at the key, says nothing of
+// it. Nor does it when the two calls overlap. So only a response to the key settles a
+// doubt: a success, or a stored one.
 //
-// Each method takes constant time, however many keys there are. A process that starts anew has none of them; for that
-// there is [Intent]. The zero value is empty.
+// Each method takes constant time, however many keys there are. A process that starts
+// anew has none of them; for that there is [Intent]. The zero value is empty.
 type doubts struct {
 	mu    sync.Mutex
 	keys  map[string]*list.Element
@@ -109,7 +114,8 @@ func (d *doubts) since(key string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// note records that a call left the key in doubt. Of two calls that left it in doubt, the one that was sent first counts.
+// note records that a call left the key in doubt. Of two calls that left it in doubt, the
+// one that was sent first counts.
 func (d *doubts) note(key string, first time.Time) {
 	key = d.folded(key)
 	d.mu.Lock()
@@ -157,71 +163,83 @@ func valueOf(e *list.Element) *doubt {
 	return value
 }
 
-// IntentHorizon is how long after an intent was made it can still be sent. The API keeps idempotency keys for 24 hours; a
-// key that was forgotten would be executed again, so the last hour is left alone.
+// IntentHorizon is how long after an intent was made it can still be sent. The API keeps
+// idempotency keys for 24 hours; a key that was forgotten would be executed again, so the
+// last hour is left alone.
 const IntentHorizon = 23 * time.Hour
 
-// retryGrace is how long a call that began within the horizon goes on trying. What is left of the 24 hours is for an attempt that
-// hangs on the way: its signature lasts five minutes.
+// retryGrace is how long a call that began within the horizon goes on trying. What is
+// left of the 24 hours is for an attempt that hangs on the way: its signature lasts five
+// minutes.
 const retryGrace = 30 * time.Minute
 
-// ErrIntentExpired is behind the error of a call whose key was first sent longer than [IntentHorizon] ago, by an intent or
-// by an earlier call that is still in doubt. The API may have forgotten the key, so sending it could move the money a
-// second time. [PayoutsService.Resume] looks for the operation in the list, and tells when a new intent is safe; the
-// services of refunds and payment requests have the same method. Do not look through the list yourself: an operation that
-// is not found there is a proof only under the conditions that Resume checks.
+// ErrIntentExpired is behind the error of a call whose key was first sent longer than
+// [IntentHorizon] ago, by an intent or by an earlier call that is still in doubt. The API
+// may have forgotten the key, so sending it could move the money a second time.
+// [PayoutsService.Resume] looks for the operation in the list, and tells when a new
+// intent is safe; the services of refunds and payment requests have the same method. Do
+// not look through the list yourself: an operation that is not found there is a proof
+// only under the conditions that Resume checks.
 //
-// Payin sessions have no list, and so no Resume: look the session up by its reference with [PayinService.Get] before you
-// offer another.
+// Payin sessions have no list, and so no Resume: look the session up by its reference
+// with [PayinService.Get] before you offer another.
 var ErrIntentExpired = redact.Sentinel("intram: the API may have forgotten the idempotency key, which it keeps for 24 hours")
 
-// ErrIntentMismatch is behind the error of a call whose parameters are not those that its intent was made for, or whose
-// client has another public key or environment.
+// ErrIntentMismatch is behind the error of a call whose parameters are not those that its
+// intent was made for, or whose client has another public key or environment.
 var ErrIntentMismatch = redact.Sentinel("intram: the intent was made for another call, other parameters or another account")
 
-// Intent is a call that is about to be made, as a record to save before it is sent. A program that crashes finds its intents
-// again, and calls again with them: what had been executed is not executed twice, and the outcome of the second call
-// accounts for the first, of which nothing is known.
+// Intent is a call that is about to be made, as a record to save before it is sent. A
+// program that crashes finds its intents again, and calls again with them: what had been
+// executed is not executed twice, and the outcome of the second call accounts for the
+// first, of which nothing is known.
 //
 //	intent, err := client.Payouts.Prepare(params)   // checks the parameters, sends nothing
 //	err = db.Save(order, intent)                    // json.Marshal(intent)
 //	op, err := client.Payouts.Resume(ctx, params, intent) // now, and again after a crash
 //
-// It holds the key, hashes of the call and of the account, and a time, and nothing of the customer. Save it as JSON.
-// It can be copied; the copies are one intent. Use it in one goroutine at a time.
+// It holds the key, hashes of the call and of the account, and a time, and nothing of the
+// customer. Save it as JSON. It can be copied; the copies are one intent. Use it in one
+// goroutine at a time.
 //
-// The parameters must say the same on every call: amounts are compared by their value, however they were
-// written, and an empty map is no map. Texts are compared byte by byte. A reference with an accent can be written in two
-// ways (Unicode NFC and NFD) that look alike, and those are two references: normalise yours before you use them.
+// The parameters must say the same on every call: amounts are compared by their value,
+// however they were written, and an empty map is no map. Texts are compared byte by byte.
+// A reference with an accent can be written in two ways (Unicode NFC and NFD) that look
+// alike, and those are two references: normalise yours before you use them.
 type Intent struct {
 	// IdempotencyKey is the key that every attempt carries.
 	IdempotencyKey string `json:"idempotency_key"`
-	// CallSHA256 is a hash of method, path and body, in hex: the parameters must be the same on every call.
+	// CallSHA256 is a hash of method, path and body, in hex: the parameters must be the
+	// same on every call.
 	CallSHA256 string `json:"call_sha256"`
-	// AccountSHA256 is a hash of the environment and the public key, of payin sessions the API client, in hex: another
-	// account, which does not know the idempotency key, would execute the call again. It is empty in intents that version 0.1.0 saved, which are
-	// honoured without it. When keys are rotated while an intent is open, and both keys are the same
-	// merchant's in the same environment, empty it.
+	// AccountSHA256 is a hash of the environment and the public key, of payin sessions
+	// the API client, in hex: another account, which does not know the idempotency key,
+	// would execute the call again. It is empty in intents that version 0.1.0 saved,
+	// which are honoured without it. When keys are rotated while an intent is open, and
+	// both keys are the same merchant's in the same environment, empty it.
 	AccountSHA256 string `json:"account_sha256,omitempty"`
-	// KeyGiven says that the key was given to Prepare, such as a derived one, and may have been sent by an earlier intent:
-	// the key is as old as its first use, not as this intent. Resume looks for that before it sends, up to six days back
-	// from FirstSentAt: a key that was first used before that is not found, and is sent. Create does not look. Intents
-	// that version 0.1.0 saved do not say it: set it, if the key was yours.
+	// KeyGiven says that the key was given to Prepare, such as a derived one, and may
+	// have been sent by an earlier intent: the key is as old as its first use, not as
+	// this intent. Resume looks for that before it sends, up to six days back from
+	// FirstSentAt: a key that was first used before that is not found, and is sent.
+	// Create does not look. Intents that version 0.1.0 saved do not say it: set it, if
+	// the key was yours.
 	KeyGiven bool `json:"key_given,omitempty"`
 	// FirstSentAt is when the intent was made, which is no later than its first attempt.
 	FirstSentAt time.Time `json:"first_sent_at"`
 
-	// fresh holds from Prepare to the first call, for all copies. An intent that was read back is not fresh: it may have
-	// been sent before the crash.
+	// fresh holds from Prepare to the first call, for all copies. An intent that was read
+	// back is not fresh: it may have been sent before the crash.
 	fresh *atomic.Bool
 }
 
-// WithIntent makes a call that was prepared: with the intent's key, and only with the parameters that it was made for. The first
-// call of a process that has read the intent back cannot know what became of earlier ones, so its outcome
-// is [OutcomeUnknown] until the API gives a definitive response to the key.
+// WithIntent makes a call that was prepared: with the intent's key, and only with the
+// parameters that it was made for. The first call of a process that has read the intent
+// back cannot know what became of earlier ones, so its outcome is [OutcomeUnknown] until
+// the API gives a definitive response to the key.
 //
-// Errors: [ErrIntentMismatch], [ErrIntentExpired], and [CodeValidationError] for an intent that lost a field
-// since Prepare made it, all before anything is sent.
+// Errors: [ErrIntentMismatch], [ErrIntentExpired], and [CodeValidationError] for an
+// intent that lost a field since Prepare made it, all before anything is sent.
 func WithIntent(intent *Intent) CallOption {
 	return callOption(func(cfg *callConfig) {
 		cfg.invalid.check(intent != nil, "intent", "intent is nil: make one with Prepare")
@@ -232,13 +250,14 @@ func WithIntent(intent *Intent) CallOption {
 	})
 }
 
-// earliestIntent is a date before which nothing dates an intent: no payment is so old, and clocks that
-// are not set yet start at the Unix epoch. A testing/synctest bubble starts in 2000, and its machines may be behind.
+// earliestIntent is a date before which nothing dates an intent: no payment is so old,
+// and clocks that are not set yet start at the Unix epoch. A testing/synctest bubble
+// starts in 2000, and its machines may be behind.
 var earliestIntent = time.Date(1990, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// checkFields refuses an intent that lost a field on the way: in a column that was never filled, or when
-// it was put together by hand. Without its date, it is not known when it may have been executed, and the
-// list of operations of another time proves nothing.
+// checkFields refuses an intent that lost a field on the way: in a column that was never
+// filled, or when it was put together by hand. Without its date, it is not known when it
+// may have been executed, and the list of operations of another time proves nothing.
 func (i *Intent) checkFields(v *validation) {
 	const missing = " is missing: use the intent as Prepare made it, and save all of its JSON"
 	v.check(i.IdempotencyKey != "", "intent.idempotency_key", "intent.idempotency_key"+missing)
@@ -246,7 +265,8 @@ func (i *Intent) checkFields(v *validation) {
 	v.check(!i.FirstSentAt.Before(earliestIntent), "intent.first_sent_at", "intent.first_sent_at"+missing)
 }
 
-// newIntent records a call that is ready to be sent. One whose key is in doubt already is not fresh.
+// newIntent records a call that is ready to be sent. One whose key is in doubt already is
+// not fresh.
 func newIntent(account string, c *readyCall, keyGiven bool) *Intent {
 	intent := &Intent{
 		IdempotencyKey: c.key.value, CallSHA256: callHash(&c.call), AccountSHA256: account,
@@ -256,9 +276,11 @@ func newIntent(account string, c *readyCall, keyGiven bool) *Intent {
 	return intent
 }
 
-// SentAt returns the intent as a process finds it that knows only when its key was first sent: it may have been executed since,
-// as after UnmarshalJSON. It is for programs that keep the key and that time instead of the intent's JSON, and prepare the
-// same call again with [WithIdempotencyKey]. A time after FirstSentAt does not make the key younger.
+// SentAt returns the intent as a process finds it that knows only when its key was first
+// sent: it may have been executed since, as after UnmarshalJSON. It is for programs that
+// keep the key and that time instead of the intent's JSON, and prepare the same call
+// again with [WithIdempotencyKey]. A time after FirstSentAt does not make the key
+// younger.
 func (i *Intent) SentAt(first time.Time) *Intent {
 	sent := *i
 	sent.fresh = nil
@@ -268,7 +290,8 @@ func (i *Intent) SentAt(first time.Time) *Intent {
 	return &sent
 }
 
-// UnmarshalJSON reads a saved intent. Whatever was there before, this one may have been sent.
+// UnmarshalJSON reads a saved intent. Whatever was there before, this one may have been
+// sent.
 func (i *Intent) UnmarshalJSON(data []byte) error {
 	type plain Intent
 	var saved plain
@@ -280,8 +303,8 @@ func (i *Intent) UnmarshalJSON(data []byte) error {
 }
 
 // bodyOf compares the intent with a call of an account, and returns the body to send. An
-// intent of version 0.1.0 was made of the bytes that 0.1.0 wrote: the API knows its key by
-// them, so they are sent again.
+// intent of version 0.1.0 was made of the bytes that 0.1.0 wrote: the API knows its key
+// by them, so they are sent again.
 func (i *Intent) bodyOf(account string, r *request, call *transport.Call) ([]byte, error) {
 	switch {
 	case i == nil:
@@ -306,7 +329,8 @@ func accountHash(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// checkAge says whether a key of that age may be sent. One that comes from the future has no known age.
+// checkAge says whether a key of that age may be sent. One that comes from the future has
+// no known age.
 func checkAge(age time.Duration) error {
 	switch {
 	case age > IntentHorizon:
@@ -327,7 +351,8 @@ func (i *Intent) use() {
 	}
 }
 
-// callHash identifies a call: method, path and body, as the API's own fingerprint does (Merchant API docs, Idempotency).
+// callHash identifies a call: method, path and body, as the API's own fingerprint does
+// (Merchant API docs, Idempotency).
 func callHash(call *transport.Call) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", call.Method, call.Path)

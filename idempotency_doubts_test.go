@@ -18,8 +18,8 @@ import (
 
 const ownKey = "payout-PO-2026-0001"
 
-// A caller whose call is in doubt calls again with the same key. What the second call is told does not settle what the first may
-// have done, unless it is a response to the key.
+// A caller whose call is in doubt calls again with the same key. What the second call is
+// told does not settle what the first may have done, unless it is a response to the key.
 func TestADoubtOutlivesItsCall(t *testing.T) {
 	t.Parallel()
 	const page = "<html>not found</html>"
@@ -89,7 +89,8 @@ func TestADoubtOutlivesACallThatIsNotSent(t *testing.T) {
 	assert.Len(t, s.requests(), 1)
 }
 
-// The sequence that doubts are for: an outage goes on, and the caller tries again as documented.
+// The sequence that doubts are for: an outage goes on, and the caller tries again as
+// documented.
 func TestAnOutageThatGoesOnPaysOnce(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -202,7 +203,8 @@ func TestTheLastTenThousandDoubtsAreKept(t *testing.T) {
 	}
 }
 
-// A call that began before the doubt arose knows nothing of it: a limit that it meets says nothing of the lost call.
+// A call that began before the doubt arose knows nothing of it: a limit that it meets
+// says nothing of the lost call.
 func TestADoubtOutlivesACallThatOverlapsIt(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -258,8 +260,8 @@ func TestADoubtIsAsOldAsItsFirstCall(t *testing.T) {
 	}
 }
 
-// Forgetting the oldest key takes the same time however many there are: it is the front of a list. Before, 10,000 keys were
-// searched for each.
+// Forgetting the oldest key takes the same time however many there are: it is the front
+// of a list. Before, 10,000 keys were searched for each.
 func TestDoubtsAreForgottenInTheOrderTheyArose(t *testing.T) {
 	t.Parallel()
 	doubts := intram.NewDoubts()
@@ -343,8 +345,9 @@ func TestIntentThatIsReadOverAFreshOneIsNotFresh(t *testing.T) {
 	assert.Equal(t, old.IdempotencyKey, intent.IdempotencyKey, "what cannot be read changes nothing")
 }
 
-// A machine without a battery starts in 1970. By its clock, what it left in doubt lies in the future, and how old it is
-// is not known; its signature would be dated by the server's clock, and be good.
+// A machine without a battery starts in 1970. By its clock, what it left in doubt lies in
+// the future, and how old it is is not known; its signature would be dated by the
+// server's clock, and be good.
 func TestIntentFromTheFutureIsNotSent(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
@@ -365,7 +368,8 @@ func TestIntentFromTheFutureIsNotSent(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The monotonic clock of a suspended machine stands still, and its intents would stay young.
+// The monotonic clock of a suspended machine stands still, and its intents would stay
+// young.
 func TestIntentsAreDatedByTheWall(t *testing.T) {
 	t.Parallel()
 	client, err := intram.NewClient(publicKey, secretKey)

@@ -95,7 +95,8 @@ func TestKeyBounds(t *testing.T) {
 	}
 }
 
-// The same key and the same bytes on every attempt, and the key in every error: a caller goes on with it.
+// The same key and the same bytes on every attempt, and the key in every error: a caller
+// goes on with it.
 func TestKeyAndBytesStayOverAttempts(t *testing.T) {
 	t.Parallel()
 	client, s := scripted(t, lost, answer(503, "<html>"), answer(429, "{}"), lost)

@@ -31,11 +31,13 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// idCall is a call that takes something of the caller's into its path, its header or its body.
+// idCall is a call that takes something of the caller's into its path, its header or its
+// body.
 type idCall struct {
 	make   func(ctx context.Context, c *intram.Client, id, key string) error
 	method string
-	// path is what the wire must show, {id} standing for the caller's id. field is what an error must name.
+	// path is what the wire must show, {id} standing for the caller's id. field is what
+	// an error must name.
 	path, field string
 	// inBody is where the id is in the body, when it is not in the path.
 	inBody string
@@ -103,8 +105,10 @@ var idCalls = map[string]idCall{
 	},
 }
 
-// FuzzCallersIDs gives calls whatever a caller may have for an id, a reference or an idempotency key: from a form, a database, an attacker. Either
-// nothing is sent, and the error names the field; or the request on the wire is the one that was meant, to the last byte.
+// FuzzCallersIDs gives calls whatever a caller may have for an id, a reference or an
+// idempotency key: from a form, a database, an attacker. Either nothing is sent, and the
+// error names the field; or the request on the wire is the one that was meant, to the
+// last byte.
 func FuzzCallersIDs(f *testing.F) {
 	const key = "3f1e8a52-6c7a-4b57-9d43-1f2f0f9a8c11"
 	for _, id := range []string{
@@ -143,14 +147,16 @@ func FuzzCallersIDs(f *testing.F) {
 	})
 }
 
-// checkWire reads a request as a server does that knows nothing of net/http, and finds in it what was meant and nothing else.
+// checkWire reads a request as a server does that knows nothing of net/http, and finds in
+// it what was meant and nothing else.
 func checkWire(t *testing.T, name string, call idCall, sent, id, key string) {
 	t.Helper()
 	head, body, found := strings.Cut(sent, "\r\n\r\n")
 	require.True(t, found, name)
 	lines := strings.Split(head, "\r\n")
 
-	// The request line: three words, and the path's segments are the ones that the docs write.
+	// The request line: three words, and the path's segments are the ones that the docs
+	// write.
 	words := strings.Split(lines[0], " ")
 	require.Len(t, words, 3, "%s: %q", name, lines[0])
 	require.Equal(t, call.method, words[0], name)

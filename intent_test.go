@@ -83,7 +83,8 @@ func TestIntentOfAnEarlierProcessIsInDoubtUntilItsKeyIsAnswered(t *testing.T) {
 	require.ErrorIs(t, err, intram.CodeSignatureInvalid)
 	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
 
-	// The same refusal after a crash says nothing of what the key did before. Nor does a second use in one process.
+	// The same refusal after a crash says nothing of what the key did before. Nor does a
+	// second use in one process.
 	for name, resumed := range map[string]*intram.Intent{
 		"read back": afterCrash(t, intent), "used again": intent, "known by its date": intent.SentAt(intent.FirstSentAt),
 	} {

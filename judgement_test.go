@@ -46,7 +46,8 @@ func TestNoWaitTakesAnUnreadableResultForPaid(t *testing.T) {
 	}
 }
 
-// What a maintenance page or a proxy says with status 200 is no success, and an empty list of theirs proves nothing.
+// What a maintenance page or a proxy says with status 200 is no success, and an empty
+// list of theirs proves nothing.
 func TestASuccessThatSpeaksOfAFailureIsNone(t *testing.T) {
 	t.Parallel()
 	for name, fields := range map[string]string{

@@ -27,10 +27,12 @@ var otherKinds = []struct{ name, value string }{
 
 const kindsFile = "testdata/kinds.golden"
 
-// TestWhatAnotherKindOfEachFieldDoes changes the kind of every field of every example, one at a time, and compares what the SDK makes
-// of it with testdata/kinds.golden: = nothing changes, ! the response is refused (a creation is in doubt), x the item of a page
-// cannot be read, ? the event is handed over unread, and otherwise the fields of the model that change. Whatever describes
-// may change its own field only; what is acted on must be refused. Read the difference before you write the file anew, with
+// TestWhatAnotherKindOfEachFieldDoes changes the kind of every field of every example,
+// one at a time, and compares what the SDK makes of it with testdata/kinds.golden: =
+// nothing changes, ! the response is refused (a creation is in doubt), x the item of a
+// page cannot be read, ? the event is handed over unread, and otherwise the fields of the
+// model that change. Whatever describes may change its own field only; what is acted on
+// must be refused. Read the difference before you write the file anew, with
 // UPDATE_KINDS=1 go test -run Kind .
 func TestWhatAnotherKindOfEachFieldDoes(t *testing.T) {
 	t.Parallel()
@@ -133,8 +135,8 @@ func changes(base, got map[string]string) string {
 	return strings.Join(short, "+")
 }
 
-// readerOf is how an example is read: with the call that it responds to. What comes of it is the model's fields by their names, or a
-// sign under the empty name.
+// readerOf is how an example is read: with the call that it responds to. What comes of it
+// is the model's fields by their names, or a sign under the empty name.
 func readerOf(name string) func(t *testing.T, body, original string) map[string]string {
 	type call func(t *testing.T, c *intram.Client, original string) (any, error)
 	look := func(path ...string) func(t *testing.T, original string) string {
@@ -290,8 +292,8 @@ func fieldsOf(t *testing.T, body string) [][]string {
 	return paths
 }
 
-// withField is a body in which one field has another value, or is gone when there is none. It is not changed when the field has a value
-// of that kind.
+// withField is a body in which one field has another value, or is gone when there is
+// none. It is not changed when the field has a value of that kind.
 func withField(t *testing.T, body string, path []string, value string) (odd string, changed bool) {
 	t.Helper()
 	var root any

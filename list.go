@@ -22,15 +22,18 @@ const maxPageLimit = 100
 // Page is one page of a list, newest first.
 type Page[T any] struct {
 	Items []T
-	// Unreadable are the items of the page that the SDK cannot read. They are not in Items: a list is read whole only when
-	// there are none, and what is missing from Items may be one of them.
+	// Unreadable are the items of the page that the SDK cannot read. They are not in
+	// Items: a list is read whole only when there are none, and what is missing from
+	// Items may be one of them.
 	Unreadable []*ItemError
 	// Limit is the page's size, as the API took it.
 	Limit int
-	// NextBefore is the cursor of the next page: the Before of its parameters. It is zero on the last page.
+	// NextBefore is the cursor of the next page: the Before of its parameters. It is zero
+	// on the last page.
 	//
-	// The cursor leaves out what was created in its own millisecond, which may not all be on this page. The All
-	// methods ask again for that millisecond and drop what was seen.
+	// The cursor leaves out what was created in its own millisecond, which may not all be
+	// on this page. The All methods ask again for that millisecond and drop what was
+	// seen.
 	NextBefore time.Time
 
 	dropped   int  // items of the API's page that are not what was asked for
@@ -39,8 +42,9 @@ type Page[T any] struct {
 	asked int // the limit that the page was asked for with in the end, when that was less than what the caller wanted
 }
 
-// ItemError is an item of a list that the SDK cannot read: an amount in words, an id that is none, a field that is there twice. It
-// says nothing against the other items of its page. The item exists, and may be what was looked for.
+// ItemError is an item of a list that the SDK cannot read: an amount in words, an id that
+// is none, a field that is there twice. It says nothing against the other items of its
+// page. The item exists, and may be what was looked for.
 type ItemError struct {
 	// Index is the item's place on its page, from 0.
 	Index int
@@ -66,7 +70,8 @@ func (e *ItemError) Error() string {
 	return text
 }
 
-// Format implements [fmt.Formatter]: every verb prints what Error returns, and so never the item.
+// Format implements [fmt.Formatter]: every verb prints what Error returns, and so never
+// the item.
 func (e *ItemError) Format(f fmt.State, _ rune) { writeString(f, e.Error()) }
 
 // Unwrap returns what is wrong with the item.
@@ -81,7 +86,8 @@ func (p Page[T]) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(p)) 
 // HasMore reports whether there is another page.
 func (p *Page[T]) HasMore() bool { return !p.NextBefore.IsZero() }
 
-// full reports whether the page has all the items that the API puts on one of the limit that was asked for.
+// full reports whether the page has all the items that the API puts on one of the limit
+// that was asked for.
 func (p *Page[T]) full(limit int) bool {
 	if p.Limit > 0 {
 		limit = min(limit, p.Limit)
@@ -89,8 +95,9 @@ func (p *Page[T]) full(limit int) bool {
 	return len(p.Items)+len(p.Unreadable)+p.dropped >= limit
 }
 
-// ErrPageOverflow ends a sequence that cannot go on without losing items: the API's cursor stands still, because as many were
-// created in one millisecond as the largest page holds, and there may be more. Narrow the list by type or status.
+// ErrPageOverflow ends a sequence that cannot go on without losing items: the API's
+// cursor stands still, because as many were created in one millisecond as the largest
+// page holds, and there may be more. Narrow the list by type or status.
 var ErrPageOverflow = redact.Sentinel("intram: the cursor stands still: one millisecond fills the largest page, and there may be more; " +
 	"narrow the list by type or status")
 
@@ -122,12 +129,13 @@ func (q listQuery) encode(v *validation) string {
 	)
 }
 
-// ErrEndlessList ends a sequence whose pages bring nothing and go on: the API's cursor has gone back over a thousand pages in a row
-// without an item. Narrow the list by its dates, by type or by status.
+// ErrEndlessList ends a sequence whose pages bring nothing and go on: the API's cursor
+// has gone back over a thousand pages in a row without an item. Narrow the list by its
+// dates, by type or by status.
 var ErrEndlessList = redact.Sentinel(fmt.Sprintf("intram: %d pages in a row have no new item, and the list goes on; narrow the list by type, status or date", maxEmptyPages))
 
-// maxEmptyPages is how many pages in a row may bring nothing. A server that filters after it has cut its pages has empty ones
-// in between.
+// maxEmptyPages is how many pages in a row may bring nothing. A server that filters after
+// it has cut its pages has empty ones in between.
 const maxEmptyPages = 1000
 
 // defaultPageLimit is the size of a page that is asked for without one.
@@ -141,7 +149,8 @@ func (q listQuery) size() int {
 	return q.limit
 }
 
-// listPage reads a page. One that is larger than the SDK reads is asked for in halves, down to a single item.
+// listPage reads a page. One that is larger than the SDK reads is asked for in halves,
+// down to a single item.
 func listPage[T any, W shape[T]](ctx context.Context, c *Client, path string, q listQuery, opts []CallOption) (*Page[T], error) {
 	asked := 0
 	for {
@@ -183,8 +192,8 @@ type listItem[T any] interface {
 	created() time.Time
 }
 
-// cut leaves out what was created before a time, and ends the list where its cursor has passed that. An item without a date that
-// can be read stays.
+// cut leaves out what was created before a time, and ends the list where its cursor has
+// passed that. An item without a date that can be read stays.
 func cut[T any, P listItem[T]](page *Page[T], since time.Time) *Page[T] {
 	if since.IsZero() {
 		return page
@@ -207,13 +216,16 @@ func (p *Page[T]) drop(item func(*T) bool, unreadable func(*ItemError) bool) {
 
 // allItems goes through all pages and yields each item once.
 //
-// The cursor is exclusive and has milliseconds, so items created in the cursor's own millisecond but not on the page would be lost.
-// Each next page is therefore asked for from one millisecond later, and what was seen is dropped. When a page brings
-// nothing new and the cursor stands still, either the millisecond holds more than a page, or it is the last one of a list whose
-// cursor only ends with an empty page. So the page grows to the API's largest. If that is not full, the millisecond has been
-// seen whole, and is stepped over; if it is, the sequence ends with an error instead of a gap.
+// The cursor is exclusive and has milliseconds, so items created in the cursor's own
+// millisecond but not on the page would be lost. Each next page is therefore asked for
+// from one millisecond later, and what was seen is dropped. When a page brings nothing
+// new and the cursor stands still, either the millisecond holds more than a page, or it
+// is the last one of a list whose cursor only ends with an empty page. So the page grows
+// to the API's largest. If that is not full, the millisecond has been seen whole, and is
+// stepped over; if it is, the sequence ends with an error instead of a gap.
 //
-// What cannot be read is yielded as an [*ItemError] in its place, and the sequence goes on.
+// What cannot be read is yielded as an [*ItemError] in its place, and the sequence goes
+// on.
 func allItems[T any, P listItem[T]](q listQuery, page func(listQuery) (*Page[T], error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		q := q // each range starts anew
@@ -310,7 +322,8 @@ func inOrder[T any, P listItem[T]](p *Page[T]) iter.Seq2[P, *ItemError] {
 	}
 }
 
-// identityOf is what an item is recognised by when a page shows it again, and when it was created.
+// identityOf is what an item is recognised by when a page shows it again, and when it was
+// created.
 func identityOf[T any, P listItem[T]](item P, unreadable *ItemError) (string, time.Time) {
 	if unreadable != nil {
 		return string(unreadable.Raw), unreadable.CreatedAt
@@ -321,10 +334,11 @@ func identityOf[T any, P listItem[T]](item P, unreadable *ItemError) (string, ti
 // queryParam is one parameter of a query.
 type queryParam struct{ key, value string }
 
-// sortedQuery joins the parameters that have a value, sorted by key. The same string is sent and signed.
+// sortedQuery joins the parameters that have a value, sorted by key. The same string is
+// sent and signed.
 //
-// The docs do not say whether values are signed as encoded or as decoded, so the values are such that
-// the two are the same (see needsNoEncoding); each caller has checked that.
+// The docs do not say whether values are signed as encoded or as decoded, so the values
+// are such that the two are the same (see needsNoEncoding); each caller has checked that.
 func sortedQuery(params ...queryParam) string {
 	params = slices.DeleteFunc(params, func(p queryParam) bool { return p.value == "" })
 	slices.SortFunc(params, func(a, b queryParam) int { return strings.Compare(a.key, b.key) })
@@ -340,8 +354,8 @@ func sortedQuery(params ...queryParam) string {
 	return b.String()
 }
 
-// needsNoEncoding reports whether a query value reads the same encoded and decoded: unreserved
-// characters and the colon, which is legal in a query.
+// needsNoEncoding reports whether a query value reads the same encoded and decoded:
+// unreserved characters and the colon, which is legal in a query.
 func needsNoEncoding(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; !isAlphanumeric(c) && !strings.ContainsRune("-_.~:", rune(c)) {
@@ -355,8 +369,8 @@ func isAlphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// formatBefore writes a cursor. The API's times have milliseconds, so a finer one is rounded up: everything
-// before it stays before it. The zero time is no cursor.
+// formatBefore writes a cursor. The API's times have milliseconds, so a finer one is
+// rounded up: everything before it stays before it. The zero time is no cursor.
 func formatBefore(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -12,7 +12,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// The API writes a type in small letters. One in capitals is the same, and no reason to leave an operation out.
+// The API writes a type in small letters. One in capitals is the same, and no reason to
+// leave an operation out.
 func TestAListOfOneTypeReadsItsWordInAnyCase(t *testing.T) {
 	t.Parallel()
 	client, _ := scripted(t, answer(200, `{"error":false,"data":[{"operation_id":"op_1","type":"PAYOUT","status":"queued"},`+
@@ -24,7 +25,8 @@ func TestAListOfOneTypeReadsItsWordInAnyCase(t *testing.T) {
 	assert.Equal(t, "op_3", page.Items[1].ID)
 }
 
-// An item that cannot be read counts once: a page with many of them is not taken for a full one, and the list goes on.
+// An item that cannot be read counts once: a page with many of them is not taken for a
+// full one, and the list goes on.
 func TestAPageIsNotFullerForWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	var items []string

@@ -28,15 +28,16 @@ type item struct {
 	kind    string
 }
 
-// listServer is the cursor of section 7 to the letter: newest first, before is exclusive, in milliseconds, and next_before is
-// the date of the page's last item.
+// listServer is the cursor of section 7 to the letter: newest first, before is exclusive,
+// in milliseconds, and next_before is the date of the page's last item.
 type listServer struct {
 	t     *testing.T
 	items []item // newest first
-	// eager gives a cursor with every full page, even when nothing follows, and with every page that is not empty
-	// when it is very eager.
+	// eager gives a cursor with every full page, even when nothing follows, and with
+	// every page that is not empty when it is very eager.
 	eager, veryEager bool
-	// filterLate applies type and status after the page was cut, so that pages may be short or empty and go on.
+	// filterLate applies type and status after the page was cut, so that pages may be
+	// short or empty and go on.
 	filterLate bool
 	// largest is the page size that the server does not go beyond.
 	largest int
@@ -130,7 +131,8 @@ func allOperations(t *testing.T, s http.RoundTripper, p intram.OperationListPara
 	return collect(newClient(t, s).Operations.All(t.Context(), p), func(op *intram.Operation) string { return op.ID })
 }
 
-// Items of one millisecond on both sides of a page's end all come out, once each and in order.
+// Items of one millisecond on both sides of a page's end all come out, once each and in
+// order.
 func TestItemsOfOneMillisecondAreNotLost(t *testing.T) {
 	t.Parallel()
 	many := func(n, ms int) []int { return slices.Repeat([]int{ms}, n) }
@@ -199,7 +201,8 @@ func TestEveryItemComesOutOnce(t *testing.T) {
 	require.NoError(t, quick.Check(once, &quick.Config{MaxCount: 80}))
 }
 
-// More of one millisecond than the largest page holds ends with an error, never with a gap.
+// More of one millisecond than the largest page holds ends with an error, never with a
+// gap.
 func TestPageOverflowIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{100, 101, 150} {
@@ -225,7 +228,8 @@ func TestPageOverflowIsAnError(t *testing.T) {
 
 func TestEmptyPageWithACursorGoesOn(t *testing.T) {
 	t.Parallel()
-	// Two of each ten are DEBIT, and the filter is applied after the page was cut: some pages are empty.
+	// Two of each ten are DEBIT, and the filter is applied after the page was cut: some
+	// pages are empty.
 	var items []item
 	for n := range 60 {
 		kind := "CREDIT"
@@ -243,7 +247,8 @@ func TestEmptyPageWithACursorGoesOn(t *testing.T) {
 	}
 }
 
-// The parameters go with every page, and the cursor is one millisecond later than the server's.
+// The parameters go with every page, and the cursor is one millisecond later than the
+// server's.
 func TestPagesAreAskedFor(t *testing.T) {
 	t.Parallel()
 	s := &listServer{t: t, items: itemsAt(9, 7, 5, 3, 1)}
@@ -298,7 +303,8 @@ func TestSequenceStartsAnewEachTime(t *testing.T) {
 	}
 }
 
-// An error is yielded once, with a nil item, after what was read before it; and the sequence is over.
+// An error is yielded once, with a nil item, after what was read before it; and the
+// sequence is over.
 func TestErrorEndsASequence(t *testing.T) {
 	t.Parallel()
 	first := answer(200, `{"error":false,"data":[{"reference":"A","operation_id":"A","date":"2026-05-20T10:30:00.000Z"}],
@@ -330,7 +336,8 @@ func TestErrorEndsASequence(t *testing.T) {
 	assert.Equal(t, 2, n)
 }
 
-// Items without an id cannot be acted on: each comes out as an error of its own, and the others come out.
+// Items without an id cannot be acted on: each comes out as an error of its own, and the
+// others come out.
 func TestItemsWithoutAReferenceAreNotDropped(t *testing.T) {
 	t.Parallel()
 	page := `{"error":false,"data":[{"amount":1},{"amount":2},{"id":"x","amount":3},{"id":"y","amount":3}],"paging":{"limit":20,"next_before":null}}`
@@ -375,7 +382,8 @@ const oddItems = `{"error":false,"data":[
 	{"operation_id":"op_11","reference":"op_11"}
 ],"paging":{"limit":20,"next_before":null}}`
 
-// One item that cannot be read does not take the others with it, and is not passed over either.
+// One item that cannot be read does not take the others with it, and is not passed over
+// either.
 func TestAnUnreadableItemIsAnItemWithAnError(t *testing.T) {
 	t.Parallel()
 	client, _ := scripted(t, answer(200, oddItems), answer(200, oddItems), answer(200, oddItems))
@@ -433,7 +441,8 @@ func onlyErrors[T any](all iter.Seq2[*T, error]) iter.Seq[error] {
 	}
 }
 
-// An item that cannot be read counts for the cursor as any other: seen on two pages, it comes out once.
+// An item that cannot be read counts for the cursor as any other: seen on two pages, it
+// comes out once.
 func TestAnUnreadableItemOnTwoPagesComesOutOnce(t *testing.T) {
 	t.Parallel()
 	odd := `{"operation_id":"op_2","status":7,"date":"2026-05-20T10:30:00.000Z"}`
@@ -451,7 +460,8 @@ func TestAnUnreadableItemOnTwoPagesComesOutOnce(t *testing.T) {
 	assert.Equal(t, []string{"op_1", "x", "op_3"}, got)
 }
 
-// A page that is larger than the SDK reads is asked for in halves, and the next ones at the size that went through.
+// A page that is larger than the SDK reads is asked for in halves, and the next ones at
+// the size that went through.
 func TestAPageThatIsTooLargeIsAskedForInHalves(t *testing.T) {
 	t.Parallel()
 	items := itemsAt(countDown(60)...)
@@ -495,7 +505,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// A server whose pages are empty and whose cursor goes back without end ends the sequence with an error.
+// A server whose pages are empty and whose cursor goes back without end ends the sequence
+// with an error.
 func TestEmptyPagesWithFallingCursorsEnd(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -510,7 +521,8 @@ func TestEmptyPagesWithFallingCursorsEnd(t *testing.T) {
 	assert.Equal(t, 1000, n)
 }
 
-// A transaction and its refund may share a reference; an item without a date may share it with nothing.
+// A transaction and its refund may share a reference; an item without a date may share it
+// with nothing.
 func TestItemsWithoutADateComeOutOnce(t *testing.T) {
 	t.Parallel()
 	first := answer(200, `{"error":false,"data":[{"reference":"A"},{"reference":"B"}],"paging":{"limit":2,"next_before":"2026-05-20T10:30:00.000Z"}}`)
@@ -521,7 +533,8 @@ func TestItemsWithoutADateComeOutOnce(t *testing.T) {
 	assert.Equal(t, []string{"A", "B", "C"}, got)
 }
 
-// What cannot be read fills a page too: a millisecond that fills the largest page is an overflow, whatever is on it.
+// What cannot be read fills a page too: a millisecond that fills the largest page is an
+// overflow, whatever is on it.
 func TestPageOverflowCountsUnreadableItems(t *testing.T) {
 	t.Parallel()
 	item := func(i int, status string) string {
@@ -543,7 +556,8 @@ func TestPageOverflowCountsUnreadableItems(t *testing.T) {
 	require.ErrorIs(t, last, intram.ErrPageOverflow)
 }
 
-// What the reconciler cannot read is an event that may be missing: a failure, and never silence.
+// What the reconciler cannot read is an event that may be missing: a failure, and never
+// silence.
 func TestReconcilerReportsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	client, _ := scripted(t,
@@ -586,7 +600,8 @@ func TestAWaitLooksUpWhatItsListCannotShow(t *testing.T) {
 	assert.Len(t, got, len(ids))
 }
 
-// Since is no parameter of the API: the SDK leaves out what is older, and asks for no page behind it.
+// Since is no parameter of the API: the SDK leaves out what is older, and asks for no
+// page behind it.
 func TestSinceEndsAList(t *testing.T) {
 	t.Parallel()
 	server := &listServer{t: t, items: itemsAt(9, 8, 7, 6, 5, 5, 5, 4, 3, 2, 1, 0)}
@@ -628,8 +643,8 @@ func TestSinceKeepsWhatHasNoDate(t *testing.T) {
 	assert.Equal(t, "op_3", page.Unreadable[0].ID)
 }
 
-// The lists and lookups of payouts, refunds and payment requests hold nothing of another type, also with a server that
-// does not know the filter.
+// The lists and lookups of payouts, refunds and payment requests hold nothing of another
+// type, also with a server that does not know the filter.
 func TestListsOfOneType(t *testing.T) {
 	t.Parallel()
 	const list = `{"error":false,"data":[{"operation_id":"op_1","type":"payout","status":"queued"},` +
@@ -677,7 +692,8 @@ func TestListsOfOneType(t *testing.T) {
 	}
 }
 
-// A page of which some is left out is as full as it came: the millisecond that fills it may have more.
+// A page of which some is left out is as full as it came: the millisecond that fills it
+// may have more.
 func TestPageOverflowCountsWhatIsOfAnotherType(t *testing.T) {
 	t.Parallel()
 	same := make([]int, 150)

@@ -14,7 +14,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// A response about something else is none, whatever it says, and leaves a creation in doubt.
+// A response about something else is none, whatever it says, and leaves a creation in
+// doubt.
 func TestAResponseAboutSomethingElseIsRefused(t *testing.T) {
 	t.Parallel()
 	operation := func(fields string) string {
@@ -132,7 +133,8 @@ func TestAnotherPayinSessionIsRefused(t *testing.T) {
 	}
 }
 
-// A wait that is told of another operation looks again, and never takes its end for the end.
+// A wait that is told of another operation looks again, and never takes its end for the
+// end.
 func TestAWaitIsNotEndedByAnotherOperation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -186,7 +186,8 @@ func assertRefused(t *testing.T, err error, path, message string) {
 	assert.Contains(t, e.Details[0].Msg, message)
 }
 
-// What is nearly a number is none: the .0 of a spreadsheet does not make an eighth digit, and 00 behind + is no second prefix.
+// What is nearly a number is none: the .0 of a spreadsheet does not make an eighth digit,
+// and 00 behind + is no second prefix.
 func TestNearlyANumberIsNone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"6123456.0", "612345.00", "+0022961234501", "+00229 61 23 45 01", "0.0", ".0"} {

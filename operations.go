@@ -29,11 +29,13 @@ const (
 	OperationTransfer       OperationType = "transfer" // earlier revision of the docs
 )
 
-// OperationStatus is how far an operation has come. A status that is not listed here means "not finished yet".
+// OperationStatus is how far an operation has come. A status that is not listed here
+// means "not finished yet".
 type OperationStatus string
 
-// Statuses of operations (Merchant API docs, Operations). The word "completed", which some live operations have instead of
-// "succeeded", is read as [OperationSucceeded]; Raw has the original.
+// Statuses of operations (Merchant API docs, Operations). The word "completed", which
+// some live operations have instead of "succeeded", is read as [OperationSucceeded]; Raw
+// has the original.
 const (
 	OperationQueued     OperationStatus = "queued"
 	OperationProcessing OperationStatus = "processing"
@@ -42,7 +44,8 @@ const (
 	OperationExpired    OperationStatus = "expired" // reserved by the docs
 )
 
-// Finished reports whether the operation has ended, in whatever way. An unknown status has not.
+// Finished reports whether the operation has ended, in whatever way. An unknown status
+// has not.
 func (s OperationStatus) Finished() bool {
 	return s == OperationSucceeded || s == OperationFailed || s == OperationExpired
 }
@@ -78,8 +81,9 @@ type Operation struct {
 	Environment Environment
 	// Payload is the request's body as the API took it.
 	Payload RawMessage
-	// Result is set when the operation succeeded: a [*PayoutResult], [*PaymentRequestResult], [*RefundResult], or for what
-	// the SDK does not know, an [*UnknownResult].
+	// Result is set when the operation succeeded: a [*PayoutResult],
+	// [*PaymentRequestResult], [*RefundResult], or for what the SDK does not know, an
+	// [*UnknownResult].
 	Result OperationResult
 	// Error is set when the operation failed.
 	Error *OperationError
@@ -107,8 +111,10 @@ func (r *UnknownResult) MarshalJSON() ([]byte, error) { return r.Raw.MarshalJSON
 
 // Get looks an operation up.
 //
-// Endpoint: GET /operations/{id}. Errors: [*Error] with [CodeOperationNotFound] for an id that is unknown, another merchant's or the
-// other environment's, and around [ErrResponseMismatch] when the response is about another operation. Docs: Merchant API, Operations.
+// Endpoint: GET /operations/{id}. Errors: [*Error] with [CodeOperationNotFound] for an id
+// that is unknown, another merchant's or the other environment's, and around
+// [ErrResponseMismatch] when the response is about another operation. Docs: Merchant API,
+// Operations.
 func (s *OperationsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
 	return s.client.operation(ctx, "", operationID, opts)
 }
@@ -119,29 +125,31 @@ type OperationListParams struct {
 	Limit  int
 	Type   OperationType
 	Status OperationStatus
-	// Since leaves out what was created before that time, and ends the list there. The SDK applies it: the API has no such parameter.
+	// Since leaves out what was created before that time, and ends the list there. The
+	// SDK applies it: the API has no such parameter.
 	Since time.Time
 	// Before leaves out what was created at that time or later.
 	Before time.Time
 }
 
-// List reads one page of operations, newest first. For all of them use [OperationsService.All], which loses nothing
-// between pages. An item that cannot be read is in [Page].Unreadable. A page that is larger than the SDK reads (8 MiB) is
-// asked for again with half its limit.
+// List reads one page of operations, newest first. For all of them use
+// [OperationsService.All], which loses nothing between pages. An item that cannot be read
+// is in [Page].Unreadable. A page that is larger than the SDK reads (8 MiB) is asked for
+// again with half its limit.
 //
-// Endpoint: GET /operations. Errors: [*Error] with [CodeValidationError] and the authentication codes.
-// Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: [*Error] with [CodeValidationError] and the
+// authentication codes. Docs: Merchant API, Operations.
 func (s *OperationsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
 	return s.client.operations(ctx, params.query(""), opts)
 }
 
-// All reads all operations, newest first, page by page as you range over it. An error is yielded once, with a nil
-// operation, and ends the sequence; only an [*ItemError], for an item that cannot be read, does not: go on after it, and do not
-// take what is missing for absent. Operations that share a millisecond with a page's end come out once each.
+// All reads all operations, newest first, page by page as you range over it. An error is
+// yielded once, with a nil operation, and ends the sequence; only an [*ItemError], for an
+// item that cannot be read, does not: go on after it, and do not take what is missing for
+// absent. Operations that share a millisecond with a page's end come out once each.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.List], [*ItemError], [ErrPageOverflow] and
-// [ErrEndlessList].
-// Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.List], [*ItemError],
+// [ErrPageOverflow] and [ErrEndlessList]. Docs: Merchant API, Operations.
 func (s *OperationsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
 	return s.client.allOperations(ctx, params.query(""), opts)
 }
@@ -178,15 +186,17 @@ func (c *Client) allOperations(ctx context.Context, q listQuery, opts []CallOpti
 	return allItems(q, func(q listQuery) (*Page[Operation], error) { return c.operations(ctx, q, opts) })
 }
 
-// Reference returns the caller's own reference, as the operation's payload says it: that of
-// [PayoutParams]. It is empty when the operation has none, or was listed without its payload.
+// Reference returns the caller's own reference, as the operation's payload says it: that
+// of [PayoutParams]. It is empty when the operation has none, or was listed without its
+// payload.
 func (o *Operation) Reference() string {
 	return wire.TextOf(wire.ReadObject(o.Payload)["reference"])
 }
 
-// Amount returns what the operation is about, as its payload says it, and where that is silent, its result: the amount of a payout
-// or a refund, that of the invoice of a payment request. It is not set ([Amount.IsSet]) when neither says it, as in a
-// refund of all.
+// Amount returns what the operation is about, as its payload says it, and where that is
+// silent, its result: the amount of a payout or a refund, that of the invoice of a
+// payment request. It is not set ([Amount.IsSet]) when neither says it, as in a refund of
+// all.
 func (o *Operation) Amount() Amount {
 	payload := wire.ReadObject(o.Payload)
 	for _, told := range []any{wire.At(payload, "invoice.amount"), wire.At(payload, "amount"), wire.At(o.resultObject(), "amount")} {
@@ -205,9 +215,10 @@ func (o *Operation) resultObject() map[string]any {
 	return nil
 }
 
-// Metadata returns the caller's own data, as the operation's payload says it: the Metadata of [PayoutParams]
-// and [RefundParams], the WebhookData of [PaymentRequestParams]. Numbers are [json.Number], to the last
-// digit. It is nil when the operation has none, or was listed without its payload.
+// Metadata returns the caller's own data, as the operation's payload says it: the
+// Metadata of [PayoutParams] and [RefundParams], the WebhookData of
+// [PaymentRequestParams]. Numbers are [json.Number], to the last digit. It is nil when
+// the operation has none, or was listed without its payload.
 func (o *Operation) Metadata() map[string]any {
 	name := "metadata"
 	if o.Type == OperationPaymentRequest {
@@ -285,8 +296,9 @@ func (o Operation) shown() string {
 // shown returns what is printed: the length, never the content.
 func (r UnknownResult) shown() string { return hidden("UnknownResult", r.Raw.shown()) }
 
-// decodeResult reads a result as its operation's type says. What does not fit is kept, not judged: a result that the SDK cannot
-// read must not hide that the operation succeeded.
+// decodeResult reads a result as its operation's type says. What does not fit is kept,
+// not judged: a result that the SDK cannot read must not hide that the operation
+// succeeded.
 func decodeResult(typ OperationType, raw RawMessage) OperationResult {
 	if raw == nil {
 		return nil
@@ -319,7 +331,8 @@ func readResult[T any, W shape[T], P interface {
 	return P(&result)
 }
 
-// failure is the error of an operation that ended without success. Every such operation has one, with a code.
+// failure is the error of an operation that ended without success. Every such operation
+// has one, with a code.
 func (o *Operation) failure() *OperationError {
 	failed := OperationError{OperationID: o.ID, Operation: o}
 	if o.Error != nil {

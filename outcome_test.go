@@ -41,7 +41,8 @@ var foreignRefusals = map[string]step{
 	"error is false, replayed":           answer(400, `{"error":false}`, "Idempotent-Replay", "true"),
 }
 
-// A refusal in a body that is not the API's says nothing about the money, whatever the status.
+// A refusal in a body that is not the API's says nothing about the money, whatever the
+// status.
 func TestOnlyTheAPIsOwnWordDecides(t *testing.T) {
 	t.Parallel()
 	for name, foreign := range foreignRefusals {
@@ -97,7 +98,8 @@ func TestTheAPIsOwnWordDecides(t *testing.T) {
 	}
 }
 
-// A code of next year is the API's word about this call only where a refusal is all that it can mean.
+// A code of next year is the API's word about this call only where a refusal is all that
+// it can mean.
 func TestCodesThatTheSDKDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -217,7 +219,8 @@ func TestAKeyThatWasTakenIsInDoubt(t *testing.T) {
 	}
 }
 
-// A refusal in the operator's name leaves as much open as an operation that failed with its code.
+// A refusal in the operator's name leaves as much open as an operation that failed with
+// its code.
 func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for _, code := range []intram.ErrorCode{
@@ -251,7 +254,8 @@ func TestARefusalInTheOperatorsNameIsInDoubt(t *testing.T) {
 	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(err))
 }
 
-// What the body says of another request holds under the statuses that come before the work, too.
+// What the body says of another request holds under the statuses that come before the
+// work, too.
 func TestAKeyThatWasTakenIsInDoubtWhateverTheStatus(t *testing.T) {
 	t.Parallel()
 	for _, code := range []intram.ErrorCode{intram.CodeIdempotencyConflict, intram.CodeIdempotencyInProgress} {
@@ -373,8 +377,8 @@ func TestOnePageOfAProxyDoesNotSwitchTheListsOff(t *testing.T) {
 	})
 }
 
-// What a failed operation says of the money depends on its code: the documentation's payout.failed includes network errors
-// towards the operator.
+// What a failed operation says of the money depends on its code: the documentation's
+// payout.failed includes network errors towards the operator.
 func TestOutcomesOfFailedOperations(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[intram.ErrorCode]intram.Outcome{
@@ -440,7 +444,8 @@ func TestErrorsOfConstructorsAreNotSent(t *testing.T) {
 	}
 }
 
-// An option that a call has no use for is refused, or its documentation says that it is left aside.
+// An option that a call has no use for is refused, or its documentation says that it is
+// left aside.
 func TestOptionsThatACallCannotUseAreRefused(t *testing.T) {
 	t.Parallel()
 	client, s := scripted(t)

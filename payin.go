@@ -18,8 +18,9 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// PayinService takes payments by payin sessions: a mobile-money payment that the customer confirms through a link. It is a
-// protocol of its own, with its own host and credentials; see [WithPayin] and [NewPayinClient].
+// PayinService takes payments by payin sessions: a mobile-money payment that the customer
+// confirms through a link. It is a protocol of its own, with its own host and
+// credentials; see [WithPayin] and [NewPayinClient].
 type PayinService struct {
 	client   *Client
 	protocol *protocol // nil without credentials
@@ -30,31 +31,38 @@ type PayinService struct {
 
 // PayinSessionParams is a payment to take.
 type PayinSessionParams struct {
-	// Reference is your own unique name of the payment, of any characters (order/7, commande n° 7) and any length, but with no . or ..
-	// as a part of a path; a UUID is recommended, and generated when it is empty. It comes back in [Payin].Reference, and in
-	// [Error].Reference when the call fails.
+	// Reference is your own unique name of the payment, of any characters (order/7,
+	// commande n° 7) and any length, but with no . or .. as a part of a path; a UUID is
+	// recommended, and generated when it is empty. It comes back in [Payin].Reference,
+	// and in [Error].Reference when the call fails.
 	Reference string
-	// AccountID is the merchant account or sub-account. When empty, that of [WithPayinAccount] is used, if any.
+	// AccountID is the merchant account or sub-account. When empty, that of
+	// [WithPayinAccount] is used, if any.
 	AccountID string
-	// Amount is in whole units, without decimals, above zero. Required. The API takes 100 to 2 000 000 XOF, and refuses others; Cameroon
-	// has limits of its own, which the docs do not name, so that the SDK refuses none.
+	// Amount is in whole units, without decimals, above zero. Required. The API takes 100
+	// to 2 000 000 XOF, and refuses others; Cameroon has limits of its own, which the
+	// docs do not name, so that the SDK refuses none.
 	Amount Amount
-	// MSISDN is the customer's phone number in international form, with + or without: +2250700000000. [ParseMSISDN] makes it
-	// of what people write. Required.
+	// MSISDN is the customer's phone number in international form, with + or without:
+	// +2250700000000. [ParseMSISDN] makes it of what people write. Required.
 	MSISDN string
 	// CustomerName is optional on the docs' newer page, required by the first revision.
 	CustomerName string
-	// Country is ISO 3166 alpha-2: CI, SN, TG, …, which pay in XOF, or CM, which pays in XAF. Required.
+	// Country is ISO 3166 alpha-2: CI, SN, TG, …, which pay in XOF, or CM, which pays in
+	// XAF. Required.
 	Country string
-	// SuccessURL and FailureURL are where the customer is sent back to: absolute URLs of any scheme. The newer revision of the docs
-	// requires both, the first one has neither: give both or none.
+	// SuccessURL and FailureURL are where the customer is sent back to: absolute URLs of
+	// any scheme. The newer revision of the docs requires both, the first one has
+	// neither: give both or none.
 	SuccessURL, FailureURL string
-	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
-	// and checked like the Metadata of [PayoutParams].
+	// Extra has fields of the API that this version of the SDK does not know. They are
+	// sent beside the others, at the top level, and checked like the Metadata of
+	// [PayoutParams].
 	Extra map[string]any `json:",omitzero"`
 }
 
-// PayinStatus is how far a session has come. It says nothing of the money: see [Payin.Outcome].
+// PayinStatus is how far a session has come. It says nothing of the money: see
+// [Payin.Outcome].
 type PayinStatus string
 
 // Statuses of payin sessions (Payin docs, Status).
@@ -68,8 +76,9 @@ const (
 	PayinStatusFailed  PayinStatus = "failed"  // it has not; it still may, see [PayinFailureWindow]
 )
 
-// PayinFailureWindow is how long a payin that failed may still become paid: it failed, and within 48 hours a notification says that
-// it succeeded after all. Docs: Payin, Status.
+// PayinFailureWindow is how long a payin that failed may still become paid: it failed,
+// and within 48 hours a notification says that it succeeded after all. Docs: Payin,
+// Status.
 const PayinFailureWindow = 48 * time.Hour
 
 // UnmarshalJSON reads a status in any case.
@@ -106,9 +115,10 @@ const (
 	PayinOutcomeFailed   PayinOutcome = "failed"   // see Payin.Failure; it may still become paid
 )
 
-// Finished reports whether the session has ended, which is where [PayinService.Wait] returns. [PayinOutcomeFailed] and [PayinOutcomeRefused] are ends
-// that do not hold for certain: the payment may become [PayinOutcomePaid] within [PayinFailureWindow]. A customer who has paid otherwise by then
-// has paid twice.
+// Finished reports whether the session has ended, which is where [PayinService.Wait]
+// returns. [PayinOutcomeFailed] and [PayinOutcomeRefused] are ends that do not hold for
+// certain: the payment may become [PayinOutcomePaid] within [PayinFailureWindow]. A
+// customer who has paid otherwise by then has paid twice.
 func (o PayinOutcome) Finished() bool { return o != PayinOutcomePending && o != "" }
 
 // Payin is a payin session.
@@ -120,7 +130,8 @@ type Payin struct {
 	Status               PayinStatus
 	ConfirmationStatus   PayinConfirmation
 	ConfirmationRequired bool
-	// Amount is what you asked for, Fee what is added, ChargedAmount what the customer pays.
+	// Amount is what you asked for, Fee what is added, ChargedAmount what the customer
+	// pays.
 	Amount, Fee, ChargedAmount Amount
 	Currency                   Currency
 	Customer                   PayinCustomer
@@ -185,11 +196,11 @@ func (f *PayinFailure) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// Outcome reads the session: what became of the payment? The statuses contradict each other at times, so they are asked in
-// this order:
+// Outcome reads the session: what became of the payment? The statuses contradict each
+// other at times, so they are asked in this order:
 //
-//  1. the transaction's status, when there is one, is the final word: completed is paid, failed is refused, anything else
-//     is not finished yet;
+//  1. the transaction's status, when there is one, is the final word: completed is paid,
+//     failed is refused, anything else is not finished yet;
 //  2. the status success is paid, whatever else the session kept of a failure before;
 //  3. a failure is failed;
 //  4. a declined confirmation is declined;
@@ -197,8 +208,9 @@ func (f *PayinFailure) UnmarshalJSON(data []byte) error {
 //  6. the status failed, without a reason, is failed;
 //  7. everything else, words that are not known included, is pending.
 //
-// A session that failed or was refused may become paid within [PayinFailureWindow]: look it up again when a notification comes, and
-// once more after that time before you take the failure as the last word.
+// A session that failed or was refused may become paid within [PayinFailureWindow]: look
+// it up again when a notification comes, and once more after that time before you take
+// the failure as the last word.
 //
 // Docs: Payin, Status.
 func (p *Payin) Outcome() PayinOutcome {
@@ -229,17 +241,20 @@ func (p *Payin) Outcome() PayinOutcome {
 	return PayinOutcomePending
 }
 
-// CreateSession asks for a payment. Nothing is debited until the customer confirms at the session's PaymentURL;
-// [PayinService.Wait] or a notification tells.
+// CreateSession asks for a payment. Nothing is debited until the customer confirms at the
+// session's PaymentURL; [PayinService.Wait] or a notification tells.
 //
-// The session is created once for each idempotency key, which must be a UUID: [DerivePayinKey] makes one from your reference, so that a
-// program that crashed cannot charge twice.
+// The session is created once for each idempotency key, which must be a UUID:
+// [DerivePayinKey] makes one from your reference, so that a program that crashed cannot
+// charge twice.
 //
-// Endpoint: POST /v1/payin/sessions. Errors: [*Error] with [CodeValidationError], [CodeAPITokenInvalid], [CodeWalletNotFound],
-// [CodeCountryNotFound], [CodeProviderNotFound] and the like. Docs: Payin, Create a session.
+// Endpoint: POST /v1/payin/sessions. Errors: [*Error] with [CodeValidationError],
+// [CodeAPITokenInvalid], [CodeWalletNotFound], [CodeCountryNotFound],
+// [CodeProviderNotFound] and the like. Docs: Payin, Create a session.
 func (s *PayinService) CreateSession(ctx context.Context, params PayinSessionParams, opts ...CallOption) (*Payin, error) {
 	if params.Reference == "" {
-		// A key of the caller's names one session, whose bytes must be the same on every call.
+		// A key of the caller's names one session, whose bytes must be the same on every
+		// call.
 		params.Reference = newCallConfig(opts).idempotencyKey
 	}
 	if params.Reference == "" {
@@ -251,8 +266,9 @@ func (s *PayinService) CreateSession(ctx context.Context, params PayinSessionPar
 	return s.do(ctx, s.request(params), payinNames{}, opts)
 }
 
-// Prepare makes the record of a session to save before it is asked for, with [WithIntent]. It checks the parameters, the
-// reference included, which must be yours, and sends nothing. It takes [WithIdempotencyKey]; other options are the call's.
+// Prepare makes the record of a session to save before it is asked for, with
+// [WithIntent]. It checks the parameters, the reference included, which must be yours,
+// and sends nothing. It takes [WithIdempotencyKey]; other options are the call's.
 //
 // Errors: [*Error] with [CodeValidationError]. Docs: Payin, Transport.
 func (s *PayinService) Prepare(params PayinSessionParams, opts ...CallOption) (*Intent, error) {
@@ -277,7 +293,8 @@ func (s *PayinService) request(params PayinSessionParams) request {
 	return r.with(params.Extra)
 }
 
-// withCredentials is the protocol to make a call with. Without credentials it is one that refuses the call before sending.
+// withCredentials is the protocol to make a call with. Without credentials it is one that
+// refuses the call before sending.
 func (s *PayinService) withCredentials(r *request) *protocol {
 	if s.protocol != nil {
 		return s.protocol
@@ -286,9 +303,10 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 	return &protocol{clock: system.Clock{}, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
 }
 
-// Wait waits until the session has ended, and returns it, paid or not: look at its [Payin.Outcome]. It asks every 5 to 10 seconds,
-// as documented, for 10 minutes unless told otherwise. A failure that it returns may still become a payment within [PayinFailureWindow],
-// which a notification tells, or [PayinService.Get].
+// Wait waits until the session has ended, and returns it, paid or not: look at its
+// [Payin.Outcome]. It asks every 5 to 10 seconds, as documented, for 10 minutes unless
+// told otherwise. A failure that it returns may still become a payment within
+// [PayinFailureWindow], which a notification tells, or [PayinService.Get].
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
 func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
@@ -303,7 +321,8 @@ func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitO
 	return p, nil
 }
 
-// do makes a call. names are those of the session that is looked up, as far as they are known.
+// do makes a call. names are those of the session that is looked up, as far as they are
+// known.
 func (s *PayinService) do(ctx context.Context, r request, names payinNames, opts []CallOption) (*Payin, error) {
 	var p *Payin
 	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) (err error) {
@@ -422,7 +441,8 @@ func (w payinWire) model(raw RawMessage) Payin {
 	if p.ConfirmationStatus == "pending" {
 		p.ConfirmationStatus = PayinConfirmationNone
 	}
-	// In the first revision, reference is the system's and customerReference the merchant's.
+	// In the first revision, reference is the system's and customerReference the
+	// merchant's.
 	if w.CustomerReference != "" {
 		p.ID, p.Reference = cmp.Or(string(w.ID), string(w.Reference)), string(w.CustomerReference)
 	}
@@ -487,12 +507,14 @@ func (p Payin) MarshalJSON() ([]byte, error) {
 // shown returns what is printed: nothing that identifies the customer.
 func (PayinCustomer) shown() string { return hidden("PayinCustomer", redacted) }
 
-// shown returns what is printed: the amount and the country, nothing that identifies the customer.
+// shown returns what is printed: the amount and the country, nothing that identifies the
+// customer.
 func (p PayinSessionParams) shown() string {
 	return hidden("PayinSessionParams", p.Amount.String(), p.Country)
 }
 
-// payinNames are the two names of a session, of which a lookup takes one or the other: reports differ.
+// payinNames are the two names of a session, of which a lookup takes one or the other:
+// reports differ.
 type payinNames struct{ reference, id string }
 
 // other is the other name, empty if there is none.
@@ -516,7 +538,8 @@ func (n payinNames) contradictedBy(p *Payin) bool {
 // rememberedPayins is of how many sessions a client keeps the names.
 const rememberedPayins = 1000
 
-// payinMemory keeps the names of the sessions that a client has seen last. It is safe for concurrent use.
+// payinMemory keeps the names of the sessions that a client has seen last. It is safe for
+// concurrent use.
 type payinMemory struct {
 	mu     sync.Mutex
 	byName map[string]*rememberedPayin
@@ -529,7 +552,8 @@ type rememberedPayin struct {
 	refused string // the name that the API did not know the session by, though it knew it by the other one
 }
 
-// of are the names of the session that has this one, and the one that the API does not know it by.
+// of are the names of the session that has this one, and the one that the API does not
+// know it by.
 func (m *payinMemory) of(name string) (names payinNames, refused string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -539,7 +563,8 @@ func (m *payinMemory) of(name string) (names payinNames, refused string) {
 	return payinNames{}, ""
 }
 
-// keep remembers the names of a session, and which of them the API did not know, if that is known.
+// keep remembers the names of a session, and which of them the API did not know, if that
+// is known.
 func (m *payinMemory) keep(names payinNames, refused string) {
 	if names.reference == "" || names.id == "" {
 		return
@@ -572,25 +597,29 @@ func (m *payinMemory) keep(names payinNames, refused string) {
 
 // Get looks a session up, by your reference or the system's ([Payin].ID).
 //
-// Reports differ on which of the two the API takes. When it does not know the one that you give, and this client has seen the session
-// before (it keeps the names of the last 1 000 that it created or looked up), the other one is tried, and asked for first from
-// then on. A program that has just started has seen none: [PayinService.Refresh] takes both names.
+// Reports differ on which of the two the API takes. When it does not know the one that
+// you give, and this client has seen the session before (it keeps the names of the last 1
+// 000 that it created or looked up), the other one is tried, and asked for first from
+// then on. A program that has just started has seen none: [PayinService.Refresh] takes
+// both names.
 //
-// Endpoint: GET /v1/payin/{reference}. Errors: [*Error] with [CodeTransactionDoesNotExist] for an unknown reference, which proves
-// little while the other one was not tried, and around [ErrResponseMismatch] when the response is about another session.
-// Docs: Payin, Status.
+// Endpoint: GET /v1/payin/{reference}. Errors: [*Error] with
+// [CodeTransactionDoesNotExist] for an unknown reference, which proves little while the
+// other one was not tried, and around [ErrResponseMismatch] when the response is about
+// another session. Docs: Payin, Status.
 func (s *PayinService) Get(ctx context.Context, reference string, opts ...CallOption) (*Payin, error) {
 	names, refused := s.seen.of(reference)
 	return s.lookUp(ctx, reference, names, refused, opts)
 }
 
-// Refresh looks a session up again, by its Reference and, if the API does not know that one, by its ID. It takes what a notification
-// brought, or the two names that you have saved:
+// Refresh looks a session up again, by its Reference and, if the API does not know that
+// one, by its ID. It takes what a notification brought, or the two names that you have
+// saved:
 //
 //	payin, err := client.Payin.Refresh(ctx, &intram.Payin{Reference: order.Reference, ID: order.PayinID})
 //
-// Endpoint: GET /v1/payin/{reference}. Errors: as [PayinService.Get]'s, with [CodeTransactionDoesNotExist] when the API knows neither.
-// Docs: Payin, Status.
+// Endpoint: GET /v1/payin/{reference}. Errors: as [PayinService.Get]'s, with
+// [CodeTransactionDoesNotExist] when the API knows neither. Docs: Payin, Status.
 func (s *PayinService) Refresh(ctx context.Context, p *Payin, opts ...CallOption) (*Payin, error) {
 	if p == nil {
 		p = new(Payin) // which has no reference, as the error says
@@ -604,7 +633,8 @@ func (s *PayinService) Refresh(ctx context.Context, p *Payin, opts ...CallOption
 	return s.lookUp(ctx, asked, names, refused, opts)
 }
 
-// lookUp asks for a session by one name, and by its other one when the API does not know the first.
+// lookUp asks for a session by one name, and by its other one when the API does not know
+// the first.
 func (s *PayinService) lookUp(ctx context.Context, asked string, names payinNames, refused string, opts []CallOption) (*Payin, error) {
 	first, second := asked, names.other(asked)
 	if second != "" && refused == first {

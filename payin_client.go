@@ -19,11 +19,13 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// Where payin sessions are (Payin docs, Transport). Unlike the Merchant API, each environment has its own address.
+// Where payin sessions are (Payin docs, Transport). Unlike the Merchant API, each
+// environment has its own address.
 const (
 	PayinBaseURLLive = "https://business.novasend.app"
-	// PayinBaseURLSandbox is no playground: according to the provider's guide the sandbox of payin sessions moves real money. Test
-	// with package intramtest or intram serve, which move none.
+	// PayinBaseURLSandbox is no playground: according to the provider's guide the sandbox
+	// of payin sessions moves real money. Test with package intramtest or intram serve,
+	// which move none.
 	PayinBaseURLSandbox = "https://sandbox.novasend.app"
 )
 
@@ -40,9 +42,10 @@ type payinConfig struct {
 	language          string
 }
 
-// WithPayin gives a client the credentials of payin sessions, which are not those of the Merchant API. The sessions are in the environment of the
-// client's keys unless an option says otherwise. The options are those whose names begin with WithPayin. The sandbox of payin
-// sessions moves real money: see [PayinBaseURLSandbox].
+// WithPayin gives a client the credentials of payin sessions, which are not those of the
+// Merchant API. The sessions are in the environment of the client's keys unless an option
+// says otherwise. The options are those whose names begin with WithPayin. The sandbox of
+// payin sessions moves real money: see [PayinBaseURLSandbox].
 //
 // Docs: Payin, Transport.
 func WithPayin(apiKey, apiClient string, opts ...ClientOption) ClientOption {
@@ -63,8 +66,8 @@ func WithPayin(apiKey, apiClient string, opts ...ClientOption) ClientOption {
 	})
 }
 
-// WithPayinEnvironment takes payin sessions to the documented address of [Live] or [Sandbox]. Both move real money: see
-// [PayinBaseURLSandbox].
+// WithPayinEnvironment takes payin sessions to the documented address of [Live] or
+// [Sandbox]. Both move real money: see [PayinBaseURLSandbox].
 func WithPayinEnvironment(environment Environment) ClientOption {
 	return payinOption(func(cfg *payinConfig) error {
 		base, ok := payinBaseURLs[environment]
@@ -76,12 +79,14 @@ func WithPayinEnvironment(environment Environment) ClientOption {
 	})
 }
 
-// WithPayinBaseURL takes payin sessions to another address, such as a fake's. It must be https; plain http is for loopback only.
+// WithPayinBaseURL takes payin sessions to another address, such as a fake's. It must be
+// https; plain http is for loopback only.
 func WithPayinBaseURL(baseURL string) ClientOption {
 	return payinOption(func(cfg *payinConfig) error { cfg.baseURL = baseURL; return nil })
 }
 
-// WithPayinAccount sets the account of sessions that name none, for accounts that the first revision of the docs speaks of.
+// WithPayinAccount sets the account of sessions that name none, for accounts that the
+// first revision of the docs speaks of.
 func WithPayinAccount(accountID string) ClientOption {
 	return payinOption(func(cfg *payinConfig) error { cfg.account = accountID; return nil })
 }
@@ -97,15 +102,17 @@ func WithPayinLanguage(language string) ClientOption {
 	})
 }
 
-// PayinClient makes calls for payin sessions alone. It has the methods of [PayinService], and is safe for concurrent use.
+// PayinClient makes calls for payin sessions alone. It has the methods of [PayinService],
+// and is safe for concurrent use.
 type PayinClient struct{ *PayinService }
 
-// CloseIdleConnections closes the connections that no call is using. A program that keeps its client needs
-// it at the end only.
+// CloseIdleConnections closes the connections that no call is using. A program that keeps
+// its client needs it at the end only.
 func (c *PayinClient) CloseIdleConnections() { c.protocol.transport.CloseIdleConnections() }
 
-// NewPayinClient returns a client for payin sessions alone, for merchants without keys of the Merchant API. It speaks to
-// [PayinBaseURLLive] unless an option says otherwise. It sends nothing.
+// NewPayinClient returns a client for payin sessions alone, for merchants without keys of
+// the Merchant API. It speaks to [PayinBaseURLLive] unless an option says otherwise. It
+// sends nothing.
 //
 // Docs: Payin, Transport.
 func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinClient, err error) {
@@ -130,7 +137,8 @@ func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinCli
 
 var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: PayinBaseURLSandbox}
 
-// newPayinService makes the client's payin service; without credentials, one whose calls say so.
+// newPayinService makes the client's payin service; without credentials, one whose calls
+// say so.
 func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	s := &PayinService{client: c, account: cfg.payin.account}
 	s.waits = newPayinWaits(c, poll.NewRate(cfg.clock, cfg.pollRate), s)
@@ -151,7 +159,8 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),
 		clock:     cfg.clock,
 		baseURL:   base.String(),
-		// The API client is random, and is hashed: it cannot be read back. The API key may be renewed.
+		// The API client is random, and is hashed: it cannot be read back. The API key
+		// may be renewed.
 		account: accountHash("payin", string(c.environment), cfg.payin.apiClient.Value()),
 		newKey:  newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule,
 		adviseExpired: "look the session up by its reference, with Payin.Get, before you offer another",
@@ -170,8 +179,8 @@ func (cfg *payinConfig) authorizer() func(time.Time, *transport.Call) transport.
 	return func(time.Time, *transport.Call) transport.Proof { return proof }
 }
 
-// readPayinError says whether the body of an error response is the payin API's own word (Payin docs, Errors): an
-// object with a code, and with the status of the response.
+// readPayinError says whether the body of an error response is the payin API's own word
+// (Payin docs, Errors): an object with a code, and with the status of the response.
 func readPayinError(status int, body []byte) transport.Word {
 	var own struct {
 		Code   ErrorCode   `json:"code"`
@@ -203,11 +212,13 @@ func newPayinKey() (string, error) { return newIdempotencyKey() }
 // validPayinKey takes a UUID in its usual form of 36 characters only.
 func validPayinKey(key string) bool { return len(key) == 36 && uuid.Validate(key) == nil }
 
-// payinKeySpace is the namespace of derived keys. It must never change: a key that changed would charge twice.
+// payinKeySpace is the namespace of derived keys. It must never change: a key that
+// changed would charge twice.
 var payinKeySpace = uuid.MustParse("8a6d0f0e-4c1b-5e57-9d43-5b1f6e3f7a10")
 
-// DerivePayinKey makes the idempotency key of a payin session from your own reference of it: a version-5 UUID, the same for the same
-// reference. A program that crashed can create the session again with it, and the customer is charged once.
+// DerivePayinKey makes the idempotency key of a payin session from your own reference of
+// it: a version-5 UUID, the same for the same reference. A program that crashed can
+// create the session again with it, and the customer is charged once.
 //
 // Docs: Payin, Transport.
 func DerivePayinKey(reference string) (_ string, err error) {
@@ -216,8 +227,9 @@ func DerivePayinKey(reference string) (_ string, err error) {
 		return "", errors.New("intram: reference is empty: give your own identifier of this one payment")
 	}
 	var key uuid.UUID
-	// A version-5 UUID is made with SHA-1, which Go's strict FIPS mode refuses. It names the payment here, and
-	// protects nothing; another hash would make other keys, and charge twice.
+	// A version-5 UUID is made with SHA-1, which Go's strict FIPS mode refuses. It names
+	// the payment here, and protects nothing; another hash would make other keys, and
+	// charge twice.
 	fips140.WithoutEnforcement(func() { key = uuid.NewSHA1(payinKeySpace, []byte(reference)) })
 	return key.String(), nil
 }

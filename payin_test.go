@@ -71,7 +71,8 @@ func newPayin(t *testing.T, s *payinServer, opts ...intram.ClientOption) *intram
 	return p.PayinService
 }
 
-// paidReference is the merchant's reference of the sessions in the examples of payin.status.
+// paidReference is the merchant's reference of the sessions in the examples of
+// payin.status.
 const paidReference = "55a4e677-5700-4ed0-9a2a-9300db894ddb"
 
 func payinExample(t *testing.T, name string) string {
@@ -170,7 +171,8 @@ func TestDerivePayinKeyIsAStableVersion5UUID(t *testing.T) {
 	t.Parallel()
 	key, err := intram.DerivePayinKey("order-4521")
 	require.NoError(t, err)
-	// Pinned, and computed by another implementation of RFC 9562: a key that changed between two releases would charge a customer twice.
+	// Pinned, and computed by another implementation of RFC 9562: a key that changed
+	// between two releases would charge a customer twice.
 	assert.Equal(t, "11fe8cef-c2ed-5fa7-b05e-1a60b936ed44", key)
 	id, err := uuid.Parse(key)
 	require.NoError(t, err)
@@ -257,7 +259,8 @@ func TestPayinParametersAreNoStricterThanTheDocs(t *testing.T) {
 	}
 }
 
-// The docs exclude no character from the merchant's own reference: each one is escaped in the path, and finds the session again.
+// The docs exclude no character from the merchant's own reference: each one is escaped in
+// the path, and finds the session again.
 func TestAPayinReferenceHasAnyCharacters(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t)
@@ -420,8 +423,9 @@ func TestPayinAmountsAreExactWhetherNumbersOrStrings(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", p, p, *p.Transaction), "Habib")
 }
 
-// TestPayinOutcomeOfEveryCombination goes through all statuses, confirmations, transactions and failures, the
-// contradictory ones included. The expectation is written as the rules of the docs in words, not as the code has them.
+// TestPayinOutcomeOfEveryCombination goes through all statuses, confirmations,
+// transactions and failures, the contradictory ones included. The expectation is written
+// as the rules of the docs in words, not as the code has them.
 func TestPayinOutcomeOfEveryCombination(t *testing.T) {
 	t.Parallel()
 	statuses := []string{"processing", "processed", "expired", "failed", "success", "", "brand_new_word"}
@@ -611,7 +615,8 @@ func TestPayinNotificationsThatAreRefused(t *testing.T) {
 	}
 }
 
-// The docs' sample signs JSON.stringify(JSON.parse(body)). The signatures are of texts that Node made.
+// The docs' sample signs JSON.stringify(JSON.parse(body)). The signatures are of texts
+// that Node made.
 func TestPayinNotificationsVerifyAsTheDocsSampleSignsThem(t *testing.T) {
 	t.Parallel()
 	const secret = "payin-webhook-secret"

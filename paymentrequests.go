@@ -23,17 +23,19 @@ type PaymentRequestParams struct {
 	PaymentMethod PaymentMethod
 	// ReturnURLs are where the checkout page sends the customer afterwards. Optional.
 	ReturnURLs ReturnURLs
-	// WebhookData is yours; it comes back in the events of this payment. It must be writable as JSON, in at most 64 levels
-	// and valid UTF-8. It is sent with its keys in order, whatever it is made of.
+	// WebhookData is yours; it comes back in the events of this payment. It must be
+	// writable as JSON, in at most 64 levels and valid UTF-8. It is sent with its keys in
+	// order, whatever it is made of.
 	WebhookData map[string]any
-	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
-	// and checked like WebhookData.
+	// Extra has fields of the API that this version of the SDK does not know. They are
+	// sent beside the others, at the top level, and checked like WebhookData.
 	Extra map[string]any
 }
 
 // Invoice is what a customer is asked to pay.
 type Invoice struct {
-	// Amount is in whole units of the currency, above zero and within the API's limits for it. Required.
+	// Amount is in whole units of the currency, above zero and within the API's limits
+	// for it. Required.
 	Amount Amount
 	// Currency is an ISO 4217 code. Required.
 	Currency Currency
@@ -42,12 +44,14 @@ type Invoice struct {
 	Customer    Customer
 }
 
-// Customer is who pays. All of it is optional. It prints without what identifies a person.
+// Customer is who pays. All of it is optional. It prints without what identifies a
+// person.
 type Customer struct {
 	Email     string `json:"email,omitempty"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
-	// Phone is any text: the API documents a plain string. [ParseMSISDN] makes a number of what people write.
+	// Phone is any text: the API documents a plain string. [ParseMSISDN] makes a number
+	// of what people write.
 	Phone string `json:"phone,omitempty"`
 }
 
@@ -59,19 +63,21 @@ type PaymentMethod struct {
 	MSISDN string `json:"msisdn,omitempty"`
 }
 
-// ReturnURLs are where the checkout page sends the customer afterwards: absolute URLs of any scheme, an app's (myapp://paid) included.
+// ReturnURLs are where the checkout page sends the customer afterwards: absolute URLs of
+// any scheme, an app's (myapp://paid) included.
 type ReturnURLs struct {
 	Success string `json:"success,omitempty"`
 	Cancel  string `json:"cancel,omitempty"`
 }
 
-// PaymentRequestResult is what a payment request's operation came to: a checkout page. The customer has not paid yet; see
-// [TransactionsService.Wait] and [EventPaymentRequestPaid].
+// PaymentRequestResult is what a payment request's operation came to: a checkout page.
+// The customer has not paid yet; see [TransactionsService.Wait] and
+// [EventPaymentRequestPaid].
 type PaymentRequestResult struct {
 	// TransactionReference is what to wait for, look up or refund.
 	TransactionReference string
-	// Status is [PaymentRequestPending] until the customer has paid. In events it is also [PaymentRequestPaid] or
-	// [PaymentRequestFailed].
+	// Status is [PaymentRequestPending] until the customer has paid. In events it is also
+	// [PaymentRequestPaid] or [PaymentRequestFailed].
 	Status   string
 	Amount   Amount
 	Currency Currency
@@ -84,22 +90,25 @@ type PaymentRequestResult struct {
 	Raw RawMessage
 }
 
-// Statuses of a payment request's result and of its events (Merchant API docs, Payment requests and Webhooks), read in any
-// case. A word that is not listed here is kept, and means neither paid nor failed.
+// Statuses of a payment request's result and of its events (Merchant API docs, Payment
+// requests and Webhooks), read in any case. A word that is not listed here is kept, and
+// means neither paid nor failed.
 const (
 	PaymentRequestPending = "pending"
 	PaymentRequestPaid    = "paid"
 	PaymentRequestFailed  = "failed"
 )
 
-// Paid reports whether the customer has paid: the status is [PaymentRequestPaid] in any case. Every other word, one that the SDK
-// does not know or none at all included, is not paid.
+// Paid reports whether the customer has paid: the status is [PaymentRequestPaid] in any
+// case. Every other word, one that the SDK does not know or none at all included, is not
+// paid.
 func (r *PaymentRequestResult) Paid() bool { return wire.EqualFold(r.Status, PaymentRequestPaid) }
 
 // Failed reports whether the result says that the payment failed.
 func (r *PaymentRequestResult) Failed() bool { return wire.EqualFold(r.Status, PaymentRequestFailed) }
 
-// judge implements judged. The wait is for the checkout page, and whether it is there is no question of the word.
+// judge implements judged. The wait is for the checkout page, and whether it is there is
+// no question of the word.
 func (r *PaymentRequestResult) judge() resultVerdict {
 	if r.Failed() {
 		return saidFailed
@@ -107,52 +116,61 @@ func (r *PaymentRequestResult) judge() resultVerdict {
 	return saidNothing
 }
 
-// Create asks for a payment request. It returns as soon as the API has accepted it, with the operation queued; the checkout page's
-// address comes with its end: [PaymentRequestsService.Wait].
+// Create asks for a payment request. It returns as soon as the API has accepted it, with
+// the operation queued; the checkout page's address comes with its end:
+// [PaymentRequestsService.Wait].
 //
-// Endpoint: POST /payment-requests. Errors: [*Error] with [CodeValidationError], [CodeMissingInvoice], [CodeUnknownCurrency],
-// [CodeAmountTooSmall], [CodeAmountTooLarge], [CodeIdempotencyConflict] and the authentication codes.
-// Docs: Merchant API, Payment requests.
+// Endpoint: POST /payment-requests. Errors: [*Error] with [CodeValidationError],
+// [CodeMissingInvoice], [CodeUnknownCurrency], [CodeAmountTooSmall],
+// [CodeAmountTooLarge], [CodeIdempotencyConflict] and the authentication codes. Docs:
+// Merchant API, Payment requests.
 func (s *PaymentRequestsService) Create(ctx context.Context, params PaymentRequestParams, opts ...CallOption) (*Operation, error) {
 	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
-// Prepare makes the record of a payment request to save before it is asked for, with Resume or [WithIntent]. It checks the parameters, and sends
-// nothing. It takes [WithIdempotencyKey]; other options are the call's.
+// Prepare makes the record of a payment request to save before it is asked for, with
+// Resume or [WithIntent]. It checks the parameters, and sends nothing. It takes
+// [WithIdempotencyKey]; other options are the call's.
 //
 // Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
 func (s *PaymentRequestsService) Prepare(params PaymentRequestParams, opts ...CallOption) (*Intent, error) {
 	return s.client.merchant.intend(params.request(), opts)
 }
 
-// Get looks a payment request up by its operation's id. The Result of one that succeeded is a [*PaymentRequestResult].
+// Get looks a payment request up by its operation's id. The Result of one that succeeded
+// is a [*PaymentRequestResult].
 //
-// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get]; [ErrResponseMismatch] is also behind that of an operation
-// of another type. Docs: Merchant API, Operations.
+// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get];
+// [ErrResponseMismatch] is also behind that of an operation of another type. Docs:
+// Merchant API, Operations.
 func (s *PaymentRequestsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
 	return s.client.operation(ctx, OperationPaymentRequest, operationID, opts)
 }
 
-// List reads one page of payment requests, newest first: [OperationsService.List] without operations of other types. Leave Type empty.
+// List reads one page of payment requests, newest first: [OperationsService.List] without
+// operations of other types. Leave Type empty.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant
+// API, Operations.
 func (s *PaymentRequestsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
 	return s.client.operations(ctx, params.query(OperationPaymentRequest), opts)
 }
 
-// All reads all payment requests, newest first: [OperationsService.All] without operations of other types. Leave Type empty. With
-// Since it stops by itself.
+// All reads all payment requests, newest first: [OperationsService.All] without
+// operations of other types. Leave Type empty. With Since it stops by itself.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant
+// API, Operations.
 func (s *PaymentRequestsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
 	return s.client.allOperations(ctx, params.query(OperationPaymentRequest), opts)
 }
 
 // Wait waits until the checkout page is there, not until it is paid.
 //
-// Errors: [*OperationError] when the request failed, with [CodeResultFailed] when its operation succeeded and its result says that
-// the payment failed; [*WaitError] when the wait ended first; and [ErrUnexpectedResult] when the operation is no payment
-// request. Docs: Merchant API, Operations.
+// Errors: [*OperationError] when the request failed, with [CodeResultFailed] when its
+// operation succeeded and its result says that the payment failed; [*WaitError] when the
+// wait ended first; and [ErrUnexpectedResult] when the operation is no payment request.
+// Docs: Merchant API, Operations.
 func (s *PaymentRequestsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*PaymentRequestResult, error) {
 	return waitForResult[*PaymentRequestResult](ctx, s.client, operationID, opts)
 }
@@ -232,7 +250,8 @@ func (c Customer) check(v *validation) {
 	v.text("invoice.customer.phone", c.Phone, 0)
 }
 
-// paymentRequestResultWire is a payment request's result as the docs write it. An event has its fields too.
+// paymentRequestResultWire is a payment request's result as the docs write it. An event
+// has its fields too.
 type paymentRequestResultWire struct {
 	TransactionReference wire.ID   `json:"transaction_reference"`
 	Status               wire.Word `json:"status"`
@@ -263,7 +282,8 @@ func (r PaymentRequestResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
-// shown returns what is printed: the transaction and the amount, without the page's address.
+// shown returns what is printed: the transaction and the amount, without the page's
+// address.
 func (r PaymentRequestResult) shown() string {
 	return hidden("PaymentRequestResult", scrubID(r.TransactionReference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(r.Status))
 }
@@ -284,8 +304,9 @@ func (m PaymentMethod) shown() string {
 	return hidden("PaymentMethod", redact.Word(string(m.Code)), redact.Number(m.MSISDN))
 }
 
-// MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
-// set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
+// MarshalJSON writes the parameters as the docs name them, to be queued or stored and
+// read back without loss. What was not set is left out. What JSON cannot hold, a text
+// that is not valid UTF-8, is an error that names the field.
 func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
 	w := paymentRequestParamsJSON{
 		Invoice: invoiceParamsJSON{
@@ -297,8 +318,8 @@ func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
 	return lossless(w)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. Numbers in WebhookData are read as
-// [json.Number], to the last digit.
+// UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. Numbers in
+// WebhookData are read as [json.Number], to the last digit.
 func (p *PaymentRequestParams) UnmarshalJSON(data []byte) error {
 	var w struct {
 		paymentRequestParamsJSON
@@ -345,7 +366,8 @@ type invoiceParamsJSON struct {
 	Customer    Customer `json:"customer,omitzero"`
 }
 
-// shown returns what is printed: the amount, and nothing of the customer or your own data.
+// shown returns what is printed: the amount, and nothing of the customer or your own
+// data.
 func (p PaymentRequestParams) shown() string {
 	return hidden("PaymentRequestParams", p.Invoice.Amount.String(), redact.Word(string(p.Invoice.Currency)))
 }

@@ -21,7 +21,8 @@ const (
 	maxReason      = 500
 )
 
-// PayoutsService sends money from the merchant's wallet to a mobile-money account or a bank account.
+// PayoutsService sends money from the merchant's wallet to a mobile-money account or a
+// bank account.
 type PayoutsService struct{ client *Client }
 
 // PayoutParams is a payout to make.
@@ -32,30 +33,35 @@ type PayoutParams struct {
 	Currency Currency
 	// Destination is a [MobileMoney] or a [BankAccount]. Required.
 	Destination Destination
-	// Reference is your own name for the payout, at most 100 characters. It comes back in the result and in events.
-	// Its bytes count: an accent written in two ways (Unicode NFC and NFD) makes two references.
+	// Reference is your own name for the payout, at most 100 characters. It comes back in
+	// the result and in events. Its bytes count: an accent written in two ways (Unicode
+	// NFC and NFD) makes two references.
 	Reference string
 	// Note is at most 500 characters.
 	Note string
-	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels and valid
-	// UTF-8. It is sent with its keys in order, whatever it is made of, and read back as maps, slices and [json.Number].
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON,
+	// in at most 64 levels and valid UTF-8. It is sent with its keys in order, whatever
+	// it is made of, and read back as maps, slices and [json.Number].
 	Metadata map[string]any
-	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
-	// and checked like Metadata.
+	// Extra has fields of the API that this version of the SDK does not know. They are
+	// sent beside the others, at the top level, and checked like Metadata.
 	Extra map[string]any
 }
 
-// Destination is where a payout goes: a [MobileMoney] or a [BankAccount], and on the way back, a destination of a kind
-// that the SDK does not know, an [UnknownDestination].
+// Destination is where a payout goes: a [MobileMoney] or a [BankAccount], and on the way
+// back, a destination of a kind that the SDK does not know, an [UnknownDestination].
 type Destination interface{ isDestination() }
 
-// MobileMoney is a customer's mobile-money account. It prints without its number and names.
+// MobileMoney is a customer's mobile-money account. It prints without its number and
+// names.
 type MobileMoney struct {
-	// ProviderCode is the operator. The API accepts a payout without one, and then fails its operation with
-	// [CodeMissingProviderCode]; and with one that it does not handle in the country, with [CodeProviderUnavailable].
+	// ProviderCode is the operator. The API accepts a payout without one, and then fails
+	// its operation with [CodeMissingProviderCode]; and with one that it does not handle
+	// in the country, with [CodeProviderUnavailable].
 	ProviderCode ProviderCode
-	// MSISDN is the phone number: in international form, 8 to 15 digits, 2290161234567. [ParseMSISDN] makes it of what people
-	// write. It must begin with the calling code at the end of ProviderCode, if there is one, or be a test number as the docs print it,
+	// MSISDN is the phone number: in international form, 8 to 15 digits, 2290161234567.
+	// [ParseMSISDN] makes it of what people write. It must begin with the calling code at
+	// the end of ProviderCode, if there is one, or be a test number as the docs print it,
 	// 61000000 of MTN and 94000000 of Moov. A + in front is left out. Required.
 	MSISDN string
 	// CountryCode is ISO 3166 alpha-2; the API's default is BJ.
@@ -74,7 +80,8 @@ type BankAccount struct {
 	AccountName, AccountSurname string
 }
 
-// UnknownDestination is a destination of a kind that the SDK does not know. It cannot be paid out to.
+// UnknownDestination is a destination of a kind that the SDK does not know. It cannot be
+// paid out to.
 type UnknownDestination struct {
 	Type string
 	Raw  RawMessage
@@ -87,8 +94,8 @@ func (UnknownDestination) isDestination() {}
 // PayoutStatus is how far a payout has come.
 type PayoutStatus string
 
-// Statuses of a payout's result (Merchant API docs, Payouts), read in any case. A word that is not listed here is kept, and
-// means neither paid nor failed.
+// Statuses of a payout's result (Merchant API docs, Payouts), read in any case. A word
+// that is not listed here is kept, and means neither paid nor failed.
 const (
 	PayoutCompleted           PayoutStatus = "completed"
 	PayoutQueuedForSettlement PayoutStatus = "queued_for_settlement" // a bank payout, in the back office's hands
@@ -112,12 +119,14 @@ type PayoutResult struct {
 	Raw RawMessage
 }
 
-// Paid reports whether the money has reached the destination: the status is [PayoutCompleted] in any case. Every other
-// word, one that the SDK does not know or none at all included, is not paid.
+// Paid reports whether the money has reached the destination: the status is
+// [PayoutCompleted] in any case. Every other word, one that the SDK does not know or none
+// at all included, is not paid.
 func (r *PayoutResult) Paid() bool { return wire.EqualFold(r.Status, PayoutCompleted) }
 
-// Failed reports whether the result says that the payout failed, as a bank payout does that the bank returned. A result that is
-// neither Paid nor Failed leaves the payout open: do not pay again on its word.
+// Failed reports whether the result says that the payout failed, as a bank payout does
+// that the bank returned. A result that is neither Paid nor Failed leaves the payout
+// open: do not pay again on its word.
 func (r *PayoutResult) Failed() bool { return wire.EqualFold(r.Status, PayoutFailed) }
 
 // judge implements judged.
@@ -135,8 +144,8 @@ type ProviderResponse struct {
 	Raw RawMessage `json:"-"`
 }
 
-// UnmarshalJSON reads what the operator said, whatever its shape: a number is taken as it is written, and what is no object is
-// kept in Raw.
+// UnmarshalJSON reads what the operator said, whatever its shape: a number is taken as it
+// is written, and what is no object is kept in Raw.
 func (p *ProviderResponse) UnmarshalJSON(data []byte) error {
 	*p = ProviderResponse{}
 	type plain ProviderResponse
@@ -163,55 +172,66 @@ func (p ProviderResponse) isZero() bool {
 	return p.ResponseCode == "" && p.ResponseMessage == "" && p.ServiceReference == "" && len(p.Raw) == 0
 }
 
-// Create asks for a payout. It returns as soon as the API has accepted it, with the operation queued; the money moves, or does
-// not, later: [PayoutsService.Wait] or a webhook tells.
+// Create asks for a payout. It returns as soon as the API has accepted it, with the
+// operation queued; the money moves, or does not, later: [PayoutsService.Wait] or a
+// webhook tells.
 //
-// On an error, [OutcomeOf] says whether the payout may have been accepted all the same, and [Error].IdempotencyKey is the key
-// to call again with.
+// On an error, [OutcomeOf] says whether the payout may have been accepted all the same,
+// and [Error].IdempotencyKey is the key to call again with.
 //
-// Endpoint: POST /payouts. Errors: [*Error] with [CodeValidationError], [CodeUnknownCurrency], [CodeIdempotencyConflict] and the
-// authentication codes. Docs: Merchant API, Payouts.
+// Endpoint: POST /payouts. Errors: [*Error] with [CodeValidationError],
+// [CodeUnknownCurrency], [CodeIdempotencyConflict] and the authentication codes. Docs:
+// Merchant API, Payouts.
 func (s *PayoutsService) Create(ctx context.Context, params PayoutParams, opts ...CallOption) (*Operation, error) {
 	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
-// Prepare makes the record of a payout to save before it is asked for, with Resume or [WithIntent]. It checks the parameters, and sends
-// nothing. It takes [WithIdempotencyKey]; other options are the call's.
+// Prepare makes the record of a payout to save before it is asked for, with Resume or
+// [WithIntent]. It checks the parameters, and sends nothing. It takes
+// [WithIdempotencyKey]; other options are the call's.
 //
 // Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
 func (s *PayoutsService) Prepare(params PayoutParams, opts ...CallOption) (*Intent, error) {
 	return s.client.merchant.intend(params.request(), opts)
 }
 
-// Get looks a payout up by its operation's id. The Result of one that succeeded is a [*PayoutResult].
+// Get looks a payout up by its operation's id. The Result of one that succeeded is a
+// [*PayoutResult].
 //
-// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get]; [ErrResponseMismatch] is also behind that of an operation
-// of another type. Docs: Merchant API, Operations.
+// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get];
+// [ErrResponseMismatch] is also behind that of an operation of another type. Docs:
+// Merchant API, Operations.
 func (s *PayoutsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
 	return s.client.operation(ctx, OperationPayout, operationID, opts)
 }
 
-// List reads one page of payouts, newest first: [OperationsService.List] without operations of other types. Leave Type empty.
+// List reads one page of payouts, newest first: [OperationsService.List] without
+// operations of other types. Leave Type empty.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant
+// API, Operations.
 func (s *PayoutsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
 	return s.client.operations(ctx, params.query(OperationPayout), opts)
 }
 
-// All reads all payouts, newest first: [OperationsService.All] without operations of other types. Leave Type empty. With
-// Since it stops by itself.
+// All reads all payouts, newest first: [OperationsService.All] without operations of
+// other types. Leave Type empty. With Since it stops by itself.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant
+// API, Operations.
 func (s *PayoutsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
 	return s.client.allOperations(ctx, params.query(OperationPayout), opts)
 }
 
-// Wait waits until the payout's operation has ended, and returns its result. A bank payout's operation ends
-// as [PayoutQueuedForSettlement], before the money has moved: only [PayoutResult.Paid] says that it has.
+// Wait waits until the payout's operation has ended, and returns its result. A bank
+// payout's operation ends as [PayoutQueuedForSettlement], before the money has moved:
+// only [PayoutResult.Paid] says that it has.
 //
-// Errors: [*OperationError] when the payout failed, with [CodeResultFailed] when its operation succeeded and its result says that
-// it failed, as after a bank returned it; [*WaitError] when the wait ended first; and [ErrUnexpectedResult] when the
-// operation is no payout, or its result has a status that the SDK does not know. Docs: Merchant API, Operations.
+// Errors: [*OperationError] when the payout failed, with [CodeResultFailed] when its
+// operation succeeded and its result says that it failed, as after a bank returned it;
+// [*WaitError] when the wait ended first; and [ErrUnexpectedResult] when the operation is
+// no payout, or its result has a status that the SDK does not know. Docs: Merchant API,
+// Operations.
 func (s *PayoutsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*PayoutResult, error) {
 	return waitForResult[*PayoutResult](ctx, s.client, operationID, opts)
 }
@@ -362,7 +382,8 @@ func decodeDestination(data []byte) Destination {
 	}
 }
 
-// payoutResultWire is a payout's result as the docs write it. An event has its fields too.
+// payoutResultWire is a payout's result as the docs write it. An event has its fields
+// too.
 type payoutResultWire struct {
 	Reference        wire.Text        `json:"reference"`
 	Amount           Amount           `json:"amount"`
@@ -391,7 +412,8 @@ func (r PayoutResult) MarshalJSON() ([]byte, error) {
 	return marshalRaw(r.Raw, plain(r))
 }
 
-// shown returns what is printed: the payout, without its destination and the operator's words.
+// shown returns what is printed: the payout, without its destination and the operator's
+// words.
 func (r PayoutResult) shown() string {
 	return hidden("PayoutResult", scrubID(r.Reference), r.Amount.String(), redact.Word(string(r.Currency)), redact.Word(string(r.Status)))
 }
@@ -414,8 +436,9 @@ func (b BankAccount) shown() string {
 	return hidden("BankAccount", redact.Word(b.SWIFT), redact.Number(b.AccountNumber))
 }
 
-// MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
-// set is left out. What JSON cannot hold, a text that is not valid UTF-8, is an error that names the field.
+// MarshalJSON writes the parameters as the docs name them, to be queued or stored and
+// read back without loss. What was not set is left out. What JSON cannot hold, a text
+// that is not valid UTF-8, is an error that names the field.
 func (p PayoutParams) MarshalJSON() ([]byte, error) {
 	w := payoutParamsJSON{
 		Amount: p.Amount.orNothing(), Currency: p.Currency, Reference: p.Reference, Note: p.Note, Metadata: p.Metadata, Extra: p.Extra,
@@ -427,7 +450,8 @@ func (p PayoutParams) MarshalJSON() ([]byte, error) {
 	return lossless(w)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Numbers in Metadata are read as [json.Number], to the last digit.
+// UnmarshalJSON reads what MarshalJSON wrote. Numbers in Metadata are read as
+// [json.Number], to the last digit.
 func (p *PayoutParams) UnmarshalJSON(data []byte) error {
 	var w payoutParamsJSON
 	if err := decodeParams(data, &w); err != nil {
@@ -475,15 +499,16 @@ func encodeDestination(d Destination) (json.RawMessage, error) {
 	return nil, nil
 }
 
-// decodeParams reads parameters that were stored. Numbers of the caller's own keep their digits, and with them
-// the bytes that are sent.
+// decodeParams reads parameters that were stored. Numbers of the caller's own keep their
+// digits, and with them the bytes that are sent.
 func decodeParams(data []byte, params any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	return decoder.Decode(params)
 }
 
-// shown returns what is printed: the amount and the destination, without note and metadata.
+// shown returns what is printed: the amount and the destination, without note and
+// metadata.
 func (p PayoutParams) shown() string {
 	return hidden("PayoutParams", p.Amount.String(), redact.Word(string(p.Currency)), fmt.Sprint(p.Destination))
 }

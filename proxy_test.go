@@ -18,7 +18,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// proxy is an HTTP proxy that does with each request what the next of its acts says, and with the rest what it is for.
+// proxy is an HTTP proxy that does with each request what the next of its acts says, and
+// with the rest what it is for.
 type proxy struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -66,7 +67,8 @@ func (p *proxy) requests() []*http.Request {
 	return append([]*http.Request(nil), p.seen...)
 }
 
-// pass does what a proxy is for: it opens a tunnel, or sends the request on and its response back.
+// pass does what a proxy is for: it opens a tunnel, or sends the request on and its
+// response back.
 func (p *proxy) pass(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
 		p.tunnel(w, r)
@@ -142,7 +144,8 @@ const (
 	badPage   = "<html>Bad Gateway</html>"
 )
 
-// On plain http, which is for loopback only, a proxy sees the requests themselves, and may respond instead of the API.
+// On plain http, which is for loopback only, a proxy sees the requests themselves, and
+// may respond instead of the API.
 func TestCallsThroughAForwardingProxy(t *testing.T) {
 	t.Parallel()
 	login := reply(http.StatusProxyAuthRequired, loginPage, "Proxy-Authenticate", "Basic", "Content-Type", "text/html")
@@ -194,8 +197,8 @@ func TestCallsThroughAForwardingProxy(t *testing.T) {
 	}
 }
 
-// On https a proxy opens a tunnel or does not. What it says of the tunnel is not the API's word, and nothing of the call has
-// left by then.
+// On https a proxy opens a tunnel or does not. What it says of the tunnel is not the
+// API's word, and nothing of the call has left by then.
 func TestCallsThroughATunnel(t *testing.T) {
 	t.Parallel()
 	four := func(a act) []act { return []act{a, a, a, a} }

@@ -23,17 +23,21 @@ import (
 //
 // Every fenced block marked go in README.md and docs/*.md is one of three things:
 //
-//   - a block that starts with a package clause (comments may come first) is a whole file;
+//   - a block that starts with a package clause (comments may come first) is a whole
+//     file;
 //   - a block of declarations is a file without its head;
-//   - anything else is the body of a function that has [snippetScope] in scope and returns an error.
+//   - anything else is the body of a function that has [snippetScope] in scope and
+//     returns an error.
 //
-// The second and third need no imports: the packages of [snippetImports] are imported when they are used.
-// Each block is a package of its own, so a variable that a block declares must be used in that block.
+// The second and third need no imports: the packages of [snippetImports] are imported
+// when they are used. Each block is a package of its own, so a variable that a block
+// declares must be used in that block.
 
 // snippetScope is what the body of a function may use without declaring it.
 const snippetScope = "ctx context.Context, client *intram.Client, server *intramtest.Server, t *testing.T"
 
-// snippetImports are the packages that a block may use without importing them, by the name it uses.
+// snippetImports are the packages that a block may use without importing them, by the
+// name it uses.
 var snippetImports = map[string]string{
 	"assert":     "github.com/stretchr/testify/assert",
 	"bytes":      "bytes",
@@ -69,8 +73,8 @@ func TestSnippetsInTheDocumentationCompile(t *testing.T) {
 	assert.Empty(t, compile(t, snippets))
 }
 
-// A checker that cannot fail would let every snippet rot: each kind of block is broken here once, and each
-// must be reported with the document and the line.
+// A checker that cannot fail would let every snippet rot: each kind of block is broken
+// here once, and each must be reported with the document and the line.
 func TestSnippetsThatDoNotCompileAreReportedWithTheirLine(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -258,7 +262,8 @@ var (
 	targetLine  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
 )
 
-// walk calls visit for each line, with the fence that it is in, if any. It returns the fences.
+// walk calls visit for each line, with the fence that it is in, if any. It returns the
+// fences.
 func (d document) walk(visit func(line int, text string, in *fence)) (fences []fence, open bool) {
 	var (
 		in              *fence
@@ -332,7 +337,8 @@ func (d document) dangling(targets []string) (complaints []string) {
 	return complaints
 }
 
-// follow returns what is wrong with a link, or nothing. The web is not asked: a test needs no network.
+// follow returns what is wrong with a link, or nothing. The web is not asked: a test
+// needs no network.
 func (d document) follow(link string) string {
 	if strings.Contains(link, "://") || strings.HasPrefix(link, "mailto:") {
 		return ""
@@ -363,8 +369,8 @@ func (d document) follow(link string) string {
 	return ""
 }
 
-// anchors are the headings as they are linked to: lower case, without punctuation, with hyphens for spaces,
-// and numbered when they repeat.
+// anchors are the headings as they are linked to: lower case, without punctuation, with
+// hyphens for spaces, and numbered when they repeat.
 func (d document) anchors() (anchors []string) {
 	seen := make(map[string]int)
 	d.walk(func(_ int, text string, in *fence) {
@@ -467,8 +473,9 @@ func imports(file *ast.File, scope string) string {
 	return b.String()
 }
 
-// compile type-checks and vets each snippet as a package of a module that requires this one, and returns
-// what is wrong with them, by document and line. It needs no network: the module has this one's requirements.
+// compile type-checks and vets each snippet as a package of a module that requires this
+// one, and returns what is wrong with them, by document and line. It needs no network:
+// the module has this one's requirements.
 func compile(t *testing.T, snippets []snippet) string {
 	t.Helper()
 	goTool, err := exec.LookPath("go")
@@ -496,7 +503,8 @@ func compile(t *testing.T, snippets []snippet) string {
 	// A return at the end of a body makes what the checker puts after it unreachable.
 	command := exec.CommandContext(t.Context(), goTool, "vet", "-unreachable=false", "./...")
 	command.Dir = dir
-	// The flags of the run that this test is part of (coverage among them) are not for the snippets.
+	// The flags of the run that this test is part of (coverage among them) are not for
+	// the snippets.
 	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
 	output, err := command.CombinedOutput()
 	if err != nil && len(output) == 0 {

@@ -55,7 +55,8 @@ func canaryJSON(template string) string {
 	).Replace(template)
 }
 
-// canaryValues is one of every exported type that holds something of a customer's, or a secret.
+// canaryValues is one of every exported type that holds something of a customer's, or a
+// secret.
 func canaryValues(t *testing.T) map[string]any {
 	t.Helper()
 	tx := getTransaction(t, canaryJSON(`{"error":false,"data":{
@@ -164,8 +165,8 @@ func TestFormattingShowsNobody(t *testing.T) {
 	}
 }
 
-// fmt reads the unexported fields of a caller's struct without asking their methods. What holds a secret lies behind a pointer or a
-// function, where fmt finds an address.
+// fmt reads the unexported fields of a caller's struct without asking their methods. What
+// holds a secret lies behind a pointer or a function, where fmt finds an address.
 func TestASecretInACallersUnexportedFieldIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	values := canaryValues(t)
@@ -186,7 +187,8 @@ func TestASecretInACallersUnexportedFieldIsNotPrinted(t *testing.T) {
 	}
 }
 
-// A subscription is a plain value: it is made in a literal, its zero value reads as empty, and neither prints a secret.
+// A subscription is a plain value: it is made in a literal, its zero value reads as
+// empty, and neither prints a secret.
 func TestASubscriptionIsAPlainValueThatPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	assert.Empty(t, intram.WebhookSubscription{}.Secret)
@@ -276,7 +278,8 @@ func TestSecretsAreNotMarshalled(t *testing.T) {
 	assertNoCanary(t, string(out), "verifier")
 }
 
-// noisyServer responds to everything with the customer's data, in every place where a response has room for it.
+// noisyServer responds to everything with the customer's data, in every place where a
+// response has room for it.
 func noisyAnswers() map[string][]step {
 	body := canaryJSON(`{"error":true,"code":"validation_error","message":"Customer FIRST LAST (MSISDN, EMAIL) of TEXT\nrefused",
 		"details":[{"path":"destination.msisdn","msg":"MSISDN of FIRST LAST is not registered at TEXT"},{"path":"FIRST","msg":"EMAIL"}],"client_ip":"203.0.113.9"}`)

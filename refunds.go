@@ -20,24 +20,26 @@ type RefundsService struct{ client *Client }
 type RefundParams struct {
 	// TransactionReference is the payment's reference. Required.
 	TransactionReference string
-	// Amount is in whole units, and at most the original. Left unset, it refunds all of it. A zero
-	// that was set, as a difference or by NewAmount(0), is refused: it asks to refund nothing.
+	// Amount is in whole units, and at most the original. Left unset, it refunds all of
+	// it. A zero that was set, as a difference or by NewAmount(0), is refused: it asks to
+	// refund nothing.
 	Amount Amount
 	// Reason is at most 500 characters.
 	Reason string
-	// Metadata is yours; it comes back with the operation. It must be writable as JSON, in at most 64 levels and valid
-	// UTF-8. It is sent with its keys in order, whatever it is made of.
+	// Metadata is yours; it comes back with the operation. It must be writable as JSON,
+	// in at most 64 levels and valid UTF-8. It is sent with its keys in order, whatever
+	// it is made of.
 	Metadata map[string]any
-	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
-	// and checked like Metadata.
+	// Extra has fields of the API that this version of the SDK does not know. They are
+	// sent beside the others, at the top level, and checked like Metadata.
 	Extra map[string]any
 }
 
 // RefundStatus is how far a refund has come.
 type RefundStatus string
 
-// Statuses of a refund's result (Merchant API docs, Refunds), read in any case. A word that is not listed here is kept, and
-// means neither completed nor failed.
+// Statuses of a refund's result (Merchant API docs, Refunds), read in any case. A word
+// that is not listed here is kept, and means neither completed nor failed.
 const (
 	RefundCompleted RefundStatus = "completed"
 	RefundPending   RefundStatus = "pending" // the provider has it, and will say later
@@ -60,8 +62,9 @@ type RefundResult struct {
 	Raw RawMessage
 }
 
-// Refunded reports whether the customer has the money back: the status is [RefundCompleted] in any case. Every other word, one
-// that the SDK does not know or none at all included, is not refunded.
+// Refunded reports whether the customer has the money back: the status is
+// [RefundCompleted] in any case. Every other word, one that the SDK does not know or none
+// at all included, is not refunded.
 func (r *RefundResult) Refunded() bool { return wire.EqualFold(r.Status, RefundCompleted) }
 
 // Failed reports whether the result says that the refund failed.
@@ -72,54 +75,65 @@ func (r *RefundResult) judge() resultVerdict {
 	return judgeWord(r.Status, RefundFailed, RefundCompleted, RefundPending)
 }
 
-// Create asks for a refund, full or in part. It returns as soon as the API has accepted it, with the operation queued;
-// [RefundsService.Wait] or a webhook tells how it ended. What can be refunded: a payment that succeeded, as far as
-// its provider supports it, and a pending bank or card payment, which is then cancelled.
+// Create asks for a refund, full or in part. It returns as soon as the API has accepted
+// it, with the operation queued; [RefundsService.Wait] or a webhook tells how it ended.
+// What can be refunded: a payment that succeeded, as far as its provider supports it, and
+// a pending bank or card payment, which is then cancelled.
 //
-// Endpoint: POST /refunds. Errors: [*Error] with [CodeTransactionNotFound] at once for an unknown reference, [CodeNotRefundable],
-// [CodeValidationError], [CodeIdempotencyConflict] and the authentication codes. Docs: Merchant API, Refunds.
+// Endpoint: POST /refunds. Errors: [*Error] with [CodeTransactionNotFound] at once for an
+// unknown reference, [CodeNotRefundable], [CodeValidationError],
+// [CodeIdempotencyConflict] and the authentication codes. Docs: Merchant API, Refunds.
 func (s *RefundsService) Create(ctx context.Context, params RefundParams, opts ...CallOption) (*Operation, error) {
 	return doModel[Operation, operationWire](ctx, s.client, params.request(), opts)
 }
 
-// Prepare makes the record of a refund to save before it is asked for, with Resume or [WithIntent]. It checks the parameters, and sends
-// nothing. It takes [WithIdempotencyKey]; other options are the call's.
+// Prepare makes the record of a refund to save before it is asked for, with Resume or
+// [WithIntent]. It checks the parameters, and sends nothing. It takes
+// [WithIdempotencyKey]; other options are the call's.
 //
 // Errors: [*Error] with [CodeValidationError]. Docs: Merchant API, Idempotency.
 func (s *RefundsService) Prepare(params RefundParams, opts ...CallOption) (*Intent, error) {
 	return s.client.merchant.intend(params.request(), opts)
 }
 
-// Get looks a refund up by its operation's id. The Result of one that succeeded is a [*RefundResult].
+// Get looks a refund up by its operation's id. The Result of one that succeeded is a
+// [*RefundResult].
 //
-// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get]; [ErrResponseMismatch] is also behind that of an operation
-// of another type. Docs: Merchant API, Operations.
+// Endpoint: GET /operations/{id}. Errors: those of [OperationsService.Get];
+// [ErrResponseMismatch] is also behind that of an operation of another type. Docs:
+// Merchant API, Operations.
 func (s *RefundsService) Get(ctx context.Context, operationID string, opts ...CallOption) (*Operation, error) {
 	return s.client.operation(ctx, OperationRefund, operationID, opts)
 }
 
-// List reads one page of refunds, newest first: [OperationsService.List] without operations of other types. Leave Type empty.
+// List reads one page of refunds, newest first: [OperationsService.List] without
+// operations of other types. Leave Type empty.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.List]. Docs: Merchant
+// API, Operations.
 func (s *RefundsService) List(ctx context.Context, params OperationListParams, opts ...CallOption) (*Page[Operation], error) {
 	return s.client.operations(ctx, params.query(OperationRefund), opts)
 }
 
-// All reads all refunds, newest first: [OperationsService.All] without operations of other types. Leave Type empty. With
-// Since it stops by itself.
+// All reads all refunds, newest first: [OperationsService.All] without operations of
+// other types. Leave Type empty. With Since it stops by itself.
 //
-// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant API, Operations.
+// Endpoint: GET /operations. Errors: those of [OperationsService.All]. Docs: Merchant
+// API, Operations.
 func (s *RefundsService) All(ctx context.Context, params OperationListParams, opts ...CallOption) iter.Seq2[*Operation, error] {
 	return s.client.allOperations(ctx, params.query(OperationRefund), opts)
 }
 
-// Wait waits until the refund's operation has ended, and returns its result. A mobile-money refund's operation ends as
-// [RefundPending], before the money has moved: only [RefundResult.Refunded] says that it has.
+// Wait waits until the refund's operation has ended, and returns its result. A
+// mobile-money refund's operation ends as [RefundPending], before the money has moved:
+// only [RefundResult.Refunded] says that it has.
 //
-// Errors: [*OperationError] when the refund failed ([CodeAmountExceedsTransaction], [CodeNotRefundable], [CodeTransactionNotSettled],
-// [CodeInsufficientBalance], …, and [CodeResultFailed] when its operation succeeded and its result says that it failed), [*WaitError]
-// when the wait ended first, and [ErrUnexpectedResult] when the operation is no refund, or its result has a status that
-// the SDK does not know. Docs: Merchant API, Operations.
+// Errors: [*OperationError] when the refund failed ([CodeAmountExceedsTransaction],
+// [CodeNotRefundable], [CodeTransactionNotSettled], [CodeInsufficientBalance], …, and
+// [CodeResultFailed] when its operation succeeded and its result says that it failed),
+// [*WaitError] when the wait ended first, and [ErrUnexpectedResult] when the operation is
+// no refund, or its result has a status that the SDK does not know. Docs: Merchant API,
+// Operations.
 func (s *RefundsService) Wait(ctx context.Context, operationID string, opts ...WaitOption) (*RefundResult, error) {
 	return waitForResult[*RefundResult](ctx, s.client, operationID, opts)
 }
@@ -171,7 +185,8 @@ func (p RefundParams) wire(v *validation) refundBody {
 	return body
 }
 
-// refundResultWire is a refund's result as the docs write it. An event has its fields too.
+// refundResultWire is a refund's result as the docs write it. An event has its fields
+// too.
 type refundResultWire struct {
 	Status               RefundStatus     `json:"status"`
 	RefundReference      wire.Text        `json:"refund_reference"`
@@ -204,8 +219,9 @@ func (r RefundResult) shown() string {
 	return hidden("RefundResult", scrubID(r.RefundReference), r.Amount.String(), redact.Word(string(r.Status)))
 }
 
-// MarshalJSON writes the parameters as the docs name them, to be queued or stored and read back without loss. What was not
-// set is left out: an amount that is not there refunds all, and one of 0 is refused.
+// MarshalJSON writes the parameters as the docs name them, to be queued or stored and
+// read back without loss. What was not set is left out: an amount that is not there
+// refunds all, and one of 0 is refused.
 func (p RefundParams) MarshalJSON() ([]byte, error) {
 	return lossless(struct {
 		refundBody
@@ -218,9 +234,9 @@ func (p RefundParams) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. An amount of null is an error: it may be a
-// number that could not be computed, and must not refund all. Numbers in Metadata are read as [json.Number], to the
-// last digit.
+// UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. An amount of
+// null is an error: it may be a number that could not be computed, and must not refund
+// all. Numbers in Metadata are read as [json.Number], to the last digit.
 func (p *RefundParams) UnmarshalJSON(data []byte) error {
 	var w struct {
 		TransactionReference string          `json:"transaction_reference"`
@@ -250,7 +266,8 @@ func (p *RefundParams) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// shown returns what is printed: the transaction and the amount, without reason and metadata.
+// shown returns what is printed: the transaction and the amount, without reason and
+// metadata.
 func (p RefundParams) shown() string {
 	return hidden("RefundParams", scrubID(p.TransactionReference), p.Amount.String())
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// everyCall is one call of each method that goes to the wire once, with parameters that every rule is content with.
+// everyCall is one call of each method that goes to the wire once, with parameters that
+// every rule is content with.
 var everyCall = map[string]func(context.Context, *intram.Client, ...intram.CallOption) error{
 	"balance": func(ctx context.Context, c *intram.Client, opts ...intram.CallOption) error {
 		_, err := c.Balance.Get(ctx, opts...)
@@ -299,7 +300,8 @@ func TestRequestsOnTheWire(t *testing.T) {
 	}
 }
 
-// Amounts are numbers on the wire, never rounded, never with an exponent or zeros after the point.
+// Amounts are numbers on the wire, never rounded, never with an exponent or zeros after
+// the point.
 func TestAmountsOnTheWire(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"25000": "25000", "153.00": "153", "1e3": "1000", "9007199254740991": "9007199254740991"} {

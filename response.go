@@ -18,18 +18,19 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// shape is how the API writes a T: a struct of its own, so that a whole response is read in one pass, whatever the revision of
-// the docs it follows.
+// shape is how the API writes a T: a struct of its own, so that a whole response is read
+// in one pass, whatever the revision of the docs it follows.
 type shape[T any] interface {
 	// model returns what was read, with the JSON that it was read from, which it keeps.
 	model(raw RawMessage) T
 }
 
-// whole is implemented by models that can tell a response which lacks what makes it one. A 202 without an operation id is no
-// proof that a payout was accepted.
+// whole is implemented by models that can tell a response which lacks what makes it one.
+// A 202 without an operation id is no proof that a payout was accepted.
 type whole interface{ complete() error }
 
-// doModel makes a call of the Merchant API that returns one T. On error the value is nil and the error is an [*Error].
+// doModel makes a call of the Merchant API that returns one T. On error the value is nil
+// and the error is an [*Error].
 func doModel[T any, W shape[T]](ctx context.Context, c *Client, r request, opts []CallOption) (*T, error) {
 	var value *T
 	about, environment := r.asked, c.environment
@@ -45,7 +46,8 @@ func doModel[T any, W shape[T]](ctx context.Context, c *Client, r request, opts 
 	return value, nil
 }
 
-// doVerdict makes a call whose response has no data that the docs show, and returns its body.
+// doVerdict makes a call whose response has no data that the docs show, and returns its
+// body.
 func doVerdict(ctx context.Context, c *Client, r request, opts []CallOption) (RawMessage, error) {
 	var raw RawMessage
 	err := c.merchant.do(ctx, r, opts, func(body []byte) error {
@@ -62,7 +64,8 @@ func doVerdict(ctx context.Context, c *Client, r request, opts []CallOption) (Ra
 	return raw, nil
 }
 
-// readModel reads a response with one T. What it keeps is the body itself, which has no other owner.
+// readModel reads a response with one T. What it keeps is the body itself, which has no
+// other owner.
 func readModel[T any, W shape[T]](body []byte) (*T, error) {
 	envelope, parts, err := wire.ReadData[W](body)
 	if err != nil {
@@ -112,7 +115,8 @@ func complete(value any) error {
 	return nil
 }
 
-// readValue is UnmarshalJSON of a model. The data is the caller's: what is kept is a copy.
+// readValue is UnmarshalJSON of a model. The data is the caller's: what is kept is a
+// copy.
 func readValue[T any, W shape[T]](data []byte, value *T) error {
 	var w W
 	if err := wire.UnmarshalObject(data, &w); err != nil {
@@ -122,8 +126,9 @@ func readValue[T any, W shape[T]](data []byte, value *T) error {
 	return nil
 }
 
-// readPage reads a response with a list of T. Each item keeps a copy of its own part of the body: one item that is kept does
-// not keep the page. An item that cannot be read is told beside the others.
+// readPage reads a response with a list of T. Each item keeps a copy of its own part of
+// the body: one item that is kept does not keep the page. An item that cannot be read is
+// told beside the others.
 func readPage[T any, W shape[T]](body []byte) (*Page[T], error) {
 	f, parts, err := wire.ReadPage[[]W](body)
 	if err != nil {
@@ -164,7 +169,8 @@ func readPageOneByOne[T any, W shape[T]](body []byte) (*Page[T], error) {
 
 var errNoList = errors.New("the response's data is not the list that the docs describe")
 
-// checkList reports what is no list, or may hide the list's cursor. An empty array is how some servers write an empty object.
+// checkList reports what is no list, or may hide the list's cursor. An empty array is how
+// some servers write an empty object.
 func checkList(parts strictjson.Parts) error {
 	switch p := parts.Paging; {
 	case wire.FirstByte(parts.Data) != '[':
@@ -225,16 +231,18 @@ func keep(data []byte) RawMessage {
 	return bytes.Clone(data)
 }
 
-// usableID reports whether an id that the API gave can be one, and become a segment of a path.
+// usableID reports whether an id that the API gave can be one, and become a segment of a
+// path.
 func usableID(id string) bool {
 	var v validation
 	v.pathID("id", id)
 	return len(v.fields) == 0
 }
 
-// ErrResponseMismatch is behind the [*Error] of a response that is about something else than what was asked for, or was asked to be
-// created: another id, type, environment or reference. A cache, a proxy or a connection that mixes responses up
-// does that. It says nothing of the money: the outcome is [OutcomeUnknown], and a wait looks again.
+// ErrResponseMismatch is behind the [*Error] of a response that is about something else
+// than what was asked for, or was asked to be created: another id, type, environment or
+// reference. A cache, a proxy or a connection that mixes responses up does that. It says
+// nothing of the money: the outcome is [OutcomeUnknown], and a wait looks again.
 var ErrResponseMismatch = errors.New("intram: the response is about something else")
 
 // askedFor is what a response must be about. The zero value says nothing.
@@ -261,7 +269,8 @@ func checkSubject(value any, s askedFor, environment Environment) error {
 
 func mismatch(what string) error { return fmt.Errorf("%w: %s", ErrResponseMismatch, what) }
 
-// isNamed reports whether two ids name one thing. Case is not what tells two ids of the API apart.
+// isNamed reports whether two ids name one thing. Case is not what tells two ids of the
+// API apart.
 func isNamed(id, asked string) bool { return id != "" && strings.EqualFold(id, asked) }
 
 func (o *Operation) about(s askedFor, environment Environment) error {
@@ -284,7 +293,8 @@ func (o *Operation) about(s askedFor, environment Environment) error {
 	return nil
 }
 
-// hasOtherText reports whether an object has a field with another text. A field that is absent, or is no text, has none.
+// hasOtherText reports whether an object has a field with another text. A field that is
+// absent, or is no text, has none.
 func hasOtherText(object RawMessage, field, want string) bool {
 	value := strictjson.Member(object, field)
 	if len(value) == len(want)+2 && value[0] == '"' && string(value[1:len(value)-1]) == want && !strings.Contains(want, `\`) {
@@ -305,13 +315,15 @@ func (t *Transaction) about(s askedFor, _ Environment) error {
 	return mismatch("it has another reference")
 }
 
-// isInternalID reports whether an id is one of those that the API gives to what it stores: 24 hexadecimal digits.
+// isInternalID reports whether an id is one of those that the API gives to what it
+// stores: 24 hexadecimal digits.
 func isInternalID(id string) bool {
 	return len(id) == 24 && allOf(id, func(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' })
 }
 
-// about reports a session that is another's. A session is created under the merchant's reference, and looked up by that or by
-// the system's, of which the revisions of the docs show one or two; known are both, if the session was seen before.
+// about reports a session that is another's. A session is created under the merchant's
+// reference, and looked up by that or by the system's, of which the revisions of the docs
+// show one or two; known are both, if the session was seen before.
 func (p *Payin) about(r *request, known payinNames) error {
 	if r.method == http.MethodPost {
 		if p.Reference != r.reference {
@@ -347,9 +359,10 @@ type failure struct {
 	ClientIP string          `json:"client_ip"`
 }
 
-// readError says whether the body of an error response is the Merchant API's own word: error is true, there is a
-// code, and the body's own status, when it has one, is the response's. Everything else, such as a proxy's page or a
-// gateway's JSON, says nothing about what the API has done.
+// readError says whether the body of an error response is the Merchant API's own word:
+// error is true, there is a code, and the body's own status, when it has one, is the
+// response's. Everything else, such as a proxy's page or a gateway's JSON, says nothing
+// about what the API has done.
 func readError(status int, body []byte) transport.Word {
 	var own struct {
 		Failed bool        `json:"error"`
@@ -362,7 +375,8 @@ func readError(status int, body []byte) transport.Word {
 	return own.Code.word(status, own.Status)
 }
 
-// word is what a refusal with this code says. stated is the status that the body names, 0 when it names none.
+// word is what a refusal with this code says. stated is the status that the body names, 0
+// when it names none.
 func (c ErrorCode) word(status int, stated wire.Status) transport.Word {
 	if c == "" || stated != 0 && int(stated) != status {
 		return transport.NoWord
@@ -392,8 +406,9 @@ var refusalStatuses = map[int]bool{
 	http.StatusUnprocessableEntity: true, http.StatusTooManyRequests: true,
 }
 
-// wordOfUnknownCode reads a refusal whose code the SDK does not list. A conflict is one with an earlier request, and
-// what speaks of the operator says nothing about the money. Status 0 stands for any status.
+// wordOfUnknownCode reads a refusal whose code the SDK does not list. A conflict is one
+// with an earlier request, and what speaks of the operator says nothing about the money.
+// Status 0 stands for any status.
 func wordOfUnknownCode(c ErrorCode, status int) transport.Word {
 	name := strings.ToLower(string(c))
 	switch {
@@ -408,8 +423,8 @@ func wordOfUnknownCode(c ErrorCode, status int) transport.Word {
 	return transport.Refused
 }
 
-// decodeFailure fills e from a refusal's body. A body that is not the API's own, such as a proxy's page, leaves the
-// code empty and says what it was instead.
+// decodeFailure fills e from a refusal's body. A body that is not the API's own, such as
+// a proxy's page, leaves the code empty and says what it was instead.
 func (e *Error) decodeFailure(header http.Header, body []byte) {
 	var f failure
 	if err := json.Unmarshal(body, &f); err != nil {
@@ -433,7 +448,8 @@ func (e *Error) decodeFailure(header http.Header, body []byte) {
 	}
 }
 
-// mediaType names the kinds of pages that proxies send. Any other is left out, since it may be anything.
+// mediaType names the kinds of pages that proxies send. Any other is left out, since it
+// may be anything.
 func mediaType(header http.Header) string {
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	switch kind {
@@ -466,8 +482,9 @@ var outcomes = map[transport.Outcome]Outcome{
 	transport.Unknown:  OutcomeUnknown,
 }
 
-// What to do about a refusal that decides nothing: of an earlier call, or in the operator's name. The usual advice in the state of an [Error] would
-// send the caller round in circles: the same key gets the same refusal.
+// What to do about a refusal that decides nothing: of an earlier call, or in the
+// operator's name. The usual advice in the state of an [Error] would send the caller
+// round in circles: the same key gets the same refusal.
 const (
 	adviseConflict = "another request with this key was taken before, with other parameters, and may have been executed: " +
 		"look its operation up before you pay; do not use a new key until you know that it did not happen"
@@ -481,7 +498,8 @@ const (
 		"do not use a new key until you know"
 )
 
-// adviseDoubt is the advice of a refusal that decides nothing by its code, empty for other refusals.
+// adviseDoubt is the advice of a refusal that decides nothing by its code, empty for
+// other refusals.
 func (e *Error) adviseDoubt() string {
 	switch e.Code.word(e.StatusCode, 0) {
 	case transport.KeyBusy:
@@ -500,8 +518,8 @@ func (e *Error) adviseDoubt() string {
 	return ""
 }
 
-// adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some accounts are
-// served at one of the two base URLs only.
+// adviseBaseURL says what to try when a proxy, not the API, did not know the path. Some
+// accounts are served at one of the two base URLs only.
 func adviseBaseURL(base string) string {
 	switch base {
 	case BaseURL:
@@ -513,8 +531,8 @@ func adviseBaseURL(base string) string {
 	}
 }
 
-// Each type that prints less than it holds has a method named shown. Its methods Format and LogValue, for fmt and slog, are
-// generated from that.
+// Each type that prints less than it holds has a method named shown. Its methods Format
+// and LogValue, for fmt and slog, are generated from that.
 //
 //go:generate go -C tools run ./redacted ..
 
@@ -527,9 +545,9 @@ func hidden(kind string, parts ...string) string {
 	return kind + "{" + strings.Join(parts, " ") + "}"
 }
 
-// RawMessage is JSON exactly as the API sent it, so that nothing it says is lost to a caller who needs a field
-// that the SDK does not know. It holds what customers typed, so it prints as its length only; use
-// string(raw), or json.Unmarshal, to read it.
+// RawMessage is JSON exactly as the API sent it, so that nothing it says is lost to a
+// caller who needs a field that the SDK does not know. It holds what customers typed, so
+// it prints as its length only; use string(raw), or json.Unmarshal, to read it.
 type RawMessage []byte
 
 // shown returns what is printed: the length, never the content.
@@ -543,7 +561,8 @@ func (m RawMessage) MarshalJSON() ([]byte, error) {
 	return wire.WithoutBOM(m), nil
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It keeps a copy; null leaves the message empty.
+// UnmarshalJSON implements [json.Unmarshaler]. It keeps a copy; null leaves the message
+// empty.
 func (m *RawMessage) UnmarshalJSON(data []byte) error {
 	if wire.IsNull(data) {
 		*m = nil

@@ -86,7 +86,8 @@ func untyped[R intram.OperationResult](result R, err error) (intram.OperationRes
 	return result, nil
 }
 
-// An operation succeeds, and its result says that the money came back, or says something unknown: no wait takes that for paid.
+// An operation succeeds, and its result says that the money came back, or says something
+// unknown: no wait takes that for paid.
 func TestAWaitJudgesTheWordOfTheResult(t *testing.T) {
 	t.Parallel()
 	for typ, words := range resultWords {

@@ -17,45 +17,49 @@ import (
 )
 
 const (
-	// keyLifetime is how long the API keeps an idempotency key (Merchant API docs, Idempotency).
-	// No call with an intent is made that long after it, by the clock of the machine that calls.
+	// keyLifetime is how long the API keeps an idempotency key (Merchant API docs,
+	// Idempotency). No call with an intent is made that long after it, by the clock of
+	// the machine that calls.
 	keyLifetime = 24 * time.Hour
-	// lookBackSlack is how far the clock that dated an intent may have been from the server's. A
-	// signature is dated by a clock that is corrected by less than the lifetime of a key, so what a
-	// clock further off dated was never accepted.
+	// lookBackSlack is how far the clock that dated an intent may have been from the
+	// server's. A signature is dated by a clock that is corrected by less than the
+	// lifetime of a key, so what a clock further off dated was never accepted.
 	lookBackSlack = 25 * time.Hour
-	// givenKeyLookBack is how long before its intent a key that the caller gave may have been used, and is
-	// still found. It spans a long weekend, and is less than a week: what is paid every week to one person
-	// is not last week's.
+	// givenKeyLookBack is how long before its intent a key that the caller gave may have
+	// been used, and is still found. It spans a long weekend, and is less than a week:
+	// what is paid every week to one person is not last week's.
 	givenKeyLookBack = 6 * 24 * time.Hour
 )
 
 // firstYear is before all operations of the API.
 var firstYear = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// ErrNeverSent is behind the [*Error] of a Resume that has proved that no operation came of the
-// intent: the list of operations was read through the whole time in which it could have been
-// executed, and everything in it is something else. The outcome is [OutcomeNotSent], and a new intent
-// with a new key is safe.
+// ErrNeverSent is behind the [*Error] of a Resume that has proved that no operation came
+// of the intent: the list of operations was read through the whole time in which it could
+// have been executed, and everything in it is something else. The outcome is
+// [OutcomeNotSent], and a new intent with a new key is safe.
 var ErrNeverSent = redact.Sentinel("intram: no operation came of the intent, and its key has expired: a new intent is safe")
 
-// ErrCannotTell is behind the [*CannotTellError] of a Resume that could not find out whether the intent
-// was executed. The money may have moved. Do not make a new intent before a person has looked at the
-// candidates.
+// ErrCannotTell is behind the [*CannotTellError] of a Resume that could not find out
+// whether the intent was executed. The money may have moved. Do not make a new intent
+// before a person has looked at the candidates.
 var ErrCannotTell = redact.Sentinel("intram: cannot tell whether the intent was executed")
 
-// CannotTellError is a Resume that could not find out whether its intent was executed. Its outcome
-// is [OutcomeUnknown], and errors.Is(err, [ErrCannotTell]) holds.
+// CannotTellError is a Resume that could not find out whether its intent was executed.
+// Its outcome is [OutcomeUnknown], and errors.Is(err, [ErrCannotTell]) holds.
 type CannotTellError struct {
 	// IdempotencyKey is the intent's.
 	IdempotencyKey string
-	// Candidates are the operations that may be the intent's: several that match, one that matches in
-	// all but what identifies it, or one that cannot be compared since its payload does not say enough.
+	// Candidates are the operations that may be the intent's: several that match, one
+	// that matches in all but what identifies it, or one that cannot be compared since
+	// its payload does not say enough.
 	Candidates []*Operation
-	// RetryAt is set when nothing was found but it is too early to conclude from that: a last call may
-	// have been accepted so lately that the list does not show it yet. Resume again at that time.
+	// RetryAt is set when nothing was found but it is too early to conclude from that: a
+	// last call may have been accepted so lately that the list does not show it yet.
+	// Resume again at that time.
 	RetryAt time.Time
-	// Err is why the list could not be read to its end, nil if it was. Resume again when it can be read.
+	// Err is why the list could not be read to its end, nil if it was. Resume again when
+	// it can be read.
 	Err error
 }
 
@@ -96,36 +100,41 @@ func (e *CannotTellError) Is(target error) bool { return target == ErrCannotTell
 // Unwrap returns why the list could not be read, nil if it was.
 func (e *CannotTellError) Unwrap() error { return e.Err }
 
-// Resume finishes a payout whose intent was saved, after a crash, an outage of any length, or an error
-// that left it in doubt. While the key is good it sends the payout, as [PayoutsService.Create] does with
-// [WithIntent]: what was executed is not executed twice. Afterwards it sends nothing, and looks for the
-// payout in the list of operations instead.
+// Resume finishes a payout whose intent was saved, after a crash, an outage of any
+// length, or an error that left it in doubt. While the key is good it sends the payout,
+// as [PayoutsService.Create] does with [WithIntent]: what was executed is not executed
+// twice. Afterwards it sends nothing, and looks for the payout in the list of operations
+// instead.
 //
-// A payout is found by its Reference, with its amount and its destination: give each payout a reference
-// that is never reused. Without one, a payout of the same amount to the same account is a candidate, and
-// never taken for this one.
+// A payout is found by its Reference, with its amount and its destination: give each
+// payout a reference that is never reused. Without one, a payout of the same amount to
+// the same account is a candidate, and never taken for this one.
 //
-// Errors, after [IntentHorizon]: [ErrNeverSent] when the list proves that nothing was executed, so that
-// a new intent is safe; a [*CannotTellError] when it proves nothing. "Not found" is a proof only if the
-// list was read through all the time in which the payout could have been made, by the server's clock and
-// with a day to spare, if everything in it could be compared, and if the intent is 24 hours old by both
-// clocks. Before that: those of Create with an intent.
+// Errors, after [IntentHorizon]: [ErrNeverSent] when the list proves that nothing was
+// executed, so that a new intent is safe; a [*CannotTellError] when it proves nothing.
+// "Not found" is a proof only if the list was read through all the time in which the
+// payout could have been made, by the server's clock and with a day to spare, if
+// everything in it could be compared, and if the intent is 24 hours old by both clocks.
+// Before that: those of Create with an intent.
 //
-// An intent that may have been sent and is 11 hours old, and each intent whose key was given to Prepare, is looked for
-// before it is sent: a clock that was set in the meantime, or an earlier use of the key, may have made the key older than
-// the intent says. A first use of a given key is found up to six days before the date of the intent; a key first used
-// before that is sent. What is then found that may be the payout, and is older than the horizon, is a [*CannotTellError]
-// too, and so is a list that cannot be read: nothing is sent then. To resume many intents, share what is read of the
-// list: see [LookBack].
+// An intent that may have been sent and is 11 hours old, and each intent whose key was
+// given to Prepare, is looked for before it is sent: a clock that was set in the
+// meantime, or an earlier use of the key, may have made the key older than the intent
+// says. A first use of a given key is found up to six days before the date of the intent;
+// a key first used before that is sent. What is then found that may be the payout, and is
+// older than the horizon, is a [*CannotTellError] too, and so is a list that cannot be
+// read: nothing is sent then. To resume many intents, share what is read of the list: see
+// [LookBack].
 //
 // Endpoints: POST /payouts, GET /operations. Docs: Merchant API, Idempotency.
 func (s *PayoutsService) Resume(ctx context.Context, params PayoutParams, intent *Intent, opts ...CallOption) (*Operation, error) {
 	return s.client.resume(ctx, params.request(), OperationPayout, intent, opts)
 }
 
-// Resume finishes a refund whose intent was saved: see [PayoutsService.Resume]. A refund has no reference
-// of its own. It is found by its transaction and amount, and by Metadata that no other refund of that
-// transaction has; without Metadata, a refund that matches is a candidate of a [*CannotTellError].
+// Resume finishes a refund whose intent was saved: see [PayoutsService.Resume]. A refund
+// has no reference of its own. It is found by its transaction and amount, and by Metadata
+// that no other refund of that transaction has; without Metadata, a refund that matches
+// is a candidate of a [*CannotTellError].
 //
 // Endpoints: POST /refunds, GET /operations. Errors: those of [PayoutsService.Resume].
 // Docs: Merchant API, Idempotency.
@@ -133,18 +142,19 @@ func (s *RefundsService) Resume(ctx context.Context, params RefundParams, intent
 	return s.client.resume(ctx, params.request(), OperationRefund, intent, opts)
 }
 
-// Resume finishes a payment request whose intent was saved: see [PayoutsService.Resume]. A payment request
-// has no reference of its own. It is found by its invoice, and by WebhookData that no other request
-// has; without WebhookData, a request that matches is a candidate of a [*CannotTellError].
+// Resume finishes a payment request whose intent was saved: see [PayoutsService.Resume].
+// A payment request has no reference of its own. It is found by its invoice, and by
+// WebhookData that no other request has; without WebhookData, a request that matches is a
+// candidate of a [*CannotTellError].
 //
-// Endpoints: POST /payment-requests, GET /operations. Errors: those of [PayoutsService.Resume].
-// Docs: Merchant API, Idempotency.
+// Endpoints: POST /payment-requests, GET /operations. Errors: those of
+// [PayoutsService.Resume]. Docs: Merchant API, Idempotency.
 func (s *PaymentRequestsService) Resume(ctx context.Context, params PaymentRequestParams, intent *Intent, opts ...CallOption) (*Operation, error) {
 	return s.client.resume(ctx, params.request(), OperationPaymentRequest, intent, opts)
 }
 
-// resume sends a call while its key is good, and looks for its operation afterwards. Where the age of the key is less
-// certain than that, it looks first.
+// resume sends a call while its key is good, and looks for its operation afterwards.
+// Where the age of the key is less certain than that, it looks first.
 func (c *Client) resume(ctx context.Context, r request, typ OperationType, intent *Intent, opts []CallOption) (*Operation, error) {
 	opts = append(slices.Clone(opts), WithIntent(intent))
 	if c.merchant.ageIsUncertain(intent) {
@@ -191,9 +201,9 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 	return nil, l.cannotTell(nil)
 }
 
-// ageIsUncertain reports whether a key may be older than its intent says: it was the caller's, who may have sent it by an
-// earlier intent, or the intent may have been sent, and is so old that a clock that was set in the meantime makes the
-// difference.
+// ageIsUncertain reports whether a key may be older than its intent says: it was the
+// caller's, who may have sent it by an earlier intent, or the intent may have been sent,
+// and is so old that a clock that was set in the meantime makes the difference.
 func (p *protocol) ageIsUncertain(intent *Intent) bool {
 	return intent != nil &&
 		(intent.KeyGiven || intent.resumed() && wallTime(p.clock).Sub(intent.FirstSentAt) > keyLifetime/2-time.Hour)
@@ -202,10 +212,12 @@ func (p *protocol) ageIsUncertain(intent *Intent) bool {
 // lookBack looks for the operation of a call in the list of operations.
 type lookBack struct {
 	key string
-	// found are those that are the call's, and maybe those that may be; unreadable is one that cannot be read.
+	// found are those that are the call's, and maybe those that may be; unreadable is one
+	// that cannot be read.
 	found, maybe []*Operation
 	unreadable   *ItemError
-	// date is when the list was read, by the server's clock. retryAt is set when that is too early to prove anything.
+	// date is when the list was read, by the server's clock. retryAt is set when that is
+	// too early to prove anything.
 	date, retryAt time.Time
 }
 
@@ -255,8 +267,9 @@ func (l *lookBack) cannotTell(err error) *CannotTellError {
 	return e
 }
 
-// outlivedItsKey reports whether something that may be the call's is so old that the API may have forgotten its key. What is
-// younger is harmless: if it is the call's, the key brings it back.
+// outlivedItsKey reports whether something that may be the call's is so old that the API
+// may have forgotten its key. What is younger is harmless: if it is the call's, the key
+// brings it back.
 func (l *lookBack) outlivedItsKey() bool {
 	old := func(at time.Time) bool { return at.IsZero() || l.date.Sub(at) > IntentHorizon }
 	if l.unreadable != nil && old(l.unreadable.CreatedAt) {
@@ -284,10 +297,10 @@ func (l *lookBack) compare(c *Client, kind OperationType, sent map[string]any, o
 	}
 }
 
-// LookBack shares what Resume reads of the list of operations among many intents, which would read it
-// once each otherwise: give it to each Resume with [WithLookBack]. It is for one run over saved intents: keep it no
-// longer, since it keeps the operations of several days. The zero value is ready, for one client. It is safe for
-// concurrent use.
+// LookBack shares what Resume reads of the list of operations among many intents, which
+// would read it once each otherwise: give it to each Resume with [WithLookBack]. It is
+// for one run over saved intents: keep it no longer, since it keeps the operations of
+// several days. The zero value is ready, for one client. It is safe for concurrent use.
 type LookBack struct {
 	mu      sync.Mutex
 	client  *Client
@@ -295,8 +308,8 @@ type LookBack struct {
 	reading chan struct{} // closed when the read that is under way ends
 }
 
-// WithLookBack lets a Resume use what others have read of the list of operations, and adds what it reads. Other calls read
-// no such list, and leave this option aside.
+// WithLookBack lets a Resume use what others have read of the list of operations, and
+// adds what it reads. Other calls read no such list, and leave this option aside.
 func WithLookBack(l *LookBack) CallOption {
 	return callOption(func(cfg *callConfig) {
 		cfg.invalid.check(l != nil, "WithLookBack", "WithLookBack is nil: give the address of an intram.LookBack")
@@ -307,14 +320,15 @@ func WithLookBack(l *LookBack) CallOption {
 // history is what the list of operations told of a time.
 type history struct {
 	from, until time.Time
-	// date is when it was read, by the server's clock: for all of its pages at the earliest.
+	// date is when it was read, by the server's clock: for all of its pages at the
+	// earliest.
 	date       time.Time
 	operations []*Operation
 	unreadable []*ItemError
 }
 
-// history reads the list, or brings back what was read of it. What is shared goes back a day further, for the intents that come
-// after, and up to the newest.
+// history reads the list, or brings back what was read of it. What is shared goes back a
+// day further, for the intents that come after, and up to the newest.
 func (l *LookBack) history(ctx context.Context, c *Client, kind OperationType, from, until, provenFrom time.Time, maxAttempts int) (*history, error) {
 	if l == nil {
 		return readHistory(ctx, c, kind, from, until, maxAttempts)
@@ -357,11 +371,11 @@ func (l *LookBack) fill(ctx context.Context, c *Client, kind OperationType, from
 	return h, err
 }
 
-// readHistory reads everything that the list has of a time. The error is why it could not be read to its end, and comes with what
-// was read until then.
+// readHistory reads everything that the list has of a time. The error is why it could not
+// be read to its end, and comes with what was read until then.
 //
-// The end of the list is not taken from its cursor alone: what lies before the oldest item is asked for once more, so
-// that a list that ends early is noticed.
+// The end of the list is not taken from its cursor alone: what lies before the oldest
+// item is asked for once more, so that a list that ends early is noticed.
 func readHistory(ctx context.Context, c *Client, kind OperationType, from, until time.Time, maxAttempts int) (*history, error) {
 	h := &history{from: from, until: until}
 	seen := map[string]bool{}

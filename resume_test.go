@@ -28,7 +28,8 @@ type offClock struct {
 
 func (c *offClock) Now() time.Time { return c.Clock.Now().Add(c.off) }
 
-// lists is a server whose lists come through rewrite, as a proxy or an older server would write them.
+// lists is a server whose lists come through rewrite, as a proxy or an older server would
+// write them.
 func lists(server *intramtest.Server, rewrite func(header http.Header, list map[string]any)) intram.ClientOption {
 	return intram.WithHTTPClient(&http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := server.Transport().RoundTrip(req)
@@ -141,11 +142,12 @@ func TestResumeProvesThatNothingWasSent(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestResumeFindsWhatTheOldLookBackPaidTwice has the faults under which programs that looked through the
-// list themselves concluded "not found", and paid a second time.
+// TestResumeFindsWhatTheOldLookBackPaidTwice has the faults under which programs that
+// looked through the list themselves concluded "not found", and paid a second time.
 func TestResumeFindsWhatTheOldLookBackPaidTwice(t *testing.T) {
 	t.Parallel()
-	// The look-back as it used to be written: back to an hour before the intent, by the machine's clock.
+	// The look-back as it used to be written: back to an hour before the intent, by the
+	// machine's clock.
 	missed := func(ctx context.Context, client *intram.Client, intent *intram.Intent) bool {
 		for op, err := range client.Operations.All(ctx, intram.OperationListParams{Type: intram.OperationPayout}) {
 			if err != nil || op.CreatedAt.Before(intent.FirstSentAt.Add(-time.Hour)) {
@@ -333,7 +335,8 @@ func TestResumeConcludesNothingBeforeTheLastCallIsADayOld(t *testing.T) {
 	_, err = client.Payouts.Resume(t.Context(), intentParams(), intent)
 	require.ErrorIs(t, err, intram.ErrNeverSent)
 
-	// An intent that a clock ahead of the server's dated is not older than that, whatever this machine says.
+	// An intent that a clock ahead of the server's dated is not older than that, whatever
+	// this machine says.
 	ahead := server.Client(intram.WithClock(&offClock{server.Clock(), 10 * time.Hour}))
 	intent, err = client.Payouts.Prepare(intentParams())
 	require.NoError(t, err)
@@ -410,7 +413,8 @@ func TestRefundsAndPaymentRequestsAreResumed(t *testing.T) {
 	assert.Equal(t, refund.ID, op.ID)
 	assert.Equal(t, "R-1", op.Metadata()["case"])
 
-	// Without data of its own, an equal one is a candidate, and one of another payment is not.
+	// Without data of its own, an equal one is a candidate, and one of another payment is
+	// not.
 	for _, reference := range []string{page.TransactionReference, strings.Repeat("A", 10)} {
 		params := intram.RefundParams{TransactionReference: reference}
 		intent, err := client.Refunds.Prepare(params)
@@ -425,7 +429,8 @@ func TestRefundsAndPaymentRequestsAreResumed(t *testing.T) {
 	}
 }
 
-// A derived key is as old as its first use. An intent that was prepared again with it does not know that.
+// A derived key is as old as its first use. An intent that was prepared again with it
+// does not know that.
 func TestResumeDatesAKeyByItsFirstUse(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -444,7 +449,8 @@ func TestResumeDatesAKeyByItsFirstUse(t *testing.T) {
 	_, err = client.Payouts.Create(t.Context(), intentParams(), intram.WithIntent(intent))
 	require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
 
-	// The third has an intent that is good by its date, and a key that the API has forgotten.
+	// The third has an intent that is good by its date, and a key that the API has
+	// forgotten.
 	server.Advance(13 * time.Hour)
 	posts := payoutPosts(server)
 	op, err := server.Client().Payouts.Resume(t.Context(), intentParams(), afterCrash(t, intent))
@@ -462,7 +468,8 @@ func TestResumeDatesAKeyByItsFirstUse(t *testing.T) {
 	assert.Equal(t, posts, payoutPosts(server))
 }
 
-// What is younger than the horizon is no danger: if it is the intent's, the API still knows its key.
+// What is younger than the horizon is no danger: if it is the intent's, the API still
+// knows its key.
 func TestResumeSendsPastCandidatesWhoseKeysAreKnown(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -479,8 +486,8 @@ func TestResumeSendsPastCandidatesWhoseKeysAreKnown(t *testing.T) {
 	assert.Equal(t, first.ID, again.ID)
 }
 
-// The clock was three hours ahead when the intent was made, and was set right: the intent looks three hours younger than
-// its key is.
+// The clock was three hours ahead when the intent was made, and was set right: the intent
+// looks three hours younger than its key is.
 func TestResumeLooksBeforeItSendsAnOldIntent(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -561,7 +568,8 @@ func TestManyIntentsShareOneLookBack(t *testing.T) {
 	require.ErrorContains(t, err, "WithLookBack is nil")
 }
 
-// A later intent is resumed first, and what was read for it does not go back to the earlier one.
+// A later intent is resumed first, and what was read for it does not go back to the
+// earlier one.
 func TestAnEarlierIntentIsLookedForBeyondWhatWasRead(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -615,7 +623,8 @@ func others(t *testing.T, server *intramtest.Server, n int) {
 	server.Advance(25 * time.Hour)
 }
 
-// A page may end between two operations of one millisecond, and an item may be dated wrongly: neither ends the search.
+// A page may end between two operations of one millisecond, and an item may be dated
+// wrongly: neither ends the search.
 func TestResumeReadsPastOddPages(t *testing.T) {
 	t.Parallel()
 	for name, rewrite := range map[string]func(map[string]any){
@@ -643,7 +652,8 @@ func TestResumeReadsPastOddPages(t *testing.T) {
 	}
 }
 
-// A clock that was set back makes an intent younger than the server says: it is a day old by both, or nothing is proved.
+// A clock that was set back makes an intent younger than the server says: it is a day old
+// by both, or nothing is proved.
 func TestResumeWaitsForTheSlowerOfBothClocks(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -655,8 +665,8 @@ func TestResumeWaitsForTheSlowerOfBothClocks(t *testing.T) {
 	assert.False(t, cannot.RetryAt.IsZero())
 }
 
-// An intent that was saved without its date says nothing of when it may have been executed. A list of another time is no
-// proof that it was not.
+// An intent that was saved without its date says nothing of when it may have been
+// executed. A list of another time is no proof that it was not.
 func TestAnIntentThatLostAFieldIsRefused(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -702,7 +712,8 @@ func TestAnIntentThatLostAFieldIsRefused(t *testing.T) {
 	assert.Len(t, server.Requests(), requests, "nothing is sent, and nothing is looked for")
 }
 
-// A given key is as old as its first use, which an intent that was made for it days later does not know.
+// A given key is as old as its first use, which an intent that was made for it days later
+// does not know.
 func TestResumeFindsTheFirstUseOfAGivenKey(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -731,7 +742,8 @@ func TestResumeFindsTheFirstUseOfAGivenKey(t *testing.T) {
 		}
 	}
 
-	// A look is no use of the intent: what a refusal of a fresh one says stays definitive.
+	// A look is no use of the intent: what a refusal of a fresh one says stays
+	// definitive.
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
 	unknown := intram.RefundParams{TransactionReference: "AB12CD34EF"}
 	intent, err := server.Client().Refunds.Prepare(unknown, intram.WithIdempotencyKey("refund-1"))
@@ -774,7 +786,8 @@ func TestResumeDoesNotSendPastAListThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A refund without an amount returns all that is left. One that said how much is another, whatever data it carries.
+// A refund without an amount returns all that is left. One that said how much is another,
+// whatever data it carries.
 func TestARefundOfAllIsNotAnEarlierRefundOfAPart(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())
@@ -802,7 +815,8 @@ func TestARefundOfAllIsNotAnEarlierRefundOfAPart(t *testing.T) {
 	assert.Equal(t, partly.ID, e.Candidates[0].ID)
 }
 
-// A clock that was two years ahead dated the intent: how old its key is is not known, and no list shows that time.
+// A clock that was two years ahead dated the intent: how old its key is is not known, and
+// no list shows that time.
 func TestAnIntentFromTheFarFutureIsNeverSentAndSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, given := range map[string][]intram.CallOption{"generated": nil, "given": {intram.WithIdempotencyKey(ownKey)}} {
@@ -837,7 +851,8 @@ func TestAnIntentFromTheFarFutureIsNeverSentAndSaysSo(t *testing.T) {
 	}
 }
 
-// A page whose cursor and items contradict each other does not end the list where the payout may still follow.
+// A page whose cursor and items contradict each other does not end the list where the
+// payout may still follow.
 func TestResumeReadsPastAPageThatContradictsItsCursor(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ item, cursor time.Duration }{
@@ -876,7 +891,8 @@ func TestOneCandidateIsOneOperation(t *testing.T) {
 	assert.ErrorContains(t, two, "2 operations may have come of it (op_1, op_2)")
 }
 
-// A refund or a payment request that is nearly the intent's is a candidate, and one that is another is not.
+// A refund or a payment request that is nearly the intent's is a candidate, and one that
+// is another is not.
 func TestResumeComparesRefundsAndPaymentRequests(t *testing.T) {
 	t.Parallel()
 	invoice := func(field string, value any) func(http.Header, map[string]any) {

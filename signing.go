@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// signedPathPrefix starts the signed path, whatever URL is called: the front proxy rewrites /v1 to it
-	// (Merchant API docs, Signature).
+	// signedPathPrefix starts the signed path, whatever URL is called: the front proxy
+	// rewrites /v1 to it (Merchant API docs, Signature).
 	signedPathPrefix = "/api/v1/merchant"
-	// timestampLayout is ISO 8601 in UTC with milliseconds, as X-Timestamp and cursors carry it.
+	// timestampLayout is ISO 8601 in UTC with milliseconds, as X-Timestamp and cursors
+	// carry it.
 	timestampLayout = "2006-01-02T15:04:05.000Z"
 	signatureScheme = "sha256="
 )
@@ -26,7 +27,8 @@ const (
 type signer struct {
 	apiKey string
 	mac    *macPool
-	// encoded says that the server signs queries as it would write them itself. The docs do not say which reading it takes.
+	// encoded says that the server signs queries as it would write them itself. The docs
+	// do not say which reading it takes.
 	encoded atomic.Bool
 }
 
@@ -46,11 +48,13 @@ func (s *signer) authorize(at time.Time, call *transport.Call) transport.Proof {
 
 var queryEncoder = strings.NewReplacer(":", "%3A", "~", "%7E")
 
-// reencoded is a query as a server writes it that has taken it apart. The raw and the decoded reading are one: see needsNoEncoding.
+// reencoded is a query as a server writes it that has taken it apart. The raw and the
+// decoded reading are one: see needsNoEncoding.
 func reencoded(query string) string { return queryEncoder.Replace(query) }
 
-// reread takes the other reading of queries after a refused signature, once for a call. The client keeps the one that is accepted; when neither
-// is, the signature is refused for another reason.
+// reread takes the other reading of queries after a refused signature, once for a call.
+// The client keeps the one that is accepted; when neither is, the signature is refused
+// for another reason.
 func (s *signer) reread(call *transport.Call, again bool) bool {
 	if reencoded(call.Query) == call.Query {
 		return false
@@ -90,8 +94,8 @@ func (s *signer) sign(at time.Time, method, endpoint, query string, body []byte)
 	return both[:stamp], both[stamp:]
 }
 
-// macPool computes HMAC-SHA256 under one key. Setting up a keyed hash costs more than hashing a payout,
-// so the states are kept and reset.
+// macPool computes HMAC-SHA256 under one key. Setting up a keyed hash costs more than
+// hashing a payout, so the states are kept and reset.
 type macPool struct{ states sync.Pool }
 
 // macState is one keyed hash with room for what is fed to it and read from it.
@@ -118,5 +122,6 @@ func (p *macPool) get() *macState {
 
 func (p *macPool) put(s *macState) { p.states.Put(s) }
 
-// finish returns the sum of all that was written. It is valid until the state is put back.
+// finish returns the sum of all that was written. It is valid until the state is put
+// back.
 func (s *macState) finish() []byte { return s.hash.Sum(s.sum[:0]) }

@@ -12,7 +12,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// Under the race detector a sync.Pool drops at random what it is given, so the count means nothing there.
+// Under the race detector a sync.Pool drops at random what it is given, so the count
+// means nothing there.
 func TestSigningAllocatesOnce(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	if raceDetector {
 		return
@@ -24,7 +25,8 @@ func TestSigningAllocatesOnce(t *testing.T) { //nolint:paralleltest // AllocsPer
 	require.LessOrEqual(t, allocs, 1.0, "one string holds the timestamp and the signature")
 }
 
-// bare is what no HMAC can do without: the same message under the same key, with nothing around it.
+// bare is what no HMAC can do without: the same message under the same key, with nothing
+// around it.
 func bare(b *testing.B, key, message []byte) (nsPerOp float64) {
 	b.Helper()
 	mac := hmac.New(sha256.New, key)
@@ -44,7 +46,8 @@ func bare(b *testing.B, key, message []byte) (nsPerOp float64) {
 	return float64(time.Since(began).Nanoseconds()) / float64(b.N)
 }
 
-// BenchmarkSign reports how much longer signing takes than the HMAC in it: the x/hmac metric.
+// BenchmarkSign reports how much longer signing takes than the HMAC in it: the x/hmac
+// metric.
 func BenchmarkSign(b *testing.B) {
 	body := []byte(example(b, "payout.mobile_money.request.json"))
 	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
@@ -71,8 +74,8 @@ func BenchmarkSignParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkVerify reports how much longer verifying a delivery takes than the HMAC in it. The difference is reading
-// the event.
+// BenchmarkVerify reports how much longer verifying a delivery takes than the HMAC in it.
+// The difference is reading the event.
 func BenchmarkVerify(b *testing.B) {
 	v := webhookVectors(b)[0]
 	at, err := time.Parse(time.RFC3339, v.Timestamp)

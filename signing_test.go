@@ -52,7 +52,8 @@ func TestSignatureVectors(t *testing.T) {
 	}
 }
 
-// The vectors once more, on the wire: what a whole client sends is signed as openssl signs it.
+// The vectors once more, on the wire: what a whole client sends is signed as openssl
+// signs it.
 func TestClientSendsSignaturesOfTheVectors(t *testing.T) {
 	t.Parallel()
 	before := time.Date(2026, 5, 19, 12, 34, 56, 0, time.UTC)
@@ -109,8 +110,9 @@ func TestClientSendsSignaturesOfTheVectors(t *testing.T) {
 	assert.Empty(t, calls, "calls without a vector")
 }
 
-// secondSignature computes what sign computes from the definitions alone: the canonical string of section 3 of the
-// spec as one join, under secondHMAC. It shares nothing with signing.go but sha256.
+// secondSignature computes what sign computes from the definitions alone: the canonical
+// string of section 3 of the spec as one join, under secondHMAC. It shares nothing with
+// signing.go but sha256.
 func secondSignature(secret, timestamp, method, endpoint, query, body string) string {
 	message := strings.Join([]string{timestamp, method, "/api/v1/merchant" + endpoint, query, body}, "\n")
 	return fmt.Sprintf("sha256=%x", secondHMAC(secret, message))
@@ -183,7 +185,8 @@ func TestSignatureCoversEachField(t *testing.T) {
 		_, got := intram.Sign(r.secret, r.at, r.method, r.endpoint, r.query, []byte(r.body))
 		assert.NotEqual(t, want, got, name)
 	}
-	// What is finer than a millisecond is not sent, and so is not signed; and the zone is always UTC.
+	// What is finer than a millisecond is not sent, and so is not signed; and the zone is
+	// always UTC.
 	_, got := intram.Sign(base.secret, at.Add(999*time.Microsecond).In(time.FixedZone("", 3600)), base.method, base.endpoint, base.query, []byte(base.body))
 	assert.Equal(t, want, got)
 }
@@ -222,7 +225,8 @@ func TestAuthorizeSetsThreeHeadersAndNothingElse(t *testing.T) {
 	assert.Equal(t, http.Header{
 		"Accept": {"x"}, "X-Api-Key": {publicKey}, "X-Timestamp": {"2026-05-20T10:30:00.000Z"}, "X-Signature": {signature},
 	}, h)
-	// A transport that adds to one header must not write into another, nor into the next request's.
+	// A transport that adds to one header must not write into another, nor into the next
+	// request's.
 	h.Add("X-Timestamp", "more")
 	h.Add("X-Api-Key", "more")
 	assert.Equal(t, []string{signature}, h["X-Signature"])
@@ -253,7 +257,8 @@ func TestBeforeIsAWholeMillisecond(t *testing.T) {
 	assert.Equal(t, "2027-01-01T00:00:00.000Z", intram.FormatBefore(time.Date(2026, 12, 31, 23, 59, 59, 999999999, time.UTC)))
 }
 
-// Whatever reading of "sorted query" the server takes, raw or decoded, it is the string that was sent.
+// Whatever reading of "sorted query" the server takes, raw or decoded, it is the string
+// that was sent.
 func TestQueriesNeedNoEncoding(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {
@@ -302,7 +307,8 @@ func FuzzCanonicalQuery(f *testing.F) {
 			return // the SDK's own keys are constants
 		}
 		for _, v := range []string{v1, v2} {
-			// What is let through reads the same raw and decoded, on the wire and in any server.
+			// What is let through reads the same raw and decoded, on the wire and in any
+			// server.
 			decoded, err := url.QueryUnescape(v)
 			if intram.NeedsNoEncoding(v) {
 				require.NoError(t, err)
@@ -334,8 +340,9 @@ func FuzzCanonicalQuery(f *testing.F) {
 	})
 }
 
-// Three readings of a query exist: as it is sent, taken apart, and written anew. After a refusal of a read with a query the
-// client tries the next one, and keeps what is accepted.
+// Three readings of a query exist: as it is sent, taken apart, and written anew. After a
+// refusal of a read with a query the client tries the next one, and keeps what is
+// accepted.
 func TestAQueryIsSignedAsTheServerReadsIt(t *testing.T) {
 	t.Parallel()
 	const encoded = "before=2026-05-20T10%3A30%3A00.000Z"

@@ -14,7 +14,8 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// TestAnswersThatCanBeReadInTwoWaysAreInDoubt has the API respond to a payout with what encoding/json alone would take.
+// TestAnswersThatCanBeReadInTwoWaysAreInDoubt has the API respond to a payout with what
+// encoding/json alone would take.
 func TestAnswersThatCanBeReadInTwoWaysAreInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -59,7 +60,8 @@ func TestEventsThatCanBeReadInTwoWays(t *testing.T) {
 	}
 }
 
-// A byte order mark in front of a response or a delivery is passed over. What was signed is the bytes with it.
+// A byte order mark in front of a response or a delivery is passed over. What was signed
+// is the bytes with it.
 func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 	t.Parallel()
 	const mark = "\ufeff"
@@ -105,7 +107,8 @@ func nested(levels int) map[string]any {
 	return map[string]any{"a": nested(levels - 1)}
 }
 
-// What the SDK sends it can read when it comes back; what is too deep is refused before it is sent.
+// What the SDK sends it can read when it comes back; what is too deep is refused before
+// it is sent.
 func TestDeepMetadataIsReadOrRefused(t *testing.T) {
 	t.Parallel()
 	server := intramtest.NewServer(t, intramtest.WithoutListener())

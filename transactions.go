@@ -18,7 +18,8 @@ import (
 // TransactionsService looks up money that moved, or is about to.
 type TransactionsService struct{ client *Client }
 
-// TransactionStatus is how far a transaction has come. A status that is not listed here means "not finished yet".
+// TransactionStatus is how far a transaction has come. A status that is not listed here
+// means "not finished yet".
 type TransactionStatus string
 
 // Statuses of transactions (Merchant API docs, Transactions).
@@ -29,7 +30,8 @@ const (
 	TransactionRefunded TransactionStatus = "REFUNDED"
 )
 
-// Finished reports whether the transaction has ended, in whatever way. An unknown status has not.
+// Finished reports whether the transaction has ended, in whatever way. An unknown status
+// has not.
 func (s TransactionStatus) Finished() bool {
 	return s == TransactionSuccess || s == TransactionError || s == TransactionRefunded
 }
@@ -86,7 +88,8 @@ type Transaction struct {
 	DeclinedReason string
 	// WebhookData is what the payment request carried, when the API shows it.
 	WebhookData RawMessage
-	// CreatedAt is when it began, RefundedAt when nothing was left of it; zero when the API does not say.
+	// CreatedAt is when it began, RefundedAt when nothing was left of it; zero when the
+	// API does not say.
 	CreatedAt, RefundedAt time.Time
 	// Refunds lists what was given back.
 	Refunds []RefundEntry
@@ -94,11 +97,13 @@ type Transaction struct {
 	Raw RawMessage
 }
 
-// Paid reports whether the money has moved: the status is [TransactionSuccess] in any case. Every other word, one that the SDK
-// does not know or none at all included, is not paid. Of a [TransactionRefunded] payment nothing is left.
+// Paid reports whether the money has moved: the status is [TransactionSuccess] in any
+// case. Every other word, one that the SDK does not know or none at all included, is not
+// paid. Of a [TransactionRefunded] payment nothing is left.
 func (t *Transaction) Paid() bool { return wire.EqualFold(t.Status, TransactionSuccess) }
 
-// TransactionPaymentMethod is how a transaction was paid. The current revision of the docs gives the name only.
+// TransactionPaymentMethod is how a transaction was paid. The current revision of the
+// docs gives the name only.
 type TransactionPaymentMethod struct {
 	Name string
 	Code ProviderCode
@@ -131,11 +136,13 @@ type RefundEntry struct {
 	CreatedAt time.Time
 }
 
-// Get looks a transaction up, by its public reference (10 letters and digits) or its internal id (24 hexadecimal digits).
+// Get looks a transaction up, by its public reference (10 letters and digits) or its
+// internal id (24 hexadecimal digits).
 //
-// Endpoint: GET /transactions/{reference}. Errors: [*Error] with [CodeTransactionNotFound] for a reference that is unknown,
-// another merchant's or the other environment's, and around [ErrResponseMismatch] when the response is about another
-// transaction. Docs: Merchant API, Transactions.
+// Endpoint: GET /transactions/{reference}. Errors: [*Error] with
+// [CodeTransactionNotFound] for a reference that is unknown, another merchant's or the
+// other environment's, and around [ErrResponseMismatch] when the response is about
+// another transaction. Docs: Merchant API, Transactions.
 func (s *TransactionsService) Get(ctx context.Context, reference string, opts ...CallOption) (*Transaction, error) {
 	r := request{method: http.MethodGet, template: "/transactions/{reference}", path: "/transactions/" + url.PathEscape(reference)}
 	r.asked.lookup = reference
@@ -143,8 +150,9 @@ func (s *TransactionsService) Get(ctx context.Context, reference string, opts ..
 	return doModel[Transaction, transactionWire](ctx, s.client, r, opts)
 }
 
-// Wait waits until the transaction is no longer pending, and returns it, paid or not: look at its Status. A
-// customer takes 5 to 30 seconds as a rule and 6 minutes at most, so that is how long it waits unless told otherwise.
+// Wait waits until the transaction is no longer pending, and returns it, paid or not:
+// look at its Status. A customer takes 5 to 30 seconds as a rule and 6 minutes at most,
+// so that is how long it waits unless told otherwise.
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Merchant API, Payment requests.
 func (s *TransactionsService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Transaction, error) {
@@ -165,29 +173,32 @@ type TransactionListParams struct {
 	Limit  int
 	Status TransactionStatus
 	Type   TransactionType
-	// Since leaves out what was created before that time, and ends the list there. The SDK applies it: the API has no such parameter.
+	// Since leaves out what was created before that time, and ends the list there. The
+	// SDK applies it: the API has no such parameter.
 	Since time.Time
 	// Before leaves out what was created at that time or later.
 	Before time.Time
 }
 
-// List reads one page of transactions, newest first. For all of them use [TransactionsService.All], which loses nothing
-// between pages. An item that cannot be read is in [Page].Unreadable. A page that is larger than the SDK reads (8 MiB) is
-// asked for again with half its limit.
+// List reads one page of transactions, newest first. For all of them use
+// [TransactionsService.All], which loses nothing between pages. An item that cannot be
+// read is in [Page].Unreadable. A page that is larger than the SDK reads (8 MiB) is asked
+// for again with half its limit.
 //
-// Endpoint: GET /transactions. Errors: [*Error] with [CodeValidationError] and the authentication codes.
-// Docs: Merchant API, Transactions.
+// Endpoint: GET /transactions. Errors: [*Error] with [CodeValidationError] and the
+// authentication codes. Docs: Merchant API, Transactions.
 func (s *TransactionsService) List(ctx context.Context, params TransactionListParams, opts ...CallOption) (*Page[Transaction], error) {
 	return s.page(ctx, params.query(), opts)
 }
 
-// All reads all transactions, newest first, page by page as you range over it. An error is yielded once, with a nil
-// transaction, and ends the sequence; only an [*ItemError], for an item that cannot be read, does not: go on after it, and do not
-// take what is missing for absent. Transactions that share a millisecond with a page's end come out once each.
+// All reads all transactions, newest first, page by page as you range over it. An error
+// is yielded once, with a nil transaction, and ends the sequence; only an [*ItemError],
+// for an item that cannot be read, does not: go on after it, and do not take what is
+// missing for absent. Transactions that share a millisecond with a page's end come out
+// once each.
 //
-// Endpoint: GET /transactions. Errors: those of [TransactionsService.List], [*ItemError], [ErrPageOverflow] and
-// [ErrEndlessList].
-// Docs: Merchant API, Transactions.
+// Endpoint: GET /transactions. Errors: those of [TransactionsService.List], [*ItemError],
+// [ErrPageOverflow] and [ErrEndlessList]. Docs: Merchant API, Transactions.
 func (s *TransactionsService) All(ctx context.Context, params TransactionListParams, opts ...CallOption) iter.Seq2[*Transaction, error] {
 	return allItems(params.query(), func(q listQuery) (*Page[Transaction], error) {
 		return s.page(ctx, q, opts)

@@ -14,16 +14,16 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// validation collects what is wrong with the parameters of a call before anything is sent: all of it at once, each
-// under the name that the docs give the field.
+// validation collects what is wrong with the parameters of a call before anything is
+// sent: all of it at once, each under the name that the docs give the field.
 type validation struct{ fields []InvalidField }
 
 func (v *validation) fail(path, format string, args ...any) {
 	v.fields = append(v.fields, InvalidField{Path: path, Msg: fmt.Sprintf(format, args...)})
 }
 
-// check records the message unless ok. A message with arguments is written as an if with fail: what a call with nothing wrong does
-// not need is not made.
+// check records the message unless ok. A message with arguments is written as an if with
+// fail: what a call with nothing wrong does not need is not made.
 func (v *validation) check(ok bool, path, message string) {
 	if !ok {
 		v.fields = append(v.fields, InvalidField{Path: path, Msg: message})
@@ -38,8 +38,9 @@ func (v *validation) required(path, value, what string) bool {
 	return true
 }
 
-// text checks free text: one that JSON can hold, and not longer than the API takes. The API counts as JavaScript does. Any character
-// goes: the docs exclude none, and a note that comes from a form on the web has CR LF.
+// text checks free text: one that JSON can hold, and not longer than the API takes. The
+// API counts as JavaScript does. Any character goes: the docs exclude none, and a note
+// that comes from a form on the web has CR LF.
 func (v *validation) text(path, value string, longest int) {
 	switch {
 	case !utf8.ValidString(value):
@@ -49,7 +50,8 @@ func (v *validation) text(path, value string, longest int) {
 	}
 }
 
-// codeUnits is the length of a text as JavaScript counts it. No text has more of them than bytes.
+// codeUnits is the length of a text as JavaScript counts it. No text has more of them
+// than bytes.
 func codeUnits(text string) int {
 	n := 0
 	for _, r := range text {
@@ -86,8 +88,8 @@ func (v *validation) country(path, country string) {
 	}
 }
 
-// msisdn checks an optional phone number in international form and returns it as both APIs have it but for the +. operator is whose
-// wallet it is, if that is known.
+// msisdn checks an optional phone number in international form and returns it as both
+// APIs have it but for the +. operator is whose wallet it is, if that is known.
 func (v *validation) msisdn(path, msisdn string, operator ProviderCode) string {
 	digits := strings.TrimPrefix(msisdn, "+")
 	code := operator.callingCode()
@@ -101,12 +103,14 @@ func (v *validation) msisdn(path, msisdn string, operator ProviderCode) string {
 	return digits
 }
 
-// isPublishedTestNumber reports whether a number is one of the sandbox's that the docs print, without their country's code.
+// isPublishedTestNumber reports whether a number is one of the sandbox's that the docs
+// print, without their country's code.
 func isPublishedTestNumber(digits string, operator ProviderCode) bool {
 	return digits == "61000000" && operator == MTNBenin || digits == "94000000" && operator == MoovBenin
 }
 
-// httpsURL checks an absolute https URL. Loopback may be plain http, for the fake and for development.
+// httpsURL checks an absolute https URL. Loopback may be plain http, for the fake and for
+// development.
 func (v *validation) httpsURL(path, raw string) {
 	u, err := url.Parse(raw)
 	ok := err == nil && utf8.ValidString(raw) && u.Hostname() != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
@@ -123,9 +127,10 @@ func (v *validation) absoluteURL(path, raw string) {
 	}
 }
 
-// own checks an object of the caller's own, and returns it in the one form in which it is sent: what was read back from JSON
-// makes the same bytes as what it was written from, a struct or a raw message included. changed says that version 0.1.0
-// may have sent other bytes.
+// own checks an object of the caller's own, and returns it in the one form in which it is
+// sent: what was read back from JSON makes the same bytes as what it was written from, a
+// struct or a raw message included. changed says that version 0.1.0 may have sent other
+// bytes.
 func (v *validation) own(path string, object map[string]any) (_ map[string]any, changed bool) {
 	if len(object) == 0 {
 		return nil, object != nil
@@ -148,7 +153,8 @@ func (v *validation) own(path string, object map[string]any) (_ map[string]any, 
 	return sent, true
 }
 
-// lossless writes parameters as JSON, to be stored. Its error names a field that would be read back as something else.
+// lossless writes parameters as JSON, to be stored. Its error names a field that would be
+// read back as something else.
 func lossless(params any) ([]byte, error) {
 	data, err := json.Marshal(params)
 	if err == nil && wire.AltersText(data) {
@@ -177,8 +183,8 @@ func (v *validation) before(t time.Time) {
 	v.check(t.IsZero() || year >= 1 && year <= 9998, "before", "before must be a date between the years 1 and 9998")
 }
 
-// pathID checks an id that becomes a segment of the path. It may not be empty or a step up the path; every other
-// character is escaped, so what remains is what no id has.
+// pathID checks an id that becomes a segment of the path. It may not be empty or a step
+// up the path; every other character is escaped, so what remains is what no id has.
 func (v *validation) pathID(name, id string) {
 	switch {
 	case id == "":
@@ -192,8 +198,9 @@ func (v *validation) pathID(name, id string) {
 	}
 }
 
-// payinReference checks a merchant's own name of a payin session, which becomes a segment of the path. The docs exclude no character, and
-// all are escaped; but a step up the path is one again behind a proxy that undoes the escapes.
+// payinReference checks a merchant's own name of a payin session, which becomes a segment
+// of the path. The docs exclude no character, and all are escaped; but a step up the path
+// is one again behind a proxy that undoes the escapes.
 func (v *validation) payinReference(name, reference string) {
 	isStep := func(part string) bool { return part == "." || part == ".." }
 	switch {
@@ -206,7 +213,8 @@ func (v *validation) payinReference(name, reference string) {
 	}
 }
 
-// usablePayinReference reports whether a session can be looked up by the name that a response gave it.
+// usablePayinReference reports whether a session can be looked up by the name that a
+// response gave it.
 func usablePayinReference(reference string) bool {
 	var v validation
 	v.payinReference("reference", reference)

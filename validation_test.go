@@ -26,7 +26,8 @@ func (s sealed) RoundTrip(req *http.Request) (*http.Response, error) {
 // longText is n characters of two bytes each: limits count characters.
 func longText(n int) string { return strings.Repeat("é", n) }
 
-// Every rule of section 7 of the spec, field by field: what is refused, under the docs' own name, before anything is sent.
+// Every rule of section 7 of the spec, field by field: what is refused, under the docs'
+// own name, before anything is sent.
 func TestParametersAreRefusedBeforeSending(t *testing.T) {
 	t.Parallel()
 	type call func(*intram.Client) error

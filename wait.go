@@ -20,8 +20,8 @@ const (
 	defaultPollMin = time.Second
 	defaultPollMax = 10 * time.Second
 	DefaultMaxWait = 60 * time.Second
-	// defaultPollRate is how many lookups a second all waits of a client make together at most:
-	// see [WithPollRate].
+	// defaultPollRate is how many lookups a second all waits of a client make together at
+	// most: see [WithPollRate].
 	defaultPollRate = 20
 )
 
@@ -75,9 +75,9 @@ func WithProgress(f func(*Operation)) WaitOption {
 // client share their lookups: one serves all waits for the same operation, and where
 // three or more operations are waited for, pages of the list do.
 //
-// Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] if the operation
-// failed or expired; [*WaitError], with what was last seen of the operation, if the wait
-// ended first. Docs: Merchant API, Operations.
+// Endpoints: GET /operations/{id} and GET /operations. Errors: [*OperationError] if the
+// operation failed or expired; [*WaitError], with what was last seen of the operation, if
+// the wait ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
 	cfg, err := operationWait.with(ctx, opts, "operation_id", operationID)
 	if err != nil {

@@ -59,7 +59,8 @@ func TestWaitManyYieldsEachAsItEnds(t *testing.T) {
 	})
 }
 
-// Unknown ids, and those of the other environment, are told apart from those that have not ended.
+// Unknown ids, and those of the other environment, are told apart from those that have
+// not ended.
 func TestWaitManyTellsOfIDsThatAreNotKnown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -78,8 +78,8 @@ func TestPendingWaitsAreSmall(t *testing.T) {
 			ones, ofMany = append(ones, one), append(ofMany, many)
 		}
 	}
-	// A map that has just grown takes more than another, and a busy machine has calls under way that are counted too: what all
-	// rounds take is what a wait takes.
+	// A map that has just grown takes more than another, and a busy machine has calls
+	// under way that are counted too: what all rounds take is what a wait takes.
 	slices.Sort(ones)
 	slices.Sort(ofMany)
 	t.Logf("a wait is %d B more than its goroutine (%d to %d), one of many %d B", ones[0], ones[0], ones[4], ofMany[0])

@@ -67,7 +67,8 @@ func TestWaitThatNoEventReachesPollsInTheEnd(t *testing.T) {
 	})
 }
 
-// An event ends no wait by itself, whatever it says: what a wait returns is the API's own response.
+// An event ends no wait by itself, whatever it says: what a wait returns is the API's own
+// response.
 func TestAnEventLeadsToALookup(t *testing.T) {
 	t.Parallel()
 	failed := &intram.OperationError{Code: intram.CodeProviderRejected}
@@ -174,7 +175,8 @@ func TestNotifyTakesWhateverItIsGiven(t *testing.T) {
 	assert.Contains(t, w.Body.String(), "WithNotify: the client is nil")
 }
 
-// Thousands of events wake their waits for about one lookup each at most, and without polling.
+// Thousands of events wake their waits for about one lookup each at most, and without
+// polling.
 func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

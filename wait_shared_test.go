@@ -91,7 +91,8 @@ func (c *counted) of(route string) int {
 // looks is how many lookups there were.
 func (c *counted) looks() int { return c.of("GET /operations") + c.of("GET /operations/{id}") }
 
-// manyWaits is a fake and a client in a synctest bubble, with the client's requests counted.
+// manyWaits is a fake and a client in a synctest bubble, with the client's requests
+// counted.
 func manyWaits(t *testing.T, worker intramtest.Worker, opts ...intram.ClientOption) (*intramtest.Server, *intram.Client, *counted) {
 	t.Helper()
 	server, err := intramtest.Start(intramtest.WithoutListener(), intramtest.WithSeed(1), intramtest.WithRunningClock(), intramtest.WithWorker(worker),
@@ -173,7 +174,8 @@ func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 	})
 }
 
-// A clock that is corrected costs a lookup a second attempt, which must not make the wait longer.
+// A clock that is corrected costs a lookup a second attempt, which must not make the wait
+// longer.
 func TestCorrectedClockDoesNotProlongAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -193,7 +195,8 @@ func TestCorrectedClockDoesNotProlongAWait(t *testing.T) {
 	})
 }
 
-// The poll rate bounds all waits together, and the oldest gets its turn however many come.
+// The poll rate bounds all waits together, and the oldest gets its turn however many
+// come.
 func TestPollRateBoundsAllWaitsAndStarvesNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -291,7 +294,8 @@ func TestListThatLagsMisleadsNobody(t *testing.T) {
 	}
 }
 
-// More than a page was made in one millisecond: the cursor cannot get past it, and the ids do.
+// More than a page was made in one millisecond: the cursor cannot get past it, and the
+// ids do.
 func TestOperationsOfOneMillisecondAreAllSeen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -308,7 +312,8 @@ func TestOperationsOfOneMillisecondAreAllSeen(t *testing.T) {
 	})
 }
 
-// Ids of an earlier process, of days ago and with others between them, are found without asking for each.
+// Ids of an earlier process, of days ago and with others between them, are found without
+// asking for each.
 func TestWaitsGoOnAfterARestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

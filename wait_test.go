@@ -69,7 +69,8 @@ func TestPollingSchedule(t *testing.T) {
 	})
 }
 
-// The jitter spreads a wait by a quarter either way, and stays within the bounds that were asked for.
+// The jitter spreads a wait by a quarter either way, and stays within the bounds that
+// were asked for.
 func TestPollingJitter(t *testing.T) {
 	t.Parallel()
 	for percent, want := range map[int][]time.Duration{
@@ -101,7 +102,8 @@ func TestPollIntervalOption(t *testing.T) {
 	})
 }
 
-// A Retry-After goes first, on success and on failure, and is bounded by the wait and by five minutes.
+// A Retry-After goes first, on success and on failure, and is bounded by the wait and by
+// five minutes.
 func TestRetryAfterPacesPolling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -252,7 +254,8 @@ func TestHangingLookIsBoundedByTheWait(t *testing.T) {
 	})
 }
 
-// What may pass does not end a wait: each look is one attempt, and the wait is the retry loop.
+// What may pass does not end a wait: each look is one attempt, and the wait is the retry
+// loop.
 func TestPassingFailuresDoNotEndAWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -271,7 +274,8 @@ func TestPassingFailuresDoNotEndAWait(t *testing.T) {
 	})
 }
 
-// A lookup can meet a replica that has not heard of the operation yet: that there is none is believed after 15 s.
+// A lookup can meet a replica that has not heard of the operation yet: that there is none
+// is believed after 15 s.
 func TestOperationThatIsNotFoundYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	unknown := func(code intram.ErrorCode) step { return answer(404, `{"error":true,"code":"`+string(code)+`"}`) }

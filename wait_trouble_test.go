@@ -83,7 +83,8 @@ func TestWaitEndsWithAPanicOfItsProgress(t *testing.T) {
 	}
 }
 
-// A transport that breaks a lookup off by a context of its own has not ended the caller's.
+// A transport that breaks a lookup off by a context of its own has not ended the
+// caller's.
 func TestLookUpThatItsTransportBreaksOffIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []error{context.Canceled, context.DeadlineExceeded} {
@@ -95,7 +96,8 @@ func TestLookUpThatItsTransportBreaksOffIsMadeAgain(t *testing.T) {
 	}
 }
 
-// Many waiters come, go, are told of events, and meet every kind of trouble: each one ends, in time, with what is true.
+// Many waiters come, go, are told of events, and meet every kind of trouble: each one
+// ends, in time, with what is true.
 func TestWaitersInAnyTroubleEndInTime(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {

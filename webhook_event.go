@@ -37,7 +37,8 @@ const (
 	EventAll EventType = "*"
 )
 
-// isPattern reports whether a subscription can ask for e: an exact type, a family with .*, * or all.
+// isPattern reports whether a subscription can ask for e: an exact type, a family with
+// .*, * or all.
 func (e EventType) isPattern() bool {
 	if e == EventAll || e == "all" {
 		return true
@@ -49,18 +50,21 @@ func (e EventType) isPattern() bool {
 
 // Event is a webhook delivery whose signature is good.
 //
-// DeliveryID and Attempt come from headers that the signature does not cover: good for a log, not for a decision. An
-// event may come twice, and after a later one; OccurredAt tells them apart.
+// DeliveryID and Attempt come from headers that the signature does not cover: good for a
+// log, not for a decision. An event may come twice, and after a later one; OccurredAt
+// tells them apart.
 type Event struct {
 	Type        EventType
 	OperationID string
 	OccurredAt  time.Time
-	// Data is what the event is about: a [*PayoutEventData], [*PaymentRequestEventData], [*RefundEventData] or [*PingData],
-	// and for an event that the SDK does not know, an [*UnknownEventData].
+	// Data is what the event is about: a [*PayoutEventData], [*PaymentRequestEventData],
+	// [*RefundEventData] or [*PingData], and for an event that the SDK does not know, an
+	// [*UnknownEventData].
 	Data EventData
 	// Raw is the body, exactly as it was signed.
 	Raw RawMessage
-	// Scope is whose event it is, when one inbox serves several merchants or environments: see [WithInboxScope].
+	// Scope is whose event it is, when one inbox serves several merchants or
+	// environments: see [WithInboxScope].
 	Scope string
 	// DeliveryID and Attempt are not signed.
 	DeliveryID string
@@ -86,8 +90,9 @@ type PaymentRequestEventData struct {
 	Error *OperationError
 	// WebhookData is what the payment request carried.
 	WebhookData RawMessage
-	// Fees and NetAmount are not set when the event does not say them, as before the customer has paid. The customer is charged Amount and
-	// Fees, the merchant is credited NetAmount.
+	// Fees and NetAmount are not set when the event does not say them, as before the
+	// customer has paid. The customer is charged Amount and Fees, the merchant is
+	// credited NetAmount.
 	Fees, NetAmount Amount
 	// PaymentMethod is how the customer paid, when the event says so.
 	PaymentMethod TransactionPaymentMethod
@@ -117,8 +122,9 @@ func (*RefundEventData) isEventData()         {}
 func (*PingData) isEventData()                {}
 func (*UnknownEventData) isEventData()        {}
 
-// parseEvent reads a delivery's body. It is signed, so it is not refused for an odd shape: what cannot be read of it is left
-// empty, and the event is handed over with data that the SDK does not know. Refused is only what is no JSON object, has none of an
+// parseEvent reads a delivery's body. It is signed, so it is not refused for an odd
+// shape: what cannot be read of it is left empty, and the event is handed over with data
+// that the SDK does not know. Refused is only what is no JSON object, has none of an
 // event's members, or says one of them twice.
 func parseEvent(body []byte) (*Event, error) {
 	event := &Event{Raw: bytes.Clone(body)}
@@ -145,7 +151,8 @@ func parseEvent(body []byte) (*Event, error) {
 	case twoWays != nil && (len(w.Data) == 0 || strictjson.Check(w.Data) == nil):
 		return nil, fmt.Errorf("%w: %w", ErrInvalidPayload, within(twoWays))
 	}
-	// If it is the data that can be read in two ways, the event is sure: it is kept, and its data is not read.
+	// If it is the data that can be read in two ways, the event is sure: it is kept, and
+	// its data is not read.
 	return event, nil
 }
 
@@ -156,7 +163,8 @@ type eventHead struct {
 	OccurredAt  wire.Time `json:"occurred_at"`
 }
 
-// readTyped reads an event with data of a family that the SDK knows, in one pass. It reports false for every other one.
+// readTyped reads an event with data of a family that the SDK knows, in one pass. It
+// reports false for every other one.
 func (e *Event) readTyped(text []byte, parts strictjson.Parts) bool {
 	typ, ok := readEventType(parts.Event)
 	if !ok || !wire.IsObject(parts.Data) {
@@ -184,7 +192,8 @@ func (e *Event) readTyped(text []byte, parts strictjson.Parts) bool {
 	return ok
 }
 
-// readEventData reads a body around a W, which stands at raw. It returns nil when the body cannot be read so.
+// readEventData reads a body around a W, which stands at raw. It returns nil when the
+// body cannot be read so.
 func readEventData[T any, W shape[T], P interface {
 	*T
 	EventData
@@ -200,7 +209,8 @@ func readEventData[T any, W shape[T], P interface {
 	return &w.eventHead, P(&data)
 }
 
-// readEventType reads the type of an event, as it is written: one in capitals is a type that the SDK does not know.
+// readEventType reads the type of an event, as it is written: one in capitals is a type
+// that the SDK does not know.
 func readEventType(data []byte) (typ EventType, ok bool) {
 	text, ok := readString(data)
 	return EventType(text), ok && text != ""
@@ -216,7 +226,8 @@ func readString(data []byte) (text string, ok bool) {
 	return text, ok
 }
 
-// readEventOperation reads the operation of an event: a string, or an integer as it is written. None is fine.
+// readEventOperation reads the operation of an event: a string, or an integer as it is
+// written. None is fine.
 func readEventOperation(data []byte) (id string, ok bool) {
 	switch {
 	case len(data) == 0 || wire.IsNull(data):
@@ -299,9 +310,10 @@ func (d *PingData) UnmarshalJSON(data []byte) error { return readValue[PingData,
 // MarshalJSON writes what the API sent.
 func (d *UnknownEventData) MarshalJSON() ([]byte, error) { return d.Raw.MarshalJSON() }
 
-// eventJSON is an event as it goes through a queue. The first four members are those of a delivery's body, to be read and
-// searched; signed_body is the body itself, in base64, so that a store that writes JSON anew (jsonb does) changes nothing
-// of it. It is null for an event that the reconciler made.
+// eventJSON is an event as it goes through a queue. The first four members are those of a
+// delivery's body, to be read and searched; signed_body is the body itself, in base64, so
+// that a store that writes JSON anew (jsonb does) changes nothing of it. It is null for
+// an event that the reconciler made.
 type eventJSON struct {
 	Type        string          `json:"event"`
 	OperationID string          `json:"operation_id,omitempty"`
@@ -313,10 +325,11 @@ type eventJSON struct {
 	Attempt     int             `json:"attempt,omitempty"`
 }
 
-// MarshalJSON writes the event for a queue or a table of yours: [Event.UnmarshalJSON] reads it without loss, after
-// PostgreSQL's jsonb too. The members are event, operation_id, occurred_at and data as in the delivery, signed_body (Raw in
-// base64), scope, delivery_id and attempt. Data that jsonb would refuse (a NUL, text that is not UTF-8) is in
-// signed_body only. It contains personal data. Docs: Merchant API, Webhooks.
+// MarshalJSON writes the event for a queue or a table of yours: [Event.UnmarshalJSON]
+// reads it without loss, after PostgreSQL's jsonb too. The members are event,
+// operation_id, occurred_at and data as in the delivery, signed_body (Raw in base64),
+// scope, delivery_id and attempt. Data that jsonb would refuse (a NUL, text that is not
+// UTF-8) is in signed_body only. It contains personal data. Docs: Merchant API, Webhooks.
 func (e Event) MarshalJSON() ([]byte, error) {
 	w := eventJSON{
 		Type: storable(string(e.Type)), OperationID: storable(e.OperationID), OccurredAt: e.OccurredAt,
@@ -340,8 +353,9 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(w)
 }
 
-// UnmarshalJSON reads what [Event.MarshalJSON] wrote, and the body of a delivery, which is what version 0.1.0 wrote. What it
-// reads is not verified: it must come from a store of yours. Errors: [ErrInvalidPayload].
+// UnmarshalJSON reads what [Event.MarshalJSON] wrote, and the body of a delivery, which
+// is what version 0.1.0 wrote. What it reads is not verified: it must come from a store
+// of yours. Errors: [ErrInvalidPayload].
 func (e *Event) UnmarshalJSON(data []byte) error {
 	var queued struct {
 		SignedBody wire.Part  `json:"signed_body"`
@@ -376,8 +390,8 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// marshalEventData writes the data of an event that has no body, in the names of one. It begins with what the API showed, and
-// sets what the reconciler read differently.
+// marshalEventData writes the data of an event that has no body, in the names of one. It
+// begins with what the API showed, and sets what the reconciler read differently.
 func marshalEventData(data EventData) (json.RawMessage, error) {
 	var raw RawMessage
 	members := map[string]any{}
@@ -473,8 +487,9 @@ func setEventOperation(e *Event) {
 	}
 }
 
-// isStorable reports whether PostgreSQL's jsonb takes the JSON: it refuses an escaped NUL, half a surrogate pair, and what is
-// not UTF-8. All escaped surrogates are left out: signed_body has them.
+// isStorable reports whether PostgreSQL's jsonb takes the JSON: it refuses an escaped
+// NUL, half a surrogate pair, and what is not UTF-8. All escaped surrogates are left out:
+// signed_body has them.
 func isStorable(data []byte) bool {
 	return utf8.Valid(data) && !bytes.Contains(data, []byte(`\u0000`)) && !bytes.Contains(bytes.ToLower(data), []byte(`\ud`))
 }
@@ -513,22 +528,25 @@ func (e Event) shown() string {
 	return hidden("Event", redact.Word(string(e.Type)), scrubID(e.OperationID), e.OccurredAt.Format(time.RFC3339))
 }
 
-// EventOrder is how far an operation or a payment has come, as its events tell. Events arrive out of order; an EventOrder only goes
-// forward. Keep it with your own record of the payout, payment or refund, and let [EventOrder.Apply] decide:
+// EventOrder is how far an operation or a payment has come, as its events tell. Events
+// arrive out of order; an EventOrder only goes forward. Keep it with your own record of
+// the payout, payment or refund, and let [EventOrder.Apply] decide:
 //
 //	next, moved := order.EventOrder.Apply(event)
 //	if !moved {
 //		return nil // older news than what is known
 //	}
 //
-// Read, apply and write in one transaction, or two events at once could both start from the same EventOrder. The zero value has seen
-// nothing yet.
+// Read, apply and write in one transaction, or two events at once could both start from
+// the same EventOrder. The zero value has seen nothing yet.
 //
-// The order is: payout.queued, .completed, then .failed; payment_request.created, .pending, .failed, then .paid (a
-// customer whose first try failed may pay with the second); refund.pending, then .completed or .failed. Of the two ends of
-// a refund, the one that occurred later stands. A payout's .failed stands whenever it occurred: a bank can return a
-// payout that was completed, the reconciler may tell of that with an earlier date (an operation without an updated_date
-// does not say when), and nothing completes a payout that failed, since its money was credited back.
+// The order is: payout.queued, .completed, then .failed; payment_request.created,
+// .pending, .failed, then .paid (a customer whose first try failed may pay with the
+// second); refund.pending, then .completed or .failed. Of the two ends of a refund, the
+// one that occurred later stands. A payout's .failed stands whenever it occurred: a bank
+// can return a payout that was completed, the reconciler may tell of that with an earlier
+// date (an operation without an updated_date does not say when), and nothing completes a
+// payout that failed, since its money was credited back.
 type EventOrder struct {
 	// Event is the event that came furthest, such as payout.completed.
 	Event EventType `json:"event"`
@@ -538,8 +556,9 @@ type EventOrder struct {
 	OccurredAt time.Time `json:"occurred_at"`
 }
 
-// Apply returns the progress after an event, and whether the event moved it. An event that moves nothing came late, says again what was known, is about
-// another operation, or is of a type whose place in the order is not known.
+// Apply returns the progress after an event, and whether the event moved it. An event
+// that moves nothing came late, says again what was known, is about another operation, or
+// is of a type whose place in the order is not known.
 func (p EventOrder) Apply(event *Event) (next EventOrder, moved bool) {
 	rank := event.Type.rank()
 	switch {

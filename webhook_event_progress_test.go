@@ -84,7 +84,8 @@ func TestWhatIsNotAboutTheSameThingMovesNothing(t *testing.T) {
 	assert.False(t, moved)
 }
 
-// Of two ends at the same moment the first to arrive stands: there is nothing to tell which was later.
+// Of two ends at the same moment the first to arrive stands: there is nothing to tell
+// which was later.
 func TestTwoEndsAtTheSameMomentDoNotMoveEachOther(t *testing.T) {
 	t.Parallel()
 	at := newHandClock().at
@@ -93,8 +94,8 @@ func TestTwoEndsAtTheSameMomentDoNotMoveEachOther(t *testing.T) {
 	assert.False(t, moved)
 }
 
-// The bank returned a completed payout, no delivery told of it, and the operation has no updated_date: the reconciler dates the return
-// by when the payout was queued.
+// The bank returned a completed payout, no delivery told of it, and the operation has no
+// updated_date: the reconciler dates the return by when the payout was queued.
 func TestABankReturnWithoutADateIsNotLost(t *testing.T) {
 	t.Parallel()
 	server := undatedReturn{t}
@@ -122,7 +123,8 @@ func TestABankReturnWithoutADateIsNotLost(t *testing.T) {
 	assert.Equal(t, intram.EventPayoutFailed, progress.Event)
 }
 
-// undatedReturn is an API with one bank payout, which was returned, and whose operation says only when it was queued.
+// undatedReturn is an API with one bank payout, which was returned, and whose operation
+// says only when it was queued.
 type undatedReturn struct{ t *testing.T }
 
 func (s undatedReturn) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -226,7 +226,8 @@ func TestAuthenticatingDoesNotAllocate(t *testing.T) { //nolint:paralleltest // 
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { _ = verifier.Authenticate(header, body) }))
 }
 
-// A delivery is decoded once: the strict check and the choice of the data's type cost no allocation.
+// A delivery is decoded once: the strict check and the choice of the data's type cost no
+// allocation.
 func TestVerifyingAllocatesLittle(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	if raceDetector {
 		return // under it a sync.Pool drops at random what it is given

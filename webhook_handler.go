@@ -21,17 +21,20 @@ import (
 
 // Bounds of the webhook handler.
 const (
-	// MaxWebhookBody is the largest delivery that is read, 1 MiB. Intram's are a few hundred bytes.
+	// MaxWebhookBody is the largest delivery that is read, 1 MiB. Intram's are a few
+	// hundred bytes.
 	MaxWebhookBody = 1 << 20
 	// defaultHandlerTimeout is how long the merchant's function may take.
 	defaultHandlerTimeout = 10 * time.Second
-	// maxHandlerTimeout is the longest it can be given: Intram waits 15 s for the response, and the inbox has its share of them.
+	// maxHandlerTimeout is the longest it can be given: Intram waits 15 s for the
+	// response, and the inbox has its share of them.
 	maxHandlerTimeout = 11 * time.Second
-	// defaultClaimLease is how long an event stays claimed by a replica that crashed. It is less than the minute that Intram waits
-	// before it tries again, so that the first retry finds the event free.
+	// defaultClaimLease is how long an event stays claimed by a replica that crashed. It
+	// is less than the minute that Intram waits before it tries again, so that the first
+	// retry finds the event free.
 	defaultClaimLease = 30 * time.Second
-	// leaseMargin is how much longer than the function's deadline a lease must be: what the inbox may take, and some more for a
-	// function that is slow to give up.
+	// leaseMargin is how much longer than the function's deadline a lease must be: what
+	// the inbox may take, and some more for a function that is slow to give up.
 	leaseMargin = 5 * time.Second
 )
 
@@ -48,14 +51,17 @@ type handlerConfig struct {
 	horizon        time.Duration
 }
 
-// WithInboxScope says whose events the handler or reconciler is for, such as "acme/live": any text that stays the same. It goes
-// into [Event.InboxKey], so that merchants and environments can share one inbox: without it, a holder of a
-// secret of one merchant can make events of another look as if they had taken effect. Give the handler and the reconciler of one
-// merchant the same scope; a reconciler with another one repeats everything it finds. Do not derive it from a secret or a
-// key, which change. One handler for several merchants gets the scope from the secret: [WebhookVerifier.WithInboxScope].
+// WithInboxScope says whose events the handler or reconciler is for, such as "acme/live":
+// any text that stays the same. It goes into [Event.InboxKey], so that merchants and
+// environments can share one inbox: without it, a holder of a secret of one merchant can
+// make events of another look as if they had taken effect. Give the handler and the
+// reconciler of one merchant the same scope; a reconciler with another one repeats
+// everything it finds. Do not derive it from a secret or a key, which change. One handler
+// for several merchants gets the scope from the secret: [WebhookVerifier.WithInboxScope].
 //
-// What took effect without a scope still counts: an event that is new in its scope is also looked up without it, which costs
-// one more claim and its release. [WithScopedKeysOnly] ends that.
+// What took effect without a scope still counts: an event that is new in its scope is
+// also looked up without it, which costs one more claim and its release.
+// [WithScopedKeysOnly] ends that.
 func WithInboxScope(scope string) HandlerOption {
 	return func(cfg *handlerConfig) error {
 		if scope == "" {
@@ -66,16 +72,18 @@ func WithInboxScope(scope string) HandlerOption {
 	}
 }
 
-// WithScopedKeysOnly no longer looks for what took effect without a scope. Set it for a merchant that always had a
-// scope, and otherwise [InboxRetention] after the last replica without one has stopped. As long as it is not set, an event
-// that takes effect in the same inbox without a scope counts for this scope too.
+// WithScopedKeysOnly no longer looks for what took effect without a scope. Set it for a
+// merchant that always had a scope, and otherwise [InboxRetention] after the last replica
+// without one has stopped. As long as it is not set, an event that takes effect in the
+// same inbox without a scope counts for this scope too.
 func WithScopedKeysOnly() HandlerOption {
 	return func(cfg *handlerConfig) error { cfg.scopedOnly = true; return nil }
 }
 
-// WithConflictHook sets a function that is called when an event of a state that has taken effect comes again with another
-// OccurredAt and other data. That an operation reaches a state once is an assumption; this is how an event that
-// breaks it is counted, and looked at. The event does not take effect, is logged as a warning, and is acknowledged.
+// WithConflictHook sets a function that is called when an event of a state that has taken
+// effect comes again with another OccurredAt and other data. That an operation reaches a
+// state once is an assumption; this is how an event that breaks it is counted, and looked
+// at. The event does not take effect, is logged as a warning, and is acknowledged.
 //
 // The inbox has to keep [Claim].Note. Events of the reconciler's are not compared.
 func WithConflictHook(conflict func(ctx context.Context, event *Event)) HandlerOption {
@@ -88,8 +96,9 @@ func WithConflictHook(conflict func(ctx context.Context, event *Event)) HandlerO
 	}
 }
 
-// WithHandlerTimeout sets the deadline of the function's context, 10 s unless set and 11 s at
-// most. What takes longer belongs into a queue of your own: put it there, and return.
+// WithHandlerTimeout sets the deadline of the function's context, 10 s unless set and 11
+// s at most. What takes longer belongs into a queue of your own: put it there, and
+// return.
 func WithHandlerTimeout(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) error {
 		if d <= 0 || d > maxHandlerTimeout {
@@ -100,18 +109,19 @@ func WithHandlerTimeout(d time.Duration) HandlerOption {
 	}
 }
 
-// WithClaimLease sets how long a claim lasts, 30 s unless set; it must be 5 s longer than the function's deadline
-// at least. A longer one protects a function that ignores its deadline; a shorter one frees the events of a crashed replica sooner.
+// WithClaimLease sets how long a claim lasts, 30 s unless set; it must be 5 s longer than
+// the function's deadline at least. A longer one protects a function that ignores its
+// deadline; a shorter one frees the events of a crashed replica sooner.
 func WithClaimLease(d time.Duration) HandlerOption {
 	return func(cfg *handlerConfig) error { cfg.lease = d; return nil } // newIntake compares it with the timeout
 }
 
-// WithNotify gives each verified event to [Client.Notify], so that a wait in this process for what it
-// is about is woken at once. The event is given before the inbox is asked and whether or not it is
-// new: to wake a wait twice does no harm.
+// WithNotify gives each verified event to [Client.Notify], so that a wait in this process
+// for what it is about is woken at once. The event is given before the inbox is asked and
+// whether or not it is new: to wake a wait twice does no harm.
 //
-// An event causes a lookup with the client's own keys. So the events of other merchants, which a
-// handler with secrets of several scopes receives ([JoinVerifiers]), end no wait.
+// An event causes a lookup with the client's own keys. So the events of other merchants,
+// which a handler with secrets of several scopes receives ([JoinVerifiers]), end no wait.
 func WithNotify(c *Client) HandlerOption {
 	return func(cfg *handlerConfig) error {
 		if c == nil {
@@ -122,8 +132,9 @@ func WithNotify(c *Client) HandlerOption {
 	}
 }
 
-// WithHandlerLogger writes a line for each delivery to l: what it was and what became of it, without bodies, secrets or what
-// identifies a person. What your function returns as an error is shown with numbers and addresses masked.
+// WithHandlerLogger writes a line for each delivery to l: what it was and what became of
+// it, without bodies, secrets or what identifies a person. What your function returns as
+// an error is shown with numbers and addresses masked.
 func WithHandlerLogger(l *slog.Logger) HandlerOption {
 	return func(cfg *handlerConfig) error {
 		if l == nil {
@@ -134,8 +145,8 @@ func WithHandlerLogger(l *slog.Logger) HandlerOption {
 	}
 }
 
-// newIntake checks what the handler and the reconciler have in common. The intake is there even when the error is not nil, with a
-// logger.
+// newIntake checks what the handler and the reconciler have in common. The intake is
+// there even when the error is not nil, with a logger.
 func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake, error) {
 	cfg := handlerConfig{timeout: defaultHandlerTimeout, lease: defaultClaimLease, horizon: defaultReconcileHorizon, logger: slog.New(slog.DiscardHandler)}
 	var invalid error
@@ -160,22 +171,26 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 	return in, nil
 }
 
-// NewWebhookHandler receives Intram's deliveries: it verifies each one, claims the event in the inbox, calls handle, completes the claim,
-// and only then acknowledges. No event is lost: a failure at any step makes Intram send it again. None takes effect twice:
+// NewWebhookHandler receives Intram's deliveries: it verifies each one, claims the event
+// in the inbox, calls handle, completes the claim, and only then acknowledges. No event
+// is lost: a failure at any step makes Intram send it again. None takes effect twice:
 // what took effect is remembered, by [Event.InboxKey], for longer than Intram retries.
 //
-// Mount it where the raw body still is to be read: on [http.ServeMux], chi, gin or echo, before anything that decodes or
-// decompresses. docs/webhooks.md has each of them.
+// Mount it where the raw body still is to be read: on [http.ServeMux], chi, gin or echo,
+// before anything that decodes or decompresses. docs/webhooks.md has each of them.
 //
 // # What handle has to do
 //
-// It is called with a context that ends after 10 s, unless [WithHandlerTimeout] says otherwise, and that does not end when the client hangs up. Return nil when the
-// event has taken effect, or when it is nothing to you; return an error to have it sent again.
+// It is called with a context that ends after 10 s, unless [WithHandlerTimeout] says
+// otherwise, and that does not end when the client hangs up. Return nil when the event
+// has taken effect, or when it is nothing to you; return an error to have it sent again.
 //
-// Between handle's effect and the completion of its claim lies an instant in which the machine can fail. Close it with
-// pginbox.InTx or redisinbox.InTx, which put both into one transaction, or make the effect idempotent by Event.InboxKey. Obey
-// the context: a function that goes on after its deadline keeps its claim as long as it runs, but not beyond the
-// lease; after that another replica may start the same event, and only the transaction keeps the two apart.
+// Between handle's effect and the completion of its claim lies an instant in which the
+// machine can fail. Close it with pginbox.InTx or redisinbox.InTx, which put both into
+// one transaction, or make the effect idempotent by Event.InboxKey. Obey the context: a
+// function that goes on after its deadline keeps its claim as long as it runs, but not
+// beyond the lease; after that another replica may start the same event, and only the
+// transaction keeps the two apart.
 //
 // # Responses
 //
@@ -188,13 +203,16 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 //	500  handle failed, panicked or outlived its deadline; the inbox panicked; or the handler was made with a mistake, which the answer names
 //	503  with Retry-After: another replica holds the claim, or the inbox is down, or has not taken note of the effect yet
 //
-// A completion that the inbox does not take is tried again after the 503 too, until the lease ends and for 2 minutes at
-// least: an effect that was made is not forgotten because a database failed over. Give the inbox connections of its
-// own: when your function shares them, a burst of deliveries keeps completions waiting for functions.
+// A completion that the inbox does not take is tried again after the 503 too, until the
+// lease ends and for 2 minutes at least: an effect that was made is not forgotten because
+// a database failed over. Give the inbox connections of its own: when your function
+// shares them, a burst of deliveries keeps completions waiting for functions.
 //
-// The Content-Type is not looked at: the documentation promises none, and the signature says more.
+// The Content-Type is not looked at: the documentation promises none, and the signature
+// says more.
 //
-// A mistake in the parameters makes a handler that responds 500 to everything, says why, and loses no event.
+// A mistake in the parameters makes a handler that responds 500 to everything, says why,
+// and loses no event.
 //
 // Docs: Merchant API, Webhooks.
 func NewWebhookHandler(verifier *WebhookVerifier, inbox Inbox, handle EventHandler, opts ...HandlerOption) http.Handler {
@@ -323,14 +341,16 @@ func respond(w http.ResponseWriter, status int, text string) {
 	writeString(w, text+"\n")
 }
 
-// respondLater asks to be sent the delivery again, in whole seconds and after one at least.
+// respondLater asks to be sent the delivery again, in whole seconds and after one at
+// least.
 func respondLater(w http.ResponseWriter, in time.Duration, text string) {
 	seconds := max(1, int64((in+time.Second-1)/time.Second))
 	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	respond(w, http.StatusServiceUnavailable, text)
 }
 
-// misconfigured responds 500 to everything, so that Intram retries after the handler is fixed.
+// misconfigured responds 500 to everything, so that Intram retries after the handler is
+// fixed.
 func misconfigured(logger *slog.Logger, err error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logger.LogAttrs(r.Context(), slog.LevelError, "webhook handler was made with a mistake", slog.String("error", err.Error()))
@@ -338,8 +358,9 @@ func misconfigured(logger *slog.Logger, err error) http.Handler {
 	})
 }
 
-// intake gives each event to the merchant's function once: it claims the event, calls the function, and completes or releases the
-// claim. The webhook handler and the reconciler are two ways into the same one.
+// intake gives each event to the merchant's function once: it claims the event, calls the
+// function, and completes or releases the claim. The webhook handler and the reconciler
+// are two ways into the same one.
 type intake struct {
 	inbox   Inbox
 	handle  EventHandler
@@ -348,7 +369,8 @@ type intake struct {
 	clock   Clock
 	logger  *slog.Logger
 	notify  *Client // of what was delivered; nil for none
-	// scope is the scope of events that come without one, and scopedOnly whether their keys without it count no more.
+	// scope is the scope of events that come without one, and scopedOnly whether their
+	// keys without it count no more.
 	scope      string
 	scopedOnly bool
 	conflict   func(context.Context, *Event)
@@ -356,15 +378,19 @@ type intake struct {
 }
 
 const (
-	// storeTimeout is how long the inbox may take to respond, before the function and again after it.
+	// storeTimeout is how long the inbox may take to respond, before the function and
+	// again after it.
 	storeTimeout = 2 * time.Second
-	// storePause is the wait before a completion that failed is tried again. It doubles each time, up to maxStorePause.
+	// storePause is the wait before a completion that failed is tried again. It doubles
+	// each time, up to maxStorePause.
 	storePause    = 50 * time.Millisecond
 	maxStorePause = time.Second
-	// completionTime is how long a completion is tried at least. It may go on after the lease: a late completion
-	// succeeds as long as no other replica has claimed the event, and does nothing once one has.
+	// completionTime is how long a completion is tried at least. It may go on after the
+	// lease: a late completion succeeds as long as no other replica has claimed the
+	// event, and does nothing once one has.
 	completionTime = 2 * time.Minute
-	// storeRetryAfter is how long Intram is asked to wait when nothing says how long the store will be down.
+	// storeRetryAfter is how long Intram is asked to wait when nothing says how long the
+	// store will be down.
 	storeRetryAfter = 10 * time.Second
 )
 
@@ -394,11 +420,13 @@ var (
 	errExited   = errors.New("intram: webhook: the function ended its goroutine instead of returning")
 )
 
-// take brings one event to its effect. It returns when the function has, and a little after the function's deadline at the latest.
+// take brings one event to its effect. It returns when the function has, and a little
+// after the function's deadline at the latest.
 //
-// What has begun is not broken off when ctx ends: a client that hangs up must not stop an effect half-way. A
-// function that ignores its deadline cannot be stopped; it goes on, and keeps its claim until it returns or the lease
-// runs out, since its effect may still come.
+// What has begun is not broken off when ctx ends: a client that hangs up must not stop an
+// effect half-way. A function that ignores its deadline cannot be stopped; it goes on,
+// and keeps its claim until it returns or the lease runs out, since its effect may still
+// come.
 func (in *intake) take(ctx context.Context, event *Event) outcome {
 	ctx = context.WithoutCancel(ctx)
 	if event.Scope == "" {
@@ -459,9 +487,10 @@ func (in *intake) take(ctx context.Context, event *Event) outcome {
 	}
 }
 
-// claimEvent claims the event's key. An event that is new in its scope may have taken effect before it had one, so its
-// unscoped key is asked too. That key is only looked at, and never completed: another merchant's handler must not be able
-// to make an event known that is not in its own scope.
+// claimEvent claims the event's key. An event that is new in its scope may have taken
+// effect before it had one, so its unscoped key is asked too. That key is only looked at,
+// and never completed: another merchant's handler must not be able to make an event known
+// that is not in its own scope.
 func (in *intake) claimEvent(ctx context.Context, event *Event) (Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -498,7 +527,8 @@ func (in *intake) claim(ctx context.Context, key string) (claim Claim, err error
 	return claim, err
 }
 
-// contradicted tells of an event of a state that is known, and that says something else than the first one.
+// contradicted tells of an event of a state that is known, and that says something else
+// than the first one.
 func (in *intake) contradicted(ctx context.Context, event *Event) {
 	in.log(ctx, slog.LevelWarn, "webhook event of a state that took effect before says something else, and had no effect", event, nil)
 	if in.conflict == nil {
@@ -512,8 +542,9 @@ func (in *intake) contradicted(ctx context.Context, event *Event) {
 	in.conflict(ctx, event)
 }
 
-// settle tells the inbox what came of the function, and responds as soon as that is known, or cannot be known in time. What took
-// effect and could not be recorded by then is recorded later: it goes on until the inbox takes note.
+// settle tells the inbox what came of the function, and responds as soon as that is
+// known, or cannot be known in time. What took effect and could not be recorded by then
+// is recorded later: it goes on until the inbox takes note.
 func (in *intake) settle(ctx context.Context, event *Event, claim Claim, failure error, answer func(outcome)) {
 	if failure != nil {
 		in.log(ctx, slog.LevelError, "webhook function failed", event, failure)
@@ -543,7 +574,8 @@ func (in *intake) settle(ctx context.Context, event *Event, claim Claim, failure
 	in.log(ctx, slog.LevelInfo, "webhook event took effect", event, nil)
 }
 
-// complete tries for some time: the effect is there, and a store that restarts or fails over comes back.
+// complete tries for some time: the effect is there, and a store that restarts or fails
+// over comes back.
 func (in *intake) complete(ctx context.Context, claim Claim, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -572,7 +604,8 @@ func (in *intake) releaseOnce(ctx context.Context, claim Claim) (err error) {
 // errInboxPanicked is a mistake in an inbox. It fails the delivery, not the program.
 var errInboxPanicked = errors.New("intram: inbox: it panicked")
 
-// inboxPanic makes an error of an inbox's panic, to be deferred. As in panicked, only the runtime's own words are shown.
+// inboxPanic makes an error of an inbox's panic, to be deferred. As in panicked, only the
+// runtime's own words are shown.
 func inboxPanic(err *error) {
 	switch value := recover().(type) {
 	case nil:
@@ -583,22 +616,23 @@ func inboxPanic(err *error) {
 	}
 }
 
-// isNil reports whether an interface holds nothing, or a nil pointer: a constructor's result whose error was not looked at.
+// isNil reports whether an interface holds nothing, or a nil pointer: a constructor's
+// result whose error was not looked at.
 func isNil(value any) bool {
 	v := reflect.ValueOf(value)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// release is tried once: a claim that is not released runs out by itself. ErrLeaseLost is no news here: a transaction
-// whose commit was not confirmed has completed the claim.
+// release is tried once: a claim that is not released runs out by itself. ErrLeaseLost is
+// no news here: a transaction whose commit was not confirmed has completed the claim.
 func (in *intake) release(ctx context.Context, event *Event, claim Claim) {
 	if err := in.releaseOnce(ctx, claim); err != nil {
 		in.log(ctx, slog.LevelWarn, "webhook claim was not released", event, err)
 	}
 }
 
-// panicked makes an error of what a function panicked with. Only the runtime's own words are shown: the rest may be anything,
-// a customer's name included.
+// panicked makes an error of what a function panicked with. Only the runtime's own words
+// are shown: the rest may be anything, a customer's name included.
 func panicked(value any) error {
 	if err, ok := value.(runtime.Error); ok {
 		return fmt.Errorf("intram: webhook: the function panicked: %w", err)
@@ -606,8 +640,8 @@ func panicked(value any) error {
 	return fmt.Errorf("intram: webhook: the function panicked with a %T", value)
 }
 
-// log writes a line about an event: what happened to what, and nothing of the data. The delivery id and the attempt are not
-// signed.
+// log writes a line about an event: what happened to what, and nothing of the data. The
+// delivery id and the attempt are not signed.
 func (in *intake) log(ctx context.Context, level slog.Level, msg string, event *Event, err error) {
 	if !in.logger.Enabled(ctx, level) {
 		return

@@ -44,7 +44,8 @@ type mailbox struct {
 	log     bytes.Buffer
 }
 
-// newMailbox makes a receiver whose function is handle, or one that counts the event and succeeds.
+// newMailbox makes a receiver whose function is handle, or one that counts the event and
+// succeeds.
 func newMailbox(t *testing.T, handle intram.EventHandler) *mailbox {
 	t.Helper()
 	return newMailboxWith(t, new(intram.MemoryInbox), handle)
@@ -220,7 +221,8 @@ func TestAnEventTakesEffectOnceUnderWhateverDeliveryID(t *testing.T) {
 func TestAForgedDeliveryIDCannotShadowARealEvent(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t, nil)
-	// A stranger saw a delivery and sends it again under the id that the next one will have.
+	// A stranger saw a delivery and sends it again under the id that the next one will
+	// have.
 	m.deliver(payoutBody("op_1"), withHeader("X-Intram-Delivery", "whd_2"))
 	w := m.deliver(payoutBody("op_2"), withHeader("X-Intram-Delivery", "whd_2"))
 	assert.Equal(t, 200, w.Code)
@@ -348,7 +350,8 @@ func TestAFunctionThatSucceedsLateStillTookEffect(t *testing.T) {
 	})
 }
 
-// Nothing can stop a function that ignores its deadline. Its effect may still come, so no other replica may have the event.
+// Nothing can stop a function that ignores its deadline. Its effect may still come, so no
+// other replica may have the event.
 func TestAFunctionThatIgnoresItsDeadlineKeepsItsClaim(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -615,8 +618,9 @@ func TestAHandlerMadeWithAMistakeSaysSoAndLosesNothing(t *testing.T) {
 	}
 }
 
-// A deployment that rotates its secret passes through three configurations, replica by replica, while Intram goes over
-// from the old secret to the new one. Whatever a replica refuses is sent again.
+// A deployment that rotates its secret passes through three configurations, replica by
+// replica, while Intram goes over from the old secret to the new one. Whatever a replica
+// refuses is sent again.
 func TestRotatingTheSecretUnderLoadLosesNoEvent(t *testing.T) {
 	t.Parallel()
 	const events, senders = 1200, 4

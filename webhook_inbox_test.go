@@ -94,7 +94,8 @@ func TestAMemoryInboxForgetsAfterItsRetentionAndNotBefore(t *testing.T) {
 	}
 }
 
-// A lease may be longer than the retention, and a clock may be set back: neither frees a key early, nor holds it without end.
+// A lease may be longer than the retention, and a clock may be set back: neither frees a
+// key early, nor holds it without end.
 func TestALeaseOfAMemoryInboxLastsAsLongAsItSays(t *testing.T) {
 	t.Parallel()
 	clock := newHandClock()

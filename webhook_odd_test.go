@@ -14,7 +14,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// What is signed and of an odd shape is the merchant's to look at: a 400 would lose it when the retries end.
+// What is signed and of an odd shape is the merchant's to look at: a 400 would lose it
+// when the retries end.
 func TestASignedDeliveryOfAnOddShapeIsHandedOver(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -122,7 +123,8 @@ func assertRoundTrip(t *testing.T, event *intram.Event) {
 	assert.Equal(t, event.InboxKey(), back.InboxKey())
 }
 
-// through sends an event through a store that writes JSON anew, as jsonb does: members sorted, numbers as numbers.
+// through sends an event through a store that writes JSON anew, as jsonb does: members
+// sorted, numbers as numbers.
 func through(t *testing.T, event *intram.Event) *intram.Event {
 	t.Helper()
 	text, err := json.Marshal(event)
@@ -137,7 +139,8 @@ func through(t *testing.T, event *intram.Event) *intram.Event {
 	return back
 }
 
-// An event without a body is written from what is known of it, and from nothing that was read away.
+// An event without a body is written from what is known of it, and from nothing that was
+// read away.
 func TestEachFieldOfAMadeEventGoesThroughJSON(t *testing.T) {
 	t.Parallel()
 	raw := intram.RawMessage(`{"status":"completed","error":{"code":"provider_error"},"extra":1}`)

@@ -13,8 +13,8 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// An inbox that fails over for seconds, or longer than a lease, must not have the effect made again: Intram's next attempt
-// comes a minute later.
+// An inbox that fails over for seconds, or longer than a lease, must not have the effect
+// made again: Intram's next attempt comes a minute later.
 func TestAnEffectMadeDuringAnOutageOfTheInboxIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	for _, away := range []time.Duration{time.Second, 5 * time.Second, 29 * time.Second, 40 * time.Second} {
@@ -50,7 +50,8 @@ func TestAnEffectMadeDuringAnOutageOfTheInboxIsNotForgotten(t *testing.T) {
 	}
 }
 
-// What another replica has claimed since is its own: the late completion ends, and says so.
+// What another replica has claimed since is its own: the late completion ends, and says
+// so.
 func TestACompletionThatComesAfterAnotherClaimEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,15 +14,19 @@ import (
 	"github.com/intram/intram-go/internal/redact"
 )
 
-// Reconciler finds what webhooks cannot promise. Intram gives a delivery up after 2½ to 15 hours, a subscription can be missing for a day, and
-// a receiver can be down for longer than that. The reconciler lists operations and transactions, makes of each the event that should
-// have come, and gives it to the same inbox and the same function as the webhook handler does.
+// Reconciler finds what webhooks cannot promise. Intram gives a delivery up after 2½ to
+// 15 hours, a subscription can be missing for a day, and a receiver can be down for
+// longer than that. The reconciler lists operations and transactions, makes of each the
+// event that should have come, and gives it to the same inbox and the same function as
+// the webhook handler does.
 //
 // # Why nothing takes effect twice
 //
-// An event that was made from a list has no signed body to tell it by. But it says that an operation reached a state, and so does the delivery:
-// [Event.InboxKey] of both is made of the state and the operation id. Whichever comes first claims the key and takes effect; the other
-// one, at the same moment or a week later, finds it busy or done. The function must be the same for both, or at least do the same.
+// An event that was made from a list has no signed body to tell it by. But it says that
+// an operation reached a state, and so does the delivery: [Event.InboxKey] of both is
+// made of the state and the operation id. Whichever comes first claims the key and takes
+// effect; the other one, at the same moment or a week later, finds it busy or done. The
+// function must be the same for both, or at least do the same.
 //
 // # What it finds
 //
@@ -39,43 +43,52 @@ import (
 //	a transaction that is      SUCCESS                        payment_request.paid
 //	a payment and              ERROR                          payment_request.failed
 //
-// What has passed without a trace in the API is not made up: a payment_request.pending, and a refund.pending whose refund has ended since. A
-// payment that is REFUNDED gives its refund's events only, since a payment that was cancelled before it was paid
-// looks the same. Operations of types that the SDK does not know are counted and left alone. What cannot be read, a status that
-// is missing or that the SDK does not know among it, is a failure, since it may hide an event.
+// What has passed without a trace in the API is not made up: a payment_request.pending,
+// and a refund.pending whose refund has ended since. A payment that is REFUNDED gives its
+// refund's events only, since a payment that was cancelled before it was paid looks the
+// same. Operations of types that the SDK does not know are counted and left alone. What
+// cannot be read, a status that is missing or that the SDK does not know among it, is a
+// failure, since it may hide an event.
 //
 // # What ends later
 //
-// A payment link is paid days after it was made, and a bank settles when it does. What has not ended when it is seen, and what
-// has an event that failed, is kept in view and looked up by later runs, for 30 days unless [WithReconcileHorizon]
-// says otherwise. An inbox that is a [PendingStore] keeps it over restarts; with another one a restart forgets it, and the first run
-// sees what was created since its since. An event that may have taken effect longer ago than the inbox remembers is
-// a failure with [ErrBeyondHorizon], and does not take effect: look yourself.
+// A payment link is paid days after it was made, and a bank settles when it does. What
+// has not ended when it is seen, and what has an event that failed, is kept in view and
+// looked up by later runs, for 30 days unless [WithReconcileHorizon] says otherwise. An
+// inbox that is a [PendingStore] keeps it over restarts; with another one a restart
+// forgets it, and the first run sees what was created since its since. An event that may
+// have taken effect longer ago than the inbox remembers is a failure with
+// [ErrBeyondHorizon], and does not take effect: look yourself.
 //
 // # Restarts
 //
-// Use an inbox that outlives the process. A [MemoryInbox] is empty after a restart, so that everything that Run finds takes effect
-// again: with one, do not let since lie before the start of the process.
+// Use an inbox that outlives the process. A [MemoryInbox] is empty after a restart, so
+// that everything that Run finds takes effect again: with one, do not let since lie
+// before the start of the process.
 //
-// An event of the reconciler's has no Raw, no DeliveryID and Attempt 0. Its Data is what the API shows: of a failed
-// operation what was asked for, and why it failed. OccurredAt is when the operation ended, or for a payment when it began.
+// An event of the reconciler's has no Raw, no DeliveryID and Attempt 0. Its Data is what
+// the API shows: of a failed operation what was asked for, and why it failed. OccurredAt
+// is when the operation ended, or for a payment when it began.
 type Reconciler struct {
 	client  *Client
 	intake  *intake
 	pending PendingStore
 }
 
-// Errors of a [Reconciler], as the Err of a [ReconciliationFailure]. Test for them with [errors.Is].
+// Errors of a [Reconciler], as the Err of a [ReconciliationFailure]. Test for them with
+// [errors.Is].
 var (
-	// ErrCannotReconcile: the operation or its transaction has a state that cannot be read, so that its events are not known.
+	// ErrCannotReconcile: the operation or its transaction has a state that cannot be
+	// read, so that its events are not known.
 	ErrCannotReconcile = errors.New("intram: reconciler: the state cannot be read")
-	// ErrBeyondHorizon: the event may have taken effect longer ago than the inbox remembers, or the operation has not ended
-	// within the reconciler's horizon and is looked up no more. It is reported once.
+	// ErrBeyondHorizon: the event may have taken effect longer ago than the inbox
+	// remembers, or the operation has not ended within the reconciler's horizon and is
+	// looked up no more. It is reported once.
 	ErrBeyondHorizon = errors.New("intram: reconciler: beyond the horizon: look it up and decide yourself")
 )
 
-// NewReconciler makes a reconciler. Inbox and function are those of your webhook handler; the options mean the same. The error
-// names what is missing.
+// NewReconciler makes a reconciler. Inbox and function are those of your webhook handler;
+// the options mean the same. The error names what is missing.
 func NewReconciler(client *Client, inbox Inbox, handle EventHandler, opts ...HandlerOption) (_ *Reconciler, err error) {
 	defer markNotSent(&err)
 	in, err := newIntake(inbox, handle, opts)
@@ -94,8 +107,9 @@ func NewReconciler(client *Client, inbox Inbox, handle EventHandler, opts ...Han
 
 // Reconciliation is what a run found.
 type Reconciliation struct {
-	// Operations and Transactions are how many were looked at in the lists, and Pending how many operations are kept in view
-	// for the next run. Unknown is how many operations have a type that the SDK does not know.
+	// Operations and Transactions are how many were looked at in the lists, and Pending
+	// how many operations are kept in view for the next run. Unknown is how many
+	// operations have a type that the SDK does not know.
 	Operations, Transactions, Pending, Unknown int
 	// Missing is how many events took effect now: no delivery had brought them.
 	Missing int
@@ -107,28 +121,33 @@ type Reconciliation struct {
 	Failures []ReconciliationFailure
 }
 
-// ReconciliationFailure is an event that did not take effect, and why. For an operation or a transaction that cannot be read Err
-// is an [*ItemError], and Event has no type and no data: what it should have told is not known.
+// ReconciliationFailure is an event that did not take effect, and why. For an operation
+// or a transaction that cannot be read Err is an [*ItemError], and Event has no type and
+// no data: what it should have told is not known.
 type ReconciliationFailure struct {
 	Event *Event
 	Err   error
 }
 
-// Run looks at everything that was created since a point in time, oldest first, and makes take effect what has not. A failure of one event
-// is noted in the result and does not end the run.
+// Run looks at everything that was created since a point in time, oldest first, and makes
+// take effect what has not. A failure of one event is noted in the result and does not
+// end the run.
 //
-// What counts is when an operation was created, not when it ended; what had not ended then is kept in view. Every hour, for the
-// last two days, is a good habit.
+// What counts is when an operation was created, not when it ended; what had not ended
+// then is kept in view. Every hour, for the last two days, is a good habit.
 //
-// Run refuses a since that is too far back, because the inbox may have forgotten the events, and
-// they would take effect again. The limit is what the inbox remembers ([InboxRetention], or its
-// [InboxHorizon]) less 12 hours: 60 hours ago, unless the inbox remembers longer. The 12 hours are
-// the largest difference between this machine's clock, which since is read from, and the
-// server's, which dates the operations, with which the client still sends requests.
+// Run refuses a since that is too far back, because the inbox may have forgotten the
+// events, and they would take effect again. The limit is what the inbox remembers
+// ([InboxRetention], or its [InboxHorizon]) less 12 hours: 60 hours ago, unless the inbox
+// remembers longer. The 12 hours are the largest difference between this machine's clock,
+// which since is read from, and the server's, which dates the operations, with which the
+// client still sends requests.
 //
-// Run stops when ctx ends, between two events. With [WithNotify] each event wakes the waits of the client. Endpoints: GET /operations,
-// GET /transactions, and up to 500 times GET /operations/{id} and GET /transactions/{reference}. Errors: those of
-// [OperationsService.All] and [TransactionsService.All], and of the [PendingStore]. Docs: Merchant API, Operations and Transactions.
+// Run stops when ctx ends, between two events. With [WithNotify] each event wakes the
+// waits of the client. Endpoints: GET /operations, GET /transactions, and up to 500 times
+// GET /operations/{id} and GET /transactions/{reference}. Errors: those of
+// [OperationsService.All] and [TransactionsService.All], and of the [PendingStore]. Docs:
+// Merchant API, Operations and Transactions.
 func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation, error) {
 	now := r.client.clock.Now()
 	horizon := horizonOf(r.intake.inbox)
@@ -182,9 +201,10 @@ func (r *Reconciler) scope() string {
 	return string(r.client.Environment()) + "/" + r.intake.scope
 }
 
-// reconcileSlack is how much earlier than its inbox the reconciler takes an event for forgotten.
-// It is the largest difference between this machine's clock and the server's that the client
-// corrects (maxSkew of the transport): with a larger one nothing can be listed.
+// reconcileSlack is how much earlier than its inbox the reconciler takes an event for
+// forgotten. It is the largest difference between this machine's clock and the server's
+// that the client corrects (maxSkew of the transport): with a larger one nothing can be
+// listed.
 const reconcileSlack = 12 * time.Hour
 
 // keepTimeout is how long the inbox may take to keep what is pending.
@@ -267,8 +287,9 @@ func (r *reconcileRun) lookUp(ctx context.Context, p PendingOperation) error {
 	return r.one(ctx, op, p, true, true)
 }
 
-// one takes the events of one operation, and decides whether it stays in view. One that is older than the list was kept in
-// view, and what of it the inbox may have forgotten does not take effect.
+// one takes the events of one operation, and decides whether it stays in view. One that
+// is older than the list was kept in view, and what of it the inbox may have forgotten
+// does not take effect.
 func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperation, kept, older bool) error {
 	if reference := op.awaitedPayment(); reference != "" && r.payments[reference] == nil {
 		t, err := r.client.Transactions.Get(ctx, reference)
@@ -330,7 +351,8 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 	return nil
 }
 
-// view keeps an operation in view. It is certain when the inbox and the API have said all there was until this run.
+// view keeps an operation in view. It is certain when the inbox and the API have said all
+// there was until this run.
 func (r *reconcileRun) view(p PendingOperation, certain bool) {
 	if certain {
 		p.Since = r.now
@@ -360,8 +382,8 @@ func (r *Reconciliation) add(event *Event, o outcome) {
 	}
 }
 
-// listSince collects a list that comes newest first, until an item is too old, and turns it around. What cannot be read is told
-// beside it.
+// listSince collects a list that comes newest first, until an item is too old, and turns
+// it around. What cannot be read is told beside it.
 func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (items []P, unreadable []*ItemError, err error) {
 	for item, err := range all {
 		var odd *ItemError
@@ -381,11 +403,12 @@ func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (
 	return items, unreadable, nil
 }
 
-// errUnknownType: the operation has a type that the SDK does not know, so that nothing is known of its events.
+// errUnknownType: the operation has a type that the SDK does not know, so that nothing is
+// known of its events.
 var errUnknownType = errors.New("intram: reconciler: an operation of an unknown type")
 
-// eventsOf makes the events that should have told of an operation, in their order. It is open when more of them may come. The error
-// says what of its state cannot be read.
+// eventsOf makes the events that should have told of an operation, in their order. It is
+// open when more of them may come. The error says what of its state cannot be read.
 func eventsOf(op *Operation, payments map[string]*Transaction) (events []*Event, open bool, err error) {
 	switch typ := OperationType(strings.ToLower(string(op.Type))); typ {
 	case OperationPayout, OperationPaymentRequest, OperationRefund:
@@ -416,7 +439,8 @@ func eventsOf(op *Operation, payments map[string]*Transaction) (events []*Event,
 	}
 }
 
-// event makes an event of the operation's. It occurred when the operation ended, as far as the API says.
+// event makes an event of the operation's. It occurred when the operation ended, as far
+// as the API says.
 func (o *Operation) event(typ EventType, data EventData) *Event {
 	occurred := o.CompletedAt
 	if occurred.IsZero() {
@@ -449,7 +473,8 @@ func (o *Operation) unsuccessful() bool {
 func payoutEvents(op *Operation) (events []*Event, open bool, err error) {
 	if op.unsuccessful() {
 		data := &PayoutEventData{Error: op.eventError()}
-		// A payout's request has the fields of its result. One that cannot be read leaves them empty: the failure is the news.
+		// A payout's request has the fields of its result. One that cannot be read leaves
+		// them empty: the failure is the news.
 		_ = json.Unmarshal(op.Payload, &data.PayoutResult)
 		data.Status, data.Raw, data.Metadata = PayoutFailed, nil, op.own()
 		return []*Event{op.event(EventPayoutFailed, data)}, false, nil
@@ -479,7 +504,8 @@ func payoutEvents(op *Operation) (events []*Event, open bool, err error) {
 	return events, open, err
 }
 
-// settled dates the end of a bank payout: the operation completed when it was queued, and changed once more.
+// settled dates the end of a bank payout: the operation completed when it was queued, and
+// changed once more.
 func (o *Operation) settled(event *Event) *Event {
 	if o.UpdatedAt.After(event.OccurredAt) {
 		event.OccurredAt = o.UpdatedAt

@@ -61,7 +61,8 @@ func (r *reconciled) days(n int) *intram.Reconciliation {
 	return result
 }
 
-// A link that is paid on Tuesday and a bank that settles next week end long after they were created.
+// A link that is paid on Tuesday and a bank that settles next week end long after they
+// were created.
 func TestWhatEndsDaysLaterIsFound(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
@@ -109,7 +110,8 @@ func TestWhatIsPendingIsKeptOverARestartByTheInbox(t *testing.T) {
 	}
 }
 
-// Four days without a run: a delivery may have brought the event, and the inbox may have forgotten it since.
+// Four days without a run: a delivery may have brought the event, and the inbox may have
+// forgotten it since.
 func TestWhatTheInboxMayHaveForgottenIsAFailureAndHasNoEffect(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
@@ -318,7 +320,8 @@ func TestWhatCannotBeLookedUpStaysInView(t *testing.T) {
 	assert.Contains(t, inbox.pending, "live/ op_1")
 }
 
-// A run that ends between two events of an operation keeps it, with what has taken effect.
+// A run that ends between two events of an operation keeps it, with what has taken
+// effect.
 func TestARunThatIsCutShortKeepsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
@@ -342,7 +345,8 @@ func TestARunThatIsCutShortKeepsWhatIsLeft(t *testing.T) {
 	assert.Equal(t, 1, r.effects["payout.queued "+op.ID])
 }
 
-// An event that the inbox may have forgotten is told as a failure once, though its operation stays in view.
+// An event that the inbox may have forgotten is told as a failure once, though its
+// operation stays in view.
 func TestAForgottenEventOfAnOpenOperationIsToldOnce(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
@@ -371,7 +375,8 @@ func (busyInbox) Claim(_ context.Context, key string, _ time.Duration) (intram.C
 	return intram.Claim{Key: key, State: intram.ClaimBusy, RetryIn: time.Hour}, nil
 }
 
-// What a delivery is bringing may have taken effect a moment later: from when on nothing had is not moved ahead.
+// What a delivery is bringing may have taken effect a moment later: from when on nothing
+// had is not moved ahead.
 func TestWhatIsOnItsWayIsNotCertain(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)

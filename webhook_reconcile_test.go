@@ -41,7 +41,8 @@ type reconciled struct {
 
 func newReconciled(t *testing.T, opts ...intramtest.Option) *reconciled {
 	t.Helper()
-	// A payment stays open for longer than anything that is looked for: what ends days later is what these tests are about.
+	// A payment stays open for longer than anything that is looked for: what ends days
+	// later is what these tests are about.
 	opts = append([]intramtest.Option{intramtest.WithoutListener(), intramtest.WithPaymentExpiry(90 * 24 * time.Hour)}, opts...)
 	r := &reconciled{
 		T: t, server: intramtest.NewServer(t, opts...), effects: make(map[string]int), events: make(map[string]*intram.Event),
@@ -196,7 +197,8 @@ func (r *reconciled) published() map[string]int {
 	return events
 }
 
-// In a world where every tenth delivery is swallowed for good, nothing is missing at the end.
+// In a world where every tenth delivery is swallowed for good, nothing is missing at the
+// end.
 func TestTheReconcilerFindsWhatWasSwallowed(t *testing.T) {
 	t.Parallel()
 	const rounds = 40
@@ -279,8 +281,8 @@ func facts(data intram.EventData) string {
 	return fmt.Sprintf("%T", data)
 }
 
-// A payment that was cancelled before it was paid, and one that was given back, both end as REFUNDED. No event says that the first
-// was paid.
+// A payment that was cancelled before it was paid, and one that was given back, both end
+// as REFUNDED. No event says that the first was paid.
 func TestARefundedPaymentIsNotSaidToBePaid(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
@@ -427,7 +429,8 @@ func TestAReconcilerNeedsAllItsParts(t *testing.T) {
 	require.ErrorContains(t, err, "WithHandlerTimeout")
 }
 
-// The documentation sends webhook_data on in every event of a payment request. The fake does, and the reconciler has what it has.
+// The documentation sends webhook_data on in every event of a payment request. The fake
+// does, and the reconciler has what it has.
 func TestEveryEventOfAPaymentRequestCarriesItsWebhookData(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)
@@ -475,7 +478,8 @@ func TestEveryEventOfAPaymentRequestCarriesItsWebhookData(t *testing.T) {
 	}, told)
 }
 
-// A list that leaves payloads out does not say what a payout was that failed: its event says that it failed, and which.
+// A list that leaves payloads out does not say what a payout was that failed: its event
+// says that it failed, and which.
 func TestAFailedPayoutOfAListWithoutPayloadHasNoData(t *testing.T) {
 	t.Parallel()
 	r := newReconciled(t)

@@ -12,29 +12,35 @@ import (
 // EventHandler is a function of the merchant's that makes an event take effect.
 type EventHandler = func(context.Context, *Event) error
 
-// ErrUnexpectedData says that an event's data is not of the type that its function takes. The event has not taken effect.
+// ErrUnexpectedData says that an event's data is not of the type that its function takes.
+// The event has not taken effect.
 var ErrUnexpectedData = redact.Sentinel("intram: webhook: the event's data is not of the type that its function takes")
 
-// EventRouter calls a function by the event's type. Its Handle is what [NewWebhookHandler] and [NewReconciler] take.
+// EventRouter calls a function by the event's type. Its Handle is what
+// [NewWebhookHandler] and [NewReconciler] take.
 //
 //	router := new(intram.EventRouter)
 //	router.On(intram.EventPayoutCompleted, markPaidOut)
 //	router.On("refund.*", refundChanged)
 //	router.Default(logIt)
 //
-// One function is called for an event: that of its exact type, else that of its family (refund.*), else that of all events (*), else
-// the default. An event that none of them is for takes effect by being left alone, but for one whose type is missing or has
-// capitals, which may be meant for one of them: without a default it fails with [ErrUnexpectedData].
+// One function is called for an event: that of its exact type, else that of its family
+// (refund.*), else that of all events (*), else the default. An event that none of them
+// is for takes effect by being left alone, but for one whose type is missing or has
+// capitals, which may be meant for one of them: without a default it fails with
+// [ErrUnexpectedData].
 //
-// The zero value is ready to use. Register everything before the first event: a router is safe for concurrent use from then on.
+// The zero value is ready to use. Register everything before the first event: a router is
+// safe for concurrent use from then on.
 type EventRouter struct {
 	routes   map[EventType]EventHandler
 	fallback EventHandler
 	mistakes []error
 }
 
-// On registers handle for a type, a family such as payout.*, or all events with *. It returns the router. A mistake (a pattern that is none or
-// that is there already, a nil function) is reported by [EventRouter.Err], and by every event.
+// On registers handle for a type, a family such as payout.*, or all events with *. It
+// returns the router. A mistake (a pattern that is none or that is there already, a nil
+// function) is reported by [EventRouter.Err], and by every event.
 func (r *EventRouter) On(pattern EventType, handle EventHandler) *EventRouter {
 	if pattern == "all" {
 		pattern = EventAll
@@ -56,13 +62,15 @@ func (r *EventRouter) On(pattern EventType, handle EventHandler) *EventRouter {
 	return r
 }
 
-// OnData registers a function that takes the event's data as its own type: a [*PayoutEventData], [*PaymentRequestEventData],
-// [*RefundEventData], [*PingData] or [*UnknownEventData].
+// OnData registers a function that takes the event's data as its own type: a
+// [*PayoutEventData], [*PaymentRequestEventData], [*RefundEventData], [*PingData] or
+// [*UnknownEventData].
 //
 //	intram.OnData(router, "payout.*", func(ctx context.Context, e *intram.Event, payout *intram.PayoutEventData) error { … })
 //
-// An event whose data is of another type, because the SDK could not read it, fails with [ErrUnexpectedData]: it is
-// sent again, and seen in the log, instead of passing for handled.
+// An event whose data is of another type, because the SDK could not read it, fails with
+// [ErrUnexpectedData]: it is sent again, and seen in the log, instead of passing for
+// handled.
 func OnData[D EventData](r *EventRouter, pattern EventType, handle func(context.Context, *Event, D) error) {
 	if handle == nil {
 		r.On(pattern, nil)
@@ -77,7 +85,8 @@ func OnData[D EventData](r *EventRouter, pattern EventType, handle func(context.
 	})
 }
 
-// Default registers a function for the events that no other is for. It returns the router.
+// Default registers a function for the events that no other is for. It returns the
+// router.
 func (r *EventRouter) Default(handle EventHandler) *EventRouter {
 	switch {
 	case handle == nil:

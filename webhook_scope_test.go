@@ -58,7 +58,8 @@ func TestOneMerchantCannotMakeAnothersEventKnown(t *testing.T) {
 	}
 }
 
-// One handler for two merchants: the secret that the signature fits says whose event it is.
+// One handler for two merchants: the secret that the signature fits says whose event it
+// is.
 func TestTheSecretSaysWhoseEventItIs(t *testing.T) {
 	t.Parallel()
 	scoped := func(secret, scope string) *intram.WebhookVerifier {
@@ -120,7 +121,8 @@ func TestWhatTookEffectWithoutAScopeStillCounts(t *testing.T) {
 	require.NoError(t, inbox.Release(t.Context(), held))
 	assert.Equal(t, 200, after.deliver(payoutBody("op_2")))
 	assert.Equal(t, 1, after.effects)
-	// What takes effect in a scope stays unknown outside: or merchant b could make it known to a merchant without one.
+	// What takes effect in a scope stays unknown outside: or merchant b could make it
+	// known to a merchant without one.
 	assert.Equal(t, 200, before.deliver(payoutBody("op_2")))
 	assert.Equal(t, 2, before.effects)
 }
@@ -154,7 +156,8 @@ func TestAHandlerAndAReconcilerOfOneScopeShareTheirKeys(t *testing.T) {
 func TestTheKeyOfAScopeIsStored(t *testing.T) {
 	t.Parallel()
 	event := intram.Event{Type: intram.EventPayoutCompleted, OperationID: "op_1", Scope: "a/live"}
-	// printf 'scope\n6:a/live\n%s' $(printf 'state\npayout.completed\nop_1' | sha256sum | cut -c1-64) | sha256sum
+	// printf 'scope\n6:a/live\n%s' $(printf 'state\npayout.completed\nop_1' | sha256sum |
+	// cut -c1-64) | sha256sum
 	assert.Equal(t, "ae85d170271d1e88102561834ca435e6dfc079862408d4a3ba2c804b2aa9363d", event.InboxKey())
 	keys := make(map[string]bool)
 	for _, scope := range []string{"", "a", "a\n", "1:a", "b", "a/sandbox", "a/live"} {
@@ -229,8 +232,8 @@ func TestAHeaderMapInLowerCaseVerifies(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Merchant b signs, with its own secret, that merchant a's payout is completed. The wait for the
-// payout is ended by the API's response to a's client.
+// Merchant b signs, with its own secret, that merchant a's payout is completed. The wait
+// for the payout is ended by the API's response to a's client.
 func TestAnotherMerchantsEventOnlyCausesALookup(t *testing.T) {
 	t.Parallel()
 	body := strings.Replace(payoutBody("op_1"), "25000", "1", 1)

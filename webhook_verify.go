@@ -29,32 +29,38 @@ const (
 	headerWebhookAttempt   = "X-Intram-Attempt"
 )
 
-// webhookTolerance is how far a delivery's timestamp may be off, either way (Merchant API docs, Webhooks).
+// webhookTolerance is how far a delivery's timestamp may be off, either way (Merchant API
+// docs, Webhooks).
 const webhookTolerance = 5 * time.Minute
 
 // Why a delivery was refused. Test for them with [errors.Is].
 var (
-	// ErrMissingSignature: there is no signature header. The request is not from Intram, or a proxy drops headers.
+	// ErrMissingSignature: there is no signature header. The request is not from Intram,
+	// or a proxy drops headers.
 	ErrMissingSignature = redact.Sentinel("intram: webhook: the signature header is missing: not from Intram, or a proxy drops headers")
 	// ErrMissingTimestamp: there is no X-Intram-Timestamp.
 	ErrMissingTimestamp = redact.Sentinel("intram: webhook: the X-Intram-Timestamp header is missing")
-	// ErrDuplicateHeader: the signature or the timestamp came more than once, and it is not clear which one counts.
+	// ErrDuplicateHeader: the signature or the timestamp came more than once, and it is
+	// not clear which one counts.
 	ErrDuplicateHeader = redact.Sentinel("intram: webhook: the signature or timestamp header came more than once")
-	// ErrInvalidSignature: the signature fits none of the secrets, or is not 64 hexadecimal digits (after sha256= for
-	// the Merchant API). The secret is another one's, or the body is not the raw bytes that were sent.
+	// ErrInvalidSignature: the signature fits none of the secrets, or is not 64
+	// hexadecimal digits (after sha256= for the Merchant API). The secret is another
+	// one's, or the body is not the raw bytes that were sent.
 	ErrInvalidSignature   = redact.Sentinel("intram: webhook: the signature does not fit: check the secret, and that the body is the raw one")
 	errMalformedSignature = fmt.Errorf("%w (it is not 64 hexadecimal digits in the documented form)", ErrInvalidSignature)
-	// ErrInvalidTimestamp: the timestamp is in none of the common ISO 8601 forms. Without an offset it is UTC.
+	// ErrInvalidTimestamp: the timestamp is in none of the common ISO 8601 forms. Without
+	// an offset it is UTC.
 	ErrInvalidTimestamp = redact.Sentinel("intram: webhook: the timestamp is not an ISO 8601 date")
-	// ErrStaleTimestamp: the signature is good, and the timestamp more than five minutes in the past or the future: an
-	// old delivery replayed, or a wrong clock.
+	// ErrStaleTimestamp: the signature is good, and the timestamp more than five minutes
+	// in the past or the future: an old delivery replayed, or a wrong clock.
 	ErrStaleTimestamp  = redact.Sentinel("intram: webhook: the timestamp is more than 5 minutes off: a replay, or this machine's clock is wrong")
 	errFutureTimestamp = fmt.Errorf("%w (it is in the future)", ErrStaleTimestamp)
 	// ErrInvalidPayload: the signature is good, and the body is not an event.
 	ErrInvalidPayload = redact.Sentinel("intram: webhook: the body is not an event")
 )
 
-// WebhookVerifier tells Intram's deliveries from all others. It is safe for concurrent use.
+// WebhookVerifier tells Intram's deliveries from all others. It is safe for concurrent
+// use.
 type WebhookVerifier struct {
 	secrets []webhookSecret
 	clock   Clock
@@ -67,9 +73,11 @@ type webhookSecret struct {
 	scope  string
 }
 
-// NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…). Give several while you rotate: a delivery
-// that fits any of them is good. The error says which one is empty, was damaged when it was copied (quotes, spaces, a byte order mark,
-// a comment), is a key of another kind, or is too short for Go's strict FIPS mode. It shows no part of it.
+// NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…).
+// Give several while you rotate: a delivery that fits any of them is good. The error says
+// which one is empty, was damaged when it was copied (quotes, spaces, a byte order mark,
+// a comment), is a key of another kind, or is too short for Go's strict FIPS mode. It
+// shows no part of it.
 //
 // Docs: Merchant API, Webhooks.
 func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
@@ -87,7 +95,8 @@ func NewWebhookVerifier(secrets ...string) (_ *WebhookVerifier, err error) {
 	return v, nil
 }
 
-// WithClock returns a verifier with the same secrets that reads the time from clock; nil is the machine's own.
+// WithClock returns a verifier with the same secrets that reads the time from clock; nil
+// is the machine's own.
 func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
 	if clock == nil {
 		clock = system.Clock{}
@@ -95,8 +104,9 @@ func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
 	return &WebhookVerifier{secrets: v.secrets, clock: clock}
 }
 
-// WithInboxScope returns a verifier with the same secrets whose events have that Scope, as [WithInboxScope] does for a handler: for
-// a handler that receives for several merchants. [JoinVerifiers] makes one verifier of theirs.
+// WithInboxScope returns a verifier with the same secrets whose events have that Scope,
+// as [WithInboxScope] does for a handler: for a handler that receives for several
+// merchants. [JoinVerifiers] makes one verifier of theirs.
 func (v *WebhookVerifier) WithInboxScope(scope string) *WebhookVerifier {
 	scoped := &WebhookVerifier{secrets: slices.Clone(v.secrets), clock: v.clock}
 	for i := range scoped.secrets {
@@ -105,8 +115,9 @@ func (v *WebhookVerifier) WithInboxScope(scope string) *WebhookVerifier {
 	return scoped
 }
 
-// JoinVerifiers makes one verifier with the secrets of several. Each event gets the Scope of the secret that its signature fits, so that
-// no merchant can sign for another. The clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes.
+// JoinVerifiers makes one verifier with the secrets of several. Each event gets the Scope
+// of the secret that its signature fits, so that no merchant can sign for another. The
+// clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes.
 func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
 	joined := new(WebhookVerifier)
 	for i, v := range verifiers {
@@ -140,14 +151,17 @@ func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 	writeString(f, fmt.Sprintf("WebhookVerifier(%d secrets)", n))
 }
 
-// Verify checks a delivery's signature and age, and reads it. The body must be the raw bytes of the request, read once and
-// before any JSON decoder: a body that was decoded and encoded again is another body.
+// Verify checks a delivery's signature and age, and reads it. The body must be the raw
+// bytes of the request, read once and before any JSON decoder: a body that was decoded
+// and encoded again is another body.
 //
-// The signature is compared in constant time, over decoded bytes, and before the timestamp's age: an error other than
-// [ErrStaleTimestamp] tells a stranger nothing. A delivery up to and including five minutes off is good.
+// The signature is compared in constant time, over decoded bytes, and before the
+// timestamp's age: an error other than [ErrStaleTimestamp] tells a stranger nothing. A
+// delivery up to and including five minutes off is good.
 //
-// Errors: [ErrMissingSignature], [ErrMissingTimestamp], [ErrDuplicateHeader], [ErrInvalidSignature],
-// [ErrInvalidTimestamp], [ErrStaleTimestamp], [ErrInvalidPayload]. Docs: Merchant API, Webhooks.
+// Errors: [ErrMissingSignature], [ErrMissingTimestamp], [ErrDuplicateHeader],
+// [ErrInvalidSignature], [ErrInvalidTimestamp], [ErrStaleTimestamp], [ErrInvalidPayload].
+// Docs: Merchant API, Webhooks.
 func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error) {
 	scope, err := v.authenticate(header, body)
 	if err != nil {
@@ -165,16 +179,19 @@ func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error
 	return event, nil
 }
 
-// Authenticate checks a delivery's signature and age as [WebhookVerifier.Verify] does, and reads nothing of the body. It is
-// for a proxy or a queue that hands the bytes on; it does not allocate.
+// Authenticate checks a delivery's signature and age as [WebhookVerifier.Verify] does,
+// and reads nothing of the body. It is for a proxy or a queue that hands the bytes on; it
+// does not allocate.
 //
-// Errors: those of [WebhookVerifier.Verify] but [ErrInvalidPayload]. Docs: Merchant API, Webhooks.
+// Errors: those of [WebhookVerifier.Verify] but [ErrInvalidPayload]. Docs: Merchant API,
+// Webhooks.
 func (v *WebhookVerifier) Authenticate(header http.Header, body []byte) error {
 	_, err := v.authenticate(header, body)
 	return err
 }
 
-// authenticate checks a delivery, and returns the scope of the secret that it was signed with.
+// authenticate checks a delivery, and returns the scope of the secret that it was signed
+// with.
 func (v *WebhookVerifier) authenticate(header http.Header, body []byte) (scope string, err error) {
 	signature, err := onlyHeader(header, headerWebhookSignature, ErrMissingSignature)
 	if err != nil {
@@ -191,8 +208,9 @@ func (v *WebhookVerifier) authenticate(header http.Header, body []byte) (scope s
 	return scope, v.checkAge(timestamp, body)
 }
 
-// onlyHeader returns a header that must come exactly once. Its name may be written in any case: API gateways hand on
-// maps of headers in lower case, which net/http would never make.
+// onlyHeader returns a header that must come exactly once. Its name may be written in any
+// case: API gateways hand on maps of headers in lower case, which net/http would never
+// make.
 func onlyHeader(header http.Header, name string, missing error) (string, error) {
 	value, n := "", 0
 	for key, values := range header {
@@ -252,8 +270,10 @@ func (v *WebhookVerifier) checkAge(timestamp string, body []byte) error {
 	return nil
 }
 
-// SignWebhook signs a body as Intram would at that time, and returns the headers of the delivery. It is for testing your own
-// receiver, and signs with any secret, also with one that [NewWebhookVerifier] refuses. It sets the signature, timestamp and event headers, and a delivery id and attempt number that you may change.
+// SignWebhook signs a body as Intram would at that time, and returns the headers of the
+// delivery. It is for testing your own receiver, and signs with any secret, also with one
+// that [NewWebhookVerifier] refuses. It sets the signature, timestamp and event headers,
+// and a delivery id and attempt number that you may change.
 func SignWebhook(secret string, at time.Time, body []byte) http.Header {
 	timestamp := at.UTC().Format(timestampLayout)
 	var mac hash.Hash

@@ -246,7 +246,8 @@ func TestWebhookRefusals(t *testing.T) {
 	}
 }
 
-// A forged delivery learns nothing about the clock: the signature is judged before the age.
+// A forged delivery learns nothing about the clock: the signature is judged before the
+// age.
 func TestWebhookSignatureIsJudgedBeforeAge(t *testing.T) {
 	t.Parallel()
 	v := webhookVectors(t)[0]
@@ -409,7 +410,8 @@ func TestSignWebhookRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, intram.EventPayoutCompleted, event.Type)
 	assert.Equal(t, 1, event.Attempt)
-	// What is no event is signed all the same, for tests of a receiver that must refuse it.
+	// What is no event is signed all the same, for tests of a receiver that must refuse
+	// it.
 	header = intram.SignWebhook("whsec_1", at, []byte("not an event"))
 	assert.Empty(t, header.Get("X-Intram-Event"))
 	_, err = verifierAt(t, at, "whsec_1").Verify(header, []byte("not an event"))
@@ -469,7 +471,8 @@ func FuzzVerifyWebhook(f *testing.F) {
 		var wire map[string]json.RawMessage
 		switch {
 		case dateErr != nil:
-			// Not RFC 3339. Other forms of ISO 8601 are read too, which the next test pins; nothing else is.
+			// Not RFC 3339. Other forms of ISO 8601 are read too, which the next test
+			// pins; nothing else is.
 			if !errors.Is(err, intram.ErrInvalidTimestamp) {
 				require.Regexp(t, `^\d{4}-?\d\d-?\d\d[Tt ]\d\d:?\d\d(:?\d\d)?([.,]\d+)?([Zz]|[+-]\d\d(:?\d\d)?)$`, timestamp)
 			}

@@ -19,39 +19,46 @@ type WebhooksService struct{ client *Client }
 
 // WebhookParams is a subscription to make.
 type WebhookParams struct {
-	// URL is where events are posted. It must be https; plain http is for loopback, with a fake. Required.
+	// URL is where events are posted. It must be https; plain http is for loopback, with
+	// a fake. Required.
 	URL string
-	// Event is one event type ("payout.completed"), a family of them ("payout.*"), or all ("*"). Required.
+	// Event is one event type ("payout.completed"), a family of them ("payout.*"), or all
+	// ("*"). Required.
 	Event EventType
-	// Extra has fields of the API that this version of the SDK does not know. They are sent beside the others, at the top level,
-	// and checked like the Metadata of [PayoutParams].
+	// Extra has fields of the API that this version of the SDK does not know. They are
+	// sent beside the others, at the top level, and checked like the Metadata of
+	// [PayoutParams].
 	Extra map[string]any `json:",omitzero"`
 }
 
-// shown returns what is printed: the event, and only the host of the URL, whose path may hold a token.
+// shown returns what is printed: the event, and only the host of the URL, whose path may
+// hold a token.
 func (p WebhookParams) shown() string {
 	return hidden("WebhookParams", redact.Word(string(p.Event)), hostOf(p.URL))
 }
 
-// WebhookSubscription is where events of a kind are sent. It prints, and is written as JSON, without its secret.
+// WebhookSubscription is where events of a kind are sent. It prints, and is written as
+// JSON, without its secret.
 type WebhookSubscription struct {
 	ID    string
 	URL   string
 	Event EventType
-	// Secret signs the deliveries. The API shows it once, in the response to [WebhooksService.Create]: store it then. It is
-	// empty in what [WebhooksService.List] returns. Keep it out of the unexported fields of your own structs: fmt reads
-	// those without asking a method.
+	// Secret signs the deliveries. The API shows it once, in the response to
+	// [WebhooksService.Create]: store it then. It is empty in what [WebhooksService.List]
+	// returns. Keep it out of the unexported fields of your own structs: fmt reads those
+	// without asking a method.
 	Secret string `json:"-" xml:"-" yaml:"-"`
 	// SecretHint is its end, in the docs' earlier revision.
 	SecretHint string
 	CreatedAt  time.Time
 }
 
-// Create makes a subscription. Its secret is in the response and is not shown again: store it before anything else.
-// Several subscriptions may share a URL, and each is delivered on its own.
+// Create makes a subscription. Its secret is in the response and is not shown again:
+// store it before anything else. Several subscriptions may share a URL, and each is
+// delivered on its own.
 //
-// Endpoint: POST /webhooks. Errors: [*Error] with [CodeValidationError], [CodeIdempotencyConflict] and the
-// authentication codes. Docs: Merchant API, Webhooks.
+// Endpoint: POST /webhooks. Errors: [*Error] with [CodeValidationError],
+// [CodeIdempotencyConflict] and the authentication codes. Docs: Merchant API, Webhooks.
 func (s *WebhooksService) Create(ctx context.Context, params WebhookParams, opts ...CallOption) (*WebhookSubscription, error) {
 	r := request{method: http.MethodPost, template: "/webhooks", path: "/webhooks"}
 	if r.invalid.required("url", params.URL, "where to post the events") {
@@ -71,15 +78,17 @@ func (s *WebhooksService) Create(ctx context.Context, params WebhookParams, opts
 
 // List reads the subscriptions, without their secrets.
 //
-// Endpoint: GET /webhooks. Errors: [*Error] with the authentication codes. Docs: Merchant API, Webhooks.
+// Endpoint: GET /webhooks. Errors: [*Error] with the authentication codes. Docs: Merchant
+// API, Webhooks.
 func (s *WebhooksService) List(ctx context.Context, opts ...CallOption) ([]WebhookSubscription, error) {
 	return doList[WebhookSubscription, subscriptionWire](ctx, s.client, request{method: http.MethodGet, template: "/webhooks", path: "/webhooks"}, opts)
 }
 
 // Delete ends a subscription. Deliveries under way are not cancelled.
 //
-// Endpoint: DELETE /webhooks/{subscription_id}. Errors: [*Error], with status 404 for an unknown id. A deletion that was not
-// without a response may have been done; deleting again is safe. Docs: Merchant API, Webhooks.
+// Endpoint: DELETE /webhooks/{subscription_id}. Errors: [*Error], with status 404 for an
+// unknown id. A deletion that was not without a response may have been done; deleting
+// again is safe. Docs: Merchant API, Webhooks.
 func (s *WebhooksService) Delete(ctx context.Context, subscriptionID string, opts ...CallOption) error {
 	r := request{
 		method: http.MethodDelete, template: "/webhooks/{subscription_id}",
@@ -92,8 +101,8 @@ func (s *WebhooksService) Delete(ctx context.Context, subscriptionID string, opt
 
 // SendTest has a test.ping delivered to a subscription.
 //
-// Endpoint: POST /webhooks/{subscription_id}/test. Errors: [*Error], with status 404 for an unknown id.
-// Docs: Merchant API, Webhooks.
+// Endpoint: POST /webhooks/{subscription_id}/test. Errors: [*Error], with status 404 for
+// an unknown id. Docs: Merchant API, Webhooks.
 func (s *WebhooksService) SendTest(ctx context.Context, subscriptionID string, opts ...CallOption) error {
 	r := request{
 		method: http.MethodPost, template: "/webhooks/{subscription_id}/test",
@@ -152,7 +161,8 @@ func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
 	}{w.ID, w.URL, w.Event, w.SecretHint, w.CreatedAt})
 }
 
-// shown returns what is printed: everything but the secret, and only the host of the URL, whose path may hold a token.
+// shown returns what is printed: everything but the secret, and only the host of the URL,
+// whose path may hold a token.
 func (w WebhookSubscription) shown() string {
 	return hidden("WebhookSubscription", scrubID(w.ID), redact.Word(string(w.Event)), hostOf(w.URL))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/intram/intram-go"
 )
 
-// A caller that keeps one of a hundred transactions must not keep the page, and a page whose buffer is used again must not change
-// what was read from it.
+// A caller that keeps one of a hundred transactions must not keep the page, and a page
+// whose buffer is used again must not change what was read from it.
 func TestAnItemOfAPageKeepsItsOwnPartOnly(t *testing.T) {
 	t.Parallel()
 	body := transactionPage(t)
@@ -41,7 +41,8 @@ func TestWhatAnItemHoldsIsAPieceOfItsOwnPart(t *testing.T) {
 	assert.Nil(t, page.Items[1].WebhookData)
 }
 
-// A whole response and the value alone are read by the same types in two ways: what comes of it must be one.
+// A whole response and the value alone are read by the same types in two ways: what comes
+// of it must be one.
 func TestAnAnswerIsReadAsItsValueAloneIs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -85,7 +86,8 @@ func TestAListWithHolesIsReadAsItIs(t *testing.T) {
 	}
 }
 
-// Words and short strings take a way of their own: it must lead where encoding/json's leads.
+// Words and short strings take a way of their own: it must lead where encoding/json's
+// leads.
 func TestWordsAreReadAsEncodingJSONReadsThem(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

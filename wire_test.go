@@ -36,8 +36,9 @@ type sentRequest struct {
 // step is what happens to one attempt.
 type step func(*http.Request) (*http.Response, error)
 
-// script is a RoundTripper without a network: it plays its steps, one an attempt, and fails the test on an attempt too many.
-// After the last step it repeats forever, when that is set.
+// script is a RoundTripper without a network: it plays its steps, one an attempt, and
+// fails the test on an attempt too many. After the last step it repeats forever, when
+// that is set.
 type script struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -126,7 +127,8 @@ func example(tb testing.TB, name string) string {
 	return string(data)
 }
 
-// exampleOf is an example of an operation, as the response to a lookup of the one with that id.
+// exampleOf is an example of an operation, as the response to a lookup of the one with
+// that id.
 func exampleOf(tb testing.TB, name, id string) string {
 	tb.Helper()
 	return regexp.MustCompile(`"operation_id": *"[^"]*"`).ReplaceAllString(example(tb, name), `"operation_id": "`+id+`"`)
