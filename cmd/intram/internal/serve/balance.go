@@ -9,7 +9,7 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// openingBalance is what a wallet of mobile money holds at first, unless --balance says
+// openingBalance is the first balance of a mobile-money wallet, unless --balance says
 // otherwise.
 const openingBalance = 1_000_000
 

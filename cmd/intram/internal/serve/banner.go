@@ -7,7 +7,7 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/serve/dashboard"
 )
 
-// banner is what the server prints when it is ready. Every line of it fits 80 columns,
+// banner returns what the server prints when it is ready. Its lines fit 80 columns,
 // unless a path or a URL does not.
 func (s *server) banner() string {
 	m := s.core.Merchant()
@@ -22,7 +22,7 @@ func (s *server) banner() string {
 		line("State: %s", s.store.path)
 	}
 	if s.clock == clockFrozen {
-		line("The clock stands at %s until you advance it.", s.core.Clock().Now().Format("2006-01-02T15:04:05.000Z"))
+		line("The clock is frozen at %s until you advance it.", s.core.Clock().Now().Format("2006-01-02T15:04:05.000Z"))
 	}
 	if names := s.presets.Names(); len(names) > 0 {
 		line("Faults: %s", strings.Join(names, ", "))
@@ -68,8 +68,8 @@ func (s *server) bannerForward(line func(string, ...any)) {
 	}
 }
 
-// curl is a signed call for a shell. It makes its timestamp when it is pasted; from the
-// server where the server's clock is not the machine's.
+// curl returns a signed call for a shell. The call makes its timestamp when it is pasted,
+// and asks the server if the server's clock is not the machine's.
 func (s *server) curl() string {
 	m := s.core.Merchant()
 	trust := ""
@@ -93,5 +93,5 @@ func (s *server) curl() string {
 	}, "\n")
 }
 
-// quoted is a path for a shell.
+// quoted quotes a path for a shell.
 func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }

@@ -32,8 +32,8 @@ server with --local.
 
 Nothing outside this machine can reach it unless you say so with --allow-remote.
 
-State. Without --state all is forgotten at the end. With it, a call is answered when
-what it did is in the file: no answered call is lost, not by kill -9 either. A webhook
+State. Without --state all is forgotten at the end. With it, the response to a call is sent
+when its effect is in the file: no call with a response is lost, even by kill -9. A webhook
 whose attempt was under way is sent again. The list of requests and the presets of
 --fault are not kept.
 

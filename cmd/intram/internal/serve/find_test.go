@@ -54,7 +54,7 @@ func TestTheOverviewBeginsWithWhatNeedsAttention(t *testing.T) {
 	require.NoError(t, s.core.Idle(t.Context()))
 	overview := s.page("")
 	order := []string{
-		"Needs attention", "3 operations failed", "1 002 XOF SAL-2 •••• 0001 · The operator answered with an error.",
+		"Needs attention", "3 operations failed", "1 002 XOF SAL-2 •••• 0001 · The operator responded with an error.",
 		"1 000 XOF SAL-0 •••• 0003 · The operator refused (Declined by the payer).", "1 request refused", "POST /v1/payouts",
 		"2 deliveries wait for their next attempt", "Latest operations", "SAL-stuck", "Latest requests",
 	}

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// guard answers only those who call the server by a name of its own. A page of another
-// site whose name was made to point here (DNS rebinding) calls by that site's name, and
-// gets nothing.
+// guard serves only requests to one of the server's own names. A page of another site
+// whose name points here (DNS rebinding) uses that site's name, and is refused.
 type guard struct {
 	names []string // besides the loopback's
 	// addresses lets every IP address pass, which nobody can rebind: it is set when the

@@ -76,7 +76,7 @@ func (s *server) wait(ctx context.Context, serving <-chan error) error {
 	case err := <-serving:
 		return err
 	case err := <-failed:
-		_ = s.web.Close() // nobody gets an answer that is not saved
+		_ = s.web.Close() // no response goes out that is not saved
 		s.store.release()
 		return err
 	}
@@ -335,7 +335,7 @@ func (s *server) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), gracePeriod)
 	defer cancel()
 	if s.web.Shutdown(ctx) != nil {
-		_ = s.web.Close() // somebody does not let go
+		_ = s.web.Close() // a connection is still open
 	}
 	var err error
 	if s.store != nil {

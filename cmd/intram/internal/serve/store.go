@@ -14,16 +14,15 @@ import (
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
-// store keeps a server's state in a file. What was answered is in it: an answer waits
-// until the state that it speaks of is on the disk. What happens between two answers (an
-// operation that ends, an attempt to deliver) is saved at once too, and no call waits for
-// it.
+// store keeps a server's state in a file. A response waits until the state that it
+// reports is on the disk. Changes between two responses (an operation that ends, an
+// attempt to deliver) are saved at once too, and no call waits for them.
 //
-// The file begins with a whole state in one line, and each save appends a line with what
-// has changed, so that a call costs what it changes and not what there is. When the lines
-// are longer than the state, the file is replaced by one with a state alone; so it is at
-// the beginning and at the end. A line that a crash has torn belongs to a call that was
-// not answered.
+// The file begins with a complete state in one line, and each save appends a line with
+// the changes, so that the cost of a call depends on what it changes. When the lines are
+// longer than the state, the file is replaced by one with the state alone, as at the
+// beginning and at the end. A line torn by a crash belongs to a call that had no
+// response.
 type store struct {
 	path     string
 	core     *mockapi.Server

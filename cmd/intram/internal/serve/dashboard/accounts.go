@@ -18,8 +18,8 @@ var accountWords = map[string]phrase{
 	"provider":   {"%s: customers and recipients", "%s : clients et bénéficiaires"},
 }
 
-// inWords is an account of the ledger as a person calls it; what has no words stays as it
-// is.
+// inWords returns an account of the ledger in words; an account without words stays
+// unchanged.
 func inWords(lang language, account string) string {
 	parts := strings.Split(account, ":")
 	kind, last := parts[0], parts[len(parts)-1]
@@ -33,8 +33,8 @@ func inWords(lang language, account string) string {
 	return strings.ReplaceAll(words.in(lang), "%s", methodName(last))
 }
 
-// currencyOf is the currency of an account of the ledger. Payins of Cameroon have
-// accounts of their own.
+// currencyOf returns the currency of an account of the ledger. Payins of Cameroon have
+// separate accounts.
 func currencyOf(account string) string {
 	if strings.HasSuffix(account, "XAF") {
 		return "XAF"
@@ -57,8 +57,8 @@ func methodName(code string) string {
 	return code
 }
 
-// memos are what the postings of the ledger are for, in French. They are in English in
-// the fake.
+// memos holds, in French, what the postings of the ledger are for. The fake has them in
+// English.
 var memos = map[string]string{
 	"opening balance": "solde d'ouverture", "top-up": "approvisionnement",
 	"payout debited": "versement débité", "payout completed": "versement effectué", "payout failed": "versement échoué",

@@ -16,7 +16,7 @@ import (
 // maxAdvance is how far the clock is moved at once: a year.
 const maxAdvance = 366 * 24 * time.Hour
 
-// actions are what the forms of the pages do, by name. Each gets the form.
+// actions returns what the forms of the pages do, by name. Each gets the form.
 func (d *Dashboard) actions() map[string]func(url.Values) error {
 	c := d.Core
 	about := func(do func(string) error) func(url.Values) error {
@@ -56,15 +56,15 @@ func (d *Dashboard) actions() map[string]func(url.Values) error {
 	}
 }
 
-// creations are the forms that make an operation, by name. Each returns the path of the
-// operation's page.
+// creations returns the forms that create an operation, by name. Each returns the path of
+// the operation's page.
 func (d *Dashboard) creations() map[string]func(context.Context, url.Values) (string, error) {
 	return map[string]func(context.Context, url.Values) (string, error){"payout": d.makePayout, "payment": d.askForPayment}
 }
 
 var errUnknownAction = errors.New("unknown action")
 
-// act does what a form says, and goes back to the form's page.
+// act performs the action of a form, and redirects to the form's page.
 func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 	if !d.fromHere(w, r) {
 		return

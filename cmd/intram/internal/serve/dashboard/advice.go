@@ -12,11 +12,11 @@ func (w phrase) in(lang language) string {
 	return w.en
 }
 
-// advice is why something failed, and what to do.
+// advice says why something failed, and what to do.
 type advice struct{ Why, Do string }
 
-// adviceOn explains an error code of an operation or a payin. A code that is unknown has
-// none.
+// adviceOn explains an error code of an operation or a payin. It is empty for an unknown
+// code.
 func adviceOn(lang language, code string) advice {
 	a, ok := advices[code]
 	if !ok {
@@ -36,7 +36,7 @@ var (
 	}
 )
 
-// advices are by code. A test compares them with the codes of the fake.
+// advices holds the advice by code. A test compares them with the codes of the fake.
 var advices = map[string]struct{ why, do phrase }{
 	"insufficient_balance": {
 		phrase{"The merchant's wallet of this operator holds too little.", "Le portefeuille du marchand chez cet opérateur n'a pas assez."},
@@ -48,9 +48,9 @@ var advices = map[string]struct{ why, do phrase }{
 	},
 	"provider_rejected": {phrase{"The operator refused.", "L'opérateur a refusé."}, again},
 	"provider_unavailable": {
-		phrase{"The operator could not be reached, or did not answer in time.", "L'opérateur était injoignable, ou n'a pas répondu à temps."}, later,
+		phrase{"The operator could not be reached, or did not respond in time.", "L'opérateur était injoignable, ou n'a pas répondu à temps."}, later,
 	},
-	"provider_error": {phrase{"The operator answered with an error.", "L'opérateur a répondu par une erreur."}, later},
+	"provider_error": {phrase{"The operator responded with an error.", "L'opérateur a répondu par une erreur."}, later},
 	"missing_provider_code": {
 		phrase{"The destination names no operator.", "La destination ne nomme aucun opérateur."},
 		phrase{"Send destination.provider_code, such as MTN_BENIN_229.", "Envoyez destination.provider_code, ainsi MTN_BENIN_229."},
@@ -71,13 +71,13 @@ var advices = map[string]struct{ why, do phrase }{
 	"unsupported_payment_method": {
 		phrase{"The payment method is not supported.", "Ce moyen de paiement n'est pas pris en charge."}, again,
 	},
-	"transaction_error":      {phrase{"The operator answered with an error.", "L'opérateur a répondu par une erreur."}, later},
+	"transaction_error":      {phrase{"The operator responded with an error.", "L'opérateur a répondu par une erreur."}, later},
 	"client_not_enough_cash": {phrase{"The customer's wallet holds too little.", "Le portefeuille du client n'a pas assez."}, again},
 	"client_not_found":       {phrase{"The operator does not know the customer's number.", "L'opérateur ne connaît pas le numéro du client."}, again},
 }
 
-// adviceOnRow is why an operation failed, in a few words, and what to do; empty when it
-// did not.
+// adviceOnRow returns why an operation failed, in a few words, and what to do; empty if
+// it did not fail.
 func adviceOnRow(lang language, r operationRow) advice {
 	switch {
 	case r.Returned():
@@ -88,13 +88,13 @@ func adviceOnRow(lang language, r operationRow) advice {
 	return advice{whyOf(lang, r.ErrorCode, r.ErrorMessage), adviceOn(lang, r.ErrorCode).Do}
 }
 
-// returned is a payout to a bank that came back.
+// returned is the advice for a payout that the bank returned.
 var returned = struct{ why, do phrase }{
 	phrase{"The bank returned the transfer, and the money is back in the wallet.", "La banque a rejeté le virement, et l'argent est revenu dans le portefeuille."},
 	phrase{"Check the account number with its owner, and make a new payout with a new idempotency key.", "Vérifiez le numéro de compte avec son titulaire, et créez un nouveau versement avec une nouvelle clé d'idempotence."},
 }
 
-// whyOf is what an error code means in a few words.
+// whyOf returns the meaning of an error code in a few words.
 func whyOf(lang language, code, message string) string {
 	a := adviceOn(lang, code)
 	switch {

@@ -1,8 +1,8 @@
-// Package dashboard is the window that "intram serve" has: pages that show what the fake
-// got, did and sent, and forms that act on it.
+// Package dashboard is the dashboard of "intram serve": pages that show what the fake
+// received, did and sent, and forms that act on it.
 //
-// The pages are made here and complete without a script. The script keeps them fresh
-// while they are open.
+// The server renders complete pages that need no script. A script keeps them fresh while
+// they are open.
 package dashboard
 
 import (
@@ -22,7 +22,7 @@ import (
 const (
 	// Path is where the dashboard is. No path of the API begins so.
 	Path = "/_intram/"
-	// TimePath answers with the server's time as a signature has it.
+	// TimePath responds with the server's time in the format of a signature.
 	TimePath = Path + "time"
 
 	timeFormat = "2006-01-02T15:04:05.000Z"
@@ -49,7 +49,7 @@ type Dashboard struct {
 	origins   *http.CrossOriginProtection
 	stopwatch atomic.Pointer[time.Time] // since when, on the server's clock
 
-	ending context.Context //nolint:containedctx // ends with the dashboard: a browser that listens for changes must let go
+	ending context.Context // ends with the dashboard: a browser that listens for changes must stop
 	end    context.CancelFunc
 }
 
@@ -77,10 +77,10 @@ func New(c Config) *Dashboard {
 	return d
 }
 
-// Close lets go of the browsers that listen for changes.
+// Close ends the requests of browsers that listen for changes.
 func (d *Dashboard) Close() { d.end() }
 
-// ServeHTTP answers what is under Path.
+// ServeHTTP responds to requests under Path.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	d.mux.ServeHTTP(w, r)
@@ -179,7 +179,7 @@ func (p *page) write(status int) {
 	_, _ = p.response.Write(b.Bytes()) // the browser may be gone
 }
 
-// time answers with the server's time, for whoever signs by it.
+// time responds with the server's time, for clients that sign with it.
 func (d *Dashboard) time(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte(d.Core.Clock().Now().Format(timeFormat) + "\n"))
@@ -206,7 +206,7 @@ func parse() map[language]*template.Template {
 	return all
 }
 
-// changes tells a browser of every change, until one of the two ends.
+// changes notifies a browser of every change, until the browser or the server ends.
 func (d *Dashboard) changes(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flusher := http.NewResponseController(w)

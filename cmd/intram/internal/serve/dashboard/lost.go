@@ -12,9 +12,9 @@ type lostView struct {
 	Guess   string // what may be looked for instead
 }
 
-// Lost answers a browser whose address leads nowhere, with the ways to go on. The form of
-// the language is not on the page: the browser's session belongs to the dashboard's own
-// addresses.
+// Lost responds to a browser with an unknown address: it shows where to continue. The
+// form for the language is not on the page: the browser's session belongs to the
+// dashboard's own addresses.
 func (d *Dashboard) Lost(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	env := "sandbox"
@@ -52,7 +52,7 @@ func IsIcon(r *http.Request) bool {
 	return r.URL.Path == "/favicon.ico" || strings.HasPrefix(r.URL.Path, "/apple-touch-icon")
 }
 
-// Icon answers with the dashboard's.
+// Icon responds with the dashboard's icon.
 func (d *Dashboard) Icon(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	static("icon.svg", "image/svg+xml")(w, r)

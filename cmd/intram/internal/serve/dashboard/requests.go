@@ -101,8 +101,8 @@ func compare(name, expected, signed string) lineView {
 	return v
 }
 
-// keysOf are the keys that belong to a public key, and those that somebody may have taken
-// for the right one.
+// keysOf returns the keys that belong to a public key, and those that may have been
+// mistaken for the right one.
 func (d *Dashboard) keysOf(publicKey string) (keys mockapi.Keys, others []signature.Key, known bool) {
 	m := d.Core.Merchant()
 	for _, env := range []string{"sandbox", "live"} {

@@ -231,7 +231,7 @@ func (d *Dashboard) deliveryRows(env string) []deliveryRow {
 type requestRow struct {
 	mockapi.Request
 	subject
-	Times int // how many polls of the same were answered the same
+	Times int // how many equal polls had equal responses
 }
 
 func (r requestRow) item() item {
@@ -303,7 +303,7 @@ func (d *Dashboard) subjectOfCall(r mockapi.Request) subject {
 	return s
 }
 
-// operationIn is the operation that an answer names first; empty without one.
+// operationIn returns the operation that a response names first; empty without one.
 func operationIn(body []byte) string {
 	_, rest, ok := bytes.Cut(body, []byte(`"operation_id":"`))
 	if !ok || bytes.Count(body, []byte(`"operation_id"`)) > 1 { // a list is about none of them

@@ -2,5 +2,5 @@ package dashboard
 
 import "crypto/rand"
 
-// newSecret is what nobody can guess.
+// newSecret returns a secret that cannot be guessed.
 func newSecret() string { return rand.Text() }
