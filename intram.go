@@ -15,7 +15,7 @@
 //	op, err := client.Payouts.Create(ctx, intram.PayoutParams{
 //		Amount:      intram.NewAmount(25000),
 //		Currency:    intram.XOF,
-//		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234567"},
+//		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "2290161234567"},
 //		Reference:   "PO-2026-0001",
 //	})
 //

@@ -532,7 +532,7 @@ func (e Event) shown() string {
 // arrive out of order; an EventOrder only goes forward. Keep it with your own record of
 // the payout, payment or refund, and let [EventOrder.Apply] decide:
 //
-//	next, moved := order.EventOrder.Apply(event)
+//	next, moved := order.Payout.Apply(event)
 //	if !moved {
 //		return nil // older news than what is known
 //	}

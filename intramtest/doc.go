@@ -33,6 +33,7 @@
 //	000004 no such account                  000011 success, the event is delivered twice
 //	000005 limit reached                    000012 success, events out of order
 //	000006 expires unanswered after 6 min   000013 executed, and the response is lost
+//	000014 success, its refund waits 30 s   000015 success, its refund fails after 30 s
 //
 // Any other number succeeds. A mobile-money payment that is not paid fails after 6
 // minutes of the server's clock ([WithPaymentExpiry]), and cannot be paid any more. What
@@ -52,8 +53,7 @@
 // A client of [Server.Client] takes payin sessions too, and [Server.PayinClient] takes
 // nothing else. The customer confirms or declines on the session's PaymentURL, or through
 // [Server.ConfirmPayin] and [Server.DeclinePayin]; a session stays open until the clock
-// or [Server.ExpirePayin] ends it. What the numbers above then stand for, and one more of
-// payins alone:
+// or [Server.ExpirePayin] ends it. What the numbers above then stand for, and two more:
 //
 //	000000 paid                             000008 paid after 30 s
 //	000001 failed, transaction_error        000009 refused after 30 s
@@ -62,7 +62,7 @@
 //	000004 failed, client_not_found         000012 paid, an older notification arrives last
 //	000005 refused                          000013 created, and the response is lost
 //	000006 expires unanswered               000014 paid without any confirmation
-//	000007 stuck in processing
+//	000007 stuck in processing              000015 failed, and paid 10 minutes later
 //
 // [Server.SetPayinWebhook] sets where notifications go, as the portal does.
 //
