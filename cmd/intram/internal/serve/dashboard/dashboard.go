@@ -49,7 +49,7 @@ type Dashboard struct {
 	origins   *http.CrossOriginProtection
 	stopwatch atomic.Pointer[time.Time] // since when, on the server's clock
 
-	ending context.Context // ends with the dashboard: a browser that listens for changes must stop
+	ending context.Context //nolint:containedctx // ends with the dashboard: a browser that listens for changes must stop
 	end    context.CancelFunc
 }
 
