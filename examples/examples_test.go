@@ -211,8 +211,8 @@ func TestRecoverPaysOnceThroughAKillAtTheWorstMoment(t *testing.T) {
 	pay := func() *exec.Cmd {
 		return program(t, server, "recover", "-journal", journal, "-reference", "PO-1", "-msisdn", "22961234567", "-amount", "25000")
 	}
-	// Every response is lost after the payout was executed, and the program is killed while
-	// it tries again.
+	// Every response is lost after the payout was executed, and the program is killed
+	// while it tries again.
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, On: "POST /payouts", Times: 1}))
 	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Unavailable, On: "POST /payouts", RetryAfter: "20"}))
 	executed := make(chan struct{}, 1)

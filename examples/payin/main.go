@@ -1,6 +1,6 @@
 // Command payin takes payments by payin sessions: one that the customer confirms on the
-// page, one that is declined and one that the customer leaves pending, each with its notification, and
-// a table of them at the end.
+// page, one that is declined and one that the customer leaves pending, each with its
+// notification, and a table of them at the end.
 //
 //	go run ./examples/payin
 //

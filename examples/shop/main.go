@@ -363,8 +363,8 @@ func (s *shop) keepHouse(ctx context.Context) {
 	}
 }
 
-// tidy finishes what a crash or an outage left: orders without a page, orders that no customer
-// pays, refunds that are due. Each machine may do it at once.
+// tidy finishes what a crash or an outage left: orders without a page, orders that no
+// customer pays, refunds that are due. Each machine may do it at once.
 func (s *shop) tidy(ctx context.Context) error {
 	_, abandoned := s.db.Exec(ctx, "UPDATE orders SET state = 'abandoned' WHERE state IN ('open', 'failed') AND created_at < $1",
 		s.now().Add(-patience)) // and put the goods back on the shelf, here

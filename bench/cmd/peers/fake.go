@@ -167,8 +167,8 @@ func firstAnswer(ctx context.Context, address string, request []byte, status str
 	}
 }
 
-// measureStart takes the time from starting a process to its first response, and the fake's
-// in a process that runs.
+// measureStart takes the time from starting a process to its first response, and the
+// fake's in a process that runs.
 func measureStart(ctx context.Context, s settings, mock string, out *strings.Builder) error {
 	var fakes, mocks, inProcess []float64
 	for round := range s.rounds {

@@ -156,7 +156,8 @@ func TestAFactWithASecretOfTheRunIsHidden(t *testing.T) {
 	}
 }
 
-// A report names its merchant by the hash of the public key, which is no secret, and by no part of a key.
+// A report names its merchant by the hash of the public key, which is no secret, and by
+// no part of a key.
 func TestAReportNamesItsMerchantByAHash(t *testing.T) {
 	t.Parallel()
 	_, config := sandbox(t)

@@ -1,5 +1,5 @@
-// Package serve implements the command "intram serve": the fake merchant API on the loopback,
-// with a dashboard.
+// Package serve implements the command "intram serve": the fake merchant API on the
+// loopback, with a dashboard.
 package serve
 
 import (

@@ -145,8 +145,8 @@ func (v *Verdict) checkEnvironment(publicKey string, secret Key) {
 // headers).
 const window = 5 * time.Minute
 
-// isoTime reads a timestamp in each form that the API is known to take, or that its docs do not exclude: with a fraction of any length or none,
-// in UTC or with another offset.
+// isoTime reads a timestamp in each form that the API is known to take, or that its docs
+// do not exclude: with a fraction of any length or none, in UTC or with another offset.
 func isoTime(timestamp string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07"} {
 		if t, err := time.Parse(layout, timestamp); err == nil {
