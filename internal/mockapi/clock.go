@@ -13,7 +13,7 @@ import (
 var ErrClosed = errors.New("intramtest: the server is closed")
 
 // sleeperPatience is how much real time a sleep on a frozen clock gives deliveries under
-// way to end before it moves the clock. It cannot wait for good: the sleeper may be the
+// way to end before it moves the clock. It cannot wait forever: the sleeper may be the
 // receiver itself.
 const sleeperPatience = 100 * time.Millisecond
 
@@ -289,7 +289,7 @@ func (c *Clock) armLocked() {
 }
 
 // guard calls fn after d of real time unless it is stopped first. Only a frozen clock
-// needs it: a receiver that hangs would otherwise hang for good, since nothing moves the
+// needs it: a receiver that hangs would otherwise hang forever, since nothing moves the
 // clock.
 func (c *Clock) guard(d time.Duration, fn func()) (stop func()) {
 	if c.running {

@@ -541,7 +541,7 @@ func TestPaymentEventsCarryTheMerchantsData(t *testing.T) {
 		"payment_method":"MTN Bénin","webhook_data":{"order_id":"4521"}}}`, id, reference), got.bodies[0])
 }
 
-// Whatever becomes of a payment request, each of its events has its webhook_data.
+// Whatever happens to a payment request, each of its events has its webhook_data.
 func TestEveryPaymentEventCarriesTheMerchantsData(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Config{})

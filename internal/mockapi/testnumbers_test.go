@@ -105,7 +105,7 @@ func TestOutcomesOfPayments(t *testing.T) {
 				f.s.Clock().Advance(o.after - time.Millisecond)
 				assert.Equal(t, "PENDING", f.transaction(reference).text("data.status"))
 				announced := "980"
-				if o.nn == "06" { // nobody has answered: there is no money under way
+				if o.nn == "06" { // the payer did not respond: no money is under way
 					announced = "0"
 				}
 				assert.Equal(t, announced, f.get("/balance").text("data.payment_method_balances.0.pending"))

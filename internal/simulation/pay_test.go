@@ -410,7 +410,7 @@ func (p *process) await(o *order, rec *intentRecord) {
 	}
 }
 
-// mayEndAWait: a refusal for good. A failure that passes does not end a wait.
+// mayEndAWait reports whether the error is a final refusal, which ends a wait.
 func mayEndAWait(err error) bool {
 	var e *intram.Error
 	return errors.As(err, &e) && e.Outcome == intram.OutcomeRejected && e.StatusCode != http.StatusTooManyRequests
