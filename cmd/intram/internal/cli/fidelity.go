@@ -143,6 +143,7 @@ type planLine struct {
 	PaymentRequests int   `json:"payment_requests"`
 	Refunds         int   `json:"refunds"`
 	Subscriptions   int   `json:"subscriptions"`
+	LeftBehind      bool  `json:"-"`
 }
 
 // confirmFidelity says what a run will do, and asks. It finds out by playing the run
@@ -216,6 +217,9 @@ func (a *app) playFidelity(ctx context.Context, config fidelity.Config, out stri
 	a.note("")
 	a.note("%s seen, %d inconclusive, %d not played; %s sent, %s made.", sheet.Count(seen, "line", "lines"), unclear,
 		len(report.Lines)-seen-unclear, sheet.Count(done.Calls, "call", "calls"), sheet.Count(done.Payouts, "payout", "payouts"))
+	if done.LeftBehind {
+		a.sayError("A subscription to %s may still be there: find it with intram webhooks list, and delete it.", fidelity.NowhereURL)
+	}
 	a.note("The report is written. To hold it against the fake:")
 	if !a.asJSON {
 		fmt.Fprintf(a.err, "  intram fidelity compare %s\n", shellQuote(out))

@@ -228,3 +228,59 @@ func TestAReportOfAnotherVersionIsRefused(t *testing.T) {
 		assert.Error(t, err, text)
 	}
 }
+
+// A firewall sends its page for everything: nothing is learned, of pages either.
+func TestAPageForEverythingTellsNothing(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusOK} {
+		report, _, err := Run(t.Context(), behind(t, plant{instead: page500(status)}), discard)
+		require.NoError(t, err)
+		by := verdicts(Compare(report, fakeReport(t)))
+		assert.Empty(t, by[Differs], status)
+		assert.Empty(t, by[Agrees], status)
+		assert.NotEmpty(t, by[Inconclusive], status)
+	}
+}
+
+// The response to a creation is lost, and a deletion fails: the run deletes what is there at its end.
+func TestARunDeletesEachOfItsSubscriptions(t *testing.T) {
+	t.Parallel()
+	for name, plan := range map[string]struct {
+		fails func(r *http.Request, seen int) bool
+		left  bool
+	}{
+		"lost responses of creations": {func(r *http.Request, _ int) bool { return r.Method == http.MethodPost }, false},
+		"the first deletions fail":    {func(r *http.Request, seen int) bool { return r.Method == http.MethodDelete && seen < 8 }, false},
+		"each deletion fails":         {func(r *http.Request, _ int) bool { return r.Method == http.MethodDelete }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, config := sandbox(t)
+			inner, seen := config.Transport, 0
+			config.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				if !strings.Contains(r.URL.Path, "/webhooks") {
+					return inner.RoundTrip(r)
+				}
+				fails := plan.fails(r, seen)
+				if r.Method == http.MethodDelete {
+					seen++
+					if fails {
+						return nil, errors.New("connection reset")
+					}
+				}
+				response, err := inner.RoundTrip(r)
+				if err == nil && fails {
+					_ = response.Body.Close()
+					return nil, errors.New("connection reset")
+				}
+				return response, err
+			})
+			_, activity, err := Run(t.Context(), config, discard)
+			require.NoError(t, err)
+			assert.Equal(t, plan.left, activity.LeftBehind)
+			list, err := server.Client().Webhooks.List(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, plan.left, len(list) > 0)
+		})
+	}
+}

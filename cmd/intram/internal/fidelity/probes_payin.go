@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -119,7 +120,14 @@ var payinProbes = []Probe{
 func payinOutcomes(list func(*Session) []step) func(context.Context, *Session) (Observation, error) {
 	return func(ctx context.Context, s *Session) (Observation, error) {
 		seen := Observation{}
-		for _, st := range list(s) {
+		all := list(s)
+		if slices.ContainsFunc(all, func(st step) bool { return st.request.page }) {
+			// Where a firewall sends a page for everything, a page says nothing about one path.
+			if _, err := s.sendPayin(ctx, request{method: http.MethodGet, target: noPayin}); err != nil {
+				return nil, err
+			}
+		}
+		for _, st := range all {
 			r, err := s.sendPayin(ctx, st.request)
 			if err != nil {
 				return nil, err

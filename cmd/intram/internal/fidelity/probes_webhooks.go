@@ -111,3 +111,31 @@ func (s *Session) unsubscribe(ctx context.Context, created *response) error {
 	_, err := s.send(context.WithoutCancel(ctx), request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
 	return err
 }
+
+// removeSubscriptions deletes what is left of the run's subscriptions: of a creation whose
+// response was lost, of a deletion that failed. It reports whether one may still be there.
+func (s *Session) removeSubscriptions(ctx context.Context) (left bool) {
+	const attempts = 3
+	ctx = context.WithoutCancel(ctx)
+	for range attempts {
+		list, err := s.get(ctx, "/webhooks")
+		if left = err != nil || list.status != http.StatusOK; left {
+			continue
+		}
+		for _, item := range items(dig(list.body, "data")) {
+			if address := text(dig(item, "url")); address != s.config.WebhookURL && address != NowhereURL {
+				continue
+			}
+			id := text(dig(item, "subscription_id"))
+			if id == "" {
+				id = text(dig(item, "id"))
+			}
+			r, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+			left = left || err != nil || r.status >= http.StatusBadRequest && r.status != http.StatusNotFound
+		}
+		if !left {
+			return false
+		}
+	}
+	return left
+}

@@ -67,6 +67,16 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 	if err != nil {
 		return nil, Activity{}, err
 	}
+	report, err := s.play(ctx, config, save)
+	if report != nil && s.subscribing {
+		s.activity.LeftBehind = s.removeSubscriptions(ctx)
+		report.Calls = s.activity.Calls
+		err = errors.Join(err, save(report))
+	}
+	return report, s.activity, err
+}
+
+func (s *Session) play(ctx context.Context, config Config, save func(*Report) error) (*Report, error) {
 	report := &Report{
 		Schema: Schema, Version: intram.Version, Started: config.Clock.Now().UTC().Truncate(time.Second),
 		Server: shownAddress(config.BaseURL), Merchant: hash(config.PublicKey),
@@ -81,16 +91,16 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 		report.Lines = append(report.Lines, Result{Entry: e, State: StateNotPlayed, Why: why})
 	}
 	if err := save(report); err != nil { // before anything is sent
-		return report, s.activity, err
+		return report, err
 	}
 	// The first response tells the server's time. When there is none, each line says so.
 	if _, err := s.get(ctx, "/balance"); errors.Is(err, errLive) || ctx.Err() != nil {
-		return report, s.activity, err
+		return report, err
 	}
 	for _, p := range Probes() {
 		i, known := at[p.Line]
 		if !known {
-			return nil, s.activity, fmt.Errorf("no such line in the ledger: %s", p.Behaviour)
+			return nil, fmt.Errorf("no such line in the ledger: %s", p.Behaviour)
 		}
 		result := &report.Lines[i]
 		if p.needs == needsPayin && config.Payin == nil {
@@ -105,9 +115,9 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 		)
 		switch {
 		case ctx.Err() != nil:
-			return report, s.activity, ctx.Err()
+			return report, ctx.Err()
 		case errors.Is(err, errLive):
-			return report, s.activity, err
+			return report, err
 		case errors.As(err, &unclear):
 			result.State, result.Why = StateInconclusive, "could not be played: "+unclear.why
 		case errors.As(err, &refused):
@@ -118,11 +128,11 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 			result.State, result.Why, result.Facts = StateSeen, "", s.scrub(facts)
 		}
 		if err := save(report); err != nil {
-			return report, s.activity, err
+			return report, err
 		}
 	}
 	report.Finished = true
-	return report, s.activity, save(report)
+	return report, save(report)
 }
 
 // scrub is the last look at what is written down: a fact that has a secret of the run in

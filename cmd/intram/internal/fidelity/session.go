@@ -74,6 +74,8 @@ type Session struct {
 	ahead    time.Duration // of the server's clock
 	trip     time.Duration // how long the last exchange took
 	activity Activity
+	// subscribing says that a subscription was asked for: its response may be lost.
+	subscribing bool
 
 	payments, payouts map[string]*operation // that probes share
 }
@@ -86,6 +88,8 @@ type Activity struct {
 	PaymentRequests int
 	Refunds         int
 	Subscriptions   int
+	// LeftBehind says that a subscription of the run may still be there.
+	LeftBehind bool
 }
 
 func newSession(c Config) (*Session, error) {
@@ -169,11 +173,21 @@ func (s *Session) post(ctx context.Context, target, body string) (*response, err
 	return s.send(ctx, request{method: http.MethodPost, target: target, body: body})
 }
 
+// reachesAPI returns an error unless the API itself responds. Where a firewall sends a page for
+// everything, a page says nothing about one path.
+func (s *Session) reachesAPI(ctx context.Context) error {
+	_, err := s.get(ctx, "/balance")
+	return err
+}
+
 // send signs and sends a call of the Merchant API.
 func (s *Session) send(ctx context.Context, r request) (*response, error) {
 	keyed := r.method != http.MethodGet && r.method != http.MethodDelete
 	if keyed && r.key == "" && !r.withoutKey {
 		r.key = s.next("key")
+	}
+	if r.method == http.MethodPost && r.target == "/webhooks" {
+		s.subscribing = true
 	}
 	base := strings.TrimRight(s.config.BaseURL, "/")
 	if r.prefix != "" {
