@@ -75,7 +75,7 @@ var reasons = []reason{
 		"`webhook_data`: in every event of its payment request",
 	}},
 	{sectionPayments, "takes more than six minutes, or a day", []string{
-		"A mobile-money payment that nobody makes ends after 6 minutes, with `payment_request.failed`, and is no more payable",
+		"A mobile-money payment that is not paid ends after 6 minutes, with `payment_request.failed`, and is no more payable",
 		"It counts from the request, also when that names no method; one by card or bank ends after 24 hours; the error is `provider_rejected`",
 	}},
 	{sectionPayments, whyPaid, []string{
