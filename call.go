@@ -91,6 +91,7 @@ type request struct {
 	reference        string     // the caller's own name of what is created, for the error
 	asked            askedFor   // what the response must be about
 	invalid          validation // what is wrong with the parameters
+	isOwn            bool       // made by Client.Do: there is no Resume for it
 }
 
 // do is the one way from a service to the wire: check, marshal once, send, decode. The
@@ -241,6 +242,9 @@ func (p *protocol) refuse(r *request, c *readyCall, cause error) *Error {
 	}
 	if errors.Is(cause, ErrIntentExpired) {
 		e.hint = p.adviseExpired
+		if r.isOwn {
+			e.hint = "find out what it did before you do anything else: such a call has no Resume"
+		}
 	}
 	if cause != nil {
 		e.cause = ownWordsError{cause}
@@ -371,7 +375,7 @@ func (c *Client) PrepareDo(method, path string, params any, opts ...CallOption) 
 }
 
 func rawRequest(method, path string, params any) request {
-	r := request{method: method, path: path, template: shapeOf(path)}
+	r := request{method: method, path: path, template: shapeOf(path), isOwn: true}
 	v := &r.invalid
 	v.path("path", path)
 	switch method {

@@ -256,3 +256,17 @@ func readBack(t *testing.T, data []byte, v any) any {
 		return back
 	}
 }
+
+// A call of one's own has no Resume, and its error does not advise one.
+func TestAnExpiredIntentOfACallOfOnesOwnIsNotResumed(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	params := map[string]any{"reason": "typed twice"}
+	intent, err := server.Client().PrepareDo(http.MethodPost, "/payouts/op_1/cancel", params)
+	require.NoError(t, err)
+	server.Advance(25 * time.Hour)
+	_, err = server.Client().Do(t.Context(), http.MethodPost, "/payouts/op_1/cancel", params, intram.WithIntent(intent))
+	require.ErrorIs(t, err, intram.ErrIntentExpired)
+	assert.NotContains(t, err.Error(), "call Resume")
+	assert.Contains(t, err.Error(), "find out what it did")
+}

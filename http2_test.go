@@ -311,7 +311,7 @@ func TestGoAwayBetweenTwoPayouts(t *testing.T) {
 
 				wantInFlight := tt.inFlight
 				if maxAttempts > 1 {
-					wantInFlight = "" // tried again, and told what had become of it
+					wantInFlight = "" // tried again, and told what it had done
 				}
 				assert.Equal(t, wantInFlight, intram.OutcomeOf(*results[inFlight]), "in flight: %v", *results[inFlight])
 				require.NoError(t, *results[above])

@@ -56,7 +56,7 @@ func validIdempotencyKey(key string) bool {
 // once. Those hours begin with the first use of the key, by whatever process and intent.
 // Where a crash may last longer, save an intent, and finish it with Resume.
 //
-// Use a purpose for each kind of call, and a reference that names one intent for good: a
+// Use a purpose for each kind of call, and a reference that is never reused: a
 // second, intended payout needs another reference. Neither string can be read back from
 // the key. Both must be non-empty.
 //

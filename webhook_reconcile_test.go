@@ -197,7 +197,7 @@ func (r *reconciled) published() map[string]int {
 	return events
 }
 
-// In a world where every tenth delivery is swallowed for good, nothing is missing at the
+// In a world where every tenth delivery is swallowed, nothing is missing at the
 // end.
 func TestTheReconcilerFindsWhatWasSwallowed(t *testing.T) {
 	t.Parallel()

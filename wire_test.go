@@ -84,7 +84,7 @@ func (s *script) last() sentRequest {
 	return all[len(all)-1]
 }
 
-// answer is a whole response. Headers come in pairs.
+// It is a whole response. Headers come in pairs.
 func answer(status int, body string, headers ...string) step {
 	return func(req *http.Request) (*http.Response, error) {
 		h := http.Header{"Content-Type": {"application/json"}}

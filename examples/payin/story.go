@@ -89,8 +89,8 @@ func (s *story) listen(_ context.Context, _ string) error {
 	return nil
 }
 
-// create asks for a payment. The key comes from the order's own name: whoever asks again
-// after a crash charges no customer twice.
+// create asks for a payment. The key comes from the order's own name: a program that asks
+// again after a crash charges no customer twice.
 func (s *story) create(ctx context.Context, reference, msisdn string) (*intram.Payin, error) {
 	key, err := intram.DerivePayinKey(reference)
 	if err != nil {
@@ -218,7 +218,7 @@ func (s *story) seeExpiry(ctx context.Context, run string) error {
 	return nil
 }
 
-// seeForgery sends the receiver what somebody without the secret would.
+// seeForgery sends the receiver what a stranger without the secret would.
 func (s *story) seeForgery(ctx context.Context, run string) error {
 	if s.fake == nil {
 		return nil

@@ -6,9 +6,9 @@ import (
 	"log/slog"
 )
 
-// Secret is a string that prints as [redacted] in every format. It is kept behind a function,
-// since fmt reads the unexported fields of a struct without asking their methods: there it
-// finds an address.
+// Secret is a string that prints as [redacted] in every format. It is kept behind a
+// function, since fmt reads the unexported fields of a struct without asking their
+// methods: there it finds an address.
 type Secret struct{ reveal func() string }
 
 // NewSecret returns the secret with a value.

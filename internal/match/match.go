@@ -1,6 +1,7 @@
-// Package match tells whether an operation in a list is the one that a call may have made: it
-// compares the call's body with what the operation says of itself. Two are the same only if
-// something identifies them, and differ only where no server has a reason to write otherwise.
+// Package match tells whether an operation in a list is the one that a call may have
+// made: it compares the call's body with what the operation says of itself. Two are the
+// same only if something identifies them, and differ only where no server has a reason to
+// write otherwise.
 package match
 
 import (
@@ -32,8 +33,8 @@ const (
 	Differs
 )
 
-// rules name what tells one call from another, with how each field is compared. Only what no
-// server has a reason to write otherwise is a difference.
+// rules name what tells one call from another, with how each field is compared. Only what
+// no server has a reason to write otherwise is a difference.
 var rules = map[Kind][]rule{
 	Payout: {
 		{path: "reference", compare: sameText, identifies: true},
@@ -59,13 +60,14 @@ var rules = map[Kind][]rule{
 type rule struct {
 	path    string
 	compare func(sent, told any) Sameness
-	// identifies says that equal values name one call; needed, that a call is only identified with it;
-	// unsetIsAll, that a call without it asks for all there is, which a call that set it may not have.
+	// identifies says that equal values name one call; needed, that a call is only
+	// identified with it; unsetIsAll, that a call without it asks for all there is, which
+	// a call that set it may not have.
 	identifies, needed, unsetIsAll bool
 }
 
-// Compare compares a call's body with what an operation says of itself: its payload, and where that is
-// silent, its result. It is the same only if something identifies it.
+// Compare compares a call's body with what an operation says of itself: its payload, and
+// where that is silent, its result. It is the same only if something identifies it.
 func Compare(kind Kind, sent, payload, result map[string]any) Sameness {
 	identified, complete, doubtful := false, true, false
 	for _, rule := range rules[kind] {
@@ -101,8 +103,9 @@ func Compare(kind Kind, sent, payload, result map[string]any) Sameness {
 	return Unknown
 }
 
-// sameText compares words. A difference counts only between words that nothing on the way rewrites:
-// normalised accents, escaped signs, trimmed spaces and changed case leave it open.
+// sameText compares words. A difference counts only between words that nothing on the way
+// rewrites: normalised accents, escaped signs, trimmed spaces and changed case leave it
+// open.
 func sameText(sent, told any) Sameness {
 	a, b := wire.TextOf(sent), wire.TextOf(told)
 	switch {
@@ -140,8 +143,9 @@ func number(text string) (*apd.Decimal, bool) {
 	return d, err == nil && len(text) <= longest && d.Form == apd.Finite && d.Exponent >= -longest && d.Exponent <= longest
 }
 
-// sameAccount compares phone and account numbers, which are written with and without spaces, +, country
-// codes and the 01 that Benin put in front of its numbers. Their last eight signs stay.
+// sameAccount compares phone and account numbers, which are written with and without
+// spaces, +, country codes and the 01 that Benin put in front of its numbers. Their last
+// eight signs stay.
 func sameAccount(sent, told any) Sameness {
 	const enough = 8
 	a, b := accountOf(sent), accountOf(told)
@@ -160,8 +164,8 @@ func accountOf(value any) string {
 	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "", ".", "", "+", "", "(", "", ")", "").Replace(wire.TextOf(value)))
 }
 
-// sameTransaction compares the references of payments. One payment has two, of different lengths: the
-// public one and an internal id.
+// sameTransaction compares the references of payments. One payment has two, of different
+// lengths: the public one and an internal id.
 func sameTransaction(sent, told any) Sameness {
 	s := sameText(sent, told)
 	if s == Differs && len(wire.TextOf(sent)) != len(wire.TextOf(told)) {
@@ -170,7 +174,8 @@ func sameTransaction(sent, told any) Sameness {
 	return s
 }
 
-// sameObject compares the caller's own data, of which the server may have added to or rounded some.
+// sameObject compares the caller's own data, of which the server may have added to or
+// rounded some.
 func sameObject(sent, told any) Sameness {
 	a, ok := sent.(map[string]any)
 	b, ok2 := told.(map[string]any)

@@ -203,7 +203,7 @@ func TestADeadlineHoldsDuringALookupForAnotherWaiter(t *testing.T) {
 	}
 }
 
-// However many wait, and whatever becomes of the lookups, no wait takes longer than it
+// However many wait, and whatever the lookups return, no wait takes longer than it
 // should and a second.
 func TestDeadlinesHoldWhenLookupsHaveToQueue(t *testing.T) {
 	t.Parallel()

@@ -81,7 +81,7 @@ func (r *record) failed(err error, conn *connTrace) {
 	r.last = verdict{retry: !errors.Is(err, ErrResponseTooLarge)}
 }
 
-// answered records an attempt with a complete response. word classifies its body.
+// It records an attempt with a complete response. word classifies its body.
 func (r *record) answered(resp *http.Response, body []byte, retryAfter retryAfter, word Word) {
 	r.err, r.sent = nil, true
 	r.status, r.header, r.body, r.retryAfter, r.word = resp.StatusCode, resp.Header, body, retryAfter.wait, word

@@ -93,7 +93,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	return next(req)
 }
 
-// answer returns a complete response. Headers come in pairs; a name may come twice.
+// It returns a complete response. Headers come in pairs; a name may come twice.
 func answer(status int, body string, headers ...string) step {
 	return func(req *http.Request) (*http.Response, error) {
 		h := http.Header{}

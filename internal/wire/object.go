@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// ReadObject reads a JSON object with its numbers as they are written. It returns nil for anything else.
+// ReadObject reads a JSON object with its numbers as they are written. It returns nil for
+// anything else.
 func ReadObject(data []byte) map[string]any {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -28,7 +29,8 @@ func TextOf(value any) string {
 	return ""
 }
 
-// At returns the value under a path of names with points between them, nil when there is none.
+// At returns the value under a path of names with points between them, nil when there is
+// none.
 func At(object map[string]any, path string) any {
 	var value any = object
 	for name := range strings.SplitSeq(path, ".") {

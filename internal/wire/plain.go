@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// IsPlain reports whether a value is made of what JSON reads back as, at most that many levels deep. encoding/json
-// writes it in one way only.
+// IsPlain reports whether a value is made of what JSON reads back as, at most that many
+// levels deep. encoding/json writes it in one way only.
 func IsPlain(value any, levels int) bool {
 	switch v := value.(type) {
 	case nil, bool, int, int64:
@@ -35,8 +35,9 @@ func IsPlain(value any, levels int) bool {
 	return false
 }
 
-// AltersText reports whether JSON holds a text that no reader gets back: encoding/json writes a byte that is not UTF-8 as the
-// escape \ufffd, and reads half of a surrogate pair as that character.
+// AltersText reports whether JSON holds a text that no reader gets back: encoding/json
+// writes a byte that is not UTF-8 as the escape \ufffd, and reads half of a surrogate
+// pair as that character.
 func AltersText(document []byte) bool {
 	if !utf8.Valid(document) {
 		return true
@@ -61,7 +62,8 @@ func AltersText(document []byte) bool {
 	return false
 }
 
-// escapedUnit returns the code unit that JSON begins with as an escape, \u0041. It is the replacement character if there is none.
+// escapedUnit returns the code unit that JSON begins with as an escape, \u0041. It is the
+// replacement character if there is none.
 func escapedUnit(document []byte) rune {
 	if len(document) < 6 || document[0] != '\\' || document[1] != 'u' {
 		return utf8.RuneError

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// sharedWords are words of the docs, as JSON writes them. A response that has one shares it, instead of allocating it again;
-// a word that is missing here is read like any other.
+// sharedWords are words of the docs, as JSON writes them. A response that has one shares
+// it, instead of allocating it again; a word that is missing here is read like any other.
 var sharedWords = quoted("sandbox", "live", "XOF", "payout", "payment_request", "refund", "transfer",
 	"queued", "processing", "succeeded", "failed", "expired", "PENDING", "SUCCESS", "ERROR", "REFUNDED", "CREDIT", "DEBIT", "REFUND",
 	"payout.completed", "payout.failed", "payment_request.paid", "payment_request.failed", "refund.completed", "completed", "paid",
@@ -25,7 +25,8 @@ func quoted(words ...string) map[string]string {
 	return known
 }
 
-// Word is a string that is acted on, most often one of those the docs list: another kind of value is an error.
+// Word is a string that is acted on, most often one of those the docs list: another kind
+// of value is an error.
 type Word string
 
 // UnmarshalJSON reads a string.
@@ -36,7 +37,8 @@ func (w *Word) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalWord reads one of the words that are known in any case, and any other string as it is.
+// UnmarshalWord reads one of the words that are known in any case, and any other string
+// as it is.
 func UnmarshalWord[S ~string](data []byte, s *S, known ...S) error {
 	var w Word
 	if err := w.UnmarshalJSON(data); err != nil {
@@ -54,7 +56,8 @@ func UnmarshalWord[S ~string](data []byte, s *S, known ...S) error {
 // EqualFold compares words without their case.
 func EqualFold[S ~string](a, b S) bool { return strings.EqualFold(string(a), string(b)) }
 
-// ID is an id or a reference that is acted on: another kind of value than a string is an error.
+// ID is an id or a reference that is acted on: another kind of value than a string is an
+// error.
 type ID string
 
 // UnmarshalJSON reads a string.
@@ -65,7 +68,8 @@ func (id *ID) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Text is a string that describes. A number or a boolean is taken as it is written, and any other kind of value is no text.
+// Text is a string that describes. A number or a boolean is taken as it is written, and
+// any other kind of value is no text.
 type Text string
 
 // UnmarshalJSON reads a value of any kind.
@@ -96,7 +100,8 @@ func (c *Count) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Flag is a boolean that describes, also one in a string or a number. Any other value is false.
+// Flag is a boolean that describes, also one in a string or a number. Any other value is
+// false.
 type Flag bool
 
 // UnmarshalJSON reads a value of any kind.
@@ -108,7 +113,8 @@ func (b *Flag) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Status is an HTTP status in a body: a number, or a number in quotes. Any other value is 0, as if it were not there.
+// Status is an HTTP status in a body: a number, or a number in quotes. Any other value is
+// 0, as if it were not there.
 type Status int
 
 // UnmarshalJSON reads a value of any kind.
@@ -119,8 +125,8 @@ func (n *Status) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Verdict is the envelope's error, which is acted on: another kind of value than a boolean is an error. The zero value is a
-// field that is absent.
+// Verdict is the envelope's error, which is acted on: another kind of value than a
+// boolean is an error. The zero value is a field that is absent.
 type Verdict int8
 
 // What an envelope says.
@@ -144,7 +150,8 @@ func (v *Verdict) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalString is [json.Unmarshal] into a string. What needs no unescaping is taken as it stands.
+// UnmarshalString is [json.Unmarshal] into a string. What needs no unescaping is taken as
+// it stands.
 func UnmarshalString(data []byte, s *string) error {
 	if text, plain := String(data); plain {
 		*s = text

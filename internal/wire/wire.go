@@ -1,7 +1,9 @@
-// Package wire reads what the API writes: the types of its values, and the envelope around them.
+// Package wire reads what the API writes: the types of its values, and the envelope
+// around them.
 //
-// What is acted on (ids, statuses, amounts, cursors) has types whose errors end the reading: [ID], [Word], [Verdict]. What only
-// describes must not make a payment unreadable: [Text], [Count], [Flag], [Time] and [Status] take a value of any kind. The
+// What is acted on (ids, statuses, amounts, cursors) has types whose errors end the
+// reading: [ID], [Word], [Verdict]. What only describes must not make a payment
+// unreadable: [Text], [Count], [Flag], [Time] and [Status] take a value of any kind. The
 // package knows nothing of the SDK's own types.
 package wire
 
@@ -20,8 +22,9 @@ import (
 // ErrNoObject is the error of a value that must be an object, and is another kind.
 var ErrNoObject = errors.New("it is not a JSON object")
 
-// Envelope is the frame around every successful response (Merchant API docs, Response format). The earlier revision of the
-// docs has no http_status; nothing here depends on it.
+// Envelope is the frame around every successful response (Merchant API docs, Response
+// format). The earlier revision of the docs has no http_status; nothing here depends on
+// it.
 type Envelope[W any] struct {
 	Failed Verdict `json:"error"`
 	Code   Text    `json:"code"`
@@ -36,7 +39,8 @@ type Paging struct {
 	NextBefore cursor `json:"next_before"`
 }
 
-// cursor is a date that must be readable: taking a cursor that is not for the end of the list would lose the rest.
+// cursor is a date that must be readable: taking a cursor that is not for the end of the
+// list would lose the rest.
 type cursor struct{ Time }
 
 // UnmarshalJSON reads a date. null and an empty string are none.
@@ -50,8 +54,8 @@ func (c *cursor) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Read reads a response's body into v, and refuses one that can be read in two ways. It returns where the parts of an
-// envelope stand in the body.
+// Read reads a response's body into v, and refuses one that can be read in two ways. It
+// returns where the parts of an envelope stand in the body.
 func Read(body []byte, v any) (strictjson.Parts, error) {
 	parts, err := readTolerant(body, v)
 	for _, refused := range parts.Refused {
@@ -72,8 +76,9 @@ func readTolerant(body []byte, v any) (strictjson.Parts, error) {
 	return parts, nil
 }
 
-// ReadEnvelope reads the envelope of a 2xx response, and where its data stands in the body. An envelope that speaks of a
-// failure is an error: a proxy or a maintenance page changed the status.
+// ReadEnvelope reads the envelope of a 2xx response, and where its data stands in the
+// body. An envelope that speaks of a failure is an error: a proxy or a maintenance page
+// changed the status.
 func ReadEnvelope[W any](body []byte) (*Envelope[W], strictjson.Parts, error) {
 	e := new(Envelope[W])
 	parts, err := Read(body, e)
@@ -86,7 +91,8 @@ func ReadData[W any](body []byte) (*Envelope[W], strictjson.Parts, error) {
 	return e, parts, cmp.Or(err, withData(parts))
 }
 
-// ReadPage is ReadData of a list. An item that can be read in two ways is in parts.Refused, and says nothing against the others.
+// ReadPage is ReadData of a list. An item that can be read in two ways is in
+// parts.Refused, and says nothing against the others.
 func ReadPage[W any](body []byte) (*Envelope[W], strictjson.Parts, error) {
 	e := new(Envelope[W])
 	parts, err := readTolerant(body, e)
@@ -107,8 +113,9 @@ func withData(parts strictjson.Parts) error {
 	return nil
 }
 
-// Unmarshal is [json.Unmarshal] for responses. encoding/json leaves a field of another kind as it is, reads on, and reports the
-// first, which is passed over here. The errors of the strict types are returned.
+// Unmarshal is [json.Unmarshal] for responses. encoding/json leaves a field of another
+// kind as it is, reads on, and reports the first, which is passed over here. The errors
+// of the strict types are returned.
 func Unmarshal(data []byte, v any) error {
 	err := json.Unmarshal(data, v)
 	if _, otherKind := err.(*json.UnmarshalTypeError); otherKind { //nolint:errorlint // wrapped, it is the error of a field that is acted on
@@ -141,13 +148,15 @@ func FirstByte(data []byte) byte {
 	return 0
 }
 
-// WithoutBOM returns a document without the byte order mark that some servers and proxies put in front of it.
+// WithoutBOM returns a document without the byte order mark that some servers and proxies
+// put in front of it.
 func WithoutBOM(document []byte) []byte { return bytes.TrimPrefix(document, []byte("\ufeff")) }
 
 // Part is a value inside a document, where it stands.
 type Part []byte
 
-// UnmarshalJSON notes where the value stands. It makes no copy: that is for [Part.Of], which comes last.
+// UnmarshalJSON notes where the value stands. It makes no copy: that is for [Part.Of],
+// which comes last.
 func (p *Part) UnmarshalJSON(data []byte) error {
 	*p = data
 	return nil
@@ -165,8 +174,8 @@ func (p Part) Of(raw []byte) []byte {
 	return raw[at : at+len(p) : at+len(p)]
 }
 
-// Time reads the API's dates. A date that is absent, null or not a date is the zero time: a new way of writing dates must not
-// make a payment unreadable.
+// Time reads the API's dates. A date that is absent, null or not a date is the zero time:
+// a new way of writing dates must not make a payment unreadable.
 type Time struct{ time.Time }
 
 // UnmarshalJSON reads a value of any kind.

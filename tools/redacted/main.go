@@ -1,5 +1,6 @@
-// Command redacted writes redact_gen.go: the methods Format and LogValue of each type that has a method
-// named shown, so that fmt and slog print what shown returns, whatever the verb or the handler.
+// Command redacted writes redact_gen.go: the methods Format and LogValue of each type
+// that has a method named shown, so that fmt and slog print what shown returns, whatever
+// the verb or the handler.
 //
 //	go -C tools run ./redacted ..
 package main

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// intramAnswer is what the API answers to a payout, and stripeAnswer what Stripe's
-// answers to one, in about as many bytes.
+// intramAnswer is what the API responds to a payout, and stripeAnswer what Stripe's
+// responds to one, in about as many bytes.
 const (
 	intramAnswer = `{"error":false,"http_status":202,"data":{"operation_id":"op_2f4a8b1c","type":"payout","status":"queued","env":"live",` +
 		`"payload":{"amount":25000,"currency":"XOF","destination":{"type":"mobile_money","country_code":"BJ","provider_code":"MTN_BENIN_229",` +
@@ -37,9 +37,9 @@ type traffic struct {
 	Requests    int64 `json:"requests"`
 }
 
-// serveEcho answers every request with the answer of its kind and looks at nothing: what
-// is left is the client's cost. It listens in plain and with TLS, where it offers HTTP/2,
-// and counts requests and TCP connections.
+// serveEcho responds to every request with the response of its kind and looks at nothing:
+// what is left is the client's cost. It listens in plain and with TLS, where it offers
+// HTTP/2, and counts requests and TCP connections.
 func serveEcho() (announcement, error) {
 	var connections, requests atomic.Int64
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,7 +26,8 @@ type announcement struct {
 var servers = map[string]func() (announcement, error){
 	"echo": serveEcho,
 	"fake": func() (announcement, error) { return serveFake(intramtest.WithFrozenClock(time.Now())) },
-	// With a clock that runs, its worker pays out what it has accepted, beside answering.
+	// With a clock that runs, its worker pays out what it has accepted, beside
+	// responding.
 	"fake-at-work": func() (announcement, error) { return serveFake() },
 }
 

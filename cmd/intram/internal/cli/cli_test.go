@@ -32,7 +32,7 @@ type bench struct {
 	home   string
 	env    map[string]string
 	stdin  string
-	// person says that somebody sits at the terminal.
+	// person says that a person sits at the terminal.
 	person bool
 	hidden string // what that person types where it is not shown
 	opts   []intram.ClientOption
@@ -785,7 +785,7 @@ func TestAWaitThatIsInterruptedCanBeTakenUpAgain(t *testing.T) {
 	b.ok(t, "payouts", "wait", id)
 }
 
-// ending ends the run when a call has been answered.
+// ending ends the run when a call has its response.
 type ending struct {
 	next http.RoundTripper
 	end  func()

@@ -102,7 +102,7 @@ func TestAConfigurationIsNeverWrittenOver(t *testing.T) {
 	assert.Equal(t, "no TOML", mustRead(t, path))
 }
 
-// Nobody is there, and no key is given: the file has the lines to fill in, and is one
+// No person is there, and no key is given: the file has the lines to fill in, and is one
 // that the command reads.
 func TestAConfigurationWithoutKeysIsThereToFillIn(t *testing.T) {
 	t.Parallel()

@@ -117,7 +117,7 @@ func TestAnAcceptedCreationNeverEndsWithAStatusThatSaysNothingMoved(t *testing.T
 	}
 }
 
-// lagging knows no operation yet: the API's look-up reads a copy of its database.
+// lagging knows no operation yet: the API's lookup reads a copy of its database.
 type lagging struct{ next http.RoundTripper }
 
 func (l lagging) RoundTrip(r *http.Request) (*http.Response, error) {

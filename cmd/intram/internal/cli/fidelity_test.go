@@ -260,7 +260,7 @@ func TestARunNeedsANewFileAndATimeToWait(t *testing.T) {
 	assert.Empty(t, b.server.Requests())
 }
 
-// A report is a file that somebody sends: a terminal obeys nothing in it.
+// A report is a file that a stranger may send: a terminal obeys nothing in it.
 func TestAReportsWordsAreShownAndNotObeyed(t *testing.T) {
 	t.Parallel()
 	b := newConfigBench(t)

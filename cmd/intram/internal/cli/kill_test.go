@@ -36,7 +36,7 @@ const (
 
 // killer stands between the command and the fake, and kills the command at a call of its
 // own choice: before the fake gets it, or after the fake has executed it and before the
-// answer goes out.
+// response goes out.
 type killer struct {
 	next http.Handler
 
@@ -81,8 +81,8 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestABatchThatIsKilledFiftyTimesPaysEachLineOnce kills the built command with SIGKILL
-// while it pays 2000 lines through a network that loses answers, runs it again each time,
-// and then looks at the fake's ledger.
+// while it pays 2000 lines through a network that loses responses, runs it again each
+// time, and then looks at the fake's ledger.
 func TestABatchThatIsKilledFiftyTimesPaysEachLineOnce(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -138,12 +138,12 @@ func TestABatchThatIsKilledFiftyTimesPaysEachLineOnce(t *testing.T) {
 		lives++
 		require.Less(t, lives, 3*kills, "the command ends before it can be killed: %s", said)
 		_, said = life(func(victim <-chan *os.Process) {
-			// Of ten kills, six fall on a payout, two on a look-up, and two on whatever
+			// Of ten kills, six fall on a payout, two on a lookup, and two on whatever
 			// comes, the reading of the balance included.
 			only := []string{"POST", "POST", "POST", "POST", "POST", "POST", "GET /v1/operations", "GET /v1/operations", "", ""}[draw.IntN(10)]
 			calls := 40
 			if strings.HasPrefix(only, "GET") {
-				calls = 6 // a look-up is about many operations at once
+				calls = 6 // a lookup is about many operations at once
 			}
 			k.aim(victim, 1+draw.IntN(calls), draw.IntN(2) == 0, only)
 		})
@@ -172,7 +172,7 @@ func killCSV() []byte {
 		case 3:
 			fmt.Fprintf(&b, "PAY-%04d,%d,MTN_BENIN_229,229%02d000003,,\n", i, 1000+i, 10+i/25) // declined
 		case 7:
-			fmt.Fprintf(&b, "PAY-%04d,%d,MTN_BENIN_229,229%02d000013,,\n", i, 1000+i, 10+i/25) // executed, and the answer is lost
+			fmt.Fprintf(&b, "PAY-%04d,%d,MTN_BENIN_229,229%02d000013,,\n", i, 1000+i, 10+i/25) // executed, and the response is lost
 		case 11:
 			fmt.Fprintf(&b, "PAY-%04d,%d,,,BJ0610100100144390%06d,ECOCBJBJ\n", i, 1000+i, i)
 		default:

@@ -85,7 +85,7 @@ func sentences(t *testing.T, path string) []string {
 	return texts
 }
 
-// answering gives every call the same answer.
+// fixed gives every call the same response.
 type answering struct {
 	status int
 	body   string

@@ -206,7 +206,7 @@ func (s *source) expected(configFile, profile string) (value, from string) {
 	return "", ""
 }
 
-// A local server's keys go to it, and nobody else's do: with --local, neither the
+// A local server's keys go to it, and no other keys do: with --local, neither the
 // environment nor the file has a word in it but for the timeout.
 func TestALocalServerIsCalledWithItsOwnKeysAlone(t *testing.T) {
 	t.Parallel()

@@ -242,7 +242,8 @@ func TestAPageForEverythingTellsNothing(t *testing.T) {
 	}
 }
 
-// The response to a creation is lost, and a deletion fails: the run deletes what is there at its end.
+// The response to a creation is lost, and a deletion fails: the run deletes what is there
+// at its end.
 func TestARunDeletesEachOfItsSubscriptions(t *testing.T) {
 	t.Parallel()
 	for name, plan := range map[string]struct {

@@ -44,8 +44,8 @@ func accessPlants() []plant {
 		}, change: answer(http.StatusUnauthorized, mismatchRefused)},
 		{name: "a shorter window", line: "A timestamp exactly", match: stamped(-window, -window+5*time.Second), change: answer(http.StatusUnauthorized, windowRefused)},
 		{name: "a longer window", line: "A timestamp exactly", match: stamped(window, window+5*time.Second), change: accepted},
-		{name: "none at all", line: "Every answer has", change: noHeader("X-Request-Id")},
-		{name: "none on a page", line: "Every answer has", match: calls(get, "/no-such-endpoint"), change: noHeader("X-Request-Id")},
+		{name: "none at all", line: "Every response has", change: noHeader("X-Request-Id")},
+		{name: "none on a page", line: "Every response has", match: calls(get, "/no-such-endpoint"), change: noHeader("X-Request-Id")},
 	}
 }
 
@@ -68,10 +68,10 @@ func idempotencyPlants() []plant {
 
 func payloadPlants() []plant {
 	return []plant{
-		{name: "renamed", line: "Answers have the field names", match: calls(get, "/operations/"), change: replace(`"completed_date"`, `"completed_at"`)},
-		{name: "a number as string", line: "Answers have the field names", also: []string{"`payment_request.paid`"}, match: calls(get, "/transactions/"), change: replace(`"net_amount":98`, `"net_amount":"98"`)},
-		{name: "null", line: "Answers have the field names", match: calls(get, "/operations/"), change: replace(`"_links":{`, `"_links":null,"links":{`)},
-		{name: "another order", line: "Answers have the field names", match: call(post, "/payment-requests"), change: replace(`{"error":false,"http_status":202,`, `{"http_status":202,"error":false,`)},
+		{name: "renamed", line: "Responses have the field names", match: calls(get, "/operations/"), change: replace(`"completed_date"`, `"completed_at"`)},
+		{name: "a number as string", line: "Responses have the field names", also: []string{"`payment_request.paid`"}, match: calls(get, "/transactions/"), change: replace(`"net_amount":98`, `"net_amount":"98"`)},
+		{name: "null", line: "Responses have the field names", match: calls(get, "/operations/"), change: replace(`"_links":{`, `"_links":null,"links":{`)},
+		{name: "another order", line: "Responses have the field names", match: call(post, "/payment-requests"), change: replace(`{"error":false,"http_status":202,`, `{"http_status":202,"error":false,`)},
 		{name: "other words", line: "Errors and messages", match: call(post, "/refunds"), change: replace("already used with a different", "used before with another")},
 		{name: "no words", line: "Errors and messages", match: calls(http.MethodDelete, "/webhooks/"), change: replace("Webhook deleted", "OK")},
 		{name: "the first mistake alone", line: "`validation_error`", match: sends(`"note":1,"metadata":[]`), change: replace(`},{"path":"currency"`, `},{"path":"amount"`)},
@@ -94,7 +94,7 @@ func payoutPlants() []plant {
 		{name: "renamed", line: "`GET /balance`", match: call(get, "/balance"), change: replace(`"pending"`, `"on_hold"`)},
 		{name: "a string", line: "`GET /balance`", match: call(get, "/balance"), change: replace(`"pending":0`, `"pending":"0"`)},
 		{name: "refused", line: "`POST /payouts`", match: and(payouts, sends(`"msisdn":"22961000000"}}`), sends(mtnOperator), sends("BJ")), change: refusal(http.StatusForbidden, "payouts_disabled"), also: []string{
-			"Answers have", "MTN Bénin", "A payout costs", "A payout debits", "`000000`", "The list of transactions", "Errors and messages",
+			"Responses have", "MTN Bénin", "A payout costs", "A payout debits", "`000000`", "The list of transactions", "Errors and messages",
 		}},
 		{name: "long references", line: "`POST /payouts`", match: and(payouts, sends("rrrrr")), change: accepted},
 		{name: "another field", line: "`POST /payouts`", match: payouts, change: replace(`"path":"destination.account_number"`, `"path":"destination.iban"`)},
@@ -103,8 +103,8 @@ func payoutPlants() []plant {
 		{name: "a fee", line: "A payout debits", match: payouts, rewrite: func(body string) string { return strings.Replace(body, `"amount":100,`, `"amount":102,`, 1) }},
 		{name: "at once", line: "`missing_provider_code`", match: and(payouts, sends(`"BJ","msisdn"`)), change: refusal(http.StatusBadRequest, "missing_provider_code")},
 		{name: "another code", line: "`missing_provider_code`", match: calls(get, "/operations/"), change: replace("missing_provider_code", "provider_error")},
-		{name: "at once", line: "An operator that nobody handles", match: and(payouts, sends(noOperator)), change: refusal(http.StatusBadRequest, "validation_error")},
-		{name: "paid", line: "An operator that nobody handles", match: sends(noOperator), rewrite: func(body string) string { return strings.Replace(body, noOperator, mtnOperator, 1) }},
+		{name: "at once", line: "An operator that is not handled", match: and(payouts, sends(noOperator)), change: refusal(http.StatusBadRequest, "validation_error")},
+		{name: "paid", line: "An operator that is not handled", match: sends(noOperator), rewrite: func(body string) string { return strings.Replace(body, noOperator, mtnOperator, 1) }},
 		{name: "printed without its code", line: "`61000000`", match: sends(`"msisdn":"94000000"`), change: refusal(http.StatusBadRequest, "validation_error")},
 		{name: "another name", line: "MTN Bénin", change: replace("MTN Bénin", "MTN Benin")},
 		{name: "fees", line: "A payout costs no fees", match: queried("type=DEBIT"), change: replace(`"fees":0`, `"fees":2`)},
@@ -116,7 +116,7 @@ func paymentPlants() []plant {
 	requests := call(post, "/payment-requests")
 	return []plant{
 		{name: "refused", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100,`)), change: refusal(http.StatusBadRequest, "validation_error"), also: []string{
-			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Answers have", "The QR code", "`payment_request.paid`", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The answer to a creation",
+			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Responses have", "The QR code", "`payment_request.paid`", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The answer to a creation",
 		}},
 		{name: "two addresses", line: "`POST /payment-requests`", match: calls(get, "/operations/"), change: replace(`"payment_url":"http`, `"payment_url":"https://example.com/http`)},
 		{name: "ready at once", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100`)), also: []string{"The same key", "Limits", "`unsupported_payment_method`", "`idempotency_conflict`"}, change: func(_ *http.Request, w *httptest.ResponseRecorder) {
@@ -182,8 +182,8 @@ func payinPlants() []plant {
 		{name: "renamed", line: "`transaction_greater_than_zero`", match: and(sessions, sends("action")), change: replace("transaction_greater_than_zero", "amount_invalid")},
 		{name: "no action", line: "The newer revision requires", match: sends(`"fidelity":{`), change: answer(http.StatusForbidden, `{"code":"transaction_greater_than_zero","message":"no","statusCode":403}`)},
 		{name: "one field", line: "Malformed fields", match: sessions, change: replace("msisdn", "number")},
-		{name: "not kept", line: "Answers are kept 24 hours", match: second(and(sessions, func(_ *http.Request, body string) bool { return body == "{}" })), change: replace(`{"code"`, `{ "code"`)},
-		{name: "a header", line: "Answers are kept 24 hours", match: sessions, change: func(_ *http.Request, w *httptest.ResponseRecorder) { w.Header().Set("Idempotent-Replay", "true") }},
+		{name: "not kept", line: "Responses are kept 24 hours", match: second(and(sessions, func(_ *http.Request, body string) bool { return body == "{}" })), change: replace(`{"code"`, `{ "code"`)},
+		{name: "a header", line: "Responses are kept 24 hours", match: sessions, change: func(_ *http.Request, w *httptest.ResponseRecorder) { w.Header().Set("Idempotent-Replay", "true") }},
 		{name: "renamed", line: "`GET /v1/payin/{reference}`", match: calls(get, noPayin), change: replace("transaction_does_not_exist", "not_found")},
 		{name: "one language", line: "Messages come in English or French", match: header("Accept-Language", "fr"), change: replace("La transaction n'existe pas", "The transaction does not exist")},
 		{name: "404", line: "A creation answers 200", match: calls(http.MethodDelete, noPayin), change: status(http.StatusNotFound)},

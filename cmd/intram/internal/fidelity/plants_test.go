@@ -24,7 +24,7 @@ type plant struct {
 	// also are the lines that see it too, by their beginnings.
 	also  []string
 	match func(r *http.Request, body string) bool
-	// change alters the response; instead answers without asking the fake.
+	// change alters the response; instead responds without asking the fake.
 	change  func(r *http.Request, w *httptest.ResponseRecorder)
 	instead func(w http.ResponseWriter)
 	// rewrite is what the fake gets in the place of the request's body.

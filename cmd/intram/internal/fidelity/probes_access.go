@@ -16,7 +16,7 @@ const (
 )
 
 var accessProbes = []Probe{
-	{Line: Line{sectionAccess, "Both prefixes, `/v1/…` and `/api/v1/merchant/…`, answer; the signed path is the same for both"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionAccess, "Both prefixes, `/v1/…` and `/api/v1/merchant/…`, work; the signed path is the same for both"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		seen, pages := Observation{}, 0
 		for _, prefix := range []string{"/v1", "/api/v1/merchant"} {
 			r, err := s.send(ctx, request{method: http.MethodGet, target: "/balance", prefix: prefix, page: true})
@@ -33,7 +33,7 @@ var accessProbes = []Probe{
 		}
 		return seen, nil
 	}},
-	{Line: Line{sectionAccess, "An unknown path answers with a proxy's HTML 404"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionAccess, "An unknown path gets a proxy's HTML 404"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		if err := s.reachesAPI(ctx); err != nil {
 			return nil, err
 		}
@@ -44,7 +44,7 @@ var accessProbes = []Probe{
 		media, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
 		return Observation{"response": r.outcome(), "it is HTML": yes(strings.EqualFold(media, "text/html"))}, nil
 	}},
-	{Line: Line{sectionAccess, "A wrong method answers 405"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionAccess, "A wrong method gets 405"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		if err := s.reachesAPI(ctx); err != nil {
 			return nil, err
 		}
@@ -108,7 +108,7 @@ var accessProbes = []Probe{
 		}, (*response).reason)
 	}},
 	{Line: Line{sectionAccess, "A timestamp exactly five minutes off is good, either way"}, play: playWindow},
-	{Line: Line{sectionAccess, "Every answer has an X-Request-Id"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionAccess, "Every response has an X-Request-Id"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		return s.outcomes(ctx, []step{
 			getting("a success", "/balance"),
 			{"a refusal", request{method: http.MethodGet, target: "/balance", edit: without("X-Api-Key")}},

@@ -59,7 +59,7 @@ var idempotencyProbes = []Probe{
 			post("the same JSON in other bytes", "/refunds", `{ }`), post("the same request", "/refunds", `{}`),
 		}, (*response).outcome)
 	}},
-	{Line: Line{sectionIdempotency, "Two requests with one key at once: one is executed, the other waits for its answer"}, play: playTwins},
+	{Line: Line{sectionIdempotency, "Two requests with one key at once: one is executed, the other waits for its response"}, play: playTwins},
 	{Line: Line{sectionIdempotency, "Refusals that come after the key was checked are stored too, refusals before it are not"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		refused := request{method: http.MethodPost, target: "/refunds", body: "{}", key: s.next("key")}
 		unsigned := request{method: http.MethodPost, target: "/refunds", body: "{}", key: s.next("key"), edit: with("X-Signature", wrongSignature)}

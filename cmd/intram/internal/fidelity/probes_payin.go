@@ -36,7 +36,7 @@ var payinProbes = []Probe{
 			post("an unknown API key", basic("fidelity-no-such-key:fidelity-wrong-client")),
 		}
 	})},
-	{Line: Line{sectionPayin, "A malformed or wrong pair, or an inactive merchant's, is 403; an API key nobody has is 404; no credentials or another scheme is 401 unauthorized"}, needs: needsPayin, play: payinOutcomes(func(*Session) []step {
+	{Line: Line{sectionPayin, "A malformed or wrong pair, or an inactive merchant's, is 403; an unknown API key is 404; no credentials or another scheme is 401 unauthorized"}, needs: needsPayin, play: payinOutcomes(func(*Session) []step {
 		get := func(fact, authorization string) step {
 			return step{fact, request{method: http.MethodGet, target: noPayin, edit: with("Authorization", authorization)}}
 		}
@@ -69,7 +69,7 @@ var payinProbes = []Probe{
 		}
 		return seen, nil
 	}},
-	{Line: Line{sectionPayin, "Answers are kept 24 hours, refusals too; a replay has no header; the same key with another body is idempotency_conflict, 409; a UUID has no case"}, needs: needsPayin, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionPayin, "Responses are kept 24 hours, refusals too; a replay has no header; the same key with another body is idempotency_conflict, 409; a UUID has no case"}, needs: needsPayin, play: func(ctx context.Context, s *Session) (Observation, error) {
 		r := request{method: http.MethodPost, target: "/v1/payin/sessions", body: "{}", key: s.uuid()}
 		first, err := s.sendPayin(ctx, r)
 		if err != nil {
@@ -107,7 +107,7 @@ var payinProbes = []Probe{
 		}
 		return Observation{"two messages": yes(said[0] != said[1]), "both have words": yes(said[0] != "" && said[1] != "")}, nil
 	}},
-	{Line: Line{sectionPayin, "A creation answers 200; payin paths are under /v1 alone; other methods answer 405, other paths a proxy's 404"}, needs: needsPayin, play: payinOutcomes(func(*Session) []step {
+	{Line: Line{sectionPayin, "A creation gets 200; payin paths are under /v1 alone; other methods get 405, other paths a proxy's 404"}, needs: needsPayin, play: payinOutcomes(func(*Session) []step {
 		return []step{
 			{"another method", request{method: http.MethodDelete, target: noPayin, page: true}},
 			{"another path", request{method: http.MethodGet, target: "/v1/payin-no-such-path/a", page: true}},
@@ -122,7 +122,8 @@ func payinOutcomes(list func(*Session) []step) func(context.Context, *Session) (
 		seen := Observation{}
 		all := list(s)
 		if slices.ContainsFunc(all, func(st step) bool { return st.request.page }) {
-			// Where a firewall sends a page for everything, a page says nothing about one path.
+			// Where a firewall sends a page for everything, a page says nothing about one
+			// path.
 			if _, err := s.sendPayin(ctx, request{method: http.MethodGet, target: noPayin}); err != nil {
 				return nil, err
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 var payloadProbes = []Probe{
-	{Line: Line{sectionPayloads, "Answers have the field names, kinds and order of the current revision"}, play: playShapes},
+	{Line: Line{sectionPayloads, "Responses have the field names, kinds and order of the current revision"}, play: playShapes},
 	{Line: Line{sectionPayloads, "Errors and messages that the docs print are word for word theirs: the whole error, its details, `client_ip` at its top level"}, play: playMessages},
 	{Line: Line{sectionPayloads, "`validation_error`: 400, each wrong field named in details, all at once"}, play: refusals(func(*Session) []step {
 		return []step{

@@ -68,7 +68,7 @@ var payoutProbes = []Probe{
 	{Line: Line{sectionPayouts, "`missing_provider_code`: accepted, and failed by the worker"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		return s.fails(ctx, "/payouts", payoutBody(fmt.Sprintf(`"msisdn":%q`, mtnNumber), ""))
 	}},
-	{Line: Line{sectionPayouts, "An operator that nobody handles in the destination's country: accepted, and failed by the worker with `provider_unavailable`"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionPayouts, "An operator that is not handled in the destination's country: accepted, and failed by the worker with `provider_unavailable`"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		return s.fails(ctx, "/payouts", payoutBody(fmt.Sprintf(`"provider_code":%q,"msisdn":%q`, noOperator, mtnNumber), ""))
 	}},
 	{Line: Line{sectionPayouts, "MTN Bénin, Moov Bénin and Carte Visa are called so in the balance, transactions, events and on the checkout page"}, play: playNames},

@@ -70,7 +70,7 @@ var transactionProbes = []Probe{
 		}) && !slices.ContainsFunc(payment.words, func(w string) bool { return !slices.Contains(known, w) }))
 		return seen, nil
 	}},
-	{Line: Line{sectionTransactions, "The answer to a creation says queued, however fast the worker is"}, play: func(ctx context.Context, s *Session) (Observation, error) {
+	{Line: Line{sectionTransactions, "The response to a creation says queued, however fast the worker is"}, play: func(ctx context.Context, s *Session) (Observation, error) {
 		payment, err := s.payment(ctx)
 		if err != nil {
 			return nil, err

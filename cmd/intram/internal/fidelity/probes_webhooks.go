@@ -112,8 +112,9 @@ func (s *Session) unsubscribe(ctx context.Context, created *response) error {
 	return err
 }
 
-// removeSubscriptions deletes what is left of the run's subscriptions: of a creation whose
-// response was lost, of a deletion that failed. It reports whether one may still be there.
+// removeSubscriptions deletes what is left of the run's subscriptions: of a creation
+// whose response was lost, of a deletion that failed. It reports whether one may still be
+// there.
 func (s *Session) removeSubscriptions(ctx context.Context) (left bool) {
 	const attempts = 3
 	ctx = context.WithoutCancel(ctx)

@@ -173,8 +173,8 @@ func (s *Session) post(ctx context.Context, target, body string) (*response, err
 	return s.send(ctx, request{method: http.MethodPost, target: target, body: body})
 }
 
-// reachesAPI returns an error unless the API itself responds. Where a firewall sends a page for
-// everything, a page says nothing about one path.
+// reachesAPI returns an error unless the API itself responds. Where a firewall sends a
+// page for everything, a page says nothing about one path.
 func (s *Session) reachesAPI(ctx context.Context) error {
 	_, err := s.get(ctx, "/balance")
 	return err

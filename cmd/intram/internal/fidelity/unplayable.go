@@ -28,7 +28,7 @@ const (
 
 var reasons = []reason{
 	{sectionAccess, "needs a second merchant, or the live environment", []string{
-		"Keys look like pk_sandbox_… and sk_live_…; the key decides the environment; ids of the other environment or another merchant answer 404",
+		"Keys look like pk_sandbox_… and sk_live_…; the key decides the environment; ids of the other environment or another merchant get 404",
 	}},
 	{sectionAccess, whyLive, []string{
 		"`merchant_inactive`: 403, live only: the sandbox is open to accounts that are not validated",
@@ -110,10 +110,10 @@ var reasons = []reason{
 	}},
 	{sectionPayin, whySession, []string{
 		"The docs' sample, in Express, verifies notifications and refuses a forged one",
-		"`POST /v1/payin/sessions`: the same key gets the same answer to the byte and creates nothing",
-		"A reference is unique for a merchant in an environment; a second session with it answers `transaction_is_already_processed`: 409",
+		"`POST /v1/payin/sessions`: the same key gets the same response to the byte and creates nothing",
+		"A reference is unique for a merchant in an environment; a second session with it gets `transaction_is_already_processed`: 409",
 		"The first revision requires accountId; another's is `wallet_not_found`: 404",
-		"Answers have the fields of the published ones, in both revisions",
+		"Responses have the fields of the published ones, in both revisions",
 		"chargedAmount is amount plus fee",
 		"The page at paymentUrl confirms and declines without JavaScript",
 		"A session expires after 6 minutes on the server's clock; no notification tells",
@@ -137,7 +137,7 @@ var reasons = []reason{
 		"payin.confirmed is sent once, when the customer confirms, paid or not; nothing tells that money which was under way has arrived",
 		"Out of order, an older notification arrives last",
 		"The page takes only its own forms",
-		"Two requests with one key at once: one is executed, the other waits for its answer",
+		"Two requests with one key at once: one is executed, the other waits for its response",
 	}},
 	{sectionPayin, whyLive, []string{
 		"Payins of sandbox and live share no keys",

@@ -22,7 +22,7 @@ type formBrowser struct {
 	url    string
 	client *http.Client
 
-	onResponse func(*http.Response) // looks at the answer to a form
+	onResponse func(*http.Response) // looks at the response to a form
 }
 
 func (p *process) dashboard(t *testing.T) *formBrowser {

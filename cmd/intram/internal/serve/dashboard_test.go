@@ -281,7 +281,7 @@ func TestNoOtherSiteCanRead(t *testing.T) {
 			if path == "/_intram/changes" && host != "evil.example" {
 				continue // it does not end
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // for an answer that should never have begun
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // for a response that should never have begun
 			defer cancel()                                                  //nolint:revive // at the end of the test is early enough
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
 			require.NoError(t, err)

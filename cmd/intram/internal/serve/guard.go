@@ -12,7 +12,7 @@ import (
 // whose name points here (DNS rebinding) uses that site's name, and is refused.
 type guard struct {
 	names []string // besides the loopback's
-	// addresses lets every IP address pass, which nobody can rebind: it is set when the
+	// addresses lets every IP address pass, which cannot be rebound: it is set when the
 	// server is open to the network.
 	addresses bool
 	next      http.Handler
@@ -20,7 +20,7 @@ type guard struct {
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !g.knows(r.Host) {
-		http.Error(w, "This server does not answer to the name in the Host header. "+
+		http.Error(w, "This server has not the name in the Host header. "+
 			"Call it by its address, or start it with --allow-host.", http.StatusMisdirectedRequest)
 		return
 	}

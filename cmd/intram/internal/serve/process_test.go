@@ -123,7 +123,7 @@ func payout(msisdn string, amount int64) intram.PayoutParams {
 func TestCtrlCEndsTheServerCleanly(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t, t.TempDir())
-	// Somebody listens for changes, and somebody keeps a connection open: neither holds
+	// One client listens for changes, and one keeps a connection open: neither holds
 	// the end up.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/_intram/changes", nil)
 	require.NoError(t, err)

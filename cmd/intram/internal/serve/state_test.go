@@ -131,7 +131,7 @@ func TestAStateGoesOnWithItsOwnSeed(t *testing.T) {
 	}
 }
 
-// No answer goes out before the state that it speaks of is on the disk.
+// No response goes out before the state that it speaks of is on the disk.
 func TestAnAnswerWaitsForItsOwnState(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
@@ -151,7 +151,7 @@ func TestAnAnswerWaitsForItsOwnState(t *testing.T) {
 		require.NoError(t, st.save())
 		synctest.Wait()
 		assert.True(t, answered)
-		// What nobody was told of is saved at the end.
+		// What was never reported is saved at the end.
 		require.NoError(t, core.SetProviderDown(string(intram.MoovBenin), true))
 		require.NoError(t, st.close())
 		saved, err := os.ReadFile(path)
@@ -260,7 +260,7 @@ func TestALogWithATornLineGoesOn(t *testing.T) {
 	assert.NotContains(t, string(data), "op_torn")
 }
 
-// A file that somebody has moved away or replaced is not appended to: what is answered is
+// A file that was moved away or replaced is not appended to: what gets a response is
 // where the next start looks for it.
 func TestAFileThatWasMovedAwayIsWrittenAgain(t *testing.T) {
 	t.Parallel()

@@ -86,7 +86,7 @@ func (st *store) keep() {
 	for {
 		changed := st.core.Changed()
 		if err := st.save(); err != nil {
-			st.failed <- err // nothing more is saved, and so nothing more is answered
+			st.failed <- err // nothing more is saved, and so no call gets a response any more
 			return
 		}
 		select {
@@ -188,8 +188,8 @@ func (st *store) committed() {
 	}
 }
 
-// release lets go of whoever still waits: the server is closed, and their answers go
-// nowhere.
+// release lets go of the callers that still wait: the server is closed, and their
+// responses go nowhere.
 func (st *store) release() {
 	st.mu.Lock()
 	defer st.mu.Unlock()

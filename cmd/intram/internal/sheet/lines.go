@@ -184,7 +184,7 @@ func lowerHeader(rows []row) []Problem {
 // rounded is what a spreadsheet shows of a long number.
 var rounded = regexp.MustCompile(`^\d([.,]\d+)?[eE]\+\d+$|^\d[.,]\d+[eE]\d{2,}$`)
 
-// cellError is what a spreadsheet shows of a formula that came to nothing, in English and
+// cellError is what a spreadsheet shows of a formula that failed, in English and
 // in French.
 var cellError = regexp.MustCompile(`^#(REF!|N/A|NAME\?|NOM\?|VALUE!|VALEUR!|DIV/0!|NULL!|NUL!|NUM!|NOMBRE!|CALC!|SPILL!)$`)
 

@@ -9,7 +9,7 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
-// A formula that came to nothing names nobody, and a rounded reference is another one.
+// A formula that failed names no person, and a rounded reference is another one.
 func TestWhatASpreadsheetCouldNotSayIsNotPaid(t *testing.T) {
 	t.Parallel()
 	for reference, words := range map[string]string{

@@ -40,7 +40,7 @@ func (f *File) formOf(name string) form {
 }
 
 // Results is a file of the name with the file's own rows, and what became of each line
-// behind it. words puts a reason into the words of whoever reads it.
+// behind it. words puts a reason into the words of its reader.
 func (f *File) Results(name string, results []batch.Result, words func(string) string) ([]byte, error) {
 	c := cells{rows: [][]string{slices.Concat(f.head.cells, ResultColumns)}, numbers: f.numbers()}
 	for _, r := range results {

@@ -64,7 +64,7 @@ func TestATextOfAWorkbookIsNoStoredNumber(t *testing.T) {
 }
 
 // 25,000 without quotes is two cells of a CSV file, and the second is a name or a note
-// that nobody looks at.
+// that is not looked at.
 func TestAnAmountThatTheSeparatorCutsIsRefused(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string][]string{

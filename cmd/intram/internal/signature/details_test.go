@@ -98,7 +98,7 @@ func TestTheQueryIsSortedByItsKeysAlone(t *testing.T) {
 	assert.Equal(t, "a&limit=5&type=refund&type=payout", strings.Split(v.Canonical, "\n")[3])
 }
 
-// curl -v shows the answer's headers too. They are not the request's.
+// curl -v shows the response's headers too. They are not the request's.
 func TestTheHeadersOfTheAnswerAreNotTheRequests(t *testing.T) {
 	t.Parallel()
 	header, err := signature.ParseHeaders([]byte("> GET /v1/balance HTTP/2\n> X-Timestamp: a\n< HTTP/2 200\n< X-Timestamp: b\n< X-Request-Id: c\n"))

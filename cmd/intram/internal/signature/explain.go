@@ -44,7 +44,7 @@ type Finding struct {
 type Verdict struct {
 	// Good says that the signature and its time are as the documentation asks.
 	Good bool `json:"good"`
-	// Explained says that the findings are the whole reason: with them mended, the
+	// Explained says that the findings are the whole reason: with them fixed, the
 	// signature is good.
 	Explained bool      `json:"explained"`
 	Findings  []Finding `json:"findings"`

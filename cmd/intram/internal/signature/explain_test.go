@@ -27,7 +27,7 @@ import (
 	"github.com/intram/intram-go/intramtest"
 )
 
-// client is a client of the API as somebody may write it: what it sends, and what it
+// client is a client of the API as a stranger may write it: what it sends, and what it
 // signs, which should be the same.
 type client struct {
 	sent struct {

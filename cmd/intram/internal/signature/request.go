@@ -77,7 +77,7 @@ func ParseHeaders(data []byte) (http.Header, error) {
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(line, "< ") {
-			continue // curl's mark of the answer
+			continue // curl's mark of the response
 		}
 		line = strings.TrimPrefix(line, "> ")
 		name, value, ok := strings.Cut(line, ":")

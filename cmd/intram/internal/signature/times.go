@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// sameTime is what mends every time that was signed in another form than it was sent.
+// sameTime is what fixes every time that was signed in another form than it was sent.
 const sameTime = "Write the time to a string once, and use it for the header and for the signature."
 
 // wire is how the API wants a time.

@@ -12,7 +12,7 @@ type testNumber struct {
 // fake does.
 var testNumbers = []testNumber{
 	{end: "00", status: "succeeded", does: phrase{"succeeds", "réussit"}},
-	{end: "01", status: "failed", code: "provider_error", does: phrase{"fails: the operator answers with an error", "échoue : l'opérateur répond par une erreur"}},
+	{end: "01", status: "failed", code: "provider_error", does: phrase{"fails: the operator returns an error", "échoue : l'opérateur répond par une erreur"}},
 	{end: "02", status: "failed", code: "insufficient_balance", does: phrase{"fails: too little money", "échoue : pas assez d'argent"}},
 	{end: "03", status: "failed", code: "provider_rejected", does: phrase{"is declined by the customer", "est refusé par le client"}},
 	{end: "04", status: "failed", code: "provider_rejected", does: phrase{"fails: the operator does not know the number", "échoue : l'opérateur ne connaît pas le numéro"}},

@@ -250,7 +250,7 @@ func (r requestRow) item() item {
 }
 
 // requestRows are the calls of an environment, newest first, with those whose key was not
-// known. Folded, repeated polls of the same that were answered the same are one row, the
+// known. Folded, repeated polls of the same that got the same response are one row, the
 // newest of them.
 func (d *Dashboard) requestRows(env string, folded bool) []requestRow {
 	var rows []requestRow

@@ -86,7 +86,7 @@ func (s *sessions) takeNotice(session string) notice {
 }
 
 // fromHere reads a form and reports whether it was sent from a page of ours: by its
-// origin as the browser tells it, and by its token. If not, it has answered.
+// origin as the browser tells it, and by its token. If not, it has responded.
 func (d *Dashboard) fromHere(w http.ResponseWriter, r *http.Request) bool {
 	refuse := func(why string) bool {
 		http.Error(w, "This form was not accepted: "+why+" Reload the page and try again.", http.StatusForbidden)
