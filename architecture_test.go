@@ -24,12 +24,12 @@ func TestTheArchitecturePageNamesWhatExists(t *testing.T) {
 	require.True(t, found)
 	quoted := regexp.MustCompile("`([^`]+)`")
 	isFunction := regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)?$`)
-	checked, dir := 0, ""
+	checked := 0
 	last := map[string]bool{} // what the files that were named last declare
 	for _, hop := range regexp.MustCompile(`(?m)^\d+\. `).Split(hops, -1)[1:] {
 		names := quoted.FindAllStringSubmatch(hop, -1)
 		declared := map[string]bool{}
-		dir = ""
+		dir := ""
 		for _, name := range names {
 			if !strings.HasSuffix(name[1], ".go") {
 				continue

@@ -200,10 +200,10 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (re
 }
 
 // creates reports whether the call carries an idempotency key.
-func (r *request) creates() bool { return r.method != http.MethodGet && r.method != http.MethodDelete }
+func (r request) creates() bool { return r.method != http.MethodGet && r.method != http.MethodDelete }
 
 // body marshals the parameters. It returns what is wrong with them, all at once.
-func (r *request) body() ([]byte, validation) {
+func (r request) body() ([]byte, validation) {
 	invalid := validation{slices.Clip(r.invalid.fields)}
 	if r.params == nil {
 		return nil, invalid

@@ -346,7 +346,7 @@ func TestIntentThatIsReadOverAFreshOneIsNotFresh(t *testing.T) {
 }
 
 // A machine without a battery starts in 1970. By its clock, what it left in doubt lies in
-// the future, and how old it is is not known; its signature would be dated by the
+// the future, and its age is unknown; its signature would be dated by the
 // server's clock, and be good.
 func TestIntentFromTheFutureIsNotSent(t *testing.T) {
 	t.Parallel()

@@ -815,7 +815,7 @@ func TestARefundOfAllIsNotAnEarlierRefundOfAPart(t *testing.T) {
 	assert.Equal(t, partly.ID, e.Candidates[0].ID)
 }
 
-// A clock that was two years ahead dated the intent: how old its key is is not known, and
+// A clock that was two years ahead dated the intent: the age of its key is unknown, and
 // no list shows that time.
 func TestAnIntentFromTheFarFutureIsNeverSentAndSaysSo(t *testing.T) {
 	t.Parallel()

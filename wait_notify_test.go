@@ -180,7 +180,7 @@ func TestNotifyTakesWhateverItIsGiven(t *testing.T) {
 func TestEventsOfThousandsOfOperationsCostFewLookUps(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("-short leaves out the tests of thousands of waits")
+		t.Skip("-short leaves out the tests of thousands of waits") //nolint:forbidigo // asked for; CI runs without -short
 	}
 	n := 5000
 	if raceDetector {

@@ -125,7 +125,7 @@ func payMany(t *testing.T, client *intram.Client, n int, every time.Duration) []
 func TestTenThousandWaitsShareTheirLookUps(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("-short leaves out the tests of thousands of waits")
+		t.Skip("-short leaves out the tests of thousands of waits") //nolint:forbidigo // asked for; CI runs without -short
 	}
 	n := 10_000
 	if raceDetector {

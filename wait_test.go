@@ -23,7 +23,7 @@ func operation(status string) step {
 
 // finished is the response when a payout has succeeded.
 func finished(t *testing.T) step {
-	return answer(200, exampleOf(t, "operation.payout.succeeded.current.json", "op_1"))
+	return answer(200, exampleOf(t, "operation.payout.succeeded.current.json"))
 }
 
 // gaps is the time between one request and the next.
@@ -364,8 +364,8 @@ func TestFailedOperationEndsAWait(t *testing.T) {
 		code    intram.ErrorCode
 		outcome intram.Outcome
 	}{
-		"failed":              {exampleOf(t, "operation.failed.current.json", "op_1"), intram.CodeInsufficientBalance, intram.OutcomeRejected},
-		"rejected":            {exampleOf(t, "operation.provider_rejected.current.json", "op_1"), intram.CodeProviderRejected, intram.OutcomeRejected},
+		"failed":              {exampleOf(t, "operation.failed.current.json"), intram.CodeInsufficientBalance, intram.OutcomeRejected},
+		"rejected":            {exampleOf(t, "operation.provider_rejected.current.json"), intram.CodeProviderRejected, intram.OutcomeRejected},
 		"expired":             {`{"error":false,"data":{"operation_id":"op_1","type":"payout","status":"expired"}}`, intram.CodeOperationExpired, intram.OutcomeUnknown},
 		"expired, with words": {`{"error":false,"data":{"operation_id":"op_1","status":"expired","error":{"code":"provider_rejected"}}}`, intram.CodeProviderRejected, intram.OutcomeUnknown},
 		"FAILED in capitals":  {`{"error":false,"data":{"operation_id":"op_1","status":"FAILED","error":{"code":"not_refundable"}}}`, intram.CodeNotRefundable, intram.OutcomeRejected},
@@ -432,7 +432,7 @@ func TestTypedWaits(t *testing.T) {
 	for waited, wait := range waits {
 		for kind, file := range files {
 			synctest.Test(t, func(t *testing.T) {
-				client, _ := waiting(t, 50, answer(200, exampleOf(t, file, "op_1")))
+				client, _ := waiting(t, 50, answer(200, exampleOf(t, file)))
 				got, err := wait(t.Context(), client)
 				if kind == waited {
 					require.NoError(t, err)

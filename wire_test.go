@@ -127,11 +127,10 @@ func example(tb testing.TB, name string) string {
 	return string(data)
 }
 
-// exampleOf is an example of an operation, as the response to a lookup of the one with
-// that id.
-func exampleOf(tb testing.TB, name, id string) string {
+// exampleOf is an example of an operation, as the response to a lookup of op_1.
+func exampleOf(tb testing.TB, name string) string {
 	tb.Helper()
-	return regexp.MustCompile(`"operation_id": *"[^"]*"`).ReplaceAllString(example(tb, name), `"operation_id": "`+id+`"`)
+	return regexp.MustCompile(`"operation_id": *"[^"]*"`).ReplaceAllString(example(tb, name), `"operation_id": "op_1"`)
 }
 
 // scripted is a client that speaks to a script. It retries without waiting for long.

@@ -27,6 +27,7 @@ const (
 // Sameness is the result of a comparison.
 type Sameness int
 
+// The results of a comparison.
 const (
 	Unknown Sameness = iota // not told, or told in another form: it may be the same
 	Same

@@ -9,7 +9,7 @@ import (
 
 // Jitter returns a random number in [0, 1). It is the SDK's only randomness besides the
 // UUIDs of keys and references.
-func Jitter() float64 { return rand.Float64() }
+func Jitter() float64 { return rand.Float64() } //nolint:forbidigo // no money
 
 // UUID returns a random UUID of version 4 (RFC 9562), as uuid.NewRandom does, without
 // allocating.

@@ -10,6 +10,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	_ "embed"
 	"errors"
 	"flag"
@@ -47,7 +48,7 @@ func run(root, only string, wrap bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := exec.Command("git", "-C", root, "ls-files", "*.go", "*.md").Output() //nolint:gosec // a folder of the caller's
+	list, err := exec.CommandContext(context.Background(), "git", "-C", root, "ls-files", "*.go", "*.md").Output() //nolint:gosec // a folder of the caller's
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (a *app) payinAccount() (*intram.PayinService, *settings, error) {
 		return nil, nil, usagef("the environment of the profile %s is not known: write environment = \"live\" or \"sandbox\" below [profiles.%s] in %s",
 			s.profile.value, s.profile.value, a.configPath())
 	}
-	var address intram.ClientOption = intram.WithPayinEnvironment(environment)
+	address := intram.WithPayinEnvironment(environment)
 	if s.payinBaseURL.value != "" {
 		address = intram.WithPayinBaseURL(s.payinBaseURL.value)
 	}

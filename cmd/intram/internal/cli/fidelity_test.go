@@ -43,8 +43,8 @@ func TestTheProbesAreConfirmedPlayedAndCompared(t *testing.T) {
 	require.Zero(t, r.code, r.err)
 	b.golden(t, "fidelity-compare", beginning(r.out, 2)+sectionOf(r.out, "Idempotency"))
 	assert.Regexp(t, `\n\d+ agree, 0 differ, 0 inconclusive, \d+ not played\.\nThe report is of a server on this machine, and says nothing of the sandbox\.\n$`, r.out)
-	real := b.file(t, "real.json", strings.Replace(mustRead(t, report), `"a server on this machine"`, `"https://api.intram.org/v1"`, 1))
-	assert.Regexp(t, `\nChosen so far, and now seen: \d+ lines\.\n$`, b.ok(t, "fidelity", "compare", real))
+	sandbox := b.file(t, "real.json", strings.Replace(mustRead(t, report), `"a server on this machine"`, `"https://api.intram.org/v1"`, 1))
+	assert.Regexp(t, `\nChosen so far, and now seen: \d+ lines\.\n$`, b.ok(t, "fidelity", "compare", sandbox))
 	assert.NotContains(t, r.out, "DIFFERS")
 	assert.Contains(t, sectionOf(r.out, "Payin sessions"), "agrees", "the fake is asked about payins too")
 

@@ -121,7 +121,7 @@ func payinOutcomes(list func(*Session) []step) func(context.Context, *Session) (
 	return func(ctx context.Context, s *Session) (Observation, error) {
 		seen := Observation{}
 		all := list(s)
-		if slices.ContainsFunc(all, func(st step) bool { return st.request.page }) {
+		if slices.ContainsFunc(all, func(st step) bool { return st.page }) {
 			// Where a firewall sends a page for everything, a page says nothing about one
 			// path.
 			if _, err := s.sendPayin(ctx, request{method: http.MethodGet, target: noPayin}); err != nil {
