@@ -61,8 +61,7 @@ func (p PayinNotification) Format(f fmt.State, _ rune) { writeString(f, p.shown(
 // LogValue implements [slog.LogValuer].
 func (p PayinNotification) LogValue() slog.Value { return slog.StringValue(p.shown()) }
 
-// Format implements [fmt.Formatter]: the amount and the country, nothing that identifies
-// the customer.
+// Format implements [fmt.Formatter]: the amount and the country, nothing that identifies the customer.
 func (p PayinSessionParams) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 
 // LogValue implements [slog.LogValuer].
@@ -80,15 +79,13 @@ func (p PaymentRequestEventData) Format(f fmt.State, _ rune) { writeString(f, p.
 // LogValue implements [slog.LogValuer].
 func (p PaymentRequestEventData) LogValue() slog.Value { return slog.StringValue(p.shown()) }
 
-// Format implements [fmt.Formatter]: the amount, and nothing of the customer or your own
-// data.
+// Format implements [fmt.Formatter]: the amount, and nothing of the customer or your own data.
 func (p PaymentRequestParams) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 
 // LogValue implements [slog.LogValuer].
 func (p PaymentRequestParams) LogValue() slog.Value { return slog.StringValue(p.shown()) }
 
-// Format implements [fmt.Formatter]: the transaction and the amount, without the page's
-// address.
+// Format implements [fmt.Formatter]: the transaction and the amount, without the page's address.
 func (p PaymentRequestResult) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 
 // LogValue implements [slog.LogValuer].
@@ -100,15 +97,13 @@ func (p PayoutEventData) Format(f fmt.State, _ rune) { writeString(f, p.shown())
 // LogValue implements [slog.LogValuer].
 func (p PayoutEventData) LogValue() slog.Value { return slog.StringValue(p.shown()) }
 
-// Format implements [fmt.Formatter]: the amount and the destination, without note and
-// metadata.
+// Format implements [fmt.Formatter]: the amount and the destination, without note and metadata.
 func (p PayoutParams) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 
 // LogValue implements [slog.LogValuer].
 func (p PayoutParams) LogValue() slog.Value { return slog.StringValue(p.shown()) }
 
-// Format implements [fmt.Formatter]: the payout, without its destination and the
-// operator's words.
+// Format implements [fmt.Formatter]: the payout, without its destination and the operator's words.
 func (p PayoutResult) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 
 // LogValue implements [slog.LogValuer].
@@ -138,8 +133,7 @@ func (r RefundEventData) Format(f fmt.State, _ rune) { writeString(f, r.shown())
 // LogValue implements [slog.LogValuer].
 func (r RefundEventData) LogValue() slog.Value { return slog.StringValue(r.shown()) }
 
-// Format implements [fmt.Formatter]: the transaction and the amount, without reason and
-// metadata.
+// Format implements [fmt.Formatter]: the transaction and the amount, without reason and metadata.
 func (r RefundParams) Format(f fmt.State, _ rune) { writeString(f, r.shown()) }
 
 // LogValue implements [slog.LogValuer].
@@ -157,8 +151,7 @@ func (r ReturnURLs) Format(f fmt.State, _ rune) { writeString(f, r.shown()) }
 // LogValue implements [slog.LogValuer].
 func (r ReturnURLs) LogValue() slog.Value { return slog.StringValue(r.shown()) }
 
-// Format implements [fmt.Formatter]: what moved, and nothing that identifies the
-// customer.
+// Format implements [fmt.Formatter]: what moved, and nothing that identifies the customer.
 func (t Transaction) Format(f fmt.State, _ rune) { writeString(f, t.shown()) }
 
 // LogValue implements [slog.LogValuer].
@@ -194,15 +187,13 @@ func (u UnknownResult) Format(f fmt.State, _ rune) { writeString(f, u.shown()) }
 // LogValue implements [slog.LogValuer].
 func (u UnknownResult) LogValue() slog.Value { return slog.StringValue(u.shown()) }
 
-// Format implements [fmt.Formatter]: the event, and only the host of the URL, whose path
-// may hold a token.
+// Format implements [fmt.Formatter]: the event, and only the host of the URL, whose path may hold a token.
 func (w WebhookParams) Format(f fmt.State, _ rune) { writeString(f, w.shown()) }
 
 // LogValue implements [slog.LogValuer].
 func (w WebhookParams) LogValue() slog.Value { return slog.StringValue(w.shown()) }
 
-// Format implements [fmt.Formatter]: everything but the secret, and only the host of the
-// URL, whose path may hold a token.
+// Format implements [fmt.Formatter]: everything but the secret, and only the host of the URL, whose path may hold a token.
 func (w WebhookSubscription) Format(f fmt.State, _ rune) { writeString(f, w.shown()) }
 
 // LogValue implements [slog.LogValuer].
