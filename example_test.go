@@ -38,8 +38,10 @@ func ExampleNewClient() {
 
 	_, err = intram.NewClient("sk_sandbox_d4e5f6", "pk_sandbox_a1b2c3")
 	fmt.Println(err)
-	// Output: sandbox intram.Client(sandbox https://api.intram.org/v1) intram: publicKey
-	// and secretKey are swapped: the public key starts with pk_, the secret key with sk_
+	// Output:
+	// sandbox
+	// intram.Client(sandbox https://api.intram.org/v1)
+	// intram: publicKey and secretKey are swapped: the public key starts with pk_, the secret key with sk_
 }
 
 func ExampleBalanceService_Get() {
@@ -666,9 +668,9 @@ func ExampleError() {
 			fmt.Println(d.Path, "-", d.Msg)
 		}
 	}
-	// Output: amount - amount must be greater than 0 destination.msisdn -
-	// destination.msisdn must be an international number: 8 to 15 digits with the
-	// country's code, such as 2290161234567
+	// Output:
+	// amount - amount must be greater than 0
+	// destination.msisdn - destination.msisdn must be an international number: 8 to 15 digits with the country's code, such as 2290161234567
 }
 
 // "25.000" is 25 to a program, and 25 thousand to many an office.
@@ -696,9 +698,10 @@ func ExampleParseMSISDN() {
 		}
 		fmt.Println(msisdn)
 	}
-	// Output: 2290161234567 2290161234567 intram: msisdn: not a phone number: a
-	// spreadsheet has rounded it, and its last digits are lost: format the column as text
-	// and enter it again
+	// Output:
+	// 2290161234567
+	// 2290161234567
+	// intram: msisdn: not a phone number: a spreadsheet has rounded it, and its last digits are lost: format the column as text and enter it again
 }
 
 func ExampleSameWallet() {

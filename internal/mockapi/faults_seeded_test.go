@@ -64,7 +64,7 @@ func TestRatesAreChecked(t *testing.T) {
 		{[]FaultRate{{once, 0}}, "PerThousand"},
 		{[]FaultRate{{once, 1001}}, "PerThousand"},
 		{[]FaultRate{{once, 1}, {Fault{Kind: "explosion"}, 1}}, "rate 1: intramtest: Fault.Kind"},
-		{[]FaultRate{{Fault{Kind: FaultReset}, 1}}, "Times or For"},
+		{[]FaultRate{{Fault{Kind: FaultReset}, 1}}, "Times and For: both missing"},
 		{[]FaultRate{{once, 500}, {Fault{Kind: FaultRefuse, Times: 1}, 501}}, "sum to more than 1000"},
 	} {
 		require.ErrorContains(t, f.s.SeededFaults(1, c.rates...), c.wrong)

@@ -449,7 +449,7 @@ func (p *process) pollThroughAnOutage() {
 		if p.dead() {
 			break
 		}
-		if err != nil && strings.Contains(err.Error(), "too many calls") {
+		if err != nil && strings.Contains(err.Error(), "retry budget exhausted") {
 			w.tally.saw("call: budget spent")
 		}
 	}

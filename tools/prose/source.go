@@ -19,7 +19,11 @@ func (all rules) source(path string, text []byte) ([]string, error) {
 		return nil, err
 	}
 	var findings []string
+	output := false
 	for i, line := range strings.Split(string(text), "\n") {
+		if output = isComment(line) && (output || exampleOutput.MatchString(line)); output {
+			continue
+		}
 		if isComment(line) && columns(line) > maxColumns && !verbatim.MatchString(path) && canWrap(line) {
 			findings = append(findings, fmt.Sprintf("%s:%d: a comment of %d columns: wrap it at %d", path, i+1, columns(line), maxColumns))
 		}
@@ -54,7 +58,9 @@ const (
 
 var (
 	directive = regexp.MustCompile(`^\s*//(go:|nolint|line |export |\w+:)`)
-	listItem  = regexp.MustCompile(`^\s*//\s+(-|\*|\d+\.)\s`)
+	// exampleOutput begins what an Example prints, which is compared line by line.
+	exampleOutput = regexp.MustCompile(`^\s*// (?i:(unordered )?output:)`)
+	listItem      = regexp.MustCompile(`^\s*//\s+(-|\*|\d+\.)\s`)
 )
 
 func isComment(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, "\t "), "//") }
@@ -85,9 +91,11 @@ func canWrap(line string) bool {
 func wrapComments(text []byte) []byte {
 	lines := strings.Split(string(text), "\n")
 	var out []string
+	output := false
 	for i := 0; i < len(lines); {
 		line := lines[i]
-		if !isComment(line) || !prose(line) && !listItem.MatchString(line) {
+		output = isComment(line) && (output || exampleOutput.MatchString(line))
+		if output || !isComment(line) || !prose(line) && !listItem.MatchString(line) {
 			out = append(out, line)
 			i++
 			continue
