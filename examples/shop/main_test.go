@@ -58,7 +58,7 @@ type town struct {
 
 func newTown(t *testing.T, opts ...intram.ClientOption) *town {
 	t.Helper()
-	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	server := intramtest.NewServer(t, intramtest.WithoutListener(), intramtest.WithPaymentExpiry(24*time.Hour)) // as long as a card may take
 	pool := newPool(t)
 	c := &town{t: t, intram: server}
 	server.Subscribe("/intram/webhook", func(verifier *intram.WebhookVerifier) http.Handler {

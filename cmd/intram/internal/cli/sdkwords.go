@@ -13,6 +13,7 @@ var sdkAdvice = strings.NewReplacer(
 	"the API's own words are in Message", "--verbose shows the API's own words",
 	"the operator refused: see OperationError.Details", "the operator refused: see intram operations get",
 	": see Error.ClientIP", ": --verbose shows the API's own words",
+	"find out what it did before you do anything else: such a call has no Resume", "find out what it did before you do anything else",
 	"call Resume with the intent before you do anything else", "look for what came of it with intram operations list before you do anything else",
 	"try intram.WithBaseURL(intram.BaseURLDirect)", "try --base-url "+intram.BaseURLDirect,
 	"try intram.WithBaseURL(intram.BaseURL)", "try --base-url "+intram.BaseURL,

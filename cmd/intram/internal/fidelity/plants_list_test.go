@@ -116,7 +116,7 @@ func paymentPlants() []plant {
 	requests := call(post, "/payment-requests")
 	return []plant{
 		{name: "refused", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100,`)), change: refusal(http.StatusBadRequest, "validation_error"), also: []string{
-			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Responses have", "The QR code", "`payment_request.paid`", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The answer to a creation",
+			"The same key", "`idempotency_conflict`", "Limits", "`unsupported_payment_method`", "Responses have", "The QR code", "`payment_request.paid`", "`not_refundable`", "`GET /", "Newest first", "The cursor", "The response to a creation",
 		}},
 		{name: "two addresses", line: "`POST /payment-requests`", match: calls(get, "/operations/"), change: replace(`"payment_url":"http`, `"payment_url":"https://example.com/http`)},
 		{name: "ready at once", line: "`POST /payment-requests`", match: and(requests, sends(`"amount":100`)), also: []string{"The same key", "Limits", "`unsupported_payment_method`", "`idempotency_conflict`"}, change: func(_ *http.Request, w *httptest.ResponseRecorder) {
@@ -155,7 +155,7 @@ func listPlants() []plant {
 		{name: "inclusive", line: "The cursor is strictly before", match: and(call(get, "/transactions"), queried("limit=20")), change: inclusive},
 		{name: "renamed", line: "`GET /operations/:id`", match: calls(get, "/operations/"), change: replace("operation_not_found", "not_found")},
 		{name: "completed", line: "`GET /operations/:id`", also: []string{"`000000`", "`61000000`", "`POST /payment-requests`"}, match: calls(get, "/operations/"), change: replace(`"status":"succeeded"`, `"status":"completed"`)},
-		{name: "processing", line: "The answer to a creation", match: call(post, "/payment-requests"), change: replace(`"status":"queued"`, `"status":"processing"`)},
+		{name: "processing", line: "The response to a creation", match: call(post, "/payment-requests"), change: replace(`"status":"queued"`, `"status":"processing"`)},
 	}
 }
 
@@ -186,7 +186,7 @@ func payinPlants() []plant {
 		{name: "a header", line: "Responses are kept 24 hours", match: sessions, change: func(_ *http.Request, w *httptest.ResponseRecorder) { w.Header().Set("Idempotent-Replay", "true") }},
 		{name: "renamed", line: "`GET /v1/payin/{reference}`", match: calls(get, noPayin), change: replace("transaction_does_not_exist", "not_found")},
 		{name: "one language", line: "Messages come in English or French", match: header("Accept-Language", "fr"), change: replace("La transaction n'existe pas", "The transaction does not exist")},
-		{name: "404", line: "A creation answers 200", match: calls(http.MethodDelete, noPayin), change: status(http.StatusNotFound)},
+		{name: "404", line: "A creation gets 200", match: calls(http.MethodDelete, noPayin), change: status(http.StatusNotFound)},
 	}
 }
 
