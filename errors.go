@@ -518,7 +518,7 @@ func (e *WaitError) Error() string {
 	if errors.Is(e.Err, CodeOperationNotFound) || errors.Is(e.Err, CodeTransactionNotFound) || errors.Is(e.Err, CodeTransactionDoesNotExist) {
 		advice = "check the id, and that the client's keys are of its merchant and environment"
 	}
-	text := fmt.Sprintf("intram: waiting for %s ended before it did (%s; %s)", scrubID(e.ID), status, advice)
+	text := fmt.Sprintf("intram: wait for %s ended before it finished (%s; %s)", scrubID(e.ID), status, advice)
 	if e.Err != nil {
 		text += ": " + causeText(e.Err)
 	}

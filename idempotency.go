@@ -250,7 +250,7 @@ func WithIntent(intent *Intent) CallOption {
 	})
 }
 
-// earliestIntent is a date before which nothing dates an intent: no payment is so old,
+// earliestIntent is a date before which no intent was made: no payment is so old,
 // and clocks that are not set yet start at the Unix epoch. A testing/synctest bubble
 // starts in 2000, and its machines may be behind.
 var earliestIntent = time.Date(1990, time.January, 1, 0, 0, 0, 0, time.UTC)
@@ -329,8 +329,8 @@ func accountHash(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// checkAge says whether a key of that age may be sent. One that comes from the future has
-// no known age.
+// checkAge returns an error unless a key of that age may be sent. A date in the future is
+// rejected: the age is unknown.
 func checkAge(age time.Duration) error {
 	switch {
 	case age > IntentHorizon:

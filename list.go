@@ -95,11 +95,10 @@ func (p *Page[T]) full(limit int) bool {
 	return len(p.Items)+len(p.Unreadable)+p.dropped >= limit
 }
 
-// ErrPageOverflow ends a sequence that cannot go on without losing items: the API's
-// cursor stands still, because as many were created in one millisecond as the largest
-// page holds, and there may be more. Narrow the list by type or status.
-var ErrPageOverflow = redact.Sentinel("intram: the cursor stands still: one millisecond fills the largest page, and there may be more; " +
-	"narrow the list by type or status")
+// ErrPageOverflow ends a sequence that cannot go on without losing items: more items may
+// share one millisecond than the largest page holds. Narrow the list by type or status.
+var ErrPageOverflow = redact.Sentinel("intram: pagination cannot advance: more than 100 items may share one millisecond; " +
+	"filter by type or status")
 
 // listQuery is the parameters that all lists share.
 type listQuery struct {
@@ -219,7 +218,7 @@ func (p *Page[T]) drop(item func(*T) bool, unreadable func(*ItemError) bool) {
 // The cursor is exclusive and has milliseconds, so items created in the cursor's own
 // millisecond but not on the page would be lost. Each next page is therefore asked for
 // from one millisecond later, and what was seen is dropped. When a page brings nothing
-// new and the cursor stands still, either the millisecond holds more than a page, or it
+// new and the cursor does not move, either the millisecond holds more than a page, or it
 // is the last one of a list whose cursor only ends with an empty page. So the page grows
 // to the API's largest. If that is not full, the millisecond has been seen whole, and is
 // stepped over; if it is, the sequence ends with an error instead of a gap.

@@ -147,7 +147,7 @@ func TestWaitEndsWithTheOperationAsLastSeen(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), "it may yet succeed")
 		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(fmt.Errorf("payout 7: %w", err)))
-		assert.Contains(t, err.Error(), "waiting for op_1")
+		assert.Contains(t, err.Error(), "wait for op_1")
 		assert.Contains(t, err.Error(), "last seen processing")
 		assert.Contains(t, err.Error(), "10s")
 	})

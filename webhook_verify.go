@@ -59,8 +59,8 @@ var (
 	ErrInvalidPayload = redact.Sentinel("intram: webhook: the body is not an event")
 )
 
-// WebhookVerifier tells Intram's deliveries from all others. It is safe for concurrent
-// use.
+// WebhookVerifier verifies the signature and age of webhook deliveries. It is safe for
+// concurrent use.
 type WebhookVerifier struct {
 	secrets []webhookSecret
 	clock   Clock
