@@ -47,7 +47,7 @@ func TestEveryProblemOfAFileIsListedWithItsLine(t *testing.T) {
 		{"the same payment under another name", "reference,amount,provider,msisdn,account_number,swift,account_name\nA,100,MTN_BENIN_229,22961000000,,,Ada\nB,100,MOOV_AFRICA_BENIN_229,22961000000,,,Bea\nC,100,,,BJ0610,ECOCBJBJ,Ada\nD,100,,,BJ0610,ECOCBJBJ,Bea\nE,100,,,BJ0611,ECOCBJBJ,Bea\n", []string{
 			"3:the same amount goes to the same account as in line 2", "5:the same amount goes to the same account as in line 4",
 		}},
-		{"bank", header + "A,100,,," + strings.Repeat("9", 101) + ",ECO\n", []string{"2:account_number: it is longer than 100", "2:swift: it must be"}},
+		{"bank", header + "A,100,,," + strings.Repeat("9", 101) + ",ECO\n", []string{"2:swift: it must be"}}, // an account may be of any length
 		{"blank lines", header + "\n\nA,100,MTN_BENIN_229,22961000000,,\n\nA,200,MTN_BENIN_229,22961000000,,\n", []string{"6:reference: the same as in line 4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
