@@ -33,7 +33,7 @@ const (
 // Defaults of the client's options.
 const (
 	DefaultTimeout     = 30 * time.Second
-	DefaultMaxAttempts = 4
+	defaultMaxAttempts = 4
 )
 
 // Client speaks the Merchant API for one merchant in one environment. It never changes
@@ -305,7 +305,7 @@ type clientConfig struct {
 
 func defaultConfig() *clientConfig {
 	return &clientConfig{
-		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: DefaultMaxAttempts,
+		baseURL: BaseURL, timeout: DefaultTimeout, maxAttempts: defaultMaxAttempts,
 		clock: system.Clock{}, rand: system.Jitter, pollRate: defaultPollRate, userAgent: userAgent(),
 	}
 }
@@ -461,7 +461,7 @@ func withRand(draw func() float64) ClientOption {
 	return clientOption(func(cfg *clientConfig) error { cfg.rand = draw; return nil })
 }
 
-// WithMaxAttempts is how many times a request is tried at most, [DefaultMaxAttempts]
+// WithMaxAttempts is how many times a request is tried at most, 4
 // unless set and 1 for no retries. It is an option of a client, and of one call. What is
 // tried again, with the same idempotency key and the same bytes: network failures, 5xx,
 // 429, and 409 idempotency_in_progress.

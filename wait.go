@@ -19,7 +19,7 @@ import (
 const (
 	defaultPollMin = time.Second
 	defaultPollMax = 10 * time.Second
-	DefaultMaxWait = 60 * time.Second
+	defaultMaxWait = 60 * time.Second
 	// defaultPollRate is how many lookups a second all waits of a client make together at
 	// most: see [WithPollRate].
 	defaultPollRate = 20
@@ -170,7 +170,7 @@ func waitForResult[R OperationResult](ctx context.Context, c *Client, operationI
 
 // The documented waits. All waits without options share them.
 var (
-	operationWait = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax, MaxWait: DefaultMaxWait}}
+	operationWait = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax, MaxWait: defaultMaxWait}}
 	paymentWait   = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax, MaxWait: 6 * time.Minute}}
 	payinWait     = waitConfig{Schedule: poll.Schedule{Min: 5 * time.Second, Max: defaultPollMax, MaxWait: 10 * time.Minute}}
 	manyWait      = waitConfig{Schedule: poll.Schedule{Min: defaultPollMin, Max: defaultPollMax}}

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	intram "github.com/intram/intram-go"
 )
 
 // call is what the network and the clock know of one call of the SDK, or of one wait. It
@@ -100,7 +98,7 @@ func (c *call) waiting() *call {
 func (p *process) newCall(who string, at chance, kind callKind) *call {
 	return &call{
 		w: p.m.w, m: p.m, p: p, who: who, chance: at, kind: kind, began: p.m.w.now(),
-		skew: p.m.skew(), maxAttempts: intram.DefaultMaxAttempts,
+		skew: p.m.skew(), maxAttempts: 4, // as a client unless told otherwise
 	}
 }
 
