@@ -2,6 +2,7 @@ package intram
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,7 +92,7 @@ type request struct {
 	reference        string     // the caller's own name of what is created, for the error
 	asked            askedFor   // what the response must be about
 	invalid          validation // what is wrong with the parameters
-	isOwn            bool       // made by Client.Do: there is no Resume for it
+	adviseExpired    string     // instead of the protocol's own advice
 }
 
 // do is the one way from a service to the wire: check, marshal once, send, decode. The
@@ -241,10 +242,7 @@ func (p *protocol) refuse(r *request, c *readyCall, cause error) *Error {
 		e.Outcome = OutcomeUnknown
 	}
 	if errors.Is(cause, ErrIntentExpired) {
-		e.hint = p.adviseExpired
-		if r.isOwn {
-			e.hint = "find out what it did before you do anything else: such a call has no Resume"
-		}
+		e.hint = cmp.Or(r.adviseExpired, p.adviseExpired)
 	}
 	if cause != nil {
 		e.cause = ownWordsError{cause}
@@ -375,7 +373,7 @@ func (c *Client) PrepareDo(method, path string, params any, opts ...CallOption) 
 }
 
 func rawRequest(method, path string, params any) request {
-	r := request{method: method, path: path, template: shapeOf(path), isOwn: true}
+	r := request{method: method, path: path, template: shapeOf(path), adviseExpired: "find out what it did before you do anything else: such a call has no Resume"}
 	v := &r.invalid
 	v.path("path", path)
 	switch method {
