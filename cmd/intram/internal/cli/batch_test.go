@@ -27,6 +27,7 @@ import (
 	"github.com/intram/intram-go/batch"
 	"github.com/intram/intram-go/batch/boltjournal"
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
+	"github.com/intram/intram-go/internal/system"
 	"github.com/intram/intram-go/intramtest"
 )
 
@@ -399,7 +400,7 @@ func TestTheProgressBarFitsATerminal(t *testing.T) {
 	t.Parallel()
 	for _, failed := range []int{0, 1234, 40_000} {
 		var errs bytes.Buffer
-		a := &app{err: &errs, clock: systemClock{}, isTerminal: func(any) bool { return true }}
+		a := &app{err: &errs, clock: system.Clock{}, isTerminal: func(any) bool { return true }}
 		show := a.showProgress(batch.Progress{Lines: 100_000, Ended: 40_000}, false)
 		show.update(batch.Progress{Lines: 100_000, Ended: 54_321, Failed: failed})
 		show.finish()
@@ -417,7 +418,7 @@ func TestTheProgressBarFitsATerminal(t *testing.T) {
 func TestAFinishedBatchHasNoBar(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
-	a := &app{err: &errs, clock: systemClock{}, isTerminal: func(any) bool { return true }}
+	a := &app{err: &errs, clock: system.Clock{}, isTerminal: func(any) bool { return true }}
 	show := a.showProgress(batch.Progress{Lines: 3, Ended: 3}, false)
 	show.update(batch.Progress{Lines: 3, Ended: 3})
 	show.finish()

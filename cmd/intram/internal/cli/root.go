@@ -22,6 +22,7 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/local"
 	"github.com/intram/intram-go/cmd/intram/internal/serve"
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
+	"github.com/intram/intram-go/internal/system"
 )
 
 // app holds what a command uses of its process. Tests replace it.
@@ -62,7 +63,7 @@ func Main() int {
 	// process: accepted calls must be reported, and the exit status must be true.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := &app{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: systemClock{}, throttle: 100 * time.Millisecond,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, lookupEnv: os.LookupEnv, clock: system.Clock{}, throttle: 100 * time.Millisecond,
 		isTerminal: func(stream any) bool {
 			f, ok := stream.(*os.File)
 			return ok && term.IsTerminal(int(f.Fd()))

@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/internal/system"
 )
 
 // newConfigBench is a command line without a server, keys or environment.
 func newConfigBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{home: t.TempDir(), env: map[string]string{}, clock: systemClock{}}
+	b := &bench{home: t.TempDir(), env: map[string]string{}, clock: system.Clock{}}
 	require.NoError(t, os.MkdirAll(filepath.Join(b.home, "intram"), 0o700))
 	return b
 }

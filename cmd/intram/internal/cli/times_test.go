@@ -7,11 +7,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/internal/system"
 )
 
 // stoppedClock shows one time.
 type stoppedClock struct {
-	systemClock
+	system.Clock
 	now time.Time
 }
 
