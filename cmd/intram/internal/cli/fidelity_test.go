@@ -105,17 +105,10 @@ func TestProbesAreNeverSentWithLiveKeysNorToAnUnknownAddress(t *testing.T) {
 func TestADifferenceIsToldWithItsExitStatus(t *testing.T) {
 	t.Parallel()
 	b := fidelityBench(t)
-	fake := b.server
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		recorder := httptest.NewRecorder()
-		fake.ServeHTTP(recorder, r)
-		maps.Copy(w.Header(), recorder.Header())
-		w.Header().Del("X-Request-Id")
-		w.WriteHeader(recorder.Code)
-		_, _ = w.Write([]byte(strings.ReplaceAll(recorder.Body.String(), `"completed_date"`, `"completed_at"`)))
-	}))
-	t.Cleanup(proxy.Close)
-	b.env["INTRAM_BASE_URL"] = proxy.URL
+	b.rewritten(t, func(_ *http.Request, header http.Header, body string) string {
+		header.Del("X-Request-Id")
+		return strings.ReplaceAll(body, `"completed_date"`, `"completed_at"`)
+	})
 	report := filepath.Join(b.home, "report.json")
 	b.ok(t, "fidelity", "run", "--yes", "--out", report)
 	r := b.run(t, "fidelity", "compare", report)
@@ -126,6 +119,22 @@ func TestADifferenceIsToldWithItsExitStatus(t *testing.T) {
 	r = b.json(t, &compared, "fidelity", "compare", report)
 	assert.Equal(t, 2, compared.Differ)
 	assert.Equal(t, exitRefused, r.code)
+}
+
+// rewritten puts a proxy in front of the bench's server, which rewrites its responses.
+func (b *bench) rewritten(t *testing.T, rewrite func(r *http.Request, header http.Header, body string) string) {
+	t.Helper()
+	fake := b.server
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		fake.ServeHTTP(recorder, r)
+		maps.Copy(w.Header(), recorder.Header())
+		body := rewrite(r, w.Header(), recorder.Body.String())
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write([]byte(body))
+	}))
+	t.Cleanup(proxy.Close)
+	b.env["INTRAM_BASE_URL"] = proxy.URL
 }
 
 // beginning is the first lines of a text.
@@ -231,16 +240,9 @@ func TestWhatIsNoReportIsRefused(t *testing.T) {
 func TestARunThatTurnsOutToBeLiveIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	b := fidelityBench(t)
-	fake := b.server
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		recorder := httptest.NewRecorder()
-		fake.ServeHTTP(recorder, r)
-		maps.Copy(w.Header(), recorder.Header())
-		w.WriteHeader(recorder.Code)
-		_, _ = w.Write([]byte(strings.ReplaceAll(recorder.Body.String(), `"env":"sandbox"`, `"env":"LIVE"`)))
-	}))
-	t.Cleanup(proxy.Close)
-	b.env["INTRAM_BASE_URL"] = proxy.URL
+	b.rewritten(t, func(_ *http.Request, _ http.Header, body string) string {
+		return strings.ReplaceAll(body, `"env":"sandbox"`, `"env":"LIVE"`)
+	})
 	r := b.run(t, "fidelity", "run", "--yes", "--out", filepath.Join(b.home, "report.json"))
 	assert.NotZero(t, r.code)
 	assert.Contains(t, strings.Join(strings.Fields(r.err), " "), "live environment; nothing more was sent")

@@ -3,6 +3,7 @@ package fidelity
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -284,4 +285,28 @@ func TestARunDeletesEachOfItsSubscriptions(t *testing.T) {
 			assert.Equal(t, plan.left, len(list) > 0)
 		})
 	}
+}
+
+// A response says live while a subscription is there: nothing more is sent, and the run
+// says that the subscription may be left.
+func TestNothingIsSentToWhatSaysLiveNotEvenADeletion(t *testing.T) {
+	t.Parallel()
+	_, config := sandbox(t)
+	inner, live, after := config.Transport, false, 0
+	config.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if live {
+			after++
+		}
+		response, err := inner.RoundTrip(r)
+		if err == nil && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/webhooks") {
+			live = true
+			_ = response.Body.Close()
+			response.Body = io.NopCloser(strings.NewReader(`{"error":false,"env":"live"}`))
+		}
+		return response, err
+	})
+	_, activity, err := Run(t.Context(), config, discard)
+	require.ErrorIs(t, err, errLive)
+	assert.Zero(t, after)
+	assert.True(t, activity.LeftBehind)
 }

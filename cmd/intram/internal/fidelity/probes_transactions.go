@@ -3,7 +3,6 @@ package fidelity
 import (
 	"context"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -190,7 +189,7 @@ func playCursor(ctx context.Context, s *Session) (Observation, error) {
 		if len(all) != 2 {
 			return nil, inconclusive("GET %s does not list what was made: its dates cannot be compared", list)
 		}
-		next, err := s.send(ctx, request{method: http.MethodGet, target: list + "?before=" + all[1].UTC().Format(documentedLayout) + "&limit=20"})
+		next, err := s.get(ctx, list+"?before="+all[1].UTC().Format(documentedLayout)+"&limit=20")
 		if err != nil {
 			return nil, err
 		}

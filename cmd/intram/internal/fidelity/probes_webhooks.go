@@ -1,7 +1,9 @@
 package fidelity
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,7 +22,7 @@ var webhookProbes = []Probe{
 			seen["GET /webhooks"], seen["GET /webhooks: data"] = list.outcome(), kind(dig(list.body, "data"))
 			seen["GET /webhooks: a subscription"] = "not listed"
 			for _, item := range items(dig(list.body, "data")) {
-				if text(dig(item, "subscription_id")) == id || text(dig(item, "id")) == id {
+				if subscriptionID(item) == id {
 					seen["GET /webhooks: a subscription"] = shape(item)
 				}
 			}
@@ -29,11 +31,11 @@ var webhookProbes = []Probe{
 				return err
 			}
 			seen["POST /webhooks/:subscription_id/test"] = ping.outcome()
-			deleted, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+			deleted, err := s.send(ctx, deletion(id))
 			if err != nil {
 				return err
 			}
-			again, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+			again, err := s.send(ctx, deletion(id))
 			if err != nil {
 				return err
 			}
@@ -83,7 +85,7 @@ func (s *Session) subscribed(ctx context.Context, event string, during func(crea
 	if err != nil {
 		return err
 	}
-	id := subscriptionID(created)
+	id := createdSubscription(created)
 	if id == "" {
 		return &refusedError{"/webhooks", created.refused()}
 	}
@@ -91,24 +93,32 @@ func (s *Session) subscribed(ctx context.Context, event string, during func(crea
 	return errors.Join(err, s.unsubscribe(ctx, created))
 }
 
-func subscriptionID(r *response) string {
+// createdSubscription returns the id in the response to a creation, "" if it was refused.
+func createdSubscription(r *response) string {
 	if r.status >= http.StatusBadRequest {
 		return ""
 	}
-	if id := text(dig(r.body, "data", "subscription_id")); id != "" {
-		return id
-	}
-	return text(dig(r.body, "data", "id"))
+	return subscriptionID(dig(r.body, "data"))
+}
+
+// subscriptionID returns the id of a subscription as a creation and the list show it.
+func subscriptionID(subscription json.RawMessage) string {
+	return cmp.Or(text(dig(subscription, "subscription_id")), text(dig(subscription, "id")))
+}
+
+// deletion is the call that deletes a subscription.
+func deletion(id string) request {
+	return request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)}
 }
 
 // unsubscribe deletes a subscription that a response has made, if it has, also when the
 // run is interrupted meanwhile. One that is gone already is what was wanted.
 func (s *Session) unsubscribe(ctx context.Context, created *response) error {
-	id := subscriptionID(created)
+	id := createdSubscription(created)
 	if id == "" {
 		return nil
 	}
-	_, err := s.send(context.WithoutCancel(ctx), request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+	_, err := s.send(context.WithoutCancel(ctx), deletion(id))
 	return err
 }
 
@@ -127,11 +137,7 @@ func (s *Session) removeSubscriptions(ctx context.Context) (left bool) {
 			if address := text(dig(item, "url")); address != s.config.WebhookURL && address != NowhereURL {
 				continue
 			}
-			id := text(dig(item, "subscription_id"))
-			if id == "" {
-				id = text(dig(item, "id"))
-			}
-			r, err := s.send(ctx, request{method: http.MethodDelete, target: "/webhooks/" + url.PathEscape(id)})
+			r, err := s.send(ctx, deletion(subscriptionID(item)))
 			left = left || err != nil || r.status >= http.StatusBadRequest && r.status != http.StatusNotFound
 		}
 		if !left {

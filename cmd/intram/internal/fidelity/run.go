@@ -69,7 +69,9 @@ func run(ctx context.Context, config Config, save func(*Report) error) (*Report,
 	}
 	report, err := s.play(ctx, config, save)
 	if report != nil && s.subscribing {
-		s.activity.LeftBehind = s.removeSubscriptions(ctx)
+		// A response that says live ends the run: nothing more is sent, not even a
+		// deletion.
+		s.activity.LeftBehind = errors.Is(err, errLive) || s.removeSubscriptions(ctx)
 		report.Calls = s.activity.Calls
 		err = errors.Join(err, save(report))
 	}
