@@ -1,0 +1,97 @@
+// Command release publishes the repository's modules, and proves beforehand that they
+// install.
+//
+//	go -C tools run ./release proxy -dir D               # the tree as a GOPROXY file tree in D, at the version of intram.go
+//	go -C tools run ./release proxy -dir D -version V    # at version V
+//	go -C tools run ./release proxy -dir D -tree T       # and a copy of the tree in T that builds against it, GOWORK=off
+//
+// A module requires the others at the version that is built, with their checksums.
+// modules.go lists which modules are published.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+const usage = "want a command: proxy"
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return errors.New(usage)
+	}
+	switch args[0] {
+	case "proxy":
+		return runProxy(ctx, args[1:], out)
+	default:
+		return fmt.Errorf("%q: %s", args[0], usage)
+	}
+}
+
+func runProxy(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("proxy", flag.ContinueOnError)
+	flags.SetOutput(out)
+	root := flags.String("root", "..", "the directory of the tree")
+	dir := flags.String("dir", "", "the folder to write the proxy into")
+	tree := flags.String("tree", "", "a folder to write a copy of the tree into, whose modules require the proxy's")
+	version := flags.String("version", "", "the version to build; without it, that of intram.go")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *dir == "" {
+		return errors.New("-dir is missing: the folder to write the proxy into")
+	}
+	r, err := openRepository(ctx, *root, ours)
+	if err != nil {
+		return err
+	}
+	if *version == "" {
+		*version = r.version
+	}
+	e, err := newEdition(r, *version)
+	if err != nil {
+		return err
+	}
+	at, err := r.committed(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.writeProxy(*dir, at); err != nil {
+		return err
+	}
+	if *tree != "" {
+		if err := e.writeTree(*tree); err != nil {
+			return err
+		}
+	}
+	for _, m := range r.published() {
+		fmt.Fprintf(out, "%s %s %s\n", m.path, e.version, e.builds[m.path].zipSum)
+	}
+	return nil
+}
+
+// committed returns the time of the last commit: the same tree makes the same files.
+func (r *repository) committed(ctx context.Context) (time.Time, error) {
+	out, err := git(ctx, r.root, "log", "-1", "--format=%cI")
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, strings.TrimSpace(out))
+}
