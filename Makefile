@@ -7,8 +7,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# Each module must hold together by its own go.mod.
-export GOWORK := off
+# The modules are built and tested together, by go.work, whatever the environment says.
+export GOWORK := auto
 
 BIN := $(CURDIR)/.bin
 LINT := $(BIN)/golangci-lint
@@ -57,6 +57,10 @@ fmt-check: ## fail on a Go file that is not formatted
 .PHONY: vet
 vet: ## go vet, in every module
 	scripts/each-module.sh go vet ./...
+
+.PHONY: tidy
+tidy: ## go mod tidy, in every module, with the others as they are here
+	scripts/tidy.sh --write
 
 .PHONY: tidy-check
 tidy-check: ## fail on a go.mod or go.sum that is not tidy

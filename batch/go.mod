@@ -2,10 +2,8 @@ module github.com/intram/intram-go/batch
 
 go 1.26.0
 
-replace github.com/intram/intram-go => ../
-
 require (
-	github.com/intram/intram-go v0.0.0
+	github.com/intram/intram-go v0.1.0
 	github.com/stretchr/testify v1.12.1
 	go.etcd.io/bbolt v1.5.0
 	golang.org/x/text v0.43.0

@@ -2,13 +2,11 @@ module github.com/intram/intram-go/bench
 
 go 1.26.0
 
-replace github.com/intram/intram-go => ..
-
 require (
 	github.com/go-resty/resty/v2 v2.17.2
 	github.com/google/uuid v1.6.0
 	github.com/hashicorp/go-retryablehttp v0.7.8
-	github.com/intram/intram-go v0.0.0
+	github.com/intram/intram-go v0.1.0
 	github.com/openai/openai-go/v3 v3.96.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/stripe/stripe-go/v85 v85.0.0

@@ -3,7 +3,7 @@
 # (with its cleanhttp), uuid and the decimal library. A user's go.sum is a feature.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export GOWORK=off
+export GOWORK=off # as for an importer
 # The SDK's own packages, but not the fake and its door.
 own='github\.com/intram/intram-go(/internal/[a-z]+)?'
 fake='^github\.com/intram/intram-go/(internal/mockapi|intramtest)(/|$)'

@@ -3,7 +3,7 @@
 #
 #   each-module.sh [--own] command [argument ...]
 #
-# Go's workspace mode is off: a module must hold together by its own go.mod.
+# The modules use each other as they are here, by go.work; tools and bench have one of their own.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 which=()
@@ -11,7 +11,7 @@ if [[ ${1-} == --own ]]; then
   which=(--own)
   shift
 fi
-export GOWORK=off
+export GOWORK=auto
 modules=$("$root/scripts/modules.sh" "${which[@]}")
 for module in $modules; do
   cd "$root/$module"

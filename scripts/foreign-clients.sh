@@ -3,7 +3,7 @@
 # the SDK gets. A client that did not run is a failure here, whatever the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export GOWORK=off CI=true
+export GOWORK=auto CI=true
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # Without -race, which the tests themselves had: this run is about the clients having run at all.

@@ -9,7 +9,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 time=${1:?how long to fuzz each target, such as 10m}
 minimum=${2:-1}
-export GOWORK=off
+export GOWORK=auto
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

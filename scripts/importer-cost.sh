@@ -22,7 +22,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # The checksums of what the SDK needs are in its own go.sum, those of stripe-go in the bench module's.
-stripe=$(cd "$root/bench" && GOFLAGS=-mod=readonly go list -m -f '{{.Version}}' github.com/stripe/stripe-go/v85)
+stripe=$(cd "$root/bench" && GOWORK=auto GOFLAGS=-mod=readonly go list -m -f '{{.Version}}' github.com/stripe/stripe-go/v85)
 
 program() { # name; the source on stdin
   mkdir -p "$work/$1"

@@ -6,8 +6,8 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/google/uuid v1.6.0
-	github.com/intram/intram-go v0.0.0
-	github.com/intram/intram-go/batch v0.0.0
+	github.com/intram/intram-go v0.1.0
+	github.com/intram/intram-go/batch v0.1.0
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/nyaruka/phonenumbers v1.8.1
 	github.com/pelletier/go-toml/v2 v2.4.3
@@ -45,9 +45,4 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	rsc.io/qr v0.2.0 // indirect
-)
-
-replace (
-	github.com/intram/intram-go => ../..
-	github.com/intram/intram-go/batch => ../../batch
 )

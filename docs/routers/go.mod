@@ -2,18 +2,12 @@ module github.com/intram/intram-go/docs/routers
 
 go 1.26.0
 
-replace (
-	github.com/intram/intram-go => ../..
-	github.com/intram/intram-go/inbox/pginbox => ../../inbox/pginbox
-	github.com/intram/intram-go/inbox/redisinbox => ../../inbox/redisinbox
-)
-
 require (
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
-	github.com/intram/intram-go v0.0.0
-	github.com/intram/intram-go/inbox/pginbox v0.0.0
-	github.com/intram/intram-go/inbox/redisinbox v0.0.0
+	github.com/intram/intram-go v0.1.0
+	github.com/intram/intram-go/inbox/pginbox v0.1.0
+	github.com/intram/intram-go/inbox/redisinbox v0.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/redis/go-redis/v9 v9.23.0

@@ -2,13 +2,9 @@ module github.com/intram/intram-go/examples/shop
 
 go 1.26.0
 
-replace github.com/intram/intram-go => ../..
-
-replace github.com/intram/intram-go/inbox/pginbox => ../../inbox/pginbox
-
 require (
-	github.com/intram/intram-go v0.0.0
-	github.com/intram/intram-go/inbox/pginbox v0.0.0
+	github.com/intram/intram-go v0.1.0
+	github.com/intram/intram-go/inbox/pginbox v0.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/stretchr/testify v1.12.1
 )

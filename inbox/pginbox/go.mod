@@ -2,10 +2,8 @@ module github.com/intram/intram-go/inbox/pginbox
 
 go 1.26.0
 
-replace github.com/intram/intram-go => ../..
-
 require (
-	github.com/intram/intram-go v0.0.0
+	github.com/intram/intram-go v0.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/stretchr/testify v1.12.1
 )

@@ -2,10 +2,8 @@ module github.com/intram/intram-go/inbox/redisinbox
 
 go 1.26.0
 
-replace github.com/intram/intram-go => ../..
-
 require (
-	github.com/intram/intram-go v0.0.0
+	github.com/intram/intram-go v0.1.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/stretchr/testify v1.12.1
 )

@@ -64,7 +64,7 @@ func (l lab) test(module string, args []string) (string, error) {
 	args = append([]string{"test", "-count=1", "-failfast", "-timeout=" + l.limit.String(), "-vet=off", "-ldflags=-s -w", args[0], "-run"}, args[1:]...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the commands are the project's own
 	cmd.Dir, cmd.WaitDelay = filepath.Join(l.dir, module), 5*time.Second
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=auto")
 	output, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		err = ctx.Err()

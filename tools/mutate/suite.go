@@ -127,7 +127,7 @@ func (b *broom) compile(t *target, binary string, cover bool) (string, error) {
 func (b *broom) goTool(module string, args []string) (string, error) {
 	cmd := exec.CommandContext(context.Background(), "go", args...) //nolint:gosec // the targets are the project's own
 	cmd.Dir = filepath.Join(b.dir, module)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=auto")
 	output, err := cmd.CombinedOutput()
 	return string(output), err
 }

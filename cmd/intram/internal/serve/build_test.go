@@ -39,7 +39,7 @@ func TestTheContainersBuildCommandMakesAStaticServer(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "intram")
 	shell := exec.CommandContext(t.Context(), "sh", "-c", build[1]+" -o "+binary+" "+build[2])
 	shell.Dir = root(t)
-	shell.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	shell.Env = append(os.Environ(), "GOWORK=auto", "GOFLAGS=")
 	output, err := shell.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	if runtime.GOOS == "linux" {
@@ -83,7 +83,7 @@ func TestOneCommandServesFromAFreshClone(t *testing.T) {
 // a terminal does: the whole group of processes.
 func stop(t *testing.T, command *exec.Cmd) error {
 	t.Helper()
-	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "GOWORK=off", "GOFLAGS=", "GOCACHE="+goCache(t))
+	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "GOWORK=auto", "GOFLAGS=", "GOCACHE="+goCache(t))
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := command.StdoutPipe()
 	require.NoError(t, err)

@@ -41,7 +41,7 @@ func TestTheLinesThatAreShownSignAsTheAPIWantsIt(t *testing.T) {
 			}
 			require.NoError(t, err)
 			run := exec.CommandContext(t.Context(), program, words[1:]...)
-			run.Env = append(run.Environ(), "INTRAM_PUBLIC_KEY=pk_sandbox_1", "INTRAM_SECRET_KEY=sk_sandbox_1\n", "GOWORK=off")
+			run.Env = append(run.Environ(), "INTRAM_PUBLIC_KEY=pk_sandbox_1", "INTRAM_SECRET_KEY=sk_sandbox_1\n", "GOWORK=auto")
 			run.Stdin = strings.NewReader(calls)
 			var errs bytes.Buffer
 			run.Stderr = &errs
