@@ -25,7 +25,7 @@ type lists struct{ published, private []string }
 
 // ours are the lists of this repository.
 var ours = lists{
-	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox"},
+	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "intramriver"},
 	// The shop is read and copied, the rest are checks and measurements.
 	private: []string{"bench", "docs/routers", "examples/shop", "tools"},
 }

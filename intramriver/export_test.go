@@ -1,0 +1,49 @@
+package intramriver
+
+import (
+	"context"
+	"time"
+
+	intram "github.com/intram/intram-go"
+)
+
+// What tests look at and change.
+
+// SetNow replaces the database's clock.
+func (w *Work) SetNow(expression, schema string) { w.names = names(schema, expression) }
+
+// StopAt makes each step call at: an error stops the process there.
+func (w *Work) StopAt(at func(ctx context.Context, step string) error) { w.at = at }
+
+// Send does what a job of the record does.
+func (w *Work) Send(ctx context.Context, record int64) error { return w.send(ctx, record, 1) }
+
+// Sweep does what the job of the sweep does, and returns its numbers.
+func (w *Work) Sweep(ctx context.Context) (requests, ended, failedEnds, orphans int, err error) {
+	s, err := w.sweep(ctx)
+	return s.Requests, s.Ended, s.Failed, s.Orphans, err
+}
+
+// EndOperation does what an event does that tells of an operation's end.
+func (w *Work) EndOperation(ctx context.Context, op *intram.Operation) (bool, error) {
+	return w.end(ctx, endingOf(op))
+}
+
+// WaitOf returns when a job that ended with the error runs again.
+func WaitOf(err error) (after time.Duration, snooze, ok bool) {
+	again, ok := err.(*againError) //nolint:errorlint // as send returns it
+	if !ok {
+		return 0, false, false
+	}
+	return again.after, again.snooze, true
+}
+
+// Transitions returns the table of transitions.
+func Transitions() map[State][]State { return transitions }
+
+// Kinds of jobs.
+var (
+	SendKind  = sendArgs{}.Kind()
+	SweepKind = sweepArgs{}.Kind()
+	EndKind   = endArgs{}.Kind()
+)
