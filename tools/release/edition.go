@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -50,7 +51,10 @@ func newEdition(r *repository, version string) (*edition, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.edits[versionFile] = versionLine.ReplaceAll(source, fmt.Appendf(nil, "const Version = %q", version[1:]))
+		e.edits[versionFile] = withVersion(source, version)
+	}
+	if err := e.editWorkspaces(); err != nil {
+		return nil, err
 	}
 	for _, m := range r.modules {
 		if err := e.add(m); err != nil {
@@ -58,6 +62,41 @@ func newEdition(r *repository, version string) (*edition, error) {
 		}
 	}
 	return e, nil
+}
+
+// withVersion returns the source of versionFile with another version.
+func withVersion(source []byte, version string) []byte {
+	return versionLine.ReplaceAll(source, fmt.Appendf(nil, "const Version = %q", strings.TrimPrefix(version, "v")))
+}
+
+// editWorkspaces has each go.work take the siblings' new version from their folders, if
+// it takes the old one from there.
+func (e *edition) editWorkspaces() error {
+	for _, name := range e.repo.files {
+		if path.Base(name) != "go.work" {
+			continue
+		}
+		content, err := os.ReadFile(e.repo.abs(name))
+		if err != nil {
+			return err
+		}
+		f, err := modfile.ParseWork(name, content, nil)
+		if err != nil {
+			return err
+		}
+		for _, line := range slices.Clone(f.Replace) {
+			old := line.Old
+			if old.Version == "" || old.Version == e.version || !slices.Contains(e.repo.paths(), old.Path) {
+				continue
+			}
+			if err := errors.Join(f.AddReplace(old.Path, e.version, line.New.Path, line.New.Version), f.DropReplace(old.Path, old.Version)); err != nil {
+				return err
+			}
+			f.Cleanup()
+			e.edits[name] = modfile.Format(f.Syntax)
+		}
+	}
+	return nil
 }
 
 // add edits the go.mod and go.sum of a module, and builds it if it is published.
@@ -279,9 +318,6 @@ func (e *edition) writeProxy(dir string, at time.Time) error {
 // edition, so that each module of it builds against the proxy with GOWORK=off.
 func (e *edition) writeTree(dir string) error {
 	for _, name := range e.files() {
-		if name == "go.work" || name == "go.work.sum" {
-			continue
-		}
 		content, err := e.content(name)
 		if err != nil {
 			return err

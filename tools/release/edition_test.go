@@ -24,19 +24,20 @@ var small = lists{published: []string{".", "cmd/tool", "list"}, private: []strin
 // smallFiles are the files of the small repository, before anything is released.
 func smallFiles() map[string]string {
 	return map[string]string{
-		"LICENSE":              "Do what you like.\n",
-		".gitignore":           "*.secret\n",
-		"go.mod":               "module example.com/pay\n\ngo 1.26.0\n",
-		"intram.go":            "// Package pay pays.\npackage pay\n\n// Version is the SDK's own.\nconst Version = \"0.1.0\"\n",
-		"testdata/go.mod":      "this is data\n",
-		"list/go.mod":          "module example.com/pay/list\n\ngo 1.26.0\n\nrequire example.com/pay v0.1.0 // the root\n",
-		"list/list.go":         "// Package list lists.\npackage list\n\nimport pay \"example.com/pay\"\n\n// Version is the root's.\nconst Version = pay.Version\n",
-		"cmd/tool/go.mod":      "module example.com/pay/cmd/tool\n\ngo 1.26.0\n\nrequire (\n\texample.com/pay v0.1.0\n\texample.com/pay/list v0.1.0\n)\n",
-		"cmd/tool/main.go":     "// Command tool prints its version.\npackage main\n\nimport (\n\tpay \"example.com/pay\"\n\t\"example.com/pay/list\"\n)\n\nfunc main() { println(pay.Version, list.Version) }\n",
-		"check/go.mod":         "module example.com/pay/check\n\ngo 1.26.0\n\nrequire example.com/pay v0.1.0\n",
-		"check/check.go":       "// Package check checks.\npackage check\n\nimport _ \"example.com/pay\"\n",
-		"go.work":              "go 1.26.0\n\nuse (\n\t.\n\t./check\n\t./cmd/tool\n\t./list\n)\n",
-		"CHANGELOG.md":         "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Everything.\n",
+		"LICENSE":          "Do what you like.\n",
+		".gitignore":       "*.secret\n",
+		"go.mod":           "module github.com/example/pay\n\ngo 1.26.0\n",
+		"intram.go":        "// Package pay pays.\npackage pay\n\n// Version is the SDK's own.\nconst Version = \"0.1.0\"\n",
+		"testdata/go.mod":  "this is data\n",
+		"list/go.mod":      "module github.com/example/pay/list\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0 // the root\n",
+		"list/list.go":     "// Package list lists.\npackage list\n\nimport pay \"github.com/example/pay\"\n\n// Version is the root's.\nconst Version = pay.Version\n",
+		"cmd/tool/go.mod":  "module github.com/example/pay/cmd/tool\n\ngo 1.26.0\n\nrequire (\n\tgithub.com/example/pay v0.1.0\n\tgithub.com/example/pay/list v0.1.0\n)\n",
+		"cmd/tool/main.go": "// Command tool prints its version.\npackage main\n\nimport (\n\tpay \"github.com/example/pay\"\n\t\"github.com/example/pay/list\"\n)\n\nfunc main() { println(pay.Version, list.Version) }\n",
+		"check/go.mod":     "module github.com/example/pay/check\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0\n",
+		"check/check.go":   "// Package check checks.\npackage check\n\nimport _ \"github.com/example/pay\"\n",
+		"go.work": "go 1.26.0\n\nuse (\n\t.\n\t./check\n\t./cmd/tool\n\t./list\n)\n\nreplace (\n" +
+			"\tgithub.com/example/pay v0.1.0 => .\n\tgithub.com/example/pay/list v0.1.0 => ./list\n)\n",
+		"CHANGELOG.md":         "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Everything.\n\n[Unreleased]: https://github.com/example/pay/commits/main\n",
 		"api/pay.txt":          "const Version untyped string\n",
 		"api/released/pay.txt": "",
 	}
@@ -102,7 +103,7 @@ func TestAModuleIsInOneOfTheTwoLists(t *testing.T) {
 		"in none":        {lists{published: []string{".", "list", "cmd/tool"}}, "check/go.mod: put the folder check into one of the two lists"},
 		"in both":        {lists{published: []string{".", "list", "cmd/tool", "check"}, private: []string{"check"}}, "check/go.mod: put the folder check into one"},
 		"not there":      {lists{published: []string{".", "list", "cmd/tool", "old"}, private: []string{"check"}}, "old/go.mod: the lists of tools/release/modules.go name it"},
-		"private needed": {lists{published: []string{".", "cmd/tool"}, private: []string{"check", "list"}}, "cmd/tool/go.mod requires example.com/pay/list, which is not published"},
+		"private needed": {lists{published: []string{".", "cmd/tool"}, private: []string{"check", "list"}}, "cmd/tool/go.mod requires github.com/example/pay/list, which is not published"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,9 +123,9 @@ func TestAModuleComesAfterThoseItRequires(t *testing.T) {
 	}
 	assert.Equal(t, []string{".", "list", "cmd/tool", "check"}, dirs)
 
-	files["list/go.mod"] += "\nrequire example.com/pay/cmd/tool v0.1.0\n"
+	files["list/go.mod"] += "\nrequire github.com/example/pay/cmd/tool v0.1.0\n"
 	_, err := openRepository(t.Context(), newTree(t, files), small)
-	assert.ErrorContains(t, err, "modules require each other: example.com/pay/cmd/tool requires example.com/pay/list requires example.com/pay/cmd/tool")
+	assert.ErrorContains(t, err, "modules require each other: github.com/example/pay/cmd/tool requires github.com/example/pay/list requires github.com/example/pay/cmd/tool")
 }
 
 func TestAZipHasWhatACommitWouldHold(t *testing.T) {
@@ -139,15 +140,15 @@ func TestAZipHasWhatACommitWouldHold(t *testing.T) {
 	e, err := newEdition(openSmall(t, dir), "v0.2.0")
 	require.NoError(t, err)
 	for path, want := range map[string][]string{
-		"example.com/pay": {".gitignore", "CHANGELOG.md", "LICENSE", "api/pay.txt", "api/released/pay.txt", "go.mod", "go.work", "intram.go", "new.go"},
+		"github.com/example/pay": {".gitignore", "CHANGELOG.md", "LICENSE", "api/pay.txt", "api/released/pay.txt", "go.mod", "go.work", "intram.go", "new.go"},
 		// Its own license, and no other.
-		"example.com/pay/list": {"LICENSE", "go.mod", "go.sum", "list.go"},
+		"github.com/example/pay/list": {"LICENSE", "go.mod", "go.sum", "list.go"},
 		// The root's license, as the go command adds it.
-		"example.com/pay/cmd/tool": {"LICENSE", "go.mod", "go.sum", "main.go"},
+		"github.com/example/pay/cmd/tool": {"LICENSE", "go.mod", "go.sum", "main.go"},
 	} {
 		assert.Equal(t, want, sorted(unzip(t, e.builds[path].zip, path+"@v0.2.0/")), path)
 	}
-	assert.Equal(t, "Ask first.\n", unzip(t, e.builds["example.com/pay/list"].zip, "example.com/pay/list@v0.2.0/")["LICENSE"])
+	assert.Equal(t, "Ask first.\n", unzip(t, e.builds["github.com/example/pay/list"].zip, "github.com/example/pay/list@v0.2.0/")["LICENSE"])
 }
 
 func unzip(t *testing.T, data []byte, prefix string) map[string]string {
@@ -184,7 +185,7 @@ func TestTheGoCommandBuildsAnEditionFromItsProxy(t *testing.T) {
 			goCommand(t, proxy, filepath.Join(tree, m.dir), "mod", "tidy", "-diff")
 			goCommand(t, proxy, filepath.Join(tree, m.dir), "build", "./...")
 		}
-		out := goCommand(t, proxy, t.TempDir(), "run", "example.com/pay/cmd/tool@"+version)
+		out := goCommand(t, proxy, t.TempDir(), "run", "github.com/example/pay/cmd/tool@"+version)
 		assert.Contains(t, out, version[1:]+" "+version[1:]+"\n")
 	}
 	assert.Equal(t, before, runGit(t, dir, "status", "--porcelain"), "the tree is as it was")
@@ -197,7 +198,7 @@ func TestASumThatIsNotTheModulesIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	proxy, tree := t.TempDir(), t.TempDir()
 	require.NoError(t, e.writeProxy(proxy, time.Unix(1_800_000_000, 0)))
-	e.edits["list/go.sum"] = bytes.ReplaceAll(e.edits["list/go.sum"], []byte(e.builds["example.com/pay"].zipSum), []byte("h1:"+strings.Repeat("A", 43)+"="))
+	e.edits["list/go.sum"] = bytes.ReplaceAll(e.edits["list/go.sum"], []byte(e.builds["github.com/example/pay"].zipSum), []byte("h1:"+strings.Repeat("A", 43)+"="))
 	require.NoError(t, e.writeTree(tree))
 	out, err := tryGo(t.Context(), t.TempDir(), proxy, filepath.Join(tree, "list"), "build", "./...")
 	require.Error(t, err)
@@ -213,16 +214,16 @@ func TestAProxyKeepsTheVersionsItHas(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, e.writeProxy(proxy, time.Unix(1_800_000_000, 0)))
 	}
-	list, err := os.ReadFile(filepath.Join(proxy, "example.com/pay/list/@v/list"))
+	list, err := os.ReadFile(filepath.Join(proxy, "github.com/example/pay/list/@v/list"))
 	require.NoError(t, err)
 	assert.Equal(t, "v0.9.0\nv0.10.0\n", string(list))
 }
 
 func TestSumsOfOtherModulesStay(t *testing.T) {
 	t.Parallel()
-	const old = "example.com/a v1.9.0 h1:a\nexample.com/pay v0.1.0 h1:old\nexample.com/pay v0.1.0/go.mod h1:old\nexample.com/pay/list v0.1.0 h1:old\nexample.com/payments v0.1.0 h1:p\n"
-	got := mergeSums([]byte(old), []string{"example.com/pay", "example.com/pay/list"}, []string{"example.com/pay v0.2.0/go.mod h1:m", "example.com/pay v0.2.0 h1:z"})
-	assert.Equal(t, "example.com/a v1.9.0 h1:a\nexample.com/pay v0.2.0 h1:z\nexample.com/pay v0.2.0/go.mod h1:m\nexample.com/payments v0.1.0 h1:p\n", string(got))
+	const old = "example.com/a v1.9.0 h1:a\ngithub.com/example/pay v0.1.0 h1:old\ngithub.com/example/pay v0.1.0/go.mod h1:old\ngithub.com/example/pay/list v0.1.0 h1:old\ngithub.com/example/payments v0.1.0 h1:p\n"
+	got := mergeSums([]byte(old), []string{"github.com/example/pay", "github.com/example/pay/list"}, []string{"github.com/example/pay v0.2.0/go.mod h1:m", "github.com/example/pay v0.2.0 h1:z"})
+	assert.Equal(t, "example.com/a v1.9.0 h1:a\ngithub.com/example/pay v0.2.0 h1:z\ngithub.com/example/pay v0.2.0/go.mod h1:m\ngithub.com/example/payments v0.1.0 h1:p\n", string(got))
 }
 
 func TestAVersionMustBeSemantic(t *testing.T) {

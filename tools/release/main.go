@@ -5,6 +5,9 @@
 //	go -C tools run ./release proxy -dir D -version V    # at version V
 //	go -C tools run ./release proxy -dir D -tree T       # and a copy of the tree in T that builds against it, GOWORK=off
 //
+//	go -C tools run ./release cut -version V             # what a release of V would be; nothing is changed
+//	go -C tools run ./release cut -version V -yes        # its commit and its tags; nothing is pushed
+//
 // A module requires the others at the version that is built, with their checksums.
 // modules.go lists which modules are published.
 package main
@@ -31,7 +34,7 @@ func main() {
 	}
 }
 
-const usage = "want a command: proxy"
+const usage = "want a command: proxy or cut"
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
@@ -40,6 +43,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch args[0] {
 	case "proxy":
 		return runProxy(ctx, args[1:], out)
+	case "cut":
+		return runCut(ctx, args[1:], out)
 	default:
 		return fmt.Errorf("%q: %s", args[0], usage)
 	}

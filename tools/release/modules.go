@@ -20,7 +20,7 @@ import (
 
 // lists name the folder of each module of a repository once: in published if users may
 // require it, in private if only this repository builds it. A new go.mod that is in
-// neither fails every command, so that somebody decides.
+// neither fails every command, so that its author decides.
 type lists struct{ published, private []string }
 
 // ours are the lists of this repository.
