@@ -136,7 +136,7 @@ NPMCI := npm ci --ignore-scripts --no-audit --no-fund --prefix
 
 .PHONY: axe
 axe: ## bring axe-core for the browser test of the dashboard
-	$(NPMCI) cmd/intram/internal/serve/testdata/axe
+	$(NPMCI) cmd/intram/internal/serve/browser/testdata/axe
 
 .PHONY: foreign-packages
 foreign-packages: ## bring what the foreign clients are made with: Express and TypeScript
@@ -145,7 +145,7 @@ foreign-packages: ## bring what the foreign clients are made with: Express and T
 .PHONY: screenshots
 screenshots: ## take the pictures of docs/serve.md again, with chromium
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	INTRAM_SCREENSHOTS=$$dir go -C cmd/intram test -count=1 -run 'TestThePagesLook|TestTheDashboardIsDark' ./internal/serve; \
+	INTRAM_SCREENSHOTS=$$dir go -C cmd/intram/internal/serve/browser test -count=1 -run 'TestThePagesLook|TestTheDashboardIsDark' .; \
 	for picture in docs/images/*.png; do cp "$$dir/$$(basename "$$picture")" docs/images/; done
 
 .PHONY: simulate

@@ -42,7 +42,8 @@ for module in $modules; do
   go mod edit "${drop[@]}" "$work/after.mod"
   if $write; then
     cp "$work/after.mod" go.mod
-    { grep -E "^$own v" go.sum || true; cat "$work/after.sum"; } | LC_ALL=C sort >"$work/sum"
+    # By path alone, so that the go command's order of versions stays.
+    { grep -E "^$own v" go.sum || true; } | LC_ALL=C sort -s -m -k1,1 - "$work/after.sum" >"$work/sum"
     cp "$work/sum" go.sum
   elif ! diff -u --label "$module/go.mod" --label "tidy go.mod" "$work/before.mod" "$work/after.mod" ||
     ! diff -u --label "$module/go.sum" --label "tidy go.sum" "$work/before.sum" "$work/after.sum"; then

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
 // root is the repository's root.
@@ -62,7 +64,7 @@ func TestTheContainersBuildCommandMakesAStaticServer(t *testing.T) {
 // TestOneCommandServesFromAFreshClone does what the README says, in a clone.
 func TestOneCommandServesFromAFreshClone(t *testing.T) {
 	t.Parallel()
-	needPrograms(t, "git")
+	servetest.Need(t, "git")
 	if _, err := os.Stat(filepath.Join(root(t), ".git")); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("this is no repository") //nolint:forbidigo // a copy of the module on a laptop; CI has a repository
 	}
@@ -100,7 +102,7 @@ func stop(t *testing.T, command *exec.Cmd) error {
 		}
 	}
 	require.NotEmpty(t, url, stderr.String())
-	status, page := newFormBrowser(t, url).get("/")
+	status, page := servetest.NewFormBrowser(t, url).Get("/")
 	assert.Equal(t, 200, status)
 	assert.Contains(t, page, "Sandbox")
 	require.NoError(t, syscall.Kill(-command.Process.Pid, syscall.SIGINT))

@@ -19,6 +19,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
 // inProcess is a server in the test's own process: everything of "intram serve" but the
@@ -59,14 +60,14 @@ func (s *inProcess) client(options ...intram.ClientOption) *intram.Client {
 func (s *inProcess) something(note string) []string {
 	s.t.Helper()
 	t, ctx, client := s.t, s.t.Context(), s.client()
-	handler := newReceiver(t)
-	sub, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: handler.url, Event: intram.EventAll})
+	handler := servetest.NewReceiver(t)
+	sub, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: handler.URL, Event: intram.EventAll})
 	require.NoError(t, err)
-	params := payout("22961000000", 1000)
+	params := servetest.Payout("22961000000", 1000)
 	params.Note, params.Reference = note, note
 	op, err := client.Payouts.Create(ctx, params)
 	require.NoError(t, err)
-	request, err := client.PaymentRequests.Create(ctx, paymentRequest(12000, note))
+	request, err := client.PaymentRequests.Create(ctx, servetest.PaymentRequest(12000, note))
 	require.NoError(t, err)
 	m := s.core.Merchant().SandboxPayin
 	payins, err := intram.NewPayinClient(m.APIKey, m.APIClient, intram.WithPayinBaseURL(s.url))
@@ -87,7 +88,7 @@ func (s *inProcess) something(note string) []string {
 	for _, d := range s.core.Deliveries() {
 		pages = append(pages, "deliveries/"+d.ID)
 	}
-	reference := referenceOf(t, client, request)
+	reference := servetest.ReferenceOf(t, client, request)
 	session, err := s.core.Payin(payin.Reference)
 	require.NoError(t, err)
 	return append(pages, "operations/"+op.ID, "operations/"+request.ID, "transactions/"+reference, "payins/"+session.ID)
@@ -104,7 +105,7 @@ func TestEveryPageIsWholeInBothLanguagesAndEscapesWhatItShows(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/_intram/sandbox/"+path, nil)
 			require.NoError(t, err)
 			r.Header.Set("Accept-Language", lang)
-			status, body := newFormBrowser(t, s.url).send(r)
+			status, body := servetest.NewFormBrowser(t, s.url).Send(r)
 			require.Equal(t, http.StatusOK, status, "%s: %s", path, body)
 			assert.Contains(t, body, word, path)
 			assert.Contains(t, body, `<html lang="`+lang+`">`)
@@ -119,11 +120,11 @@ func TestEveryPageIsWholeInBothLanguagesAndEscapesWhatItShows(t *testing.T) {
 	}
 	assert.Positive(t, escaped, "no page shows the note: nothing was tested")
 	for _, path := range []string{"nothing", "operations/op_none", "requests/req_0", "deliveries/whd_0", "payins/x", "transactions/ZZZZZZZZZZ"} {
-		status, _ := newFormBrowser(t, s.url).get("/_intram/sandbox/" + path)
+		status, _ := servetest.NewFormBrowser(t, s.url).Get("/_intram/sandbox/" + path)
 		assert.Equal(t, http.StatusNotFound, status, path)
 	}
 	// What is of one environment is not in the other.
-	status, _ := newFormBrowser(t, s.url).get("/_intram/live/" + pages[len(pages)-1])
+	status, _ := servetest.NewFormBrowser(t, s.url).Get("/_intram/live/" + pages[len(pages)-1])
 	assert.Equal(t, http.StatusNotFound, status)
 }
 
@@ -153,10 +154,10 @@ func assertLabelled(t *testing.T, path, body string) {
 func TestThePageActsWithoutAScript(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, func(o *options) { o.work = "by-hand" })
-	b := newFormBrowser(t, s.url)
+	b := servetest.NewFormBrowser(t, s.url)
 	client := s.client()
 	create := func() string {
-		op, err := client.Payouts.Create(t.Context(), payout("22961000000", 1000))
+		op, err := client.Payouts.Create(t.Context(), servetest.Payout("22961000000", 1000))
 		require.NoError(t, err)
 		return op.ID
 	}
@@ -166,39 +167,39 @@ func TestThePageActsWithoutAScript(t *testing.T) {
 		return op.Status + " " + op.ErrorCode
 	}
 	id := create()
-	b.act("process", "id", id)
+	b.Act("process", "id", id)
 	assert.Equal(t, "processing ", status(id))
-	assert.Contains(t, b.act("complete", "id", id), "completed")
+	assert.Contains(t, b.Act("complete", "id", id), "completed")
 	assert.Equal(t, "succeeded ", status(id))
 	id = create()
-	b.act("fail", "id", id, "code", "provider_rejected")
+	b.Act("fail", "id", id, "code", "provider_rejected")
 	assert.Equal(t, "failed provider_rejected", status(id))
 
-	handler := newReceiver(t)
-	b.act("subscribe", "environment", "sandbox", "url", handler.url, "event", "payout.*")
+	handler := servetest.NewReceiver(t)
+	b.Act("subscribe", "environment", "sandbox", "url", handler.URL, "event", "payout.*")
 	subscriptions := s.core.Subscriptions("sandbox")
 	require.Len(t, subscriptions, 1)
-	b.act("trigger", "id", id, "event", "payout.completed")
-	d := handler.acknowledged(t, "payout.completed", id)
+	b.Act("trigger", "id", id, "event", "payout.completed")
+	d := handler.Acknowledged(t, "payout.completed", id)
 	require.NoError(t, s.core.Idle(t.Context()))
-	b.act("resend", "id", d.header.Get("X-Intram-Delivery"))
+	b.Act("resend", "id", d.Header.Get("X-Intram-Delivery"))
 	require.NoError(t, s.core.Idle(t.Context()))
 	assert.Len(t, s.core.Deliveries()[0].Attempts, 2)
-	b.act("ping", "id", subscriptions[0].ID)
-	handler.acknowledged(t, "test.ping", "op_test")
-	b.act("rotate", "id", subscriptions[0].ID)
+	b.Act("ping", "id", subscriptions[0].ID)
+	handler.Acknowledged(t, "test.ping", "op_test")
+	b.Act("rotate", "id", subscriptions[0].ID)
 	assert.NotEqual(t, subscriptions[0].Secret, s.core.Subscriptions("sandbox")[0].Secret)
-	b.act("unsubscribe", "id", subscriptions[0].ID)
+	b.Act("unsubscribe", "id", subscriptions[0].ID)
 	assert.Empty(t, s.core.Subscriptions("sandbox"))
 
 	before := s.core.Clock().Now()
-	b.act("advance", "by", "2h")
+	b.Act("advance", "by", "2h")
 	assert.Greater(t, s.core.Clock().Now().Sub(before), 2*time.Hour)
-	b.act("presets", "preset", "outage", "preset", "late-webhooks")
+	b.Act("presets", "preset", "outage", "preset", "late-webhooks")
 	assert.Equal(t, []string{"late-webhooks", "outage"}, s.presets.Names())
-	b.act("add_fault", "kind", "server_error", "on", "GET /balance", "times", "3")
+	b.Act("add_fault", "kind", "server_error", "on", "GET /balance", "times", "3")
 	assert.Len(t, s.core.PendingFaults(), 1)
-	b.act("clear_faults")
+	b.Act("clear_faults")
 	assert.Empty(t, s.core.PendingFaults())
 	assert.Empty(t, s.presets.Names())
 }
@@ -222,8 +223,8 @@ func TestAMistakeInAFormIsExplainedOnThePage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newFormBrowser(t, s.url)
-			status, page := b.post(tt.do, nil, tt.fields...)
+			b := servetest.NewFormBrowser(t, s.url)
+			status, page := b.Post(tt.do, nil, tt.fields...)
 			assert.Equal(t, http.StatusOK, status)
 			assert.Contains(t, page, `role="alert"`)
 			assert.Contains(t, html.UnescapeString(page), tt.want)
@@ -236,8 +237,8 @@ func TestAMistakeInAFormIsExplainedOnThePage(t *testing.T) {
 func TestNoOtherSiteCanAct(t *testing.T) { //nolint:tparallel // the last word comes after all of them
 	t.Parallel()
 	s := startInProcess(t, func(o *options) { o.work = "by-hand" })
-	b := newFormBrowser(t, s.url)
-	op, err := s.client().Payouts.Create(t.Context(), payout("22961000000", 1000))
+	b := servetest.NewFormBrowser(t, s.url)
+	op, err := s.client().Payouts.Create(t.Context(), servetest.Payout("22961000000", 1000))
 	require.NoError(t, err)
 	for name, change := range map[string]func(*http.Request, url.Values){ //nolint:paralleltest // as above
 		"the browser says cross-site":          func(r *http.Request, _ url.Values) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
@@ -253,18 +254,18 @@ func TestNoOtherSiteCanAct(t *testing.T) { //nolint:tparallel // the last word c
 		"the name with the port of the server": func(r *http.Request, _ url.Values) { r.Host = "evil.example:" + r.URL.Port() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, page := b.fresh().post("complete", change, "id", op.ID)
+			status, page := b.Fresh().Post("complete", change, "id", op.ID)
 			assert.GreaterOrEqual(t, status, 400, page)
 			now, _ := s.core.Operation(op.ID)
 			assert.Equal(t, "queued", now.Status)
 		})
 	}
 	t.Run("a GET does nothing", func(t *testing.T) {
-		status, _ := b.fresh().get("/_intram/act?do=complete&id=" + op.ID)
+		status, _ := b.Fresh().Get("/_intram/act?do=complete&id=" + op.ID)
 		assert.Equal(t, http.StatusNotFound, status)
 	})
 	// The same form from the page itself: otherwise nothing would have been tested.
-	status, _ := b.fresh().post("complete", func(r *http.Request, _ url.Values) {
+	status, _ := b.Fresh().Post("complete", func(r *http.Request, _ url.Values) {
 		r.Header.Set("Origin", s.url)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}, "id", op.ID)
@@ -377,11 +378,10 @@ func TestAFormLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)
 	for _, to := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "/v1/balance", "/_intram/../v1/balance", "javascript:alert(1)", "%zz", ""} {
-		b := newFormBrowser(t, s.url)
-		b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		b := servetest.NewFormBrowser(t, s.url)
 		var location string
-		b.onResponse = func(resp *http.Response) { location = resp.Header.Get("Location") }
-		b.post("advance", func(_ *http.Request, f url.Values) { f.Set("back", to) }, "by", "1s")
+		b.OnResponse = func(resp *http.Response) { location = resp.Header.Get("Location") }
+		b.Post("advance", func(_ *http.Request, f url.Values) { f.Set("back", to) }, "by", "1s")
 		assert.Equal(t, "/_intram/", location, to)
 	}
 }
@@ -463,7 +463,7 @@ func TestEveryPresetDoesSomething(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			for i := 0; len(s.core.FiredFaults()) == 0 && ctx.Err() == nil && i < 200; i++ {
-				_, _ = client.Payouts.Create(ctx, payout("22961000000", 100), intram.WithIdempotencyKey("preset-key-"+string(rune('a'+i%26))+string(rune('a'+i/26))))
+				_, _ = client.Payouts.Create(ctx, servetest.Payout("22961000000", 100), intram.WithIdempotencyKey("preset-key-"+string(rune('a'+i%26))+string(rune('a'+i/26))))
 				assert.NoError(t, s.core.Idle(ctx))
 			}
 			assert.NotEmpty(t, s.core.FiredFaults())
@@ -492,8 +492,8 @@ func TestAWrongSignatureIsExplained(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			id := signedBy(t, s.url, keys.Sandbox.Public, tt.secret, tt.path, body)
-			_, page := newFormBrowser(t, s.url).get("/_intram/sandbox/requests/" + id)
+			id := servetest.SignedBy(t, s.url, keys.Sandbox.Public, tt.secret, tt.path, body)
+			_, page := servetest.NewFormBrowser(t, s.url).Get("/_intram/sandbox/requests/" + id)
 			for _, want := range tt.want {
 				assert.Contains(t, html.UnescapeString(page), want)
 			}
@@ -516,7 +516,7 @@ func TestAWrongSignatureIsExplained(t *testing.T) {
 				id = r.ID
 			}
 		}
-		_, page := newFormBrowser(t, s.url).get("/_intram/sandbox/requests/" + id)
+		_, page := servetest.NewFormBrowser(t, s.url).Get("/_intram/sandbox/requests/" + id)
 		assert.Contains(t, page, "The signature is right.")
 		assert.NotContains(t, page, "<mark>")
 	})
@@ -524,21 +524,19 @@ func TestAWrongSignatureIsExplained(t *testing.T) {
 
 func TestAStateThatCannotBeWrittenEndsTheServer(t *testing.T) {
 	t.Parallel()
-	p := startProcess(t, t.TempDir(), "--state", t.TempDir())
-	require.NoError(t, p.breakState())
-	_, err := p.client().Payouts.Create(t.Context(), payout("22961000000", 1000))
+	p := servetest.Start(t, t.TempDir(), "--state", t.TempDir())
+	breakState(t, p)
+	_, err := p.Client().Payouts.Create(t.Context(), servetest.Payout("22961000000", 1000))
 	require.Error(t, err, "what is not saved is not answered")
 	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
-	<-p.drained
-	require.Error(t, p.command.Wait())
-	assert.Contains(t, p.stderr.String(), "--state")
+	require.Error(t, p.Wait())
+	assert.Contains(t, p.Stderr.String(), "--state")
 }
 
 // breakState puts a directory where the state file was, so that it cannot be replaced.
-func (p *process) breakState() error {
-	path := strings.TrimSpace(regexp.MustCompile(`State: (\S+)`).FindStringSubmatch(p.banner)[1])
-	if err := os.Remove(path); err != nil {
-		return err
-	}
-	return os.MkdirAll(filepath.Join(path, "in", "the way"), 0o700)
+func breakState(t *testing.T, p *servetest.Process) {
+	t.Helper()
+	path := strings.TrimSpace(regexp.MustCompile(`State: (\S+)`).FindStringSubmatch(p.Banner)[1])
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "in", "the way"), 0o700))
 }

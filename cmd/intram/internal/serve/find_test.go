@@ -15,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
 // page is a page of the dashboard as a person reads it, without the tags.
 func (s *inProcess) page(path string) string {
 	s.t.Helper()
-	status, body := newFormBrowser(s.t, s.url).get("/_intram/sandbox/" + path)
+	status, body := servetest.NewFormBrowser(s.t, s.url).Get("/_intram/sandbox/" + path)
 	require.Equal(s.t, http.StatusOK, status, body)
 	_, body, _ = strings.Cut(body, "<main")
 	body = regexp.MustCompile(`(?s)<(title|style|script|datalist).*?</(title|style|script|datalist)>|<[^>]*>`).ReplaceAllString(body, " ")
@@ -29,7 +30,7 @@ func (s *inProcess) page(path string) string {
 
 func (s *inProcess) pay(number string, amount int64, reference string, options ...intram.CallOption) *intram.Operation {
 	s.t.Helper()
-	params := payout(number, amount)
+	params := servetest.Payout(number, amount)
 	params.Reference = reference
 	op, err := s.client(intram.WithClock(s.core.Clock())).Payouts.Create(s.t.Context(), params, options...)
 	require.NoError(s.t, err)
@@ -42,15 +43,15 @@ func TestTheOverviewBeginsWithWhatNeedsAttention(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)
 	assert.NotContains(t, s.page(""), "Needs attention")
-	handler := newReceiver(t)
-	_, err := s.client(intram.WithClock(s.core.Clock())).Webhooks.Create(t.Context(), intram.WebhookParams{URL: handler.url, Event: "payout.completed"})
+	handler := servetest.NewReceiver(t)
+	_, err := s.client(intram.WithClock(s.core.Clock())).Webhooks.Create(t.Context(), intram.WebhookParams{URL: handler.URL, Event: "payout.completed"})
 	require.NoError(t, err)
-	handler.fail(true)
+	handler.Fail(true)
 	for i, number := range []string{"22961000003", "22961000004", "22961000001", "22961234567", "22961234568"} {
 		s.pay(number, int64(1000+i), fmt.Sprintf("SAL-%d", i))
 	}
 	s.pay("22961000007", 7, "SAL-stuck")
-	signedBy(t, s.url, s.core.Merchant().Sandbox.Public, "sk_wrong", "/api/v1/merchant/payouts", `{"amount":1000}`)
+	servetest.SignedBy(t, s.url, s.core.Merchant().Sandbox.Public, "sk_wrong", "/api/v1/merchant/payouts", `{"amount":1000}`)
 	require.NoError(t, s.core.Idle(t.Context()))
 	overview := s.page("")
 	order := []string{
@@ -67,7 +68,7 @@ func TestTheOverviewBeginsWithWhatNeedsAttention(t *testing.T) {
 	assert.NotContains(t, overview, "22961234567", "a number is shown by its end")
 	// A day later the failures are history, and the deliveries have been given up or
 	// tried again.
-	handler.fail(false)
+	handler.Fail(false)
 	s.core.Clock().Advance(25 * time.Hour)
 	assert.NotContains(t, s.page(""), "operations failed")
 	assert.NotContains(t, s.page(""), "deliveries wait")
@@ -80,7 +81,7 @@ func TestAnEmptyOverviewHelpsToBegin(t *testing.T) {
 	for _, text := range []string{"Nothing has happened yet", "export INTRAM_SECRET_KEY=", "Make a payout now", "Ask for a payment now", "2290161000003 is declined by the customer"} {
 		assert.Contains(t, empty, text)
 	}
-	_, live := newFormBrowser(t, s.url).get("/_intram/live/")
+	_, live := servetest.NewFormBrowser(t, s.url).Get("/_intram/live/")
 	assert.NotContains(t, live, "2290161000003", "live has no test numbers")
 	s.pay("22961234567", 1000, "")
 	assert.NotContains(t, s.page(""), "Nothing has happened yet")
@@ -89,15 +90,15 @@ func TestAnEmptyOverviewHelpsToBegin(t *testing.T) {
 func TestTheFormsCallTheAPI(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t)
-	b := newFormBrowser(t, s.url)
-	page := b.act("payout", "environment", "sandbox", "amount", "25 000 FCFA", "number", "01 61 23 45 67", "method", "MTN_BENIN_229", "reference", "SAL-1")
+	b := servetest.NewFormBrowser(t, s.url)
+	page := b.Act("payout", "environment", "sandbox", "amount", "25 000 FCFA", "number", "01 61 23 45 67", "method", "MTN_BENIN_229", "reference", "SAL-1")
 	assert.Contains(t, page, "The payout was asked for.")
 	op := s.core.Operations("sandbox", 1)[0]
 	assert.Contains(t, page, `href="/_intram/sandbox/operations/`+op.ID+`"`)
 	assert.EqualValues(t, 25000, op.Amount)
 	assert.Equal(t, "2290161234567", op.Number)
 	assert.Equal(t, "SAL-1", op.OwnReference)
-	b.act("payment", "environment", "live", "amount", "12000", "description", "Commande 7", "number", "")
+	b.Act("payment", "environment", "live", "amount", "12000", "description", "Commande 7", "number", "")
 	asked := s.core.Operations("live", 1)[0]
 	assert.Equal(t, "Commande 7", asked.Description)
 	var calls []string
@@ -106,11 +107,11 @@ func TestTheFormsCallTheAPI(t *testing.T) {
 	}
 	assert.Equal(t, []string{"POST /v1/payouts 202", "POST /v1/payment-requests 202"}, calls)
 
-	b.act("top_up", "environment", "sandbox", "amount", "500 000", "method", "MTN_BENIN_229")
+	b.Act("top_up", "environment", "sandbox", "amount", "500 000", "method", "MTN_BENIN_229")
 	assert.EqualValues(t, 1_475_000, s.core.Wallets("sandbox")[0].Available)
-	b.act("top_up", "environment", "sandbox", "amount", "3", "method", "CARD")
+	b.Act("top_up", "environment", "sandbox", "amount", "3", "method", "CARD")
 	assert.EqualValues(t, 3, s.core.Wallets("sandbox")[3].Available, "the wallet opens")
-	b.act("top_up", "environment", "live", "amount", "4", "method", "PAYIN")
+	b.Act("top_up", "environment", "live", "amount", "4", "method", "PAYIN")
 	wallets := s.core.Wallets("live")
 	assert.EqualValues(t, 4, wallets[len(wallets)-1].Available)
 	for name, fields := range map[string][]string{
@@ -121,7 +122,7 @@ func TestTheFormsCallTheAPI(t *testing.T) {
 		"amount: XOF has no fraction": {"top_up", "amount", "2.5", "method", "MTN_BENIN_229"},
 		"unknown payment method":      {"top_up", "amount", "5", "method", "MOON"},
 	} {
-		_, page := b.post(fields[0], nil, append(fields[1:], "environment", "sandbox")...)
+		_, page := b.Post(fields[0], nil, append(fields[1:], "environment", "sandbox")...)
 		assert.Contains(t, page, `role="alert"`)
 		assert.Contains(t, html.UnescapeString(page), name)
 	}
@@ -133,7 +134,7 @@ func TestOneSearchBoxFindsWhatAPersonHas(t *testing.T) {
 	client := s.client()
 	wanted := s.pay("2290161234501", 25000, "SAL-2026-0042", intram.WithIdempotencyKey("the-key-of-0042"))
 	s.pay("2290161239999", 31000, "SAL-2026-0043")
-	request := paymentRequest(12000, "Chaussures")
+	request := servetest.PaymentRequest(12000, "Chaussures")
 	request.WebhookData = map[string]any{"order_id": "CMD-77", "colour": "red"}
 	asked, err := client.PaymentRequests.Create(t.Context(), request)
 	require.NoError(t, err)
@@ -193,7 +194,7 @@ func TestAListShowsAllOfItPageByPage(t *testing.T) {
 	assert.Contains(t, s.page("operations?to="+border), "1–50 of 60")
 	assert.Contains(t, s.page("operations?status=failed&from="+border), "1–1 of 1")
 	assert.Contains(t, s.page("transactions?page=2"), "51–100 of 120")
-	_, body := newFormBrowser(t, s.url).get("/_intram/sandbox/operations?page=2&status=succeeded")
+	_, body := servetest.NewFormBrowser(t, s.url).Get("/_intram/sandbox/operations?page=2&status=succeeded")
 	assert.Contains(t, body, `<a rel="next" href="?page=3&amp;status=succeeded">`, "the filter goes on")
 	assert.Contains(t, s.page("wallets"), "of 4")
 }
@@ -283,16 +284,16 @@ func TestTheCheckoutTakesANumberAsTheCustomerKnowsIt(t *testing.T) {
 		"01 61 23 45 67": "2290161234567", "61 23 45 67": "2290161234567", "+229 01-61-23-45-67": "2290161234567", "0022961234567": "2290161234567",
 		"22961000000": "22961000000", "0161234567": "2290161234567",
 	} {
-		op, err := s.client().PaymentRequests.Create(t.Context(), paymentRequest(500, "Commande"))
+		op, err := s.client().PaymentRequests.Create(t.Context(), servetest.PaymentRequest(500, "Commande"))
 		require.NoError(t, err)
-		reference := referenceOf(t, s.client(), op)
+		reference := servetest.ReferenceOf(t, s.client(), op)
 		send := func(number string) (int, string) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/gateway/"+reference+"/pay",
 				strings.NewReader(url.Values{"method": {"MOOV_AFRICA_BENIN_229"}, "msisdn": {number}}.Encode()))
 			require.NoError(t, err)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Accept-Language", "fr")
-			return newFormBrowser(t, s.url).send(r)
+			return servetest.NewFormBrowser(t, s.url).Send(r)
 		}
 		for _, wrong := range []string{"12", "+33 6 12 34 56 78", "not a number"} {
 			status, page := send(wrong)
@@ -312,11 +313,11 @@ func TestTheCheckoutTakesANumberAsTheCustomerKnowsIt(t *testing.T) {
 func TestTheStopwatchShowsWhatTheClockWasMovedBy(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)
-	b := newFormBrowser(t, s.url)
-	b.act("advance", "by", "2h")
-	b.act("advance", "by", "6m")
+	b := servetest.NewFormBrowser(t, s.url)
+	b.Act("advance", "by", "2h")
+	b.Act("advance", "by", "6m")
 	assert.Contains(t, s.page(""), "Stopwatch 2 h 06 min 00 s since")
-	b.act("stopwatch")
+	b.Act("stopwatch")
 	assert.Contains(t, s.page(""), "Stopwatch 00 s since")
 }
 
@@ -327,7 +328,7 @@ func TestMomentsAreInUTCUntilTheScriptKnowsBetter(t *testing.T) {
 	s := startInProcess(t, frozen)
 	s.pay("22961234567", 1000, "")
 	at := s.core.Operations("sandbox", 1)[0].Created.UTC()
-	_, body := newFormBrowser(t, s.url).get("/_intram/sandbox/operations")
+	_, body := servetest.NewFormBrowser(t, s.url).Get("/_intram/sandbox/operations")
 	assert.Contains(t, body, `<time datetime="`+at.Format(time.RFC3339Nano)+`" title="`+at.Format("2006-01-02 15:04:05.000")+` UTC" data-at="short">`+at.Format("2 Jan 15:04:05")+` UTC</time>`)
 }
 
@@ -338,7 +339,7 @@ func TestAMistypedAddressIsAnsweredHelpfullyAndIsNoCall(t *testing.T) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
 		require.NoError(t, err)
 		r.Header.Set("Accept", accept)
-		return newFormBrowser(t, s.url).send(r)
+		return servetest.NewFormBrowser(t, s.url).Send(r)
 	}
 	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
 	for _, path := range []string{"/dashboard", "/operations/op_1", "/_intram/sandbox/nowhere", "/_intram/nowhere/", "/_intram/live/operation/op_1", "/%3Cscript%3E"} {
@@ -362,21 +363,21 @@ func TestAMistypedAddressIsAnsweredHelpfullyAndIsNoCall(t *testing.T) {
 	require.NoError(t, err)
 	r.Header.Set("Accept", browser) // as some languages' libraries have it by default
 	r.Header.Set("X-Api-Key", s.core.Merchant().Sandbox.Public)
-	newFormBrowser(t, s.url).send(r)
+	servetest.NewFormBrowser(t, s.url).Send(r)
 	assert.Len(t, s.core.Requests(), 3)
 }
 
 func TestTheNumbersOnThePageDoWhatItSays(t *testing.T) {
 	t.Parallel()
 	s := startInProcess(t, frozen)
-	_, page := newFormBrowser(t, s.url).get("/_intram/sandbox/numbers")
+	_, page := servetest.NewFormBrowser(t, s.url).Get("/_intram/sandbox/numbers")
 	_, table, _ := strings.Cut(page, "<table>")
 	rows := regexp.MustCompile(`<code>(\d+)</code></td><td>([^<]+)`).FindAllStringSubmatch(strings.Split(table, "</table>")[0], -1)
 	require.Len(t, rows, 16)
 	for _, row := range rows {
 		number, does := row[1], row[2]
 		ctx, cancel := context.WithCancel(t.Context())
-		op, err := s.client(intram.WithClock(s.core.Clock())).Payouts.Create(ctx, payout(number, 10))
+		op, err := s.client(intram.WithClock(s.core.Clock())).Payouts.Create(ctx, servetest.Payout(number, 10))
 		cancel()
 		if strings.Contains(does, "response is lost") {
 			require.Error(t, err, does)

@@ -1,53 +1,9 @@
 package serve
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"runtime"
-	"strings"
 	"testing"
-	"time"
+
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
-// playServe is set in the environment of a test binary that is to be "intram serve".
-const playServe = "INTRAM_TEST_PLAY_SERVE"
-
-// TestMain lets the test binary be the command, so that tests have a real process to stop
-// and to kill.
-func TestMain(m *testing.M) {
-	if os.Getenv(playServe) == "" {
-		os.Exit(m.Run())
-	}
-	command := Command()
-	command.SilenceUsage, command.SilenceErrors = true, true
-	if err := command.ExecuteContext(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "intram:", err)
-		os.Exit(1)
-	}
-	// net/http does not wait for the goroutines of the connections that it has closed:
-	// they get a moment.
-	left := goroutinesLeft()
-	for patience := time.Now().Add(5 * time.Second); left != "" && time.Now().Before(patience); left = goroutinesLeft() {
-		runtime.Gosched()
-	}
-	if left != "" {
-		fmt.Fprintln(os.Stderr, "goroutines left:", left)
-		os.Exit(3)
-	}
-	os.Exit(0)
-}
-
-// goroutinesLeft are the goroutines that are neither this one, nor the runtime's own
-// (signals), nor net/http's at the end of a shutdown.
-func goroutinesLeft() string {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	var left []string
-	for i, g := range strings.Split(string(stacks), "\n\n") {
-		if i > 0 && !strings.Contains(g, "os/signal.") && !strings.Contains(g, "created by net/http.(*Server).Shutdown") {
-			left = append(left, g)
-		}
-	}
-	return strings.Join(left, "\n\n")
-}
+func TestMain(m *testing.M) { servetest.Main(m, Command) }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
@@ -31,9 +32,9 @@ func TestWhatServeWritesIsItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "new")
 	state := filepath.Join(folder, "state.json")
-	p := startProcess(t, t.TempDir(), "--state", state, "--tls")
+	p := servetest.Start(t, t.TempDir(), "--state", state, "--tls")
 	assert.Equal(t, os.FileMode(0o700), mode(t, folder))
-	cache := filepath.Join(p.cache, "intram")
+	cache := filepath.Join(p.Cache, "intram")
 	servers, err := filepath.Glob(filepath.Join(cache, "servers", "*.json"))
 	require.NoError(t, err)
 	require.Len(t, servers, 1)
@@ -62,7 +63,7 @@ func TestAStateOfVersion010GoesOn(t *testing.T) {
 	op, err := client.Operations.Get(t.Context(), "op_b9a9a1f637443a1f")
 	require.NoError(t, err)
 	assert.Equal(t, intram.OperationQueued, op.Status)
-	params := payout("22961000000", 1000)
+	params := servetest.Payout("22961000000", 1000)
 	params.Reference = "KEPT-1"
 	again, err := client.Payouts.Create(t.Context(), params, intram.WithIdempotencyKey("kept-by-version-010"))
 	require.NoError(t, err)
@@ -71,7 +72,7 @@ func TestAStateOfVersion010GoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, subscriptions, 1)
 	assert.Equal(t, "whs_0d7e81ac3108", subscriptions[0].ID)
-	fresh, err := client.Payouts.Create(t.Context(), payout("22961000000", 5))
+	fresh, err := client.Payouts.Create(t.Context(), servetest.Payout("22961000000", 5))
 	require.NoError(t, err)
 	assert.NotContains(t, []string{"op_b9a9a1f637443a1f", "op_f70dd66fc031355b"}, fresh.ID)
 }
@@ -176,7 +177,7 @@ func TestACallWritesWhatItChanges(t *testing.T) {
 	client, err := intram.NewClient(keys.Public, keys.Secret, intram.WithClock(core.Clock()), intram.WithHTTPClient(&http.Client{Transport: core.Transport()}))
 	require.NoError(t, err)
 	pay := func() {
-		_, err := client.Payouts.Create(t.Context(), payout("22961234567", 1000))
+		_, err := client.Payouts.Create(t.Context(), servetest.Payout("22961234567", 1000))
 		require.NoError(t, err)
 	}
 	for range 3000 {
@@ -230,12 +231,12 @@ func TestALogThatHasGrownIsReplaced(t *testing.T) {
 func TestALogWithATornLineGoesOn(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
-	p := startProcess(t, t.TempDir(), "--state", path)
-	first, err := p.client().Payouts.Create(t.Context(), payout("22961000007", 1000), intram.WithIdempotencyKey("the-first-of-them"))
+	p := servetest.Start(t, t.TempDir(), "--state", path)
+	first, err := p.Client().Payouts.Create(t.Context(), servetest.Payout("22961000007", 1000), intram.WithIdempotencyKey("the-first-of-them"))
 	require.NoError(t, err)
-	second, err := p.client().Payouts.Create(t.Context(), payout("22961000007", 2000))
+	second, err := p.Client().Payouts.Create(t.Context(), servetest.Payout("22961000007", 2000))
 	require.NoError(t, err)
-	p.kill()
+	p.Kill()
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Greater(t, strings.Count(string(data), "\n"), 2, "a whole state and a line for each call")
@@ -244,15 +245,15 @@ func TestALogWithATornLineGoesOn(t *testing.T) {
 	_, err = f.WriteString(`{"random":1,"operations":{"op_torn`)
 	require.NoError(t, errors.Join(err, f.Close()))
 
-	p = startProcess(t, t.TempDir(), "--state", path)
+	p = servetest.Start(t, t.TempDir(), "--state", path)
 	for _, op := range []*intram.Operation{first, second} {
-		_, err = p.client().Operations.Get(t.Context(), op.ID)
+		_, err = p.Client().Operations.Get(t.Context(), op.ID)
 		require.NoError(t, err)
 	}
-	again, err := p.client().Payouts.Create(t.Context(), payout("22961000007", 1000), intram.WithIdempotencyKey("the-first-of-them"))
+	again, err := p.Client().Payouts.Create(t.Context(), servetest.Payout("22961000007", 1000), intram.WithIdempotencyKey("the-first-of-them"))
 	require.NoError(t, err)
 	assert.Equal(t, first.ID, again.ID)
-	p.interrupt()
+	p.Interrupt()
 	data, err = os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, 1, strings.Count(string(data), "\n"), "an earlier version reads what a clean end leaves")

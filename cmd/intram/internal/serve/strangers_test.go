@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
 // TestStrangersClientsWorkAgainstServe runs the clients that were written in other
@@ -26,14 +28,14 @@ func TestStrangersClientsWorkAgainstServe(t *testing.T) {
 	} {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
-			needPrograms(t, needs...)
-			p := startProcess(t, t.TempDir(), "--state", filepath.Join(t.TempDir(), "state.json"))
+			servetest.Need(t, needs...)
+			p := servetest.Start(t, t.TempDir(), "--state", filepath.Join(t.TempDir(), "state.json"))
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			command := exec.CommandContext(ctx, needs[0], filepath.Join(clients, script))
-			keys := p.local().Sandbox
+			keys := p.Local().Sandbox
 			command.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*", "PYTHONDONTWRITEBYTECODE=1", "INTRAM_POLL_SECONDS=0.05",
-				"INTRAM_URL="+p.url, "INTRAM_PUBLIC_KEY="+keys.PublicKey, "INTRAM_SECRET_KEY="+keys.SecretKey)
+				"INTRAM_URL="+p.URL, "INTRAM_PUBLIC_KEY="+keys.PublicKey, "INTRAM_SECRET_KEY="+keys.SecretKey)
 			var stderr bytes.Buffer
 			command.Stderr = &stderr
 			output, err := command.Output()
@@ -61,9 +63,9 @@ func TestStrangersClientsWorkAgainstServe(t *testing.T) {
 			// What it did is in the wallet, also for the SDK and after the server was
 			// killed.
 			assert.Equal(t, "941760", available(t, p))
-			p.kill()
-			state := p.command.Args[2]
-			p = startProcess(t, p.cache, "--state", state)
+			p.Kill()
+			state := p.Command.Args[2]
+			p = servetest.Start(t, p.Cache, "--state", state)
 			assert.Equal(t, "941760", available(t, p))
 		})
 	}

@@ -1,10 +1,11 @@
-package serve
+package browser
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
 // axe is axe-core, which npm ci in testdata/axe brings.
@@ -55,22 +57,29 @@ func (l look) name() string { return fmt.Sprintf("%s-%s-%d", l.lang, l.scheme, l
 func TestEveryPageIsForEverybody(t *testing.T) {
 	t.Parallel()
 	script := axe(t)
-	for name, fill := range map[string]func(*testing.T, *inProcess) []string{
-		"empty": func(*testing.T, *inProcess) []string { return nil }, "full": fiveHundred,
+	for name, fill := range map[string]func(*testing.T, *servetest.Process) []string{
+		"empty": func(*testing.T, *servetest.Process) []string { return nil }, "full": fiveHundred,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startInProcess(t, func(o *options) { o.clock = clockFrozen })
+			p := startFrozen(t)
 			pages := append([]string{
 				"", "requests", "operations", "transactions", "payins", "wallets", "webhooks", "faults", "numbers", "search?q=0003",
-			}, fill(t, s)...)
+			}, fill(t, p)...)
 			browser := chromium(t)
+			for i, page := range pages {
+				if !strings.HasPrefix(page, "/") {
+					pages[i] = "/_intram/sandbox/" + page
+				}
+				status, _ := p.Dashboard(t).Get(pages[i])
+				require.Equal(t, http.StatusOK, status, pages[i])
+			}
 			for _, l := range []look{{"en", "light", 1280, 900}, {"fr", "dark", 390, 844}, {"fr", "light", 1280, 900}, {"en", "dark", 390, 844}} {
 				_, err := chromedp.Call(browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
 				})
 				require.NoError(t, err)
-				_, err = chromedp.Call(browser, network.SetCookie, network.SetCookieParams{Name: "intram_language", Value: l.lang, URL: s.url + "/_intram/"})
+				_, err = chromedp.Call(browser, network.SetCookie, network.SetCookieParams{Name: "intram_language", Value: l.lang, URL: p.URL + "/_intram/"})
 				require.NoError(t, err)
 				viewport := []chromedp.EmulateViewportOption{}
 				if l.width < 500 {
@@ -80,25 +89,21 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 					if l.lang == "fr" == (l.width > 500) && i > 2 {
 						continue // the other two looks have seen it
 					}
-					address := "/_intram/sandbox/" + page
-					if strings.HasPrefix(page, "/") {
-						address = page
-					}
-					require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(l.width, l.height, viewport...), chromedp.Navigate(s.url+address), until("document.readyState === 'complete'")))
+					require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(l.width, l.height, viewport...), chromedp.Navigate(p.URL+page), until("document.readyState === 'complete'")))
 					found, err := chromedp.Run(browser, chromedp.Evaluate[string](script+";"+runAxe, chromedp.EvalAwaitPromise))
 					require.NoError(t, err)
 					var violations []string
 					require.NoError(t, json.Unmarshal([]byte(found), &violations))
-					assert.Empty(t, violations, "%s, %s", address, l.name())
+					assert.Empty(t, violations, "%s, %s", page, l.name())
 					overflow, err := chromedp.Run(browser, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
 					require.NoError(t, err)
-					assert.LessOrEqual(t, overflow, 0, "%s, %s is wider than the screen", address, l.name())
+					assert.LessOrEqual(t, overflow, 0, "%s, %s is wider than the screen", page, l.name())
 					tab, err := chromedp.Run(browser, chromedp.Evaluate[bool](activeTabInView))
 					require.NoError(t, err)
-					assert.True(t, tab, "%s, %s: the active tab is out of view", address, l.name())
+					assert.True(t, tab, "%s, %s: the active tab is out of view", page, l.name())
 					lines, err := chromedp.Run(browser, chromedp.Evaluate[bool](twoLinesAnItem))
 					require.NoError(t, err)
-					assert.True(t, lines, "%s, %s: an item takes more than two lines", address, l.name())
+					assert.True(t, lines, "%s, %s: an item takes more than two lines", page, l.name())
 					if into := os.Getenv("INTRAM_LOOK"); into != "" {
 						picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
 						require.NoError(t, err)
@@ -115,11 +120,11 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 // and field is reached, in the order of the page, and shows that it is.
 func TestTheKeyboardReachesEverything(t *testing.T) {
 	t.Parallel()
-	s := startInProcess(t, frozen)
-	s.pay("2290161000003", 1000, "SAL-1")
+	p := startFrozen(t)
+	ownPayout(t, p.Client(), "2290161000003", 1000, "SAL-1")
 	browser := chromium(t)
 	for _, page := range []string{"", "operations?status=failed", "numbers"} {
-		require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/"+page), until("document.readyState === 'complete'")))
+		require.NoError(t, chromedp.Do(browser, chromedp.Navigate(p.URL+"/_intram/sandbox/"+page), until("document.readyState === 'complete'")))
 		total, err := chromedp.Run(browser, chromedp.Evaluate[int](numberFocusable))
 		require.NoError(t, err)
 		require.Greater(t, total, 15)
@@ -136,7 +141,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 			i++
 		}
 	}
-	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/"), until("document.readyState === 'complete'"),
+	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(p.URL+"/_intram/sandbox/"), until("document.readyState === 'complete'"),
 		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter), until(`document.activeElement.id === "content"`)))
 }
 
@@ -144,22 +149,28 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 // UTC.
 func TestTimesAreInTheReadersZone(t *testing.T) {
 	t.Parallel()
-	s := startInProcess(t, frozen)
-	s.pay("22961234567", 1000, "SAL-1")
-	created := s.core.Operations("sandbox", 1)[0].Created.UTC()
+	p := startFrozen(t)
+	created := ownPayout(t, p.Client(), "22961234567", 1000, "SAL-1").CreatedAt.UTC()
 	browser := chromium(t)
 	_, err := chromedp.Call(browser, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Africa/Porto-Novo"})
 	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.url+"/_intram/sandbox/operations"),
+	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(p.URL+"/_intram/sandbox/operations"),
 		says("#operation-list time", created.Add(time.Hour).Format("15:04:05"))))
 	title, err := chromedp.Run(browser, chromedp.Evaluate[string](`document.querySelector("#operation-list time").title`))
 	require.NoError(t, err)
 	assert.Equal(t, created.Format("2006-01-02 15:04:05.000")+" UTC", title)
 	// What arrives later is in the same zone, and so is what a change brings.
 	require.NoError(t, chromedp.Do(browser, until(`document.documentElement.dataset.connected === "yes"`)))
-	s.core.Clock().Advance(time.Minute)
-	s.pay("22961234567", 1000, "SAL-2")
+	p.Dashboard(t).Act("advance", "by", "1m")
+	ownPayout(t, p.Client(), "22961234567", 1000, "SAL-2")
 	require.NoError(t, chromedp.Do(browser, says("#operation-list a", "SAL-2"), says("#operation-list time", created.Add(time.Hour+time.Minute).Format("15:04:05"))))
+}
+
+// startFrozen starts a server whose clock stands still, so that a page is the same each
+// time.
+func startFrozen(t *testing.T) *servetest.Process {
+	t.Helper()
+	return servetest.Start(t, t.TempDir(), "--clock", "frozen")
 }
 
 // numberFocusable numbers what the Tab key should reach, and counts it.
@@ -186,18 +197,19 @@ const activeTabInView = `(() => {
 })()`
 
 // fiveHundred makes operations of each kind and outcome, and returns the pages of some.
-func fiveHundred(t *testing.T, s *inProcess) []string {
+func fiveHundred(t *testing.T, p *servetest.Process) []string {
 	t.Helper()
-	ctx, client := t.Context(), s.client(intram.WithClock(s.core.Clock()))
-	handler := newReceiver(t)
-	_, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: handler.url, Event: "payout.failed"})
+	ctx, client := t.Context(), p.Client()
+	handler := servetest.NewReceiver(t)
+	_, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: handler.URL, Event: "payout.failed"})
 	require.NoError(t, err)
-	handler.fail(true)
+	handler.Fail(true)
 	var pages []string
+	failed := ""
 	for i := range 500 {
 		switch {
 		case i%10 == 7:
-			op, err := client.PaymentRequests.Create(ctx, paymentRequest(int64(500+i*37), "Commande "+strconv.Itoa(4000+i)))
+			op, err := client.PaymentRequests.Create(ctx, servetest.PaymentRequest(int64(500+i*37), "Commande "+strconv.Itoa(4000+i)))
 			require.NoError(t, err)
 			if i > 490 {
 				pages = append(pages, "operations/"+op.ID)
@@ -212,7 +224,7 @@ func fiveHundred(t *testing.T, s *inProcess) []string {
 			if i > 495 || i%100 == 99 {
 				number = "2296100000" + strconv.Itoa(i%5)
 			}
-			params := payout(number, int64(500+i*4))
+			params := servetest.Payout(number, int64(500+i*4))
 			params.Reference = fmt.Sprintf("SAL-2026-%04d", i)
 			op, err := client.Payouts.Create(ctx, params)
 			require.NoError(t, err)
@@ -220,22 +232,18 @@ func fiveHundred(t *testing.T, s *inProcess) []string {
 				_, err = client.Operations.Get(ctx, op.ID)
 				require.NoError(t, err)
 			}
-			if i == 498 {
+			if i == 498 { // its number is one that is refused
+				failed = op.ID
 				pages = append(pages, "operations/"+op.ID)
 			}
 		}
 	}
-	require.NoError(t, s.core.Idle(ctx))
-	keys := s.core.Merchant()
-	pages = append(pages, "requests/"+signedBy(t, s.url, keys.Sandbox.Public, keys.Sandbox.Secret, "/v1/payouts", `{"amount":1000}`))
-	deliveries := s.core.Deliveries()
-	require.NotEmpty(t, deliveries)
-	pages = append(pages, "deliveries/"+deliveries[0].ID)
-	transactions := s.core.Transactions("sandbox", 40)
-	for _, tx := range transactions {
-		if tx.Open {
-			return append(pages, "transactions/"+tx.Reference, "/gateway/"+tx.Reference)
-		}
-	}
-	return pages
+	keys := p.Local().Sandbox
+	pages = append(pages, "requests/"+servetest.SignedBy(t, p.URL, keys.PublicKey, keys.SecretKey, "/v1/payouts", `{"amount":1000}`))
+	pages = append(pages, "deliveries/"+handler.Refused(t, string(intram.EventPayoutFailed), failed).Header.Get("X-Intram-Delivery"))
+	open, err := client.Transactions.List(ctx, intram.TransactionListParams{Status: intram.TransactionPending, Limit: 1})
+	require.NoError(t, err)
+	require.NotEmpty(t, open.Items)
+	reference := open.Items[0].Reference
+	return append(pages, "transactions/"+reference, "/gateway/"+reference)
 }

@@ -1,4 +1,4 @@
-package serve
+package browser
 
 import (
 	"bytes"
@@ -27,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/serve/servetest"
 )
 
 // chromium opens a browser with a profile of its own. Whatever a page complains of (a
@@ -41,7 +42,7 @@ func chromium(t *testing.T) context.Context {
 		}
 	}
 	if program == "" {
-		needPrograms(t, "chromium")
+		servetest.Need(t, "chromium")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
@@ -98,29 +99,19 @@ func says(selector, text string) chromedp.Action[chromedp.Void] {
 
 func quotedJS(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
 
-func paymentRequest(amount int64, description string) intram.PaymentRequestParams {
-	return intram.PaymentRequestParams{
-		Invoice: intram.Invoice{
-			Amount: intram.NewAmount(amount), Currency: intram.XOF, Description: description,
-			Customer: intram.Customer{FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.com", Phone: "22961000000"},
-		},
-		ReturnURLs: intram.ReturnURLs{Success: "https://shop.example.com/merci", Cancel: "https://shop.example.com/panier"},
-	}
-}
-
 // TestAPersonPaysAndSeesTheDelivery is the dashboard as a person uses it, in a real
 // browser.
 func TestAPersonPaysAndSeesTheDelivery(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
-	handler := newReceiver(t)
-	p := startProcess(t, t.TempDir(), "--forward-to", handler.url)
-	client := p.client()
+	handler := servetest.NewReceiver(t)
+	p := servetest.Start(t, t.TempDir(), "--forward-to", handler.URL)
+	client := p.Client()
 
 	// The dashboard is open before anything happens, and shows a request as it arrives.
 	require.NoError(t, chromedp.Do(browser,
-		chromedp.Navigate(p.url), until(`document.documentElement.dataset.connected === "yes"`), says("#latest-requests", "No request yet")))
-	op, err := client.PaymentRequests.Create(t.Context(), paymentRequest(12000, "Commande 4521"))
+		chromedp.Navigate(p.URL), until(`document.documentElement.dataset.connected === "yes"`), says("#latest-requests", "No request yet")))
+	op, err := client.PaymentRequests.Create(t.Context(), servetest.PaymentRequest(12000, "Commande 4521"))
 	require.NoError(t, err)
 	require.NoError(t, chromedp.Do(browser, says("#latest-requests a", "/v1/payment-requests"), says("#latest-requests .status", "202")))
 
@@ -131,28 +122,21 @@ func TestAPersonPaysAndSeesTheDelivery(t *testing.T) {
 		chromedp.Click(chromedp.CSS("#checkout")), says("h1", "Pay Boutique Démo"),
 		chromedp.SetValue(chromedp.CSS("#msisdn"), "22961000000"),
 		chromedp.Click(chromedp.CSS(`form[action$="/pay"] button`)), says("h1", "Payment received")))
-	paid := handler.acknowledged(t, "payment_request.paid", op.ID)
+	paid := handler.Acknowledged(t, "payment_request.paid", op.ID)
 
 	// Back on the dashboard the payment has arrived and the handler was told. It is told
 	// again.
-	delivery := paid.header.Get("X-Intram-Delivery")
+	delivery := paid.Header.Get("X-Intram-Delivery")
 	require.NoError(t, chromedp.Do(browser,
-		chromedp.Navigate(p.url+"/_intram/sandbox/webhooks"), until(`document.documentElement.dataset.connected === "yes"`),
+		chromedp.Navigate(p.URL+"/_intram/sandbox/webhooks"), until(`document.documentElement.dataset.connected === "yes"`),
 		says("tr:has(#d-"+delivery+") .status.good", "delivered"),
 		chromedp.Click(chromedp.CSS("#resend-"+delivery)),
 		says(".notice", "being sent again"),
 		until(`document.querySelectorAll("tr:has(#d-`+delivery+`) .attempts li").length === 2`)))
 
-	result, err := client.Transactions.Get(t.Context(), referenceOf(t, client, op))
+	result, err := client.Transactions.Get(t.Context(), servetest.ReferenceOf(t, client, op))
 	require.NoError(t, err)
 	assert.Equal(t, intram.TransactionSuccess, result.Status)
-}
-
-func referenceOf(t *testing.T, client *intram.Client, op *intram.Operation) string {
-	t.Helper()
-	result, err := client.PaymentRequests.Wait(t.Context(), op.ID)
-	require.NoError(t, err)
-	return result.TransactionReference
 }
 
 // screenshots are the pictures of docs/serve.md: name, address, and what the page must
@@ -160,8 +144,8 @@ func referenceOf(t *testing.T, client *intram.Client, op *intram.Operation) stri
 func TestThePagesLookAsInTheDocumentation(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
-	handler := newReceiver(t)
-	p := startProcess(t, t.TempDir(), "--forward-to", handler.url)
+	handler := servetest.NewReceiver(t)
+	p := servetest.Start(t, t.TempDir(), "--forward-to", handler.URL)
 	places := fillForPictures(t, p, handler)
 	into := os.Getenv("INTRAM_SCREENSHOTS")
 	for _, shot := range places {
@@ -174,7 +158,7 @@ func TestThePagesLookAsInTheDocumentation(t *testing.T) {
 				viewport = append(viewport, chromedp.EmulateMobile)
 			}
 			require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(size.width, size.height, viewport...),
-				chromedp.Navigate(p.url+shot.path), says("body", shot.shows)))
+				chromedp.Navigate(p.URL+shot.path), says("body", shot.shows)))
 			overflow, err := chromedp.Run(browser, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
 			require.NoError(t, err)
 			picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
@@ -214,14 +198,14 @@ func smaller(t *testing.T, picture []byte) []byte {
 func TestTheDashboardIsDarkAndFrenchWhereThePersonIs(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
-	p := startProcess(t, t.TempDir())
-	_, err := p.client().Payouts.Create(t.Context(), payout("22961000000", 25000))
+	p := servetest.Start(t, t.TempDir())
+	_, err := p.Client().Payouts.Create(t.Context(), servetest.Payout("22961000000", 25000))
 	require.NoError(t, err)
 	_, err = chromedp.Call(browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
 	})
 	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(p.url),
+	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(p.URL),
 		says("h2", "Latest requests"), chromedp.Click(chromedp.CSS(`button[value="fr"]`)), says("h2", "Dernières requêtes"), says("#latest-requests a", "/v1/payouts")))
 	paper, err := chromedp.Run(browser, chromedp.Evaluate[string](`getComputedStyle(document.body).backgroundColor`))
 	require.NoError(t, err)
@@ -236,7 +220,7 @@ func TestTheDashboardIsDarkAndFrenchWhereThePersonIs(t *testing.T) {
 // ownPayout is a payout with a reference of one's own.
 func ownPayout(t *testing.T, client *intram.Client, number string, amount int64, reference string) *intram.Operation {
 	t.Helper()
-	params := payout(number, amount)
+	params := servetest.Payout(number, amount)
 	params.Reference = reference
 	op, err := client.Payouts.Create(t.Context(), params)
 	require.NoError(t, err)
@@ -246,9 +230,9 @@ func ownPayout(t *testing.T, client *intram.Client, number string, amount int64,
 type place struct{ name, path, shows string }
 
 // fillForPictures lets a little of everything happen.
-func fillForPictures(t *testing.T, p *process, handler *receiver) []place {
+func fillForPictures(t *testing.T, p *servetest.Process, handler *servetest.Receiver) []place {
 	t.Helper()
-	ctx, client := t.Context(), p.client()
+	ctx, client := t.Context(), p.Client()
 	_, err := client.Balance.Get(ctx)
 	require.NoError(t, err)
 	first := ownPayout(t, client, "2290161000000", 25000, "SAL-0524")
@@ -258,34 +242,34 @@ func fillForPictures(t *testing.T, p *process, handler *receiver) []place {
 		Destination: intram.BankAccount{SWIFT: "ECOCBJBJ", AccountNumber: "BJ0610100100144390000769", AccountName: "Ada", AccountSurname: "Lovelace"},
 	})
 	require.NoError(t, err)
-	paid, err := client.PaymentRequests.Create(ctx, paymentRequest(12000, "Commande 4521"))
+	paid, err := client.PaymentRequests.Create(ctx, servetest.PaymentRequest(12000, "Commande 4521"))
 	require.NoError(t, err)
-	open, err := client.PaymentRequests.Create(ctx, paymentRequest(7500, "Commande 4522"))
+	open, err := client.PaymentRequests.Create(ctx, servetest.PaymentRequest(7500, "Commande 4522"))
 	require.NoError(t, err)
-	reference := referenceOf(t, client, paid)
-	b := p.dashboard(t)
-	b.act("pay", "id", reference)
-	handler.acknowledged(t, "payment_request.paid", paid.ID)
-	handler.fail(true)
+	reference := servetest.ReferenceOf(t, client, paid)
+	b := p.Dashboard(t)
+	b.Act("pay", "id", reference)
+	handler.Acknowledged(t, "payment_request.paid", paid.ID)
+	handler.Fail(true)
 	slow := ownPayout(t, client, "2290161000000", 1800, "SAL-0527")
-	handler.refused(t, "payout.completed", slow.ID)
-	handler.fail(false)
-	b.act("add_fault", "kind", "proxy_error", "on", "GET /transactions", "times", "1")
+	handler.Refused(t, "payout.completed", slow.ID)
+	handler.Fail(false)
+	b.Act("add_fault", "kind", "proxy_error", "on", "GET /transactions", "times", "1")
 	_, err = client.Transactions.List(ctx, intram.TransactionListParams{Limit: 5})
 	require.Error(t, err)
 	_, err = client.Transactions.List(ctx, intram.TransactionListParams{Limit: 5})
 	require.NoError(t, err)
 
-	keys := p.local().Sandbox
-	payin, err := intram.NewPayinClient(keys.PayinAPIKey, keys.PayinAPIClient, intram.WithPayinBaseURL(p.url))
+	keys := p.Local().Sandbox
+	payin, err := intram.NewPayinClient(keys.PayinAPIKey, keys.PayinAPIClient, intram.WithPayinBaseURL(p.URL))
 	require.NoError(t, err)
 	session, err := payin.CreateSession(ctx, intram.PayinSessionParams{
 		Reference: "7d0c2c1e-6f0e-4b51-9d57-1c9d3c1b7a10", Amount: intram.NewAmount(3000), MSISDN: "+2250700000000", CustomerName: "Ada Lovelace",
 		Country: "CI", SuccessURL: "https://shop.example.com/merci", FailureURL: "https://shop.example.com/panier",
 	})
 	require.NoError(t, err)
-	wrong := wronglySigned(t, p)
-	b.act("presets", "preset", "duplicate-webhooks")
+	wrong := servetest.WronglySigned(t, p)
+	b.Act("presets", "preset", "duplicate-webhooks")
 	return []place{
 		{"overview", "/_intram/sandbox/", "/v1/transactions"},
 		{"requests", "/_intram/sandbox/requests", "signature_invalid"},
@@ -296,8 +280,8 @@ func fillForPictures(t *testing.T, p *process, handler *receiver) []place {
 		{"wallets", "/_intram/sandbox/wallets", "payment received"},
 		{"webhooks", "/_intram/sandbox/webhooks", "payment_request.paid"},
 		{"faults", "/_intram/sandbox/faults", "duplicate-webhooks"},
-		{"checkout", "/gateway/" + referenceOf(t, client, open), "Commande 4522"},
+		{"checkout", "/gateway/" + servetest.ReferenceOf(t, client, open), "Commande 4522"},
 		{"receipt", "/gateway/" + reference, "received"},
-		{"payin", session.PaymentURL[len(p.url):], "3"},
+		{"payin", session.PaymentURL[len(p.URL):], "3"},
 	}
 }
