@@ -48,6 +48,7 @@ type handlerConfig struct {
 	scope          string
 	scopedOnly     bool
 	conflict       func(context.Context, *Event)
+	failure        func(ReconciliationFailure)
 	horizon        time.Duration
 }
 
@@ -92,6 +93,20 @@ func WithConflictHook(conflict func(ctx context.Context, event *Event)) HandlerO
 			return errors.New("WithConflictHook: the function is nil")
 		}
 		cfg.conflict = conflict
+		return nil
+	}
+}
+
+// WithFailureHook sets a function that a [Reconciler] calls for each event that it could
+// not make take effect, as soon as that is known. [Reconciliation].Failures holds 1000 of
+// them at most, and a run that ends with an error returns none. It does nothing for a
+// handler, whose failures Intram delivers again.
+func WithFailureHook(failed func(ReconciliationFailure)) HandlerOption {
+	return func(cfg *handlerConfig) error {
+		if failed == nil {
+			return errors.New("WithFailureHook: the function is nil")
+		}
+		cfg.failure = failed
 		return nil
 	}
 }
@@ -156,7 +171,7 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 		}
 	}
 	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: system.Clock{}, logger: cfg.logger, notify: cfg.notify,
-		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, horizon: cfg.horizon}
+		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, failure: cfg.failure, horizon: cfg.horizon}
 	switch {
 	case invalid != nil:
 		return in, invalid
@@ -374,7 +389,8 @@ type intake struct {
 	scope      string
 	scopedOnly bool
 	conflict   func(context.Context, *Event)
-	horizon    time.Duration // of the reconciler
+	failure    func(ReconciliationFailure) // of the reconciler
+	horizon    time.Duration               // of the reconciler
 }
 
 const (
@@ -540,6 +556,16 @@ func (in *intake) contradicted(ctx context.Context, event *Event) {
 		}
 	}()
 	in.conflict(ctx, event)
+}
+
+// tellFailure calls the failure hook.
+func (in *intake) tellFailure(failure ReconciliationFailure) {
+	defer func() {
+		if value := recover(); value != nil {
+			in.log(context.Background(), slog.LevelError, "reconciler's failure hook panicked", failure.Event, panicked(value))
+		}
+	}()
+	in.failure(failure)
 }
 
 // settle tells the inbox what came of the function, and responds as soon as that is

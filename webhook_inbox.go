@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -434,12 +435,110 @@ func horizonOf(inbox Inbox) time.Duration {
 	return InboxRetention
 }
 
-// pendingStoreOf is the inbox's own store of what is pending, or one in memory.
-func pendingStoreOf(inbox Inbox) PendingStore {
-	if store, ok := inbox.(PendingStore); ok {
-		return store
+// ReconcileStore is a [PendingStore] that a [Reconciler] asks for parts of what is
+// pending, so that it need not hold all of it, and that keeps how far a run has come. It
+// is what an [Inbox] can be besides; pginbox is one.
+type ReconcileStore interface {
+	PendingStore
+	// PendingAmong returns what is kept for the scope of the operations with these ids,
+	// in any order.
+	PendingAmong(ctx context.Context, scope string, ids []string) ([]PendingOperation, error)
+	// PendingBefore returns at most limit operations of the scope that were created
+	// before a time, or whose CreatedAt is zero. Those with the earliest Since come
+	// first.
+	PendingBefore(ctx context.Context, scope string, created time.Time, limit int) ([]PendingOperation, error)
+	// CountPending returns how many operations are kept for the scope.
+	CountPending(ctx context.Context, scope string) (int, error)
+	// Cursor returns what SaveCursor stored for the scope, or the zero cursor.
+	Cursor(ctx context.Context, scope string) (ReconcileCursor, error)
+	// SaveCursor stores how far a run has come. The zero cursor is stored when a run has
+	// looked at all of its window.
+	SaveCursor(ctx context.Context, scope string, cursor ReconcileCursor) error
+}
+
+// ReconcileCursor is how far a run of a [Reconciler] has come. A run goes from the newest
+// operation to older ones: what was created from Before to Until has been looked at, and
+// what was created from Since to Floor, by an earlier run.
+type ReconcileCursor struct {
+	Until  time.Time `json:"until"`
+	Before time.Time `json:"before"`
+	Floor  time.Time `json:"floor"` // zero: no earlier run
+	Since  time.Time `json:"since"`
+}
+
+// reconcileStoreOf returns the inbox's own store, or one that holds what is pending while
+// a run lasts, and the cursor as long as the process.
+func reconcileStoreOf(inbox Inbox) func(context.Context, string) (ReconcileStore, error) {
+	if store, ok := inbox.(ReconcileStore); ok {
+		return func(context.Context, string) (ReconcileStore, error) { return store, nil }
 	}
-	return new(memoryPending)
+	pending, ok := inbox.(PendingStore)
+	if !ok {
+		pending = new(memoryPending)
+	}
+	cursor := new(memoryCursor)
+	return func(ctx context.Context, scope string) (ReconcileStore, error) {
+		all, err := pending.Pending(ctx, scope)
+		if err != nil {
+			return nil, err
+		}
+		kept := &heldPending{memoryCursor: cursor, PendingStore: pending}
+		return kept, kept.items.KeepPending(ctx, scope, all, nil)
+	}
+}
+
+// memoryCursor keeps the cursor of one scope.
+type memoryCursor struct {
+	mu     sync.Mutex
+	cursor ReconcileCursor
+}
+
+func (m *memoryCursor) Cursor(context.Context, string) (ReconcileCursor, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cursor, nil
+}
+
+func (m *memoryCursor) SaveCursor(_ context.Context, _ string, cursor ReconcileCursor) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cursor = cursor
+	return nil
+}
+
+// heldPending is a PendingStore whose content one run holds.
+type heldPending struct {
+	*memoryCursor
+	PendingStore
+
+	items memoryPending
+}
+
+func (h *heldPending) KeepPending(ctx context.Context, scope string, pending []PendingOperation, ended []string) error {
+	if err := h.PendingStore.KeepPending(ctx, scope, pending, ended); err != nil {
+		return err
+	}
+	return h.items.KeepPending(ctx, scope, pending, ended)
+}
+
+func (h *heldPending) PendingAmong(_ context.Context, _ string, ids []string) (among []PendingOperation, _ error) {
+	for _, id := range ids {
+		if p, ok := h.items.items[id]; ok {
+			among = append(among, p)
+		}
+	}
+	return among, nil
+}
+
+func (h *heldPending) PendingBefore(ctx context.Context, scope string, created time.Time, limit int) ([]PendingOperation, error) {
+	all, err := h.items.Pending(ctx, scope)
+	all = slices.DeleteFunc(all, func(p PendingOperation) bool { return !p.CreatedAt.IsZero() && !p.CreatedAt.Before(created) })
+	slices.SortFunc(all, func(a, b PendingOperation) int { return a.Since.Compare(b.Since) })
+	return all[:min(limit, len(all))], err
+}
+
+func (h *heldPending) CountPending(context.Context, string) (int, error) {
+	return len(h.items.items), nil
 }
 
 // memoryPending is a PendingStore of one process and one scope.

@@ -60,6 +60,19 @@ import (
 // have taken effect longer ago than the inbox remembers is a failure with
 // [ErrBeyondHorizon], and does not take effect: look yourself.
 //
+// # Large windows
+//
+// A run reads the two lists a page at a time, newest first, and is done with a page
+// before it reads on: it holds a few pages at once, however many operations there are.
+// After each page it stores how far it has come. A run that ended before its end is
+// continued by the next one, which then looks at what was created since. With an inbox
+// that is a [ReconcileStore] this holds over restarts, and what is kept in view is not
+// held in memory either; with another one the next run of this Reconciler continues.
+//
+// The events of an operation take effect in their order, and those of a page oldest
+// first. Between operations there is no order, as there is none between deliveries: use
+// [EventOrder].
+//
 // # Restarts
 //
 // Use an inbox that outlives the process. A [MemoryInbox] is empty after a restart, so
@@ -70,9 +83,9 @@ import (
 // the API shows: of a failed operation what was asked for, and why it failed. OccurredAt
 // is when the operation ended, or for a payment when it began.
 type Reconciler struct {
-	client  *Client
-	intake  *intake
-	pending PendingStore
+	client *Client
+	intake *intake
+	store  func(ctx context.Context, scope string) (ReconcileStore, error)
 }
 
 // Errors of a [Reconciler], as the Err of a [ReconciliationFailure]. Test for them with
@@ -102,7 +115,7 @@ func NewReconciler(client *Client, inbox Inbox, handle EventHandler, opts ...Han
 		in.logger.LogAttrs(context.Background(), slog.LevelWarn,
 			"the reconciler has an inbox in memory: what took effect before this process started takes effect again if since lies before it")
 	}
-	return &Reconciler{client: client, intake: in, pending: pendingStoreOf(inbox)}, nil
+	return &Reconciler{client: client, intake: in, store: reconcileStoreOf(inbox)}, nil
 }
 
 // Reconciliation is what a run found.
@@ -117,9 +130,18 @@ type Reconciliation struct {
 	Known int
 	// Busy is how many a delivery is bringing at this moment.
 	Busy int
-	// Failures are the events that are still missing. The next run tries them again.
-	Failures []ReconciliationFailure
+	// Failures are the events that are still missing, 1000 at most. The next run tries
+	// them again. FailuresLeftOut is how many more there were: [WithFailureHook] is
+	// called for each.
+	Failures        []ReconciliationFailure
+	FailuresLeftOut int
+	// Resumed is whether the run continued one that ended before its end. What that one
+	// had looked at is not counted here.
+	Resumed bool
 }
+
+// maxFailures is how many failures a result holds.
+const maxFailures = 1000
 
 // ReconciliationFailure is an event that did not take effect, and why. For an operation
 // or a transaction that cannot be read Err is an [*ItemError], and Event has no type and
@@ -129,9 +151,9 @@ type ReconciliationFailure struct {
 	Err   error
 }
 
-// Run looks at everything that was created since a point in time, oldest first, and makes
-// take effect what has not. A failure of one event is noted in the result and does not
-// end the run.
+// Run looks at everything that was created since a point in time, and makes take effect
+// what has not. A failure of one event is noted in the result and does not end the run.
+// What an earlier run that ended before its end has looked at is left to the next one.
 //
 // What counts is when an operation was created, not when it ended; what had not ended
 // then is kept in view. Every hour, for the last two days, is a good habit.
@@ -145,9 +167,10 @@ type ReconciliationFailure struct {
 //
 // Run stops when ctx ends, between two events. With [WithNotify] each event wakes the
 // waits of the client. Endpoints: GET /operations, GET /transactions, and up to 500 times
-// GET /operations/{id} and GET /transactions/{reference}. Errors: those of
-// [OperationsService.All] and [TransactionsService.All], and of the [PendingStore]. Docs:
-// Merchant API, Operations and Transactions.
+// GET /operations/{id}, and GET /transactions/{reference} for a payment whose transaction
+// is not near it in the list. Errors: those of [OperationsService.All] and
+// [TransactionsService.All], and of the [PendingStore]. Docs: Merchant API, Operations
+// and Transactions.
 func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation, error) {
 	now := r.client.clock.Now()
 	horizon := horizonOf(r.intake.inbox)
@@ -155,45 +178,28 @@ func (r *Reconciler) Run(ctx context.Context, since time.Time) (*Reconciliation,
 		return nil, fmt.Errorf("intram: reconciler: since is %s ago, and an inbox may forget after %s: the limit is %s, since clocks differ by up to %s",
 			age.Round(time.Minute), horizon, limit, reconcileSlack)
 	}
-	operations, oddOperations, err := listSince(r.client.Operations.All(ctx, OperationListParams{Limit: maxPageLimit}), since)
+	store, err := r.store(ctx, r.scope())
 	if err != nil {
-		return nil, err
-	}
-	transactions, oddTransactions, err := listSince(r.client.Transactions.All(ctx, TransactionListParams{Limit: maxPageLimit}), since)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := r.pending.Pending(ctx, r.scope())
-	if err != nil {
-		return nil, fmt.Errorf("intram: reconciler: what is pending: %w", within(err))
+		return nil, reconcileStoreError(err)
 	}
 	run := reconcileRun{
-		Reconciler: r, now: now, horizon: horizon, payments: make(map[string]*Transaction),
-		result: &Reconciliation{Operations: len(operations), Transactions: len(transactions)},
+		Reconciler: r, store: store, now: now, horizon: horizon,
+		payments: make(map[string]*Transaction), looked: make(map[string]bool), result: new(Reconciliation),
 	}
-	result := run.result
-	for _, t := range transactions {
-		run.payments[t.Reference] = t
-	}
-	err = run.all(ctx, kept, operations, oddOperations)
-	for _, unreadable := range slices.Concat(oddOperations, oddTransactions) {
-		run.fail(unreadable.ID, unreadable)
-	}
-	// What was found out is kept, however the run ended.
-	result.Pending += len(run.keep)
-	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
-	defer cancel()
-	if keepErr := r.pending.KeepPending(keeping, r.scope(), run.keep, run.ended); keepErr != nil && err == nil {
-		err = fmt.Errorf("intram: reconciler: what is pending: %w", within(keepErr))
-	}
-	if err != nil {
+	if err := run.all(ctx, since); err != nil {
 		return nil, err
 	}
+	result := run.result
 	r.intake.logger.LogAttrs(ctx, slog.LevelInfo, "webhook events reconciled",
 		slog.Int("operations", result.Operations), slog.Int("transactions", result.Transactions),
 		slog.Int("missing", result.Missing), slog.Int("known", result.Known),
-		slog.Int("busy", result.Busy), slog.Int("pending", result.Pending), slog.Int("failures", len(result.Failures)))
+		slog.Int("busy", result.Busy), slog.Int("pending", result.Pending),
+		slog.Int("failures", len(result.Failures)+result.FailuresLeftOut), slog.Bool("resumed", result.Resumed))
 	return result, nil
+}
+
+func reconcileStoreError(err error) error {
+	return fmt.Errorf("intram: reconciler: what is pending: %w", within(err))
 }
 
 // scope is whose pending operations these are. Sandbox and live never share theirs.
@@ -210,68 +216,246 @@ const reconcileSlack = 12 * time.Hour
 // keepTimeout is how long the inbox may take to keep what is pending.
 const keepTimeout = 30 * time.Second
 
+const (
+	// maxPayments is how many transactions a run holds, the last that it has read.
+	maxPayments = 2000
+	// reconcileOverlap is how much more than it has to a run reads: a transaction begins
+	// after its operation, and an operation may be listed a little after its date.
+	reconcileOverlap = time.Minute
+)
+
 // reconcileRun is one run.
 type reconcileRun struct {
 	*Reconciler
+	store    ReconcileStore
 	now      time.Time // before the lists were read
 	horizon  time.Duration
 	payments map[string]*Transaction
+	recent   []string        // the references of payments, in the order in which they were read
+	looked   map[string]bool // the operations that were looked up
 	result   *Reconciliation
 	keep     []PendingOperation
 	ended    []string
 }
 
-func (r *reconcileRun) fail(operationID string, err error) {
-	r.result.Failures = append(r.result.Failures, ReconciliationFailure{Event: &Event{OperationID: operationID}, Err: err})
+// fail notes an event that is still missing.
+func (r *reconcileRun) fail(event *Event, err error) {
+	failure := ReconciliationFailure{Event: event, Err: err}
+	if r.intake.failure != nil {
+		r.intake.tellFailure(failure)
+	}
+	if len(r.result.Failures) >= maxFailures {
+		r.result.FailuresLeftOut++
+		return
+	}
+	r.result.Failures = append(r.result.Failures, failure)
 }
 
-// all takes what was kept in view and is not in the list, and then the list.
-func (r *reconcileRun) all(ctx context.Context, kept []PendingOperation, listed []*Operation, odd []*ItemError) error {
+// failed notes an operation or a transaction whose events are not known.
+func (r *reconcileRun) failed(id string, err error) { r.fail(&Event{OperationID: id}, err) }
+
+// all continues the run that ended before its end, if there is one, and walks through
+// what was created after that began. Otherwise it walks from now back to since.
+func (r *reconcileRun) all(ctx context.Context, since time.Time) error {
+	stored, err := r.store.Cursor(ctx, r.scope())
+	if err != nil {
+		return reconcileStoreError(err)
+	}
+	cursor := stored
+	if since.Before(cursor.Since) {
+		cursor.Floor, cursor.Since = time.Time{}, time.Time{}
+	}
+	lookUp := func() error { return r.lookUpAll(ctx, since) }
+	if cursor.Before.After(since) {
+		r.result.Resumed = true
+		if err := r.walk(ctx, cursor, since, lookUp); err != nil {
+			return err
+		}
+		lookUp = func() error { return nil }
+	}
+	if cursor.Until.After(since) {
+		cursor = ReconcileCursor{Floor: cursor.Until.Add(-reconcileOverlap), Since: since}
+	} else {
+		cursor = ReconcileCursor{}
+	}
+	if err := r.walk(ctx, cursor, since, lookUp); err != nil {
+		return err
+	}
+	if err := r.store.SaveCursor(ctx, r.scope(), ReconcileCursor{}); err != nil {
+		return reconcileStoreError(err)
+	}
+	if r.result.Pending, err = r.store.CountPending(ctx, r.scope()); err != nil {
+		return reconcileStoreError(err)
+	}
+	return nil
+}
+
+// walk reads both lists from the cursor back to its floor or since, whichever is later,
+// and takes the operations page by page. It calls ready once both lists have responded.
+func (r *reconcileRun) walk(ctx context.Context, cursor ReconcileCursor, since time.Time, ready func() error) error {
+	if cursor.Floor.After(since) {
+		since = cursor.Floor
+	}
+	var begun time.Time
+	if !cursor.Before.IsZero() {
+		begun = cursor.Before.Add(reconcileOverlap)
+	}
+	operations, err := readBack(r.client.Operations.All(ctx, OperationListParams{Limit: maxPageLimit, Before: cursor.Before}), since)
+	defer operations.stop()
+	if err != nil {
+		return err
+	}
+	transactions, err := readBack(r.client.Transactions.All(ctx, TransactionListParams{Limit: maxPageLimit, Before: begun}), since)
+	defer transactions.stop()
+	if err != nil {
+		return err
+	}
+	if err := ready(); err != nil {
+		return err
+	}
+	for operations.peek() != nil {
+		page, odd, oldest := operations.page()
+		if cursor.Until.IsZero() {
+			cursor.Until = operations.newest
+		}
+		if !oldest.IsZero() {
+			cursor.Before = oldest.Add(time.Millisecond) // others may share its millisecond
+		}
+		err := r.page(ctx, page, odd, func() error { return r.readPayments(transactions, oldest) })
+		// What was found out is kept, however the page ended.
+		if keepErr := r.flush(ctx); err == nil {
+			err = keepErr
+		}
+		if err != nil {
+			return err
+		}
+		if cursor.Before.IsZero() {
+			continue // nothing on the page has a date
+		}
+		if err := r.store.SaveCursor(ctx, r.scope(), cursor); err != nil {
+			return reconcileStoreError(err)
+		}
+	}
+	if operations.err != nil {
+		return operations.err
+	}
+	return r.readPayments(transactions, time.Time{})
+}
+
+// page takes the operations of one page, oldest first.
+func (r *reconcileRun) page(ctx context.Context, page []*Operation, odd []*ItemError, payments func() error) error {
+	ids := make([]string, 0, len(page)+len(odd))
+	for _, op := range page {
+		ids = append(ids, op.ID)
+	}
+	for _, item := range odd {
+		ids = append(ids, item.ID)
+	}
+	kept, err := r.store.PendingAmong(ctx, r.scope(), ids)
+	if err != nil {
+		return reconcileStoreError(err)
+	}
 	view := make(map[string]PendingOperation, len(kept))
 	for _, p := range kept {
 		view[p.ID] = p
-	}
-	inList := make(map[string]bool, len(listed))
-	for _, op := range listed {
-		inList[op.ID] = true
 	}
 	for _, item := range odd {
 		// Not renewed: what it has told by now is not known.
 		if _, known := view[item.ID]; !known && item.ID != "" {
 			r.keep = append(r.keep, PendingOperation{ID: item.ID, CreatedAt: item.CreatedAt, Since: item.CreatedAt})
 		}
-		inList[item.ID] = true
+		r.failed(item.ID, item)
 	}
-	slices.SortFunc(kept, func(a, b PendingOperation) int { return a.Since.Compare(b.Since) })
-	looked := 0
-	for _, p := range kept {
-		if inList[p.ID] {
+	if err := payments(); err != nil {
+		return err
+	}
+	r.result.Operations += len(page)
+	for _, op := range slices.Backward(page) {
+		if r.looked[op.ID] {
 			continue
 		}
-		if looked++; looked > maxPendingLookups {
-			r.result.Pending++
-			continue
-		}
-		if err := r.lookUp(ctx, p); err != nil {
-			return err
-		}
-	}
-	for _, op := range listed {
 		p, ok := view[op.ID]
 		if !ok {
 			p = PendingOperation{ID: op.ID, CreatedAt: op.CreatedAt, Since: op.CreatedAt}
 		}
-		if err := r.one(ctx, op, p, ok, false); err != nil {
+		// A long run comes to what the inbox may have forgotten since the run began.
+		older := !op.CreatedAt.IsZero() && r.client.clock.Now().Sub(op.CreatedAt) > r.horizon-reconcileSlack
+		if err := r.one(ctx, op, p, ok, older); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// readPayments reads transactions back to a time, all of them when it is zero, and holds
+// the last of them.
+func (r *reconcileRun) readPayments(list *backwards[Transaction, *Transaction], to time.Time) error {
+	for {
+		head := list.peek()
+		if head == nil {
+			return list.err
+		}
+		if !to.IsZero() && !head.created.IsZero() && head.created.Before(to) {
+			return nil
+		}
+		list.head = nil
+		if head.odd != nil {
+			r.failed(head.odd.ID, head.odd)
+			continue
+		}
+		r.result.Transactions++
+		r.hold(head.item)
+	}
+}
+
+// hold keeps a transaction for the payment requests that are read next.
+func (r *reconcileRun) hold(t *Transaction) {
+	if _, held := r.payments[t.Reference]; !held {
+		if len(r.recent) >= maxPayments {
+			delete(r.payments, r.recent[0])
+			r.recent = r.recent[1:]
+		}
+		r.recent = append(r.recent, t.Reference)
+	}
+	r.payments[t.Reference] = t
+}
+
+// flush stores what was found out about operations.
+func (r *reconcileRun) flush(ctx context.Context) error {
+	if len(r.keep) == 0 && len(r.ended) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	if err := r.store.KeepPending(ctx, r.scope(), r.keep, r.ended); err != nil {
+		return reconcileStoreError(err)
+	}
+	r.keep, r.ended = r.keep[:0], r.ended[:0]
+	return nil
+}
+
+// lookUpAll looks up what was kept in view and is older than the lists.
+func (r *reconcileRun) lookUpAll(ctx context.Context, since time.Time) error {
+	kept, err := r.store.PendingBefore(ctx, r.scope(), since, maxPendingLookups)
+	if err != nil {
+		return reconcileStoreError(err)
+	}
+	for _, p := range kept {
+		r.looked[p.ID] = true
+		if err = r.lookUp(ctx, p); err != nil {
+			break
+		}
+	}
+	if keepErr := r.flush(ctx); err == nil {
+		err = keepErr
+	}
+	return err
+}
+
 // lookUp takes an operation that is older than the list.
 func (r *reconcileRun) lookUp(ctx context.Context, p PendingOperation) error {
 	if !p.CreatedAt.IsZero() && r.now.Sub(p.CreatedAt) > r.intake.horizon {
-		r.fail(p.ID, ErrBeyondHorizon)
+		r.failed(p.ID, ErrBeyondHorizon)
 		r.ended = append(r.ended, p.ID)
 		return nil
 	}
@@ -280,8 +464,7 @@ func (r *reconcileRun) lookUp(ctx context.Context, p PendingOperation) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("intram: reconciler: %w", within(whyEnded(ctx)))
 		}
-		r.fail(p.ID, err) // it stays in view
-		r.result.Pending++
+		r.failed(p.ID, err) // it stays in view
 		return nil
 	}
 	return r.one(ctx, op, p, true, true)
@@ -297,11 +480,11 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 		case ctx.Err() != nil:
 			return fmt.Errorf("intram: reconciler: %w", within(whyEnded(ctx)))
 		case err != nil:
-			r.fail(op.ID, err)
+			r.failed(op.ID, err)
 			r.view(p, false)
 			return nil
 		}
-		r.payments[reference] = t
+		r.hold(t)
 	}
 	events, open, err := eventsOf(op, r.payments)
 	if errors.Is(err, errUnknownType) {
@@ -310,7 +493,7 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 	}
 	certain := err == nil
 	if err != nil {
-		r.fail(op.ID, err)
+		r.failed(op.ID, err)
 		open = true
 	}
 	for _, event := range events {
@@ -323,8 +506,9 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 			return fmt.Errorf("intram: reconciler: %w", within(whyEnded(ctx)))
 		}
 		event.Scope = r.intake.scope
-		if older && r.now.Sub(p.Since) > r.horizon-reconcileSlack && r.now.Sub(event.OccurredAt) > r.horizon-reconcileSlack {
-			r.result.Failures = append(r.result.Failures, ReconciliationFailure{Event: event, Err: ErrBeyondHorizon})
+		now := r.client.clock.Now()
+		if older && now.Sub(p.Since) > r.horizon-reconcileSlack && now.Sub(event.OccurredAt) > r.horizon-reconcileSlack {
+			r.fail(event, ErrBeyondHorizon)
 			p.Told = append(p.Told, event.Type) // said once
 			continue
 		}
@@ -332,7 +516,7 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 			r.intake.notify.Notify(event)
 		}
 		o := r.intake.take(ctx, event)
-		r.result.add(event, o)
+		r.add(event, o)
 		switch o.verdict {
 		case tookEffect, tookBefore:
 			p.Told = append(p.Told, event.Type)
@@ -369,38 +553,92 @@ func (o *Operation) awaitedPayment() string {
 }
 
 // add counts what became of an event.
-func (r *Reconciliation) add(event *Event, o outcome) {
+func (r *reconcileRun) add(event *Event, o outcome) {
 	switch o.verdict {
 	case tookEffect:
-		r.Missing++
+		r.result.Missing++
 	case tookBefore:
-		r.Known++
+		r.result.Known++
 	case underWay:
-		r.Busy++
+		r.result.Busy++
 	case storeDown, failed, outlived, notRecorded, inboxBroken:
-		r.Failures = append(r.Failures, ReconciliationFailure{Event: event, Err: o.err})
+		r.fail(event, o.err)
 	}
 }
 
-// listSince collects a list that comes newest first, until an item is too old, and turns
-// it around. What cannot be read is told beside it.
-func listSince[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (items []P, unreadable []*ItemError, err error) {
-	for item, err := range all {
-		var odd *ItemError
-		if err != nil && !errors.As(err, &odd) {
-			return nil, nil, fmt.Errorf("intram: reconciler: %w", within(err))
-		}
-		if _, created := identityOf[T](item, odd); !created.IsZero() && created.Before(since) {
+// backwards reads a list that comes newest first, until an item is too old. It reads a
+// page of the API's when it has none.
+type backwards[T any, P listItem[T]] struct {
+	pull   func() (P, error, bool)
+	stop   func()
+	since  time.Time
+	head   *listed[P] // read, and not taken yet
+	err    error      // ends the list
+	ended  bool
+	newest time.Time // the date of the first item that has one
+}
+
+// listed is an item of a list, or why it cannot be read.
+type listed[P any] struct {
+	item    P
+	odd     *ItemError
+	created time.Time
+}
+
+// readBack reads the first item. The list has to be stopped, also after an error.
+func readBack[T any, P listItem[T]](all iter.Seq2[P, error], since time.Time) (*backwards[T, P], error) {
+	b := &backwards[T, P]{since: since}
+	b.pull, b.stop = iter.Pull2(all)
+	b.peek()
+	return b, b.err
+}
+
+// peek returns the next item, nil at the end of the list or when err is set.
+func (b *backwards[T, P]) peek() *listed[P] {
+	if b.head != nil || b.ended {
+		return b.head
+	}
+	item, err, ok := b.pull()
+	var odd *ItemError
+	if err != nil && !errors.As(err, &odd) {
+		b.err, b.ended = fmt.Errorf("intram: reconciler: %w", within(err)), true
+		return nil
+	}
+	if !ok {
+		b.ended = true
+		return nil
+	}
+	_, created := identityOf[T](item, odd)
+	if !created.IsZero() && created.Before(b.since) {
+		b.ended = true
+		return nil
+	}
+	if b.newest.IsZero() {
+		b.newest = created
+	}
+	b.head = &listed[P]{item: item, odd: odd, created: created}
+	return b.head
+}
+
+// page takes as many items as the API's largest page has, and returns the date of the
+// last that has one. What cannot be read is beside them.
+func (b *backwards[T, P]) page() (items []P, odd []*ItemError, oldest time.Time) {
+	for range maxPageLimit {
+		head := b.peek()
+		if head == nil {
 			break
 		}
-		if odd != nil {
-			unreadable = append(unreadable, odd)
-			continue
+		b.head = nil
+		if head.odd != nil {
+			odd = append(odd, head.odd)
+		} else {
+			items = append(items, head.item)
 		}
-		items = append(items, item)
+		if !head.created.IsZero() {
+			oldest = head.created
+		}
 	}
-	slices.Reverse(items)
-	return items, unreadable, nil
+	return items, odd, oldest
 }
 
 // errUnknownType: the operation has a type that the SDK does not know, so that nothing is

@@ -345,6 +345,72 @@ func (t *inboxTest) pending() {
 	if all, err := store.Pending(t.Context(), "many"); err != nil || len(all) != len(many) {
 		t.Fatalf("Pending is %d operations and %v, want %d", len(all), err, len(many))
 	}
+	if store, ok := t.Inbox.(intram.ReconcileStore); ok {
+		t.parts(store)
+	}
+}
+
+// parts asks for parts of what is pending, and for the cursor.
+func (t *inboxTest) parts(store intram.ReconcileStore) {
+	at := time.Date(2026, 5, 20, 10, 30, 0, 0, time.UTC)
+	var pending []intram.PendingOperation
+	for i := range 10 { // op_0 was created first and seen last
+		created := at.Add(time.Duration(i) * time.Millisecond)
+		pending = append(pending, intram.PendingOperation{ID: fmt.Sprint("op_", i), CreatedAt: created, Since: at.Add(-time.Duration(i) * time.Hour)})
+	}
+	pending = append(pending, intram.PendingOperation{ID: "undated"})
+	for _, scope := range []string{"parts", "parts of another"} {
+		if err := store.KeepPending(t.Context(), scope, pending, nil); err != nil {
+			t.Fatalf("KeepPending(%s): %v", scope, err)
+		}
+	}
+	if err := store.KeepPending(t.Context(), "parts", nil, []string{"op_9"}); err != nil {
+		t.Fatalf("KeepPending(parts): %v", err)
+	}
+	other, ok := t.replica().Inbox.(intram.ReconcileStore)
+	if !ok {
+		t.Fatal("Open returned an inbox that is no ReconcileStore, and one that is")
+	}
+	if n, err := other.CountPending(t.Context(), "parts"); err != nil || n != 10 {
+		t.Fatalf("CountPending is %d and %v, want 10", n, err)
+	}
+	ids := func(pending []intram.PendingOperation, err error) (ids []string) {
+		if err != nil {
+			t.Fatalf("what is pending: %v", err)
+		}
+		for _, p := range pending {
+			ids = append(ids, p.ID)
+		}
+		return ids
+	}
+	among := ids(other.PendingAmong(t.Context(), "parts", []string{"op_2", "op_9", "op_1", "op_x"}))
+	if slices.Sort(among); !slices.Equal(among, []string{"op_1", "op_2"}) {
+		t.Fatalf("PendingAmong is %q, want op_1 and op_2", among)
+	}
+	if none := ids(other.PendingAmong(t.Context(), "parts", nil)); len(none) > 0 {
+		t.Fatalf("PendingAmong of no ids is %q", none)
+	}
+	before := ids(other.PendingBefore(t.Context(), "parts", at.Add(5*time.Millisecond), 4))
+	if !slices.Equal(before, []string{"undated", "op_4", "op_3", "op_2"}) {
+		t.Fatalf("PendingBefore is %q, want the undated one, and then op_4, op_3 and op_2, which were not seen for longest", before)
+	}
+
+	cursor := func(scope string, want intram.ReconcileCursor) {
+		got, err := other.Cursor(t.Context(), scope)
+		if err != nil || !got.Until.Equal(want.Until) || !got.Before.Equal(want.Before) || !got.Floor.Equal(want.Floor) || !got.Since.Equal(want.Since) {
+			t.Fatalf("Cursor(%s) is %v and %v, want %v", scope, got, err, want)
+		}
+	}
+	first := intram.ReconcileCursor{Until: at, Before: at.Add(-time.Millisecond), Floor: at.Add(-time.Hour), Since: at.Add(-48 * time.Hour)}
+	second := intram.ReconcileCursor{Until: at, Before: at.Add(-time.Minute)}
+	cursor("parts", intram.ReconcileCursor{})
+	for _, save := range []intram.ReconcileCursor{first, second, {}, second} {
+		if err := store.SaveCursor(t.Context(), "parts", save); err != nil {
+			t.Fatalf("SaveCursor: %v", err)
+		}
+		cursor("parts", save)
+		cursor("parts of another", intram.ReconcileCursor{})
+	}
 }
 
 func (t *inboxTest) expiry() {

@@ -2,6 +2,7 @@ package pginbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 
 	intram "github.com/intram/intram-go"
 )
+
+var _ intram.ReconcileStore = (*Inbox)(nil)
 
 const (
 	keepPendingSQL = `
@@ -19,6 +22,19 @@ SET created_at = excluded.created_at, since = excluded.since, told = excluded.to
 	endPendingSQL = `DELETE FROM intram_inbox_pending WHERE scope = $1 AND operation_id = ANY($2)`
 
 	pendingSQL = `SELECT operation_id, created_at, since, told FROM intram_inbox_pending WHERE scope = $1`
+
+	pendingAmongSQL = pendingSQL + ` AND operation_id = ANY($2)`
+
+	pendingBeforeSQL = pendingSQL + ` AND (created_at IS NULL OR created_at < $2) ORDER BY since NULLS FIRST LIMIT $3`
+
+	countPendingSQL = `SELECT count(*) FROM intram_inbox_pending WHERE scope = $1`
+
+	cursorSQL = `SELECT cursor FROM intram_inbox_cursor WHERE scope = $1`
+
+	saveCursorSQL = `
+INSERT INTO intram_inbox_cursor (scope, cursor) VALUES ($1, $2) ON CONFLICT (scope) DO UPDATE SET cursor = excluded.cursor`
+
+	endCursorSQL = `DELETE FROM intram_inbox_cursor WHERE scope = $1`
 )
 
 // KeepPending implements intram.PendingStore, in one transaction.
@@ -46,13 +62,57 @@ func (in *Inbox) KeepPending(ctx context.Context, scope string, pending []intram
 
 // Pending implements intram.PendingStore.
 func (in *Inbox) Pending(ctx context.Context, scope string) ([]intram.PendingOperation, error) {
+	return in.pending(ctx, pendingSQL, scope)
+}
+
+// PendingAmong implements intram.ReconcileStore.
+func (in *Inbox) PendingAmong(ctx context.Context, scope string, ids []string) ([]intram.PendingOperation, error) {
+	return in.pending(ctx, pendingAmongSQL, scope, ids)
+}
+
+// PendingBefore implements intram.ReconcileStore.
+func (in *Inbox) PendingBefore(ctx context.Context, scope string, created time.Time, limit int) ([]intram.PendingOperation, error) {
+	return in.pending(ctx, pendingBeforeSQL, scope, created, limit)
+}
+
+// CountPending implements intram.ReconcileStore.
+func (in *Inbox) CountPending(ctx context.Context, scope string) (n int, err error) {
+	if err := in.pool.QueryRow(ctx, countPendingSQL, scope).Scan(&n); err != nil {
+		return 0, fmt.Errorf("pginbox: count pending: %w", err)
+	}
+	return n, nil
+}
+
+// Cursor implements intram.ReconcileStore.
+func (in *Inbox) Cursor(ctx context.Context, scope string) (cursor intram.ReconcileCursor, err error) {
+	err = in.pool.QueryRow(ctx, cursorSQL, scope).Scan(&cursor)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return intram.ReconcileCursor{}, fmt.Errorf("pginbox: cursor: %w", err)
+	}
+	return cursor, nil
+}
+
+// SaveCursor implements intram.ReconcileStore.
+func (in *Inbox) SaveCursor(ctx context.Context, scope string, cursor intram.ReconcileCursor) (err error) {
+	if cursor == (intram.ReconcileCursor{}) {
+		_, err = in.pool.Exec(ctx, endCursorSQL, scope)
+	} else {
+		_, err = in.pool.Exec(ctx, saveCursorSQL, scope, cursor)
+	}
+	if err != nil {
+		return fmt.Errorf("pginbox: save cursor: %w", err)
+	}
+	return nil
+}
+
+func (in *Inbox) pending(ctx context.Context, sql string, args ...any) ([]intram.PendingOperation, error) {
 	var all []intram.PendingOperation
 	var (
 		id             string
 		created, since *time.Time
 		told           []string
 	)
-	rows, err := in.pool.Query(ctx, pendingSQL, scope)
+	rows, err := in.pool.Query(ctx, sql, args...)
 	if err == nil {
 		_, err = pgx.ForEachRow(rows, []any{&id, &created, &since, &told}, func() error {
 			p := intram.PendingOperation{ID: id}
