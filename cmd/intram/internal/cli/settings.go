@@ -118,20 +118,55 @@ const defaultProfile = string(intram.Sandbox)
 
 // settings reads the configuration, and refuses contradictions.
 func (a *app) settings() (*settings, error) {
+	g := a.gather()
+	if len(g.mistakes) > 0 {
+		return nil, g.mistakes[0].err
+	}
+	s, profile := g.settings, a.connection.profile
+	if p := g.profile; profile != "" && (p.SecretKey != "" || p.SecretKeyFile != "") && strings.HasPrefix(s.secretKey.source, "INTRAM_") {
+		a.note("The secret key is that of %s, which comes before the one of --profile %s.", s.secretKey.source, profile)
+	}
+	return s, nil
+}
+
+// gathered is the configuration of one run, as far as it can be read, with everything
+// that is wrong with it.
+type gathered struct {
+	settings *settings
+	path     string // of the file, which need not be there
+	profile  profileConfiguration
+	profiles []string         // that can be chosen
+	mistakes []settingMistake // in the order in which they were found
+}
+
+// settingMistake is what is wrong with one setting, or with the file ("file").
+type settingMistake struct {
+	name string
+	err  error
+}
+
+func (g *gathered) mistake(name string, err error) {
+	if err != nil {
+		g.mistakes = append(g.mistakes, settingMistake{name, err})
+	}
+}
+
+// gather reads the configuration. It goes on after a mistake.
+func (a *app) gather() *gathered {
 	f := a.connection
 	if f.local {
-		return a.localSettings()
+		return a.gatherLocal()
 	}
+	g, s := &gathered{}, &settings{}
 	file, path, err := a.readConfig()
-	if err != nil {
-		return nil, err
-	}
-	s := &settings{}
+	g.settings, g.path, g.profiles = s, path, file.names()
+	g.mistake("file", err)
 	s.profile = a.layered("profile", f.profile, "--profile", "INTRAM_PROFILE", file.Profile, path, defaultProfile)
 	p, found := file.Profiles[s.profile.value]
-	if !found && !isEnvironment(s.profile.value) {
-		return nil, usagef("%s: there is no profile %q in %s: it has %s", s.profile.source, s.profile.value, path, join(file.names()))
+	if !found && !isEnvironment(s.profile.value) && err == nil {
+		g.mistake("profile", usagef("%s: there is no profile %q in %s: it has %s", s.profile.source, s.profile.value, path, join(file.names())))
 	}
+	g.profile = p
 	s.of = p.environment(s.profile.value)
 	here := path + " [profiles." + s.profile.value + "]"
 	s.publicKey = a.layered("public_key", f.publicKey, "--public-key", "INTRAM_PUBLIC_KEY", p.PublicKey, here, "")
@@ -148,19 +183,16 @@ func (a *app) settings() (*settings, error) {
 		{&s.payinClient, "payin_api_client", "INTRAM_PAYIN_API_CLIENT", p.PayinAPIClient, p.PayinAPIClientFile},
 		{&s.webhookSecret, "webhook_secret", "INTRAM_WEBHOOK_SECRET", p.WebhookSecret, p.WebhookSecretFile},
 	} {
-		if *secret.into, err = a.layeredSecret(secret.name, secret.variable, secret.inFile, secret.otherFile, path, here); err != nil {
-			return nil, err
-		}
+		*secret.into, err = a.layeredSecret(secret.name, secret.variable, secret.inFile, secret.otherFile, path, here)
+		g.mistake(secret.name, err)
 	}
 	s.certificate = setting{name: "certificate"}
-	if f.profile != "" && (p.SecretKey != "" || p.SecretKeyFile != "") && strings.HasPrefix(s.secretKey.source, "INTRAM_") {
-		a.note("The secret key is that of %s, which comes before the one of --profile %s.", s.secretKey.source, f.profile)
-	}
-	return s, s.check()
+	s.check(g)
+	return g
 }
 
 // check finds settings that contradict each other.
-func (s *settings) check() error {
+func (s *settings) check(g *gathered) {
 	if s.profile.source != "" && s.profile.source != defaultSource && s.of != "" {
 		for _, key := range []setting{s.publicKey, s.secretKey} {
 			if of, prefix := environmentOf(key.value); of != "" && of != s.of {
@@ -168,14 +200,14 @@ func (s *settings) check() error {
 				if s.profile.value != name {
 					name = s.profile.value + ", which is " + name
 				}
-				return usagef("the profile is %s (%s), and the %s of %s starts with %s", name, s.profile.source, key.name, key.source, prefix)
+				g.mistake("profile", usagef("the profile is %s (%s), and the %s of %s starts with %s", name, s.profile.source, key.name, key.source, prefix))
+				break
 			}
 		}
 	}
 	if d, err := time.ParseDuration(s.timeout.value); err != nil || d <= 0 {
-		return usagef("%s: timeout must be a duration such as 30s", s.timeout.source)
+		g.mistake("timeout", usagef("%s: timeout must be a duration such as 30s", s.timeout.source))
 	}
-	return nil
 }
 
 // environment returns that of the profile, or else that of its keys; empty if neither
@@ -272,12 +304,12 @@ func (a *app) layeredSecret(name, variable, inFile, otherFile, config, here stri
 	if path, _ := a.lookupEnv(variable + "_FILE"); path != "" {
 		value, err := readSecretFile(path)
 		if err != nil {
-			return setting{}, usagef("%s_FILE: %w", variable, err)
+			return setting{name: name, secret: true}, usagef("%s_FILE: %w", variable, err)
 		}
 		return found(value, variable+"_FILE")
 	}
 	if inFile != "" && otherFile != "" {
-		return setting{}, usagef("%s has both %s and %s_file: keep one", here, name, name)
+		return setting{name: name, secret: true}, usagef("%s has both %s and %s_file: keep one", here, name, name)
 	}
 	if inFile != "" {
 		return found(inFile, here)
@@ -289,7 +321,7 @@ func (a *app) layeredSecret(name, variable, inFile, otherFile, config, here stri
 		}
 		value, err := readSecretFile(path)
 		if err != nil {
-			return setting{}, usagef("%s: %s_file: %w", here, name, err)
+			return setting{name: name, secret: true}, usagef("%s: %s_file: %w", here, name, err)
 		}
 		return found(value, path)
 	}
@@ -436,6 +468,17 @@ func onlyOwner(path string) error {
 	return nil
 }
 
+// gatherLocal returns the settings of a running "intram serve".
+func (a *app) gatherLocal() *gathered {
+	s, err := a.localSettings()
+	g := &gathered{settings: s}
+	g.mistake("file", err)
+	if err == nil {
+		s.check(g)
+	}
+	return g
+}
+
 // localSettings returns the settings of a running "intram serve".
 func (a *app) localSettings() (*settings, error) {
 	f := a.connection
@@ -472,5 +515,5 @@ func (a *app) localSettings() (*settings, error) {
 	}
 	s.webhookSecret = setting{name: "webhook_secret", secret: true}
 	s.timeout = a.layered("timeout", f.timeout, "--timeout", "INTRAM_TIMEOUT", "", "", intram.DefaultTimeout.String())
-	return s, s.check()
+	return s, nil
 }
