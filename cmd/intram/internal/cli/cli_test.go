@@ -7,10 +7,13 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +47,8 @@ type bench struct {
 	webhookURL string
 	// shows lists the secrets that a command may show: those that it is there to show.
 	shows []string
+	// edit changes the process.
+	edit func(*app)
 }
 
 // testTime is when the tests take place that compare what they print.
@@ -102,6 +107,11 @@ func (b *bench) runWith(t *testing.T, ctx context.Context, args ...string) resul
 	}
 	if b.stdout != nil {
 		a.out = b.stdout
+	}
+	a.environ = func() []string { return slices.Sorted(maps.Keys(b.env)) }
+	a.buildInfo = func() (*debug.BuildInfo, bool) { return nil, false }
+	if b.edit != nil {
+		b.edit(a)
 	}
 	if a.location = b.zone; a.location == nil {
 		a.location = time.UTC

@@ -141,8 +141,8 @@ func (s *settings) options() ([]intram.ClientOption, error) {
 	return opts, nil
 }
 
-// trusting returns a transport that trusts one more certificate.
-func trusting(file string) (*http.Transport, error) {
+// certificates reads the certificate of a local server.
+func certificates(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file) //nolint:gosec // named by the local server
 	if err != nil {
 		return nil, err
@@ -150,6 +150,15 @@ func trusting(file string) (*http.Transport, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, errors.New("no certificate in the file: start intram serve --tls again")
+	}
+	return pool, nil
+}
+
+// trusting returns a transport that trusts one certificate.
+func trusting(file string) (*http.Transport, error) {
+	pool, err := certificates(file)
+	if err != nil {
+		return nil, err
 	}
 	return &http.Transport{
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,

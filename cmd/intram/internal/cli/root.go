@@ -4,11 +4,15 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,6 +47,14 @@ type app struct {
 	readHidden func(context.Context) (string, error)
 	// throttle is the least time between two drawings of a progress bar.
 	throttle time.Duration
+	// environ lists the environment, for "intram doctor", which also resolves, connects,
+	// bounds its steps and trusts by what follows. Where nil, it is the machine's own.
+	environ   func() []string
+	lookup    func(ctx context.Context, host string) ([]netip.Addr, error)
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	within    func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	roots     *x509.CertPool
+	buildInfo func() (*debug.BuildInfo, bool)
 	// webhookURL is what the subscriptions of "intram fidelity run" name. Empty is an
 	// address that does not exist.
 	webhookURL string
@@ -130,7 +142,7 @@ to the fake that "intram serve" runs.
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
 		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(), a.callCommand(),
 		a.fidelityCommand(),
-		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
+		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	tidyHelp(root)

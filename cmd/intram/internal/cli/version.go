@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"regexp"
 	"runtime"
 	"runtime/debug"
 
@@ -63,3 +64,12 @@ func versionOf(info *debug.BuildInfo) version {
 	}
 	return v
 }
+
+// released reports whether a program is a released version as it was published, and not
+// built from a clone.
+func released(info *debug.BuildInfo) bool {
+	return info != nil && releasedVersion.MatchString(info.Main.Version) && !versionOf(info).Modified
+}
+
+// releasedVersion leaves out (devel), pseudo-versions and what ends in +dirty.
+var releasedVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-(alpha|beta|rc)[.0-9]*)?$`)
