@@ -24,17 +24,20 @@ var small = lists{published: []string{".", "cmd/tool", "list"}, private: []strin
 // smallFiles are the files of the small repository, before anything is released.
 func smallFiles() map[string]string {
 	return map[string]string{
-		"LICENSE":          "Do what you like.\n",
-		".gitignore":       "*.secret\n",
-		"go.mod":           "module github.com/example/pay\n\ngo 1.26.0\n",
-		"intram.go":        "// Package pay pays.\npackage pay\n\n// Version is the SDK's own.\nconst Version = \"0.1.0\"\n",
-		"testdata/go.mod":  "this is data\n",
-		"list/go.mod":      "module github.com/example/pay/list\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0 // the root\n",
-		"list/list.go":     "// Package list lists.\npackage list\n\nimport pay \"github.com/example/pay\"\n\n// Version is the root's.\nconst Version = pay.Version\n",
-		"cmd/tool/go.mod":  "module github.com/example/pay/cmd/tool\n\ngo 1.26.0\n\nrequire (\n\tgithub.com/example/pay v0.1.0\n\tgithub.com/example/pay/list v0.1.0\n)\n",
-		"cmd/tool/main.go": "// Command tool prints its version.\npackage main\n\nimport (\n\tpay \"github.com/example/pay\"\n\t\"github.com/example/pay/list\"\n)\n\nfunc main() { println(pay.Version, list.Version) }\n",
-		"check/go.mod":     "module github.com/example/pay/check\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0\n",
-		"check/check.go":   "// Package check checks.\npackage check\n\nimport _ \"github.com/example/pay\"\n",
+		"LICENSE":              "Do what you like.\n",
+		".gitignore":           "*.secret\n",
+		"go.mod":               "module github.com/example/pay\n\ngo 1.26.0\n",
+		"intram.go":            "// Package pay pays.\npackage pay\n\n// Version is the SDK's own.\nconst Version = \"0.1.0\"\n",
+		"testdata/go.mod":      "this is data\n",
+		"list/go.mod":          "module github.com/example/pay/list\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0 // the root\n",
+		"list/list.go":         "// Package list lists.\npackage list\n\nimport pay \"github.com/example/pay\"\n\n// Version is the root's.\nconst Version = pay.Version\n",
+		"cmd/tool/go.mod":      "module github.com/example/pay/cmd/tool\n\ngo 1.26.0\n\nrequire (\n\tgithub.com/example/pay v0.1.0\n\tgithub.com/example/pay/list v0.1.0\n)\n",
+		"cmd/tool/main.go":     tool,
+		"README.md":            "# Pay\n\n```go\nif pay.Version == \"\" {\n\treturn errors.New(\"none\")\n}\n```\n\n```go\nfunc TestVersion(t *testing.T) {\n\tt.Log(pay.Version)\n}\n```\n",
+		"docs/list.md":         "# A list\n\n```golang\nfmt.Println(list.Version)\n```\n",
+		"examples/day/main.go": "// Command day tells of a day.\npackage main\n\nimport (\n\t\"fmt\"\n\n\tpay \"github.com/example/pay\"\n)\n\nfunc main() { fmt.Println(\"A day of\", pay.Version) }\n",
+		"check/go.mod":         "module github.com/example/pay/check\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0\n",
+		"check/check.go":       "// Package check checks.\npackage check\n\nimport _ \"github.com/example/pay\"\n",
 		"go.work": "go 1.26.0\n\nuse (\n\t.\n\t./check\n\t./cmd/tool\n\t./list\n)\n\nreplace (\n" +
 			"\tgithub.com/example/pay v0.1.0 => .\n\tgithub.com/example/pay/list v0.1.0 => ./list\n)\n",
 		"CHANGELOG.md":         "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Everything.\n\n[Unreleased]: https://github.com/example/pay/commits/main\n",
@@ -42,6 +45,57 @@ func smallFiles() map[string]string {
 		"api/released/pay.txt": "",
 	}
 }
+
+// tool is a command with the two things that are asked of ours.
+const tool = `// Command tool prints its version, and serves.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+
+	pay "github.com/example/pay"
+	"github.com/example/pay/list"
+)
+
+func main() {
+	address := os.Getenv("XDG_CACHE_HOME") + ".address"
+	switch {
+	case len(os.Args) == 1:
+		println(pay.Version, list.Version)
+	case os.Args[1] == "version":
+		fmt.Println("version  ", pay.Version)
+	case os.Args[1] == "serve":
+		listener, err := net.Listen("tcp", os.Args[3])
+		check(err)
+		check(os.WriteFile(address, []byte(listener.Addr().String()), 0o600))
+		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "rich") }))
+		interrupted := make(chan os.Signal, 1)
+		signal.Notify(interrupted, os.Interrupt)
+		fmt.Println("Stop with Ctrl-C.")
+		<-interrupted
+	case os.Args[1] == "ask":
+		at, err := os.ReadFile(address)
+		check(err)
+		resp, err := http.Get("http://" + string(at))
+		check(err)
+		text, err := io.ReadAll(resp.Body)
+		check(err)
+		fmt.Printf("BALANCE\n%s   1 \n", text)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+`
 
 // newTree returns a repository in a temporary folder whose one commit has the files.
 func newTree(t *testing.T, files map[string]string) string {
@@ -140,7 +194,7 @@ func TestAZipHasWhatACommitWouldHold(t *testing.T) {
 	e, err := newEdition(openSmall(t, dir), "v0.2.0")
 	require.NoError(t, err)
 	for path, want := range map[string][]string{
-		"github.com/example/pay": {".gitignore", "CHANGELOG.md", "LICENSE", "api/pay.txt", "api/released/pay.txt", "go.mod", "go.work", "intram.go", "new.go"},
+		"github.com/example/pay": {".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "api/pay.txt", "api/released/pay.txt", "docs/list.md", "examples/day/main.go", "go.mod", "go.work", "intram.go", "new.go"},
 		// Its own license, and no other.
 		"github.com/example/pay/list": {"LICENSE", "go.mod", "go.sum", "list.go"},
 		// The root's license, as the go command adds it.

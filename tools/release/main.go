@@ -7,6 +7,7 @@
 //
 //	go -C tools run ./release cut -version V             # what a release of V would be; nothing is changed
 //	go -C tools run ./release cut -version V -yes        # its commit and its tags; nothing is pushed
+//	go -C tools run ./release check                      # installs every module from such a proxy, and prints what it installed
 //
 // A module requires the others at the version that is built, with their checksums.
 // modules.go lists which modules are published.
@@ -21,11 +22,12 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil {
@@ -34,7 +36,7 @@ func main() {
 	}
 }
 
-const usage = "want a command: proxy or cut"
+const usage = "want a command: proxy, cut or check"
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
@@ -45,6 +47,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return runProxy(ctx, args[1:], out)
 	case "cut":
 		return runCut(ctx, args[1:], out)
+	case "check":
+		return runCheck(ctx, args[1:], out)
 	default:
 		return fmt.Errorf("%q: %s", args[0], usage)
 	}
