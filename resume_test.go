@@ -387,7 +387,7 @@ func TestRefundsAndPaymentRequestsAreResumed(t *testing.T) {
 	client := server.Client()
 	request := intram.PaymentRequestParams{
 		Invoice:     intram.Invoice{Amount: intram.NewAmount(1000), Currency: intram.XOF},
-		WebhookData: map[string]any{"order": 9007199254740993},
+		WebhookData: map[string]any{"order": int64(9007199254740993)},
 	}
 	asked, err := client.PaymentRequests.Prepare(request)
 	require.NoError(t, err)

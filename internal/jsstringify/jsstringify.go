@@ -5,6 +5,7 @@ package jsstringify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -157,7 +158,7 @@ func (w *writer) arrange(first int, members []member) {
 	if !twice && indices == nil {
 		return
 	}
-	slices.SortFunc(indices, func(a, b index) int { return int(a.value) - int(b.value) }) //nolint:gosec // below 1<<32
+	slices.SortFunc(indices, func(a, b index) int { return cmp.Compare(a.value, b.value) })
 	order := make([]int, 0, len(indices)+len(others))
 	for _, i := range indices {
 		order = append(order, i.member)

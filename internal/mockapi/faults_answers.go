@@ -85,8 +85,8 @@ func becomeAnother(data any) {
 // oddValues holds values of another JSON type for the descriptive fields.
 var oddValues = map[string]any{
 	"attempts": "3", "responsecode": 0, "responsemsg": nil, "serviceref": 1927264368, "service_reference": 1927264368,
-	"declined_reason": false, "reason": 7, "email": false, "name": 0, "first_name": 1, "last_name": 2, "number": 22961234567,
-	"source_msisdn": 22961234567, "qr_code": false, "receipt_url": 0, "_links": []any{}, "limit": "20", "phoneNumber": 22961234567,
+	"declined_reason": false, "reason": 7, "email": false, "name": 0, "first_name": 1, "last_name": 2, "number": int64(22961234567),
+	"source_msisdn": int64(22961234567), "qr_code": false, "receipt_url": 0, "_links": []any{}, "limit": "20", "phoneNumber": int64(22961234567),
 	"customerName": 0, "symbol": 0, "secret_hint": 7, "date": 1779273000, "updated_date": []any{}, "http_status": "200",
 }
 

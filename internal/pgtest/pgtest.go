@@ -10,9 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -73,9 +71,9 @@ func check(tb testing.TB, err error) {
 
 // Server is a private server: its own data directory, reached over a socket in there.
 type Server struct {
-	dir, bin   string
-	credential *syscall.Credential // whom it runs as: PostgreSQL refuses to be root
-	process    *exec.Cmd
+	dir, bin string
+	owner    *syscall.SysProcAttr // whom it runs as: PostgreSQL refuses to be root
+	process  *exec.Cmd
 }
 
 func start() (*Server, error) {
@@ -112,23 +110,8 @@ func programs() (string, error) {
 }
 
 func (p *Server) init() error {
-	if os.Geteuid() == 0 {
-		owner, err := user.Lookup("postgres")
-		if err != nil {
-			return err
-		}
-		uid, err := strconv.ParseUint(owner.Uid, 10, 32)
-		if err != nil {
-			return err
-		}
-		gid, err := strconv.ParseUint(owner.Gid, 10, 32)
-		if err != nil {
-			return err
-		}
-		p.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := os.Chown(p.dir, int(uid), int(gid)); err != nil {
-			return err
-		}
+	if err := p.chooseOwner(); err != nil {
+		return err
 	}
 	initdb := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if output, err := initdb.CombinedOutput(); err != nil {
@@ -142,7 +125,7 @@ func (p *Server) data() string { return filepath.Join(p.dir, "data") }
 func (p *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(p.bin, name), args...) //nolint:gosec,noctx // a program of the machine, stopped by signals
 	cmd.Dir = p.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.credential}
+	cmd.SysProcAttr = p.owner
 	return cmd
 }
 
