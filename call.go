@@ -395,7 +395,7 @@ func rawRequest(method, path string, params any) request {
 			v.fail("params", "params cannot be written as JSON")
 		case wire.FirstByte(body) != '{':
 			v.fail("params", "params must be an object: a struct or a map")
-		case wire.AltersText(body):
+		case wire.AltersText(params, body):
 			v.fail("params", "params has text that is not valid UTF-8")
 		}
 		r.params = json.RawMessage(body)

@@ -33,12 +33,9 @@ import (
 // bench/README.md. The race detector allocates on its own account, so that the tests
 // which count memory pass over it, and CI runs them once more without it (make cost).
 
-const (
-	// moreAllocations is how many allocations a call may make more than a bare one.
-	moreAllocations = 8
-	// allocationsAPage is how many a page of 100 transactions may make: 13.3 an item.
-	allocationsAPage = 1330
-)
+// allocationsAPage is how many a page of 100 transactions may make: 13.3 an item. How much
+// more than a bare call a call may cost is in cost_go126_test.go and cost_go127_test.go.
+const allocationsAPage = 1330
 
 // TestAPayoutAllocatesLittleMoreThanABareCall compares with two clients written by hand
 // in this file: one that signs nothing, has no idempotency key and no time limit, and one
@@ -63,7 +60,7 @@ func TestAPayoutAllocatesLittleMoreThanABareCall(t *testing.T) { //nolint:parall
 	assert.LessOrEqual(t, own.allocations, bare.allocations+moreAllocations)
 	assert.LessOrEqual(t, own.allocations, signed.allocations, "signed by hand")
 	assert.LessOrEqual(t, own.bytes*10, signed.bytes*11, "signed by hand")
-	assert.LessOrEqual(t, own.bytes*10, bare.bytes*12)
+	assert.LessOrEqual(t, own.bytes*100, bare.bytes*(100+moreBytes))
 }
 
 func TestAReadAllocatesLittleMoreThanABareRead(t *testing.T) { //nolint:paralleltest // it counts the whole process

@@ -315,7 +315,7 @@ func (p PaymentRequestParams) MarshalJSON() ([]byte, error) {
 		},
 		PaymentMethod: p.PaymentMethod, ReturnURLs: p.ReturnURLs, WebhookData: p.WebhookData, Extra: p.Extra,
 	}
-	return lossless(w)
+	return lossless("", w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, and what version 0.1.0 wrote. Numbers in

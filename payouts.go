@@ -447,7 +447,7 @@ func (p PayoutParams) MarshalJSON() ([]byte, error) {
 	if w.Destination, err = encodeDestination(p.Destination); err != nil {
 		return nil, err
 	}
-	return lossless(w)
+	return lossless("", w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. Numbers in Metadata are read as
@@ -478,16 +478,16 @@ type payoutParamsJSON struct {
 func encodeDestination(d Destination) (json.RawMessage, error) {
 	switch d := d.(type) {
 	case MobileMoney:
-		return json.Marshal(d.body())
+		return lossless("destination.", d.body())
 	case *MobileMoney:
 		if d != nil {
-			return json.Marshal(d.body())
+			return lossless("destination.", d.body())
 		}
 	case BankAccount:
-		return json.Marshal(d.body())
+		return lossless("destination.", d.body())
 	case *BankAccount:
 		if d != nil {
-			return json.Marshal(d.body())
+			return lossless("destination.", d.body())
 		}
 	case UnknownDestination:
 		return d.Raw.MarshalJSON()

@@ -223,7 +223,7 @@ func (r RefundResult) shown() string {
 // read back without loss. What was not set is left out: an amount that is not there
 // refunds all, and one of 0 is refused.
 func (p RefundParams) MarshalJSON() ([]byte, error) {
-	return lossless(struct {
+	return lossless("", struct {
 		refundBody
 
 		Extra map[string]any `json:"extra,omitzero"`

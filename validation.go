@@ -143,7 +143,7 @@ func (v *validation) own(path string, object map[string]any) (_ map[string]any, 
 	switch {
 	case err != nil:
 		v.fail(path, "%s cannot be written as JSON", path)
-	case wire.AltersText(written):
+	case wire.AltersText(object, written):
 		v.fail(path, "%s has text that is not valid UTF-8", path)
 	case strictjson.Depth(written) > maxObjectDepth:
 		v.fail(path, "%s has more than %d levels", path, maxObjectDepth)
@@ -153,12 +153,12 @@ func (v *validation) own(path string, object map[string]any) (_ map[string]any, 
 	return sent, true
 }
 
-// lossless writes parameters as JSON, to be stored. Its error names a field that would be
-// read back as something else.
-func lossless(params any) ([]byte, error) {
+// lossless writes parameters as JSON, to be stored. Its error names a field, below the
+// path within, that would be read back as something else.
+func lossless(within string, params any) ([]byte, error) {
 	data, err := json.Marshal(params)
-	if err == nil && wire.AltersText(data) {
-		return nil, fmt.Errorf("intram: %s is not valid UTF-8: JSON cannot hold it", wire.AlteredField(data))
+	if err == nil && wire.AltersText(params, data) {
+		return nil, fmt.Errorf("intram: %s%s is not valid UTF-8: JSON cannot hold it", within, wire.AlteredField(params, data))
 	}
 	return data, err
 }

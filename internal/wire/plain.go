@@ -35,10 +35,21 @@ func IsPlain(value any, levels int) bool {
 	return false
 }
 
-// AltersText reports whether JSON holds a text that no reader gets back: encoding/json
-// writes a byte that is not UTF-8 as the escape \ufffd, and reads half of a surrogate
-// pair as that character.
-func AltersText(document []byte) bool {
+// AltersText reports whether document, which encoding/json wrote of value, holds a text
+// that no reader gets back: half of a surrogate pair, or U+FFFD for a byte that is not
+// UTF-8. Go 1.26 writes that as the escape \ufffd; Go 1.27 writes it as it writes a U+FFFD
+// of the caller's, so that only value can tell. A method MarshalJSON that calls
+// encoding/json itself hides it there.
+func AltersText(value any, document []byte) bool {
+	if altersText(document) {
+		return true
+	}
+	_, replaced := replacedText(value, document)
+	return replaced
+}
+
+// altersText is AltersText, as far as the document shows it.
+func altersText(document []byte) bool {
 	if !utf8.Valid(document) {
 		return true
 	}
@@ -76,17 +87,25 @@ func escapedUnit(document []byte) rune {
 }
 
 // AlteredField returns the path of the first field that AltersText is about.
-func AlteredField(data []byte) string {
+func AlteredField(value any, document []byte) string {
+	if !altersText(document) {
+		path, _ := replacedText(value, document)
+		return path
+	}
+	return alteredField(document)
+}
+
+func alteredField(document []byte) string {
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(data, &fields) != nil {
+	if json.Unmarshal(document, &fields) != nil {
 		return ""
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !AltersText(fields[name]) {
+		if !altersText(fields[name]) {
 			continue
 		}
-		if name != "metadata" && name != "webhook_data" { // whose keys are the caller's, and are not shown
-			if inner := AlteredField(fields[name]); inner != "" {
+		if !ownedByCaller(name) {
+			if inner := alteredField(fields[name]); inner != "" {
 				return name + "." + inner
 			}
 		}
@@ -94,3 +113,6 @@ func AlteredField(data []byte) string {
 	}
 	return ""
 }
+
+// ownedByCaller reports whether a field's keys are the caller's: they are not shown.
+func ownedByCaller(name string) bool { return name == "metadata" || name == "webhook_data" }
