@@ -6,7 +6,7 @@
 //	go -C tools run ./api -root .. -check     # fail when they are not up to date, or a change is not in the changelog
 //
 // api/released has the surface of the last release. What differs from it has its name in
-// the section "Unreleased" of CHANGELOG.md, and what was removed or changed in a line of
+// the section "[Unreleased]" of CHANGELOG.md, and what was removed or changed in a line of
 // that section that begins with "- **Breaking**:".
 package main
 
@@ -44,6 +44,9 @@ func run(root string, check bool) error {
 		return err
 	}
 	var failures []error
+	if check {
+		failures = malformed(string(changelog))
+	}
 	for _, p := range public {
 		lines, err := surface(filepath.Join(root, p.module), p.dir)
 		if err != nil {
@@ -83,6 +86,26 @@ func fileName(module, dir string) string {
 	return strings.ReplaceAll(path, "/", "_") + ".txt"
 }
 
+// malformed returns what merging branches does to a changelog: a heading in its earlier
+// form, and entries that are there twice.
+func malformed(changelog string) []error {
+	var errs []error
+	if strings.Count(changelog, "\n## [Unreleased]\n") != 1 || strings.Contains(changelog, "\n## Unreleased\n") {
+		errs = append(errs, errors.New(`CHANGELOG.md: want the heading "## [Unreleased]" once`))
+	}
+	all, _ := unreleased(changelog)
+	seen := map[string]bool{}
+	for _, entry := range all[min(1, len(all)):] { // what is before the first entry is none
+		entry, _, _ = strings.Cut(entry, "\n#")
+		entry = strings.Join(strings.Fields(strings.TrimPrefix(entry, "**Breaking**: ")), " ")
+		if seen[entry] {
+			errs = append(errs, fmt.Errorf("CHANGELOG.md: an entry is there twice: %s", entry))
+		}
+		seen[entry] = true
+	}
+	return errs
+}
+
 // untold returns an error for each difference between two surfaces that the changelog
 // does not tell.
 func untold(file string, released, now []string, changelog string) []error {
@@ -105,7 +128,7 @@ func untold(file string, released, now []string, changelog string) []error {
 // unreleased returns the entries of the changelog's section Unreleased, and those among
 // them that are marked as breaking.
 func unreleased(changelog string) (all, breaking []string) {
-	_, section, _ := strings.Cut(changelog, "## Unreleased\n")
+	_, section, _ := strings.Cut(changelog, "\n## [Unreleased]\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	for entry := range strings.SplitSeq(section, "\n- ") {
 		all = append(all, entry)

@@ -75,11 +75,11 @@ func TestAChangeOfTheSurfaceIsTold(t *testing.T) {
 		name, changelog string
 		want            []string
 	}{
-		{"nothing is told", "## Unreleased\n\n- Nothing.\n", []string{"Gone", "Get", "Get", "New", "Name"}},
-		{"what is gone is not marked", "## Unreleased\n\n- `Gone` is gone, `Get` takes a number, `New` and `Name` are new.\n", []string{"Gone", "Get"}},
-		{"all is told", "## Unreleased\n\n- **Breaking**: `Gone` is gone, `Held.Get` takes\n  a number.\n- `New`, `Held.Name`.\n", nil},
-		{"part of a word is no name", "## Unreleased\n\n- **Breaking**: `GoneBy`, `Get`.\n- `New`, `Names`.\n", []string{"Gone", "Name"}},
-		{"told of an earlier release", "## Unreleased\n\n## 0.1.0\n\n- **Breaking**: `Gone`, `Get`, `New`, `Name`.\n", []string{"Gone", "Get", "Get", "New", "Name"}},
+		{"nothing is told", "# Changelog\n\n## [Unreleased]\n\n- Nothing.\n", []string{"Gone", "Get", "Get", "New", "Name"}},
+		{"what is gone is not marked", "# Changelog\n\n## [Unreleased]\n\n- `Gone` is gone, `Get` takes a number, `New` and `Name` are new.\n", []string{"Gone", "Get"}},
+		{"all is told", "# Changelog\n\n## [Unreleased]\n\n- **Breaking**: `Gone` is gone, `Held.Get` takes\n  a number.\n- `New`, `Held.Name`.\n", nil},
+		{"part of a word is no name", "# Changelog\n\n## [Unreleased]\n\n- **Breaking**: `GoneBy`, `Get`.\n- `New`, `Names`.\n", []string{"Gone", "Name"}},
+		{"told of an earlier release", "# Changelog\n\n## [Unreleased]\n\n## [0.1.0] - 2026-11-01\n\n- **Breaking**: `Gone`, `Get`, `New`, `Name`.\n", []string{"Gone", "Get", "Get", "New", "Name"}},
 	} {
 		errs := untold("p.txt", released, now, tt.changelog)
 		if len(errs) != len(tt.want) {
@@ -90,6 +90,29 @@ func TestAChangeOfTheSurfaceIsTold(t *testing.T) {
 			if !strings.Contains(errs[i].Error(), want) {
 				t.Errorf("%s: %v does not name %s", tt.name, errs[i], want)
 			}
+		}
+	}
+}
+
+func TestWhatAMergeDoesToTheChangelogIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, changelog, want string }{
+		{"in order", "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- One.\n- Two.\n\n## [0.1.0] - 2026-11-01\n\n- One.\n", ""},
+		{"nothing yet", "# Changelog\n\n## [Unreleased]\n", ""},
+		{"the old heading is back", "# Changelog\n\n## [Unreleased]\n\n- One.\n\n## Unreleased\n\n- Two.\n", "heading"},
+		{"two headings", "# Changelog\n\n## [Unreleased]\n\n- One.\n\n## [Unreleased]\n", "heading"},
+		{"no heading", "# Changelog\n\n- One.\n", "heading"},
+		{"twice, wrapped and marked", "# Changelog\n\n## [Unreleased]\n\n- One\n  two.\n\n### Changed\n\n- **Breaking**: One two.\n\n### Fixed\n", "twice: One two."},
+	} {
+		errs := malformed(tt.changelog)
+		if tt.want == "" {
+			if len(errs) != 0 {
+				t.Errorf("%s: %v", tt.name, errs)
+			}
+			continue
+		}
+		if len(errs) != 1 || !strings.Contains(errs[0].Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, errs, tt.want)
 		}
 	}
 }
