@@ -90,6 +90,14 @@ api-check: ## fail when the surface changed without api/ and the changelog
 check-deps: ## fail when the SDK would bring in more than it may
 	scripts/check-deps.sh
 
+.PHONY: notice
+notice: ## write NOTICE.md: what is linked into each module and the command, and its licences
+	go -C tools run ./notice -root $(CURDIR)
+
+.PHONY: notice-check
+notice-check: ## fail when NOTICE.md is behind, or a licence is not allowed
+	go -C tools run ./notice -root $(CURDIR) -check
+
 .PHONY: vectors
 vectors: ## compute testdata/vectors again with openssl, and compare
 	scripts/vectors.sh

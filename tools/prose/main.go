@@ -88,8 +88,8 @@ func run(root, only string, wrap bool) ([]string, error) {
 }
 
 var (
-	// exempt is history, which is not written anew, and what lists the words.
-	exempt = regexp.MustCompile(`^CHANGELOG\.md$|^tools/prose/|(^|/)testdata/|_gen\.go$|(^|/)node_modules/`)
+	// exempt is history, which is not written anew, what lists the words, and the texts of licences.
+	exempt = regexp.MustCompile(`^(CHANGELOG|NOTICE)\.md$|^tools/prose/|(^|/)testdata/|_gen\.go$|(^|/)node_modules/`)
 	// verbatim are programs that a document shows as they stand.
 	verbatim = regexp.MustCompile(`^docs/routers/|^batch/example`)
 )
