@@ -227,9 +227,12 @@ quickstart: ## run the quickstart against the bundled fake server
 man: ## write the man pages and the golden files of the intram command anew
 	go -C cmd/intram test ./internal/cli -count=1 -update
 
+# The version to release, or to check with; the check takes the next one if there is none.
+VERSION ?=
+
 .PHONY: release-check
 release-check: ## install every module of this tree as users do, from a proxy in a temporary folder, and print a table
-	go -C tools run ./release check -root $(CURDIR)
+	go -C tools run ./release check -root $(CURDIR) -version '$(VERSION)'
 
 .PHONY: release
 release: ## what a release of VERSION=v0.2.0 would be; with YES=1 its commit and tags are made, and nothing is pushed

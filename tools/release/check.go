@@ -148,16 +148,16 @@ func (c *checking) newInstaller(ctx context.Context, e *edition, work string) (*
 
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		// Neither keys nor settings of whoever runs this.
-		if !strings.HasPrefix(name, "INTRAM_") && !strings.HasPrefix(name, "XDG_") && name != "GOENV" {
+		// Neither keys nor settings of the machine, nor an exception from the proxies.
+		if !strings.HasPrefix(name, "INTRAM_") && !strings.HasPrefix(name, "XDG_") && !slices.Contains([]string{"GOPRIVATE", "GONOPROXY", "GONOSUMDB"}, name) {
 			in.env = append(in.env, variable)
 		}
 	}
 	in.env = append(in.env,
 		"GOWORK=off", "GOTOOLCHAIN=local", "GOENV=off", "GOBIN="+filepath.Join(work, "bin"), "GOCACHE="+machine.GOCACHE,
 		"GOMODCACHE="+filepath.Join(work, "modules"),
-		// Writable, so that it can be removed; and what is compiled does not depend on where
-		// that is, so that the next run finds it in the build cache.
+		// Writable, so that it can be removed. What is compiled does not depend on where the
+		// module cache is, so that the next run finds it in the build cache.
 		"GOFLAGS=-modcacherw -trimpath",
 		// What this machine has is not downloaded again.
 		"GOPROXY="+fileURL(filepath.Join(work, "proxy"))+","+fileURL(filepath.Join(machine.GOMODCACHE, "cache", "download"))+","+c.proxies,
@@ -295,7 +295,7 @@ func (in *installer) library(ctx context.Context, m *module, lib library) error 
 	if passed > 0 {
 		output += fmt.Sprintf(", %d of them pass as tests", passed)
 	}
-	in.row(began, "go get "+m.path, brought[m.path], output, fmt.Sprintf("go.sum of %d lines", lines))
+	in.row(began, "go get "+m.path, brought[m.path], output, fmt.Sprintf("zip %s, go.sum of %d lines", megabytes(len(in.edition.builds[m.path].zip)), lines))
 	return nil
 }
 
@@ -319,8 +319,8 @@ func programs(files map[string]string) int {
 	return len(dirs)
 }
 
-// checkSums compares an importer's go.sum with those of the tree, where both have a line,
-// and returns the number of its lines.
+// checkSums returns an error unless each line of an importer's go.sum is in one of the
+// tree's, and returns the number of its lines.
 func (in *installer) checkSums(name string) (int, error) {
 	gosum, err := os.ReadFile(name) //nolint:gosec // a file of the temporary folder
 	if err != nil {
@@ -332,7 +332,11 @@ func (in *installer) checkSums(name string) (int, error) {
 		if len(fields) != 3 {
 			return 0, fmt.Errorf("go.sum: line %q", line)
 		}
-		if want, ok := in.sums[fields[0]+" "+fields[1]]; ok && want != fields[2] {
+		want, ok := in.sums[fields[0]+" "+fields[1]]
+		if !ok {
+			return 0, fmt.Errorf("go.sum: %s %s is in no go.sum of the repository: nothing was tested with it", fields[0], fields[1])
+		}
+		if want != fields[2] {
 			return 0, fmt.Errorf("go.sum: %s %s has the checksum %s: want %s, as in the repository", fields[0], fields[1], fields[2], want)
 		}
 		lines++

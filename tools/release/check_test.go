@@ -39,8 +39,8 @@ func TestEveryModuleIsInstalledAndUsed(t *testing.T) {
 	require.NoError(t, checkOf(dir, temp, &out).check(t.Context()))
 	text := strings.Join(strings.Fields(out.String()), " ")
 	for _, want := range []string{
-		"go get github.com/example/pay v0.2.0 2 of its documents' programs compile, 1 of them pass as tests go.sum of 2 lines",
-		"go get github.com/example/pay/list v0.2.0 1 of its documents' programs compile, 1 of them pass as tests go.sum of 4 lines",
+		"go get github.com/example/pay v0.2.0 2 of its documents' programs compile, 1 of them pass as tests zip 0.0 MB, go.sum of 2 lines",
+		"go get github.com/example/pay/list v0.2.0 1 of its documents' programs compile, 1 of them pass as tests zip 0.0 MB, go.sum of 4 lines",
 		"go install github.com/example/pay/cmd/tool v0.2.0 a binary of 3 modules",
 		"tool version v0.2.0 version 0.2.0",
 		"tool serve v0.2.0 tool ask: rich 1",
@@ -156,11 +156,12 @@ func TestAnInterruptedCheckLeavesNothing(t *testing.T) {
 func TestAnotherChecksumOfAThirdPartyIsReported(t *testing.T) {
 	t.Parallel()
 	file := t.TempDir() + "/go.sum"
-	in := &installer{sums: map[string]string{"example.com/a v1.0.0": "h1:a"}}
+	in := &installer{sums: map[string]string{"example.com/a v1.0.0": "h1:a", "example.com/a v1.0.0/go.mod": "h1:m"}}
 	for text, want := range map[string]string{
-		"example.com/a v1.0.0 h1:a\nexample.com/b v1.0.0 h1:b\n": "",
-		"example.com/a v1.0.0 h1:b\n":                            "example.com/a v1.0.0 has the checksum h1:b: want h1:a",
-		"example.com/a v1.0.0\n":                                 "go.sum: line",
+		"example.com/a v1.0.0 h1:a\nexample.com/a v1.0.0/go.mod h1:m\n": "",
+		"example.com/b v1.0.0 h1:b\n":                                   "example.com/b v1.0.0 is in no go.sum of the repository",
+		"example.com/a v1.0.0 h1:b\n":                                   "example.com/a v1.0.0 has the checksum h1:b: want h1:a",
+		"example.com/a v1.0.0\n":                                        "go.sum: line",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		lines, err := in.checkSums(file)

@@ -29,6 +29,8 @@ type cutting struct {
 	version string
 	yes     bool // false: do everything in a copy, and change nothing here
 	day     time.Time
+	// checks are run in a copy of the tree before anything is written.
+	checks [][]string
 	// generators are run in the copy of the tree once it has the new version, and write
 	// what shows it.
 	generators [][]string
@@ -52,6 +54,7 @@ func runCut(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	c.checks = [][]string{{"make", "api-check"}, {"make", "release-check", "VERSION=" + c.version}}
 	return c.run(ctx)
 }
 
@@ -221,6 +224,9 @@ func (c *cutting) make(ctx context.Context, r *repository, previous, work string
 	if err := cloneOf(ctx, r.root, made.clone); err != nil {
 		return nil, nil, err
 	}
+	if err := c.runAll(ctx, made.clone, c.checks); err != nil {
+		return nil, nil, err
+	}
 	e, err := c.write(ctx, r, previous, made.clone)
 	if err != nil {
 		return nil, nil, err
@@ -272,6 +278,23 @@ func cloneOf(ctx context.Context, root, dir string) error {
 	return err
 }
 
+// runAll runs commands in the copy.
+func (c *cutting) runAll(ctx context.Context, clone string, commands [][]string) error {
+	for _, command := range commands {
+		line := strings.Join(command, " ")
+		if err := c.before(line); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "%s …\n", line)
+		cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // a command of this program
+		cmd.Dir = clone
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w:\n%s", line, err, indent(strings.ReplaceAll(string(out), clone, ".")))
+		}
+	}
+	return nil
+}
+
 // write writes the files of the release into the copy, and returns its modules.
 func (c *cutting) write(ctx context.Context, r *repository, previous, clone string) (*edition, error) {
 	if err := c.before("write"); err != nil {
@@ -295,15 +318,8 @@ func (c *cutting) write(ctx context.Context, r *repository, previous, clone stri
 	if err := writeFile(filepath.Join(clone, "CHANGELOG.md"), []byte(text)); err != nil {
 		return nil, err
 	}
-	for _, command := range c.generators {
-		if err := c.before(strings.Join(command, " ")); err != nil {
-			return nil, err
-		}
-		cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // a command of this program
-		cmd.Dir = clone
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%s: %w:\n%s", strings.Join(command, " "), err, indent(strings.ReplaceAll(string(out), clone, ".")))
-		}
+	if err := c.runAll(ctx, clone, c.generators); err != nil {
+		return nil, err
 	}
 	if err := releaseSurface(clone); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 func cutOf(dir string, out *bytes.Buffer) *cutting {
 	return &cutting{
 		root: dir, lists: small, version: "v0.2.0", yes: true, day: time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC),
+		checks: [][]string{{"sh", "-c", "grep -q 0.1.0 intram.go"}},
 		// What is generated shows the new version.
 		generators: [][]string{{"sh", "-c", "grep 'const Version' intram.go | cut -d' ' -f2- > api/pay.txt"}},
 		before:     func(string) error { return nil },
@@ -201,6 +202,9 @@ func TestAReleaseIsRefused(t *testing.T) {
 			t.Helper()
 			recommit(t, dir, "list/go.mod", "pay v0.1.0", "pay v0.0.9")
 		}, "list/go.mod requires github.com/example/pay v0.0.9: want v0.1.0"},
+		"a check that fails": {func(_ *testing.T, _ string, c *cutting) {
+			c.checks = [][]string{{"sh", "-c", "echo $PWD; exit 4"}}
+		}, "exit status 4:\n  .\n"},
 		"a generator that fails": {func(_ *testing.T, _ string, c *cutting) {
 			c.generators = [][]string{{"sh", "-c", "echo no such test; exit 3"}}
 		}, "exit status 3:\n  no such test\n"},
