@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails when a module's go.mod or go.sum is not what `go mod tidy` would write, and says how it differs.
+# Fails when a module's go.mod or go.sum is not what `go mod tidy` would write, or a go.work.sum lacks checksums, and says what differs.
 #
 #   tidy.sh            the check
 #   tidy.sh --write    writes what is missing
@@ -63,5 +63,22 @@ for module in $modules; do
     fi
   done < <(grep -E "^(require|	)\s*$own v" go.mod | sed -E 's/^require//; s,//.*,,')
   echo "-- $module: tidy"
+done
+
+# The checksums of what only a workspace resolves. The go command adds what it misses, and a checkout would change by being looked at.
+export GOWORK=auto
+workspaces=$(cd "$root" && git ls-files --cached --others --exclude-standard -- go.work '*/go.work' | grep -Ev '(^|/)testdata/')
+for workspace in $workspaces; do
+  cd "$root/$(dirname "$workspace")"
+  touch go.work.sum
+  cp go.work.sum "$work/before.sum"
+  go list -m all >/dev/null
+  if ! $write && ! diff -u --label "$workspace.sum" --label "complete $workspace.sum" "$work/before.sum" go.work.sum; then
+    cp "$work/before.sum" go.work.sum
+    echo "$workspace.sum lacks checksums: run 'make tidy'" >&2
+    failed=true
+    continue
+  fi
+  echo "-- $workspace: complete"
 done
 ! $failed
