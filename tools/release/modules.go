@@ -27,7 +27,7 @@ type lists struct{ published, private []string }
 var ours = lists{
 	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "intramriver"},
 	// The shop is read and copied, the rest are checks and measurements.
-	private: []string{"bench", "cmd/intram/internal/serve/browser", "docs/routers", "examples/shop", "tools"},
+	private: []string{"bench", "cmd/intram/internal/serve/browser", "docs/routers", "examples/shop", "tools", "tools/packaging"},
 }
 
 // repository is a tree with its modules, as a commit of it would hold them.
