@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
 )
 
 const (
@@ -124,8 +126,27 @@ func TestTheVersionSaysWhatWasBuilt(t *testing.T) {
 	assert.Contains(t, v.Platform, "/")
 	v = versionOf(&debug.BuildInfo{Settings: []debug.BuildSetting{
 		{Key: "vcs.revision", Value: "5f7110d"}, {Key: "vcs.time", Value: "2026-05-20T10:30:00Z"}, {Key: "vcs.modified", Value: "true"}, {Key: "GOOS", Value: "x"},
-	}})
+	}}, stamp{})
+	assert.Equal(t, intram.Version, v.Version)
 	assert.Equal(t, "5f7110d", v.Commit)
 	assert.Equal(t, "2026-05-20T10:30:00Z", v.Time)
 	assert.True(t, v.Modified)
+}
+
+// What the linker was told counts: the build information of a packaged binary is that of
+// the clone in which it was built.
+func TestAPackagedBinarySaysWhatItWasBuiltFrom(t *testing.T) {
+	t.Parallel()
+	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "5f7110d"}, {Key: "vcs.modified", Value: "true"}}}
+	packaged := stamp{version: "0.2.1", commit: "2bcf200", time: "2026-11-26T16:29:22Z"}
+	v := versionOf(info, packaged)
+	assert.Equal(t, "0.2.1", v.Version)
+	assert.Equal(t, "2bcf200", v.Commit)
+	assert.Equal(t, "2026-11-26T16:29:22Z", v.Time)
+	assert.False(t, v.Modified)
+
+	assert.True(t, released(info, packaged))
+	packaged.version = "0.2.2-snapshot.g2bcf2002fcab"
+	assert.False(t, released(info, packaged), "a snapshot")
+	assert.False(t, released(info, stamp{}), "a clone")
 }

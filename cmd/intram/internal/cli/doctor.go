@@ -148,10 +148,10 @@ func (a *app) versionCheck() doctor.Check {
 		read = debug.ReadBuildInfo
 	}
 	info, _ := read()
-	v := versionOf(info)
+	v := versionOf(info, linked)
 	built := "not a released build: built without a record of its source"
 	switch {
-	case released(info):
+	case released(info, linked):
 		built = "a released build"
 	case v.Commit != "" && v.Modified:
 		built = "not a released build: built from commit " + v.Commit[:min(12, len(v.Commit))] + " with changes"

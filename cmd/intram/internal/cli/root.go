@@ -120,7 +120,7 @@ to the fake that "intram serve" runs.
   intram balance --local                # and its wallet, in another
   intram sign POST /payouts --body @payout.json --curl
   intram explain-signature < request.txt`,
-		Version:       intram.Version,
+		Version:       linked.current(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,

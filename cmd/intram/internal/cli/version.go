@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"regexp"
 	"runtime"
 	"runtime/debug"
@@ -18,7 +19,7 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		info, _ := debug.ReadBuildInfo() // nil in a test
-		v := versionOf(info)
+		v := versionOf(info, linked)
 		if a.asJSON {
 			return a.printValue(v)
 		}
@@ -46,9 +47,27 @@ type version struct {
 	Platform string `json:"platform"`
 }
 
-// versionOf returns the version information that the Go command wrote into the program.
-func versionOf(info *debug.BuildInfo) version {
-	v := version{Version: intram.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+// Set by the linker for the binaries of a release (.goreleaser.yaml), and empty in a
+// program that the Go command built alone.
+var buildVersion, buildCommit, buildTime string
+
+// linked is what the linker was told of this program.
+var linked = stamp{buildVersion, buildCommit, buildTime}
+
+// stamp is the version and the commit that a packaged binary was built from.
+type stamp struct{ version, commit, time string }
+
+// current returns the version of the program: the packaged one, or that of its SDK.
+func (s stamp) current() string { return cmp.Or(s.version, intram.Version) }
+
+// versionOf returns the version information of a packaged binary, or what the Go command
+// wrote into the program.
+func versionOf(info *debug.BuildInfo, packaged stamp) version {
+	v := version{Version: packaged.current(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if packaged.commit != "" {
+		v.Commit, v.Time = packaged.commit, packaged.time
+		return v
+	}
 	if info == nil {
 		return v
 	}
@@ -65,11 +84,14 @@ func versionOf(info *debug.BuildInfo) version {
 	return v
 }
 
-// released reports whether a program is a released version as it was published, and not
-// built from a clone.
-func released(info *debug.BuildInfo) bool {
-	return info != nil && releasedVersion.MatchString(info.Main.Version) && !versionOf(info).Modified
+// released reports whether a program is a released version as it was published: packaged,
+// or built by "go install" of a version. Others are built from a clone.
+func released(info *debug.BuildInfo, packaged stamp) bool {
+	if packaged.version != "" {
+		return releasedVersion.MatchString("v" + packaged.version)
+	}
+	return info != nil && releasedVersion.MatchString(info.Main.Version) && !versionOf(info, packaged).Modified
 }
 
-// releasedVersion leaves out (devel), pseudo-versions and what ends in +dirty.
+// releasedVersion leaves out (devel), pseudo-versions, snapshots and what ends in +dirty.
 var releasedVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(-(alpha|beta|rc)[.0-9]*)?$`)
