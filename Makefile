@@ -238,6 +238,24 @@ release-check: ## install every module of this tree as users do, from a proxy in
 release: ## what a release of VERSION=v0.2.0 would be; with YES=1 its commit and tags are made, and nothing is pushed
 	go -C tools run ./release cut -root $(CURDIR) -version '$(VERSION)' $(if $(filter 1,$(YES)),-yes)
 
+# goreleaser takes two to three minutes to compile the first time, and its hundreds of dependencies stay out of tools/go.mod. Without
+# -trimpath, the SBOMs would name a tool that has this machine's paths in it.
+.PHONY: packaging-tools
+packaging-tools: ## build goreleaser and cyclonedx-gomod into .bin
+	GOBIN=$(BIN) go -C tools/packaging install -trimpath tool
+
+.PHONY: packages
+packages: packaging-tools ## build the command for every platform, with its packages, into dist/: a snapshot
+	PATH="$(BIN):$$PATH" scripts/packages.sh
+
+.PHONY: packages-check
+packages-check: packaging-tools ## build the packages twice, compare them, look into each, and install the .deb
+	PATH="$(BIN):$$PATH" scripts/packages-check.sh
+
+.PHONY: publish
+publish: packaging-tools ## release the tag at HEAD on GitHub, with its packages (GITHUB_TOKEN)
+	PATH="$(BIN):$$PATH" scripts/packages.sh --publish
+
 .PHONY: ci
 ci: ## everything, as CI runs it
 	bash .ci/run
