@@ -13,6 +13,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/doctor"
+	"github.com/intram/intram-go/cmd/intram/internal/local"
 	"github.com/intram/intram-go/internal/credential"
 )
 
@@ -34,9 +35,9 @@ func (x *examination) gather(ctx context.Context) {
 // up after the timeout.
 func (x *examination) read(ctx context.Context) *gathered {
 	a := x.app
-	limit := intram.DefaultTimeout
+	limit, least := intram.DefaultTimeout, time.Second // a disk is no network
 	if d, err := time.ParseDuration(a.layered("timeout", a.connection.timeout, "--timeout", "INTRAM_TIMEOUT", "", "", "").value); err == nil && d > 0 {
-		limit = d
+		limit = max(d, least)
 	}
 	ctx, cancel := a.machine(limit).Within(ctx, limit)
 	defer cancel()
@@ -151,7 +152,14 @@ func (x *examination) fileCheck() doctor.Check {
 	}
 	if a.connection.local {
 		if err := x.mistake("file"); err != nil {
-			return doctor.Failure(name, doctor.Setting, x.words(err), doctor.Say("start one in another terminal: intram serve"))
+			do := doctor.Say("remove what is there, and start one in another terminal: intram serve")
+			switch {
+			case errors.Is(err, local.ErrNotRunning):
+				do = doctor.Say("start one in another terminal: intram serve")
+			case x.gathered.settings == nil && a.connection.baseURL+a.connection.publicKey+a.connection.payinBaseURL != "":
+				do = doctor.Say("leave out those flags, or --local")
+			}
+			return doctor.Failure(name, doctor.Setting, x.words(err), do)
 		}
 		return doctor.Good(name, doctor.Say("--local: that of the local server, and no file"))
 	}

@@ -362,6 +362,9 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			b.env["HTTPS_PROXY"] = proxy.URL
 		}, check: "connection", status: "fail", says: "refused to connect to api.intram.org (HTTP 403)", do: "ask who runs the proxy", code: 6},
 		{name: "proxy that Go does not use", before: func(_ *testing.T, b *bench) { b.env["ALL_PROXY"] = "socks5://ada:proxy-ca5ec2e7@127.0.0.1:1" }, check: "proxy", status: "warn", says: "ALL_PROXY is set, which Go programs do not use", do: "HTTPS_PROXY"},
+		{name: "proxy of another kind", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "ftp://ada:ca5ec2e7@proxy.example:21" }, check: "proxy", status: "fail", says: "HTTPS_PROXY is not the address of a proxy that can be used", do: "http://HOST:PORT", code: 1},
+		{name: "proxy with a bracket", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "http://ada:ca5ec2e7@[::bad" }, check: "proxy", status: "fail", says: "HTTPS_PROXY is not the address of a proxy that can be used", do: "http://HOST:PORT", code: 1},
+		{name: "proxy with a percent sign", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "http://ada:ca5ec2e7%zz@127.0.0.1:1" }, check: "proxy", status: "warn", says: "HTTPS_PROXY is not the address of a proxy, and is ignored", do: "http://HOST:PORT"},
 		{name: "proxy that is excepted", before: func(_ *testing.T, b *bench) {
 			documented(b)
 			b.leads("127.0.0.1:1", "203.0.113.9")
@@ -376,6 +379,8 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "the other API", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://business.novasend.app" }, check: "base_url", status: "fail", says: "is the other API", do: "https://api.intram.org/v1", code: 1},
 		{name: "no scheme", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "api.intram.org/v1" }, check: "base_url", status: "fail", says: "not an absolute URL", do: "https://api.intram.org/v1", code: 1},
 		{name: "password in the URL", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://ada:ca5ec2e7@api.intram.org/v1" }, check: "base_url", status: "fail", says: "a user or a password in the URL", do: "remove it", code: 1},
+		{name: "no such port", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://127.0.0.1:99999/v1" }, check: "base_url", status: "fail", says: "the port is not 1 to 65535", do: "https://api.intram.org/v1", code: 1},
+		{name: "letters of another script", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://api.intràm.org/v1" }, check: "base_url", status: "fail", says: "mistyped api.intram.org", do: "https://api.intram.org/v1", code: 1, private: "intràm"},
 		{name: "spaces around it", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = " https://api.intram.org/v1\n" }, check: "base_url", status: "fail", says: "has spaces or a line break around it", do: "alone", code: 1},
 		{name: "quotes around it", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = `"https://api.intram.org/v1"` }, check: "base_url", status: "fail", says: "has quotes around it", do: "alone", code: 1},
 		{name: "a host of one's own", before: func(_ *testing.T, b *bench) {
@@ -425,6 +430,10 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			b.env["INTRAM_CONFIG"] = path
 		}, check: "configuration", status: "fail", says: "others can read", do: "chmod 600", code: 1, private: "ada.toml"},
 		{name: "file that is a folder", before: func(_ *testing.T, b *bench) { b.env["INTRAM_CONFIG"] = b.home }, check: "configuration", status: "fail", says: "is a directory", do: "correct the file", code: 1},
+		{name: "file without an end", before: func(t *testing.T, b *bench) {
+			t.Helper()
+			b.env["INTRAM_CONFIG"] = b.file(t, "ada.toml", strings.Repeat("# salaries\n", 100_000))
+		}, check: "configuration", status: "fail", says: "larger than 1 MiB", do: "correct the file", code: 1, private: "ada.toml"},
 		{name: "file that is not TOML", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			b.env["INTRAM_CONFIG"] = b.file(t, "ada.toml", "[profiles.sandbox]\nsecret_key = sk_sandbox_ca5ec2e7\n")
@@ -443,6 +452,7 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "mistyped variable", before: func(_ *testing.T, b *bench) { b.env["INTRAM_SECRETKEY"] = "sk_sandbox_ca5ec2e7" }, check: "variables", status: "warn", says: "INTRAM_SECRETKEY is not read: it looks like INTRAM_SECRET_KEY", do: "rename it"},
 		{name: "variable in lower case", before: func(_ *testing.T, b *bench) { b.env["intram_secret_key"] = "sk_sandbox_ca5ec2e7" }, check: "variables", status: "warn", says: "intram_secret_key is not read", do: "rename it"},
 		{name: "empty variable", before: func(_ *testing.T, b *bench) { b.env["INTRAM_WEBHOOK_SECRET"] = "" }, check: "variables", status: "warn", says: "INTRAM_WEBHOOK_SECRET is set and empty", do: "unset it"},
+		{name: "local server and another address", args: []string{"--local", "--base-url", "http://127.0.0.1:1"}, check: "configuration", status: "fail", says: "--local has the address and the keys", do: "leave out those flags", code: 1},
 		{name: "no local server", args: []string{"--local"}, check: "configuration", status: "fail", says: "no local server is known", do: "intram serve", code: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

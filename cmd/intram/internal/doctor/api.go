@@ -261,7 +261,7 @@ func why(err error) any {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	}
-	return Own("error", redact.Cause(err, nil))
+	return Own("error", strings.ReplaceAll(redact.Cause(err, nil), " (errors.Unwrap shows it)", ""))
 }
 
 // secured checks TLS and the certificate.
