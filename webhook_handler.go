@@ -38,6 +38,11 @@ const (
 	leaseMargin = 5 * time.Second
 )
 
+// ErrTryLater is returned by a function, wrapped or not, that could not do its work
+// because what it needs is not available: a database, a queue. The webhook handler then
+// responds 503 with Retry-After, as for an inbox that is down, instead of 500.
+var ErrTryLater = redact.Sentinel("intram: webhook: not available now; try again later")
+
 // HandlerOption is a setting of [NewWebhookHandler] and of [NewReconciler].
 type HandlerOption func(*handlerConfig) error
 
@@ -216,7 +221,8 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 //	413  larger than MaxWebhookBody
 //	415  a content encoding: what is signed is the plain body
 //	500  handle failed, panicked or outlived its deadline; the inbox panicked; or the handler was made with a mistake, which the answer names
-//	503  with Retry-After: another replica holds the claim, or the inbox is down, or has not taken note of the effect yet
+//	503  with Retry-After: another replica holds the claim, or the inbox is down, or has not taken note of the effect yet;
+//	     or handle returned ErrTryLater
 //
 // A completion that the inbox does not take is tried again after the 503 too, until the
 // lease ends and for 2 minutes at least: an effect that was made is not forgotten because
@@ -274,6 +280,10 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case inboxBroken:
 		respond(w, http.StatusInternalServerError, "the inbox panicked")
 	case failed:
+		if errors.Is(o.err, ErrTryLater) {
+			respondLater(w, o.retryIn, "not available")
+			return
+		}
 		respond(w, http.StatusInternalServerError, "the event was not handled")
 	case outlived:
 		respond(w, http.StatusInternalServerError, "the event was not handled in time")
@@ -575,7 +585,7 @@ func (in *intake) settle(ctx context.Context, event *Event, claim Claim, failure
 	if failure != nil {
 		in.log(ctx, slog.LevelError, "webhook function failed", event, failure)
 		in.release(ctx, event, claim)
-		answer(outcome{verdict: failed, err: failure})
+		answer(outcome{verdict: failed, retryIn: storeRetryAfter, err: failure})
 		return
 	}
 	err := in.complete(ctx, claim, storeTimeout)

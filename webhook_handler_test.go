@@ -706,3 +706,21 @@ func TestARequestWithoutABodyIsNoPanic(t *testing.T) {
 	handler.ServeHTTP(w, r)
 	assert.Equal(t, http.StatusUnauthorized, w.Code)
 }
+
+// What the function needs may be down, as an inbox may: it says so, and Intram sends the
+// event again.
+func TestAFunctionThatAsksForLaterAnswers503(t *testing.T) {
+	t.Parallel()
+	away := true
+	m := newMailboxWith(t, new(intram.MemoryInbox), func(context.Context, *intram.Event) error {
+		if away {
+			return fmt.Errorf("the queue: %w", intram.ErrTryLater)
+		}
+		return nil
+	})
+	w := m.deliver(payoutBody("op_1"))
+	assert.Equal(t, 503, w.Code)
+	assert.Equal(t, "10", w.Header().Get("Retry-After"))
+	away = false
+	assert.Equal(t, 200, m.deliver(payoutBody("op_1")).Code, "the claim was released")
+}

@@ -323,7 +323,7 @@ func TestASinceFurtherBackLooksAtAllOfIt(t *testing.T) {
 	}
 	for ago, operations := range map[time.Duration]int{
 		9 * time.Minute:  3*60 + 1,  // from -5 to the floor at -8
-		20 * time.Minute: 15*60 + 1, // from -5 to -20: beyond -10 nobody has looked
+		20 * time.Minute: 15*60 + 1, // from -5 to -20: beyond -10 no run has looked
 		4 * time.Minute:  60 + 1,    // there is nothing left of it but the overlap
 	} {
 		store := newStreamStore(new(intram.MemoryInbox))

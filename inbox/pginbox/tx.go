@@ -50,11 +50,13 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.
 // returns the transaction to it. Everything else is as with [Inbox.InTx].
 //
 //	router := new(intram.EventRouter)
-//	intram.OnData(router, "payout.*", func(ctx context.Context, e *intram.Event, payout *intram.PayoutEventData) error {
-//		_, err := pginbox.Tx(ctx).Exec(ctx, "UPDATE payouts SET amount = $1 WHERE operation_id = $2", payout.Amount.String(), e.OperationID)
-//		return err
+//	intram.OnData(router, "payout.*", func(ctx context.Context, e *intram.Event, _ *intram.PayoutEventData) error {
+//		return recordPayout(ctx, pginbox.Tx(ctx), e)
 //	})
 //	handler := intram.NewWebhookHandler(verifier, inbox, inbox.Transactional(router.Handle))
+//
+// Events come in any order: the example of [Tx] has a recordPayout that does not let a
+// late payout.queued overwrite payout.completed.
 func (in *Inbox) Transactional(handle intram.EventHandler) intram.EventHandler {
 	if handle == nil {
 		return nil // the handler says that its function is nil
