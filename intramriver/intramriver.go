@@ -63,8 +63,15 @@ type Config struct {
 	// settlement and then settled, or that was returned later. It must not commit or roll
 	// back itself, and is best short. Optional.
 	OnEnd func(ctx context.Context, tx pgx.Tx, end End) error
-	// Seal encrypts parameters and intents at rest. Without it they are stored as they
-	// are, names and phone numbers included.
+	// OnEvent lets an event take effect, in a job and in the transaction of its
+	// completion, which [Tx] returns: an intram.EventRouter's Handle, say. It is called
+	// once for each event, in any order, and after the event has ended its record. An
+	// error or a panic rolls all of it back, and River tries again: 25 times within three
+	// weeks. After that the event is dead: see [Work.Events] and [Work.Replay]. Its
+	// errors are stored; put no personal data in them. Optional.
+	OnEvent intram.EventHandler
+	// Seal encrypts parameters, intents and the bodies of events at rest. Without it they
+	// are stored as they are, names and phone numbers included.
 	Seal Seal
 	// Schema is where the tables of this package are, and RiverSchema where River's are:
 	// the Schema of river.Config. Empty is the search_path of the connections.
@@ -73,8 +80,8 @@ type Config struct {
 	// when the API refuses all calls: merchants that share it then wait for each other.
 	// The sweep has a queue of its own: see [Work.Queues].
 	Queue string
-	// Logger gets what a person should know: a paused queue, a record that needs a person.
-	// The default is that of slog.
+	// Logger gets what a person should know: a paused queue, a record that needs a
+	// person. The default is that of slog.
 	Logger *slog.Logger
 }
 
@@ -87,6 +94,7 @@ type Work struct {
 	environment string
 	queue       string
 	onEnd       func(ctx context.Context, tx pgx.Tx, end End) error
+	onEvent     intram.EventHandler
 	seal        Seal
 	sealed      bool
 	logger      *slog.Logger
@@ -96,13 +104,7 @@ type Work struct {
 	at func(ctx context.Context, step string) error
 }
 
-// longestQueue leaves room for the name of the sweep's queue in River's 64 bytes.
-const longestQueue = 50
-
-var (
-	queueName  = regexp.MustCompile(`^[a-z0-9]+(?:[_-]?[a-z0-9]+)*$`)
-	schemaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
-)
+var schemaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // New returns the work of a merchant on a migrated database; see [Migrate]. The
 // environment is the client's. The error names what is wrong with the configuration;
@@ -125,8 +127,6 @@ func New(client *intram.Client, config Config) (*Work, error) {
 		return nil, errors.New("intramriver: Config.Pool is nil: give the pool of the database that River uses")
 	case len(c.Merchant) > longestName || !storable(c.Merchant):
 		return nil, fmt.Errorf("intramriver: Config.Merchant must be at most %d bytes of UTF-8 without control characters", longestName)
-	case len(c.Queue) > longestQueue || !queueName.MatchString(c.Queue):
-		return nil, fmt.Errorf("intramriver: Config.Queue must be at most %d letters, digits, _ and -, in lower case", longestQueue)
 	case c.Schema != "" && !schemaName.MatchString(c.Schema):
 		return nil, errors.New("intramriver: Config.Schema must be letters, digits and _, and not begin with a digit")
 	}
@@ -136,7 +136,7 @@ func New(client *intram.Client, config Config) (*Work, error) {
 	}
 	w := &Work{
 		client: client, pool: c.Pool, river: inserter, merchant: c.Merchant, environment: string(client.Environment()),
-		queue: c.Queue, onEnd: c.OnEnd, seal: c.Seal, sealed: c.Seal != nil, logger: c.Logger, names: names(c.Schema, "clock_timestamp()"),
+		queue: c.Queue, onEnd: c.OnEnd, onEvent: c.OnEvent, seal: c.Seal, sealed: c.Seal != nil, logger: c.Logger, names: names(c.Schema, "clock_timestamp()"),
 	}
 	if w.seal == nil {
 		w.seal = plain{}

@@ -27,10 +27,10 @@ func Migrations() fs.FS { return migrations }
 const migrationLock = 0x696e7472616d7269
 
 // Migrate brings the tables of this package up to date, in a schema that it makes, or
-// with "" in the first of the connection's search_path. River's own tables are rivermigrate's.
-// Every machine may call it at every start: all steps are made in one transaction, or
-// none, and nothing outlasts that transaction. The table intram_migrations records the
-// steps that were made.
+// with "" in the first of the connection's search_path. River's own tables are
+// rivermigrate's. Every machine may call it at every start: all steps are made in one
+// transaction, or none, and nothing outlasts that transaction. The table
+// intram_migrations records the steps that were made.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, schema string) error {
 	all, err := steps()
 	if err != nil {

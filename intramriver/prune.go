@@ -22,6 +22,9 @@ WHERE id IN (
 // that a reference is never paid twice. It returns how many were pruned, also after an
 // error. Call it once a day; several machines may call it at once.
 //
+// It forgets the bodies of events that took effect longer ago than that too, and the
+// events themselves after 30 days. Dead events stay, with their bodies.
+//
 // With [Config.Seal] the sealed intent stays, in which a hash of the call is: asking
 // again with other parameters is still a [*MismatchError]. Whoever has the database and
 // the keys could guess a phone number by it, so destroy old keys. Without a Seal it goes
@@ -37,7 +40,37 @@ func (w *Work) Prune(ctx context.Context, olderThan time.Duration) (pruned int64
 		}
 		pruned += tag.RowsAffected()
 		if tag.RowsAffected() < pruneBatch {
-			return pruned, nil
+			break
 		}
 	}
+	for _, statement := range []struct {
+		sql string
+		age time.Duration
+	}{{forgetEventsSQL, olderThan}, {dropEventsSQL, max(olderThan, eventRetention)}} {
+		for {
+			tag, err := w.pool.Exec(ctx, w.sql(statement.sql), w.merchant, w.environment, statement.age, pruneBatch)
+			if err != nil {
+				return pruned, fmt.Errorf("intramriver: prune: %w", err)
+			}
+			pruned += tag.RowsAffected()
+			if tag.RowsAffected() < pruneBatch {
+				break
+			}
+		}
+	}
+	return pruned, nil
 }
+
+const (
+	forgetEventsSQL = `
+UPDATE {events} SET body = NULL WHERE id IN (
+	SELECT id FROM {events}
+	WHERE merchant = $1 AND environment = $2 AND done_at < {now} - $3::interval AND body IS NOT NULL
+	ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED)`
+
+	dropEventsSQL = `
+DELETE FROM {events} WHERE id IN (
+	SELECT id FROM {events}
+	WHERE merchant = $1 AND environment = $2 AND done_at < {now} - $3::interval
+	ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED)`
+)

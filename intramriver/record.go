@@ -36,9 +36,9 @@ type Record struct {
 	Code intram.ErrorCode
 	// Candidates are the operations that may be this record's, when it needs a person.
 	Candidates []string
-	// CreatedAt, ChangedAt and EndedAt are by the database's clock; EndedAt is zero before
-	// the end. OperationAt is when the operation was created, by the API's clock, zero
-	// before it was.
+	// CreatedAt, ChangedAt and EndedAt are by the database's clock; EndedAt is zero
+	// before the end. OperationAt is when the operation was created, by the API's clock,
+	// zero before it was.
 	CreatedAt, ChangedAt, OperationAt, EndedAt time.Time
 }
 
@@ -118,6 +118,9 @@ func (w *Work) Records(ctx context.Context, filter Filter) ([]*Record, error) {
 
 const recordSQL = `SELECT ` + recordColumns + ` FROM {records}
 WHERE merchant = $1 AND environment = $2 AND kind = $3 AND reference = $4`
+
+// ErrNoRecord is behind the error of a reference or an id that has no record.
+var ErrNoRecord = errors.New("intramriver: there is no such record")
 
 // Record returns the record of a reference. Errors: [ErrNoRecord].
 func (w *Work) Record(ctx context.Context, kind Kind, reference string) (*Record, error) {

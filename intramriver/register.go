@@ -61,47 +61,61 @@ func (w *Work) Register(workers *river.Workers) error { return Register(workers,
 // says that a work is nil, or that two are of one merchant and environment, or that
 // workers were registered before.
 func Register(workers *river.Workers, works ...*Work) error {
-	all := dispatch{}
-	for _, w := range works {
-		if w == nil {
-			return errors.New("intramriver: register: a work is nil")
-		}
-		scope := scope{w.merchant, w.environment}
-		if all[scope] != nil {
-			return fmt.Errorf("intramriver: register: two works are of the merchant %q in the %s environment", w.merchant, w.environment)
-		}
-		all[scope] = w
-	}
+	all, err := newDispatch(works)
 	switch {
+	case err != nil:
+		return fmt.Errorf("intramriver: register: %w", err)
 	case workers == nil:
 		return errors.New("intramriver: register: the workers are nil")
-	case len(all) == 0:
-		return errors.New("intramriver: register: there is no work")
 	}
 	if err := errors.Join(
 		river.AddWorkerSafely(workers, &sendWorker{works: all}),
 		river.AddWorkerSafely(workers, &endWorker{works: all}),
 		river.AddWorkerSafely(workers, &sweepWorker{works: all}),
+		river.AddWorkerSafely(workers, &eventWorker{works: all}),
+		river.AddWorkerSafely(workers, &reconcileWorker{works: all}),
 	); err != nil {
 		return fmt.Errorf("intramriver: register all merchants of a River client in one call: %w", err)
 	}
 	return nil
 }
 
+// newDispatch makes a dispatch of works of different merchants and environments.
+func newDispatch(works []*Work) (dispatch, error) {
+	all := dispatch{}
+	for _, w := range works {
+		if w == nil {
+			return nil, errors.New("a work is nil")
+		}
+		scope := scope{w.merchant, w.environment}
+		if all[scope] != nil {
+			return nil, fmt.Errorf("two works are of the merchant %q in the %s environment", w.merchant, w.environment)
+		}
+		all[scope] = w
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no work")
+	}
+	return all, nil
+}
+
 // Queues returns the queues that a River client needs to work for this merchant, for
-// river.Config: the calls, of which so many are made at once on each machine, and the
-// sweep.
+// river.Config: the calls and the events, of which so many each are worked at once on
+// each machine, and the sweep.
 func (w *Work) Queues(maxWorkers int) map[string]river.QueueConfig {
-	return map[string]river.QueueConfig{w.queue: {MaxWorkers: maxWorkers}, w.sweepQueue(): {MaxWorkers: sweepWorkers}}
+	return map[string]river.QueueConfig{
+		w.queue: {MaxWorkers: maxWorkers}, w.eventQueue(): {MaxWorkers: maxWorkers}, w.sweepQueue(): {MaxWorkers: sweepWorkers},
+	}
 }
 
 // sweepWorkers is for the sweeps of several merchants, and for ends that are tried again.
 const sweepWorkers = 4
 
 // PeriodicJobs returns the jobs that River's leader starts, for river.Config: the sweep,
-// every minute. One runs at a time, however many machines there are.
+// every minute, and the reconciler, every hour. One of each runs at a time, however many
+// machines there are.
 func (w *Work) PeriodicJobs() []*river.PeriodicJob {
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), func() (river.JobArgs, *river.InsertOpts) {
+	return []*river.PeriodicJob{w.reconcileJob(), river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), func() (river.JobArgs, *river.InsertOpts) {
 		return sweepArgs{w.merchant, w.environment}, w.sweepOptions()
 	}, &river.PeriodicJobOpts{RunOnStart: true})}
 }
@@ -125,8 +139,8 @@ func (d dispatch) of(ctx context.Context, kind, merchant, environment string) (*
 	if w := d[scope{merchant, environment}]; w != nil {
 		return w, nil
 	}
-	for _, one := range d {
-		one.logger.LogAttrs(ctx, slog.LevelWarn, "intramriver: a job waits for a merchant that this process is not registered for",
+	for _, any := range d {
+		any.logger.LogAttrs(ctx, slog.LevelWarn, "intramriver: a job waits for a merchant that this process is not registered for",
 			slog.String("kind", kind), slog.String("merchant", merchant), slog.String("environment", environment))
 		break
 	}

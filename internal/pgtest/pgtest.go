@@ -21,8 +21,7 @@ import (
 // one.
 const ServerURL = "INTRAM_TEST_POSTGRES_URL"
 
-// ErrMissing is the error of a machine without PostgreSQL.
-var ErrMissing = errors.New("there is no postgres on this machine: install postgresql, or name a server with " + ServerURL)
+var errMissing = errors.New("there is no postgres on this machine: install postgresql, or name a server with " + ServerURL)
 
 // Shared is a server that many tests use, each in a schema of its own. It is up for the
 // whole run.
@@ -35,22 +34,12 @@ type Shared struct {
 // URL returns the address of the server, which is started at the first call.
 func (s *Shared) URL(tb testing.TB) string {
 	tb.Helper()
-	address, err := s.Open()
-	check(tb, err)
-	return address
-}
-
-// Open does what URL does, for an Example and for TestMain, which have no test to skip.
-// Errors: [ErrMissing].
-func (s *Shared) Open() (address string, err error) {
 	if named := os.Getenv(ServerURL); named != "" {
-		return named, nil
+		return named
 	}
 	s.once.Do(func() { s.server, s.err = start() })
-	if s.err != nil {
-		return "", s.err
-	}
-	return s.server.URL(), nil
+	check(tb, s.err)
+	return s.server.URL()
 }
 
 // Stop ends the server, if it was started. TestMain calls it.
@@ -73,7 +62,7 @@ func check(tb testing.TB, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrMissing) && os.Getenv("CI") != "true":
+	case errors.Is(err, errMissing) && os.Getenv("CI") != "true":
 		tb.Skip(err) //nolint:forbidigo // a laptop may lack PostgreSQL; with CI=true this fails below
 	default:
 		tb.Fatal(err)
@@ -115,7 +104,7 @@ func programs() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", ErrMissing
+		return "", errMissing
 	}
 	return filepath.Dir(found[len(found)-1]), nil
 }

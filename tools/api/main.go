@@ -6,8 +6,8 @@
 //	go -C tools run ./api -root .. -check     # fail when they are not up to date, or a change is not in the changelog
 //
 // api/released has the surface of the last release. What differs from it has its name in
-// the section "[Unreleased]" of CHANGELOG.md, and what was removed or changed in a line of
-// that section that begins with "- **Breaking**:".
+// the section "[Unreleased]" of CHANGELOG.md, and what was removed or changed in a line
+// of that section that begins with "- **Breaking**:".
 package main
 
 import (

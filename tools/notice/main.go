@@ -27,21 +27,23 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// allowed lists the licences under which a module may be linked, as SPDX names them. All of
-// them let a program under any licence be shipped with it.
+// allowed lists the licences under which a module may be linked, as SPDX names them. All
+// of them let a program under any licence be shipped with it.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
 
 // platforms lists the systems that are looked at: some modules are linked into one only.
 var platforms = []string{"linux/amd64", "darwin/arm64", "windows/amd64"}
 
-// unshipped matches the folders of modules that no user links: they check or show the others.
+// unshipped matches the folders of modules that no user links: they check or show the
+// others.
 var unshipped = regexp.MustCompile(`^(tools|bench|examples|docs)(/|$)|/internal/`)
 
-// coverage is how much of a licence file must be the text of known licences, in percent. The
-// rest is names of authors.
+// coverage is how much of a licence file must be the text of known licences, in percent.
+// The rest is names of authors.
 const coverage = 75
 
-// licenceFile matches the names of files that hold a licence, or a notice that goes with it.
+// licenceFile matches the names of files that hold a licence, or a notice that goes with
+// it.
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([-.][a-z0-9.]+)?$`)
 
 func main() {
@@ -183,9 +185,9 @@ func ownModules(ctx context.Context, root string) ([]ownModule, error) {
 	return own, nil
 }
 
-// workspace returns a go.work of the module and those of this repository that it requires,
-// one by way of another. Versions are then the ones that a user of the module gets, and not
-// those that the whole workspace agrees on.
+// workspace returns a go.work of the module and those of this repository that it
+// requires, one by way of another. Versions are then the ones that a user of the module
+// gets, and not those that the whole workspace agrees on.
 func (m ownModule) workspace(root string, own []ownModule) string {
 	here := map[string]ownModule{}
 	for _, o := range own {
@@ -258,8 +260,8 @@ func (m ownModule) linked(ctx context.Context, root string, own []ownModule) (_ 
 	return linked, nil
 }
 
-// shipped picks the packages that a user links from lines of a name and an import path: the
-// command, and otherwise what can be imported and is not there for tests.
+// shipped picks the packages that a user links from lines of a name and an import path:
+// the command, and otherwise what can be imported and is not there for tests.
 func shipped(list, modulePath string) []string {
 	var roots []string
 	for line := range strings.Lines(list) {
@@ -362,8 +364,8 @@ func within(dir, parent string) bool {
 	return err == nil && filepath.IsLocal(inner)
 }
 
-// classify returns the SPDX names of the licences of a text. One that is not allowed is an
-// error, and so is a text that is more than licences.
+// classify returns the SPDX names of the licences of a text. One that is not allowed is
+// an error, and so is a text that is more than licences.
 func classify(text []byte) ([]string, error) {
 	found := licensecheck.Scan(text)
 	if found.Percent < coverage {
@@ -437,7 +439,8 @@ func render(table []row, texts []licence) []byte {
 	return b.Bytes()
 }
 
-// difference lists the lines of two texts that the other does not have, up to ten of each.
+// difference lists the lines of two texts that the other does not have, up to ten of
+// each.
 func difference(old, now string) string {
 	var b strings.Builder
 	list := func(sign, a, other string) {

@@ -8,10 +8,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"io"
-	"log/slog"
-	"maps"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -81,11 +79,12 @@ func page(status int, header ...string) http.HandlerFunc {
 }
 
 // serves starts a server and makes it the API's address.
-func (b *bench) serves(t *testing.T, h http.Handler) {
+func (b *bench) serves(t *testing.T, h http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	b.env["INTRAM_BASE_URL"] = server.URL
+	return server
 }
 
 // leads makes every name resolve, and each connection one to this address that would
@@ -119,8 +118,8 @@ func (b *bench) also(change func(*app)) {
 	}
 }
 
-// secureServer is a TLS server for api.intram.org. Its certificate is of an authority of
-// its own, which is returned.
+// secureServer is a TLS server for api.intram.org whose certificate is of an authority
+// that nobody trusts, and the certificate of that.
 func secureServer(t *testing.T, h http.Handler, from, to time.Time) (address string, authority *x509.Certificate) {
 	t.Helper()
 	issue := func(name string, template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
@@ -141,7 +140,7 @@ func secureServer(t *testing.T, h http.Handler, from, to time.Time) (address str
 	leaf, key := issue("api", &x509.Certificate{DNSNames: []string{"api.intram.org"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, authority, signer)
 	server := httptest.NewUnstartedServer(h)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String(), authority
@@ -292,7 +291,7 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "signed by itself", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			server := httptest.NewUnstartedServer(b.server)
-			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.StartTLS()
 			t.Cleanup(server.Close)
 			b.env["INTRAM_BASE_URL"] = server.URL
@@ -324,7 +323,7 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			address, authority := secureServer(t, b.server, testTime.Add(-day), testTime.Add(5*day))
 			b.leads(address, "203.0.113.9")
 			b.also(trusts(authority))
-		}, check: "tls", status: "warn", says: "TLS 1.3, and the certificate is good for 5 more days", do: "renewed"},
+		}, check: "tls", status: "warn", says: "TLS 1.3, and the certificate is good for 5 more days", do: "renew it"},
 		{name: "certificate that is well", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			documented(b)
@@ -362,9 +361,6 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			b.env["HTTPS_PROXY"] = proxy.URL
 		}, check: "connection", status: "fail", says: "refused to connect to api.intram.org (HTTP 403)", do: "ask who runs the proxy", code: 6},
 		{name: "proxy that Go does not use", before: func(_ *testing.T, b *bench) { b.env["ALL_PROXY"] = "socks5://ada:proxy-ca5ec2e7@127.0.0.1:1" }, check: "proxy", status: "warn", says: "ALL_PROXY is set, which Go programs do not use", do: "HTTPS_PROXY"},
-		{name: "proxy of another kind", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "ftp://ada:ca5ec2e7@proxy.example:21" }, check: "proxy", status: "fail", says: "HTTPS_PROXY is not the address of a proxy that can be used", do: "http://HOST:PORT", code: 1},
-		{name: "proxy with a bracket", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "http://ada:ca5ec2e7@[::bad" }, check: "proxy", status: "fail", says: "HTTPS_PROXY is not the address of a proxy that can be used", do: "http://HOST:PORT", code: 1},
-		{name: "proxy with a percent sign", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "http://ada:ca5ec2e7%zz@127.0.0.1:1" }, check: "proxy", status: "warn", says: "HTTPS_PROXY is not the address of a proxy, and is ignored", do: "http://HOST:PORT"},
 		{name: "proxy that is excepted", before: func(_ *testing.T, b *bench) {
 			documented(b)
 			b.leads("127.0.0.1:1", "203.0.113.9")
@@ -379,8 +375,6 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "the other API", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://business.novasend.app" }, check: "base_url", status: "fail", says: "is the other API", do: "https://api.intram.org/v1", code: 1},
 		{name: "no scheme", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "api.intram.org/v1" }, check: "base_url", status: "fail", says: "not an absolute URL", do: "https://api.intram.org/v1", code: 1},
 		{name: "password in the URL", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://ada:ca5ec2e7@api.intram.org/v1" }, check: "base_url", status: "fail", says: "a user or a password in the URL", do: "remove it", code: 1},
-		{name: "no such port", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://127.0.0.1:99999/v1" }, check: "base_url", status: "fail", says: "the port is not 1 to 65535", do: "https://api.intram.org/v1", code: 1},
-		{name: "letters of another script", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://api.intràm.org/v1" }, check: "base_url", status: "fail", says: "mistyped api.intram.org", do: "https://api.intram.org/v1", code: 1, private: "intràm"},
 		{name: "spaces around it", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = " https://api.intram.org/v1\n" }, check: "base_url", status: "fail", says: "has spaces or a line break around it", do: "alone", code: 1},
 		{name: "quotes around it", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = `"https://api.intram.org/v1"` }, check: "base_url", status: "fail", says: "has quotes around it", do: "alone", code: 1},
 		{name: "a host of one's own", before: func(_ *testing.T, b *bench) {
@@ -430,10 +424,6 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			b.env["INTRAM_CONFIG"] = path
 		}, check: "configuration", status: "fail", says: "others can read", do: "chmod 600", code: 1, private: "ada.toml"},
 		{name: "file that is a folder", before: func(_ *testing.T, b *bench) { b.env["INTRAM_CONFIG"] = b.home }, check: "configuration", status: "fail", says: "is a directory", do: "correct the file", code: 1},
-		{name: "file without an end", before: func(t *testing.T, b *bench) {
-			t.Helper()
-			b.env["INTRAM_CONFIG"] = b.file(t, "ada.toml", strings.Repeat("# salaries\n", 100_000))
-		}, check: "configuration", status: "fail", says: "larger than 1 MiB", do: "correct the file", code: 1, private: "ada.toml"},
 		{name: "file that is not TOML", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			b.env["INTRAM_CONFIG"] = b.file(t, "ada.toml", "[profiles.sandbox]\nsecret_key = sk_sandbox_ca5ec2e7\n")
@@ -452,7 +442,6 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "mistyped variable", before: func(_ *testing.T, b *bench) { b.env["INTRAM_SECRETKEY"] = "sk_sandbox_ca5ec2e7" }, check: "variables", status: "warn", says: "INTRAM_SECRETKEY is not read: it looks like INTRAM_SECRET_KEY", do: "rename it"},
 		{name: "variable in lower case", before: func(_ *testing.T, b *bench) { b.env["intram_secret_key"] = "sk_sandbox_ca5ec2e7" }, check: "variables", status: "warn", says: "intram_secret_key is not read", do: "rename it"},
 		{name: "empty variable", before: func(_ *testing.T, b *bench) { b.env["INTRAM_WEBHOOK_SECRET"] = "" }, check: "variables", status: "warn", says: "INTRAM_WEBHOOK_SECRET is set and empty", do: "unset it"},
-		{name: "local server and another address", args: []string{"--local", "--base-url", "http://127.0.0.1:1"}, check: "configuration", status: "fail", says: "--local has the address and the keys", do: "leave out those flags", code: 1},
 		{name: "no local server", args: []string{"--local"}, check: "configuration", status: "fail", says: "no local server is known", do: "intram serve", code: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -556,8 +545,8 @@ func TestTheDoctorTellsAReleasedBuild(t *testing.T) {
 	}
 }
 
-// Each kind of receiver: the SDK's own is well, and one that takes what is not signed is
-// the worst finding.
+// Each kind of receiver: the SDK's own is well, and one that takes what nobody has signed
+// is the worst finding.
 func TestTheDoctorFindsReceiversThatTakeUnsignedEvents(t *testing.T) {
 	t.Parallel()
 	verifier, err := intram.NewWebhookVerifier("whsec_ca5ec2e7ca5ec2e7")
@@ -701,133 +690,4 @@ func TestTheReadmeHasTheChecksOfTheDoctor(t *testing.T) {
 	for _, c := range report.Checks {
 		assert.Contains(t, readme, "`"+c.Name+"`")
 	}
-}
-
-// A secret is in no output, whatever way it is given and whatever is wrong with it.
-func TestTheDoctorShowsNoSecret(t *testing.T) {
-	t.Parallel()
-	// Each begins as a key does, and has the canary in it; none is accepted.
-	const canary = "ca5ec2e7"
-	secrets := map[string]string{
-		"INTRAM_PUBLIC_KEY": "pk_sandbox_" + canary + "pub", "INTRAM_SECRET_KEY": "sk_sandbox_" + canary + "sec",
-		"INTRAM_PAYIN_API_KEY": canary + "payin-key-0123", "INTRAM_PAYIN_API_CLIENT": canary + "payin-client-01",
-		"INTRAM_WEBHOOK_SECRET": "whsec_" + canary + "hook",
-	}
-	spoil := map[string]func(string) string{
-		"as it is": func(s string) string { return s }, "quoted": func(s string) string { return `"` + s + `"` },
-		"line break": func(s string) string { return s + "\n" }, "BOM": func(s string) string { return "\uFEFF" + s },
-		"comment": func(s string) string { return s + " # mine" }, "two": func(s string) string { return s + " " + s },
-		"live": func(s string) string { return strings.Replace(s, "_sandbox_", "_live_", 1) },
-		"case": strings.ToUpper, "no prefix": func(s string) string { return s[strings.LastIndex(s, "_")+1:] },
-		"other kind": func(s string) string {
-			return strings.NewReplacer("pk_", "sk_", "sk_", "pk_", "whsec_", "sk_").Replace(s)
-		},
-		"not UTF-8": func(s string) string { return s + "\xff" }, "escape": func(s string) string { return "\x1b[2J" + s },
-		"named again": func(s string) string { return "INTRAM_SECRET_KEY=" + s },
-	}
-	places := map[string]func(*testing.T, *bench, map[string]string){
-		"environment": func(_ *testing.T, b *bench, values map[string]string) { maps.Copy(b.env, values) },
-		"files": func(t *testing.T, b *bench, values map[string]string) {
-			t.Helper()
-			for name, value := range values {
-				if name == "INTRAM_PUBLIC_KEY" {
-					b.env[name] = value
-					continue
-				}
-				b.env[name+"_FILE"] = b.file(t, name, value)
-			}
-		},
-		"configuration": func(t *testing.T, b *bench, values map[string]string) {
-			t.Helper()
-			config := "[profiles.sandbox]\n"
-			for name, value := range values {
-				data, err := json.Marshal(strings.ToValidUTF8(value, "?"))
-				require.NoError(t, err)
-				config += strings.ToLower(strings.TrimPrefix(name, "INTRAM_")) + " = " + string(data) + "\n"
-			}
-			b.env["INTRAM_CONFIG"] = b.file(t, "c.toml", config)
-		},
-		"where other values belong": func(_ *testing.T, b *bench, values map[string]string) {
-			secret := values["INTRAM_SECRET_KEY"]
-			for _, name := range []string{"INTRAM_BASE_URL", "INTRAM_PAYIN_BASE_URL", "INTRAM_TIMEOUT", "INTRAM_SECRETKEY", "INTRAM_WEBHOOK_SECRET_FILE", "INTRAM_PAYIN_API_KEY_FILE"} {
-				b.env[name] = secret
-			}
-			b.env["HTTPS_PROXY"], b.env["HTTP_PROXY"], b.env["ALL_PROXY"] = "http://ada:"+secret+"@127.0.0.1:1", "http://"+secret+"@127.0.0.1:1", secret
-		},
-		"as profile": func(_ *testing.T, b *bench, values map[string]string) {
-			b.env["INTRAM_PROFILE"] = values["INTRAM_SECRET_KEY"]
-		},
-		"as file": func(_ *testing.T, b *bench, values map[string]string) {
-			b.env["INTRAM_CONFIG"] = values["INTRAM_SECRET_KEY"]
-		},
-		"in URLs": func(_ *testing.T, b *bench, _ map[string]string) {
-			b.env["INTRAM_BASE_URL"] = "https://ada:" + canary + "@api.intram.org/v1?key=" + canary + "#" + canary
-			b.env["INTRAM_PAYIN_BASE_URL"] = "http://" + canary + "@127.0.0.1:1?" + canary
-		},
-	}
-	for place, put := range places {
-		for name, change := range spoil {
-			t.Run(place+", "+name, func(t *testing.T) {
-				t.Parallel()
-				for _, format := range [][]string{nil, {"--json"}, {"--verbose"}} {
-					if strings.HasPrefix(place, "as ") && name == "no prefix" {
-						continue // nothing tells that it is one
-					}
-					b := newBench(t)
-					b.leads("127.0.0.1:1")
-					server := b.env["INTRAM_BASE_URL"]
-					b.env = map[string]string{"INTRAM_BASE_URL": server, "INTRAM_PAYIN_BASE_URL": server}
-					values := map[string]string{}
-					for variable, secret := range secrets {
-						values[variable] = change(secret)
-					}
-					put(t, b, values)
-					r := b.run(t, append([]string{"doctor"}, format...)...)
-					assert.NotZero(t, r.code)
-					text := r.out + r.err
-					assert.NotContains(t, strings.ToLower(text), canary)
-					assert.NotContains(t, text, "\x1b")
-				}
-			})
-		}
-	}
-}
-
-// The words tell all, and a terminal that shows them gets the signs too.
-func TestTheDoctorSignsForTerminalsThatShowThem(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		env      map[string]string
-		terminal bool
-		want     string
-	}{
-		{map[string]string{"TERM": "xterm", "LANG": "fr_BJ.UTF-8"}, true, "✓ ok       version"},
-		{map[string]string{"TERM": "xterm", "LANG": "fr_BJ.UTF-8"}, false, "ok       version"},
-		{map[string]string{"TERM": "dumb", "LANG": "fr_BJ.UTF-8"}, true, "ok       version"},
-		{map[string]string{"TERM": "xterm", "LANG": "fr_BJ.UTF-8", "LC_ALL": "C"}, true, "ok       version"},
-		{map[string]string{"TERM": "xterm"}, true, "ok       version"},
-	} {
-		b := newConfigBench(t)
-		maps.Copy(b.env, test.env)
-		b.leads("127.0.0.1:1")
-		b.also(func(a *app) { a.isTerminal = func(any) bool { return test.terminal } })
-		out := b.run(t, "doctor").out
-		assert.True(t, strings.HasPrefix(out, test.want), "%v: %.40q", test.env, out)
-		signs := strings.HasPrefix(test.want, "✓")
-		assert.Equal(t, signs, strings.Contains(out, "✗ FAIL     public_key: not set\n           -> "))
-		assert.Equal(t, !signs, strings.Contains(out, "FAIL     public_key: not set\n         -> "))
-	}
-}
-
-// Ctrl-C ends it, with the status of the other commands.
-func TestTheDoctorIsInterrupted(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	b.edit = func(a *app) {
-		a.dial = func(context.Context, string, string) (net.Conn, error) { cancel(); return nil, ctx.Err() }
-	}
-	r := b.runWith(t, ctx, "doctor")
-	assert.Equal(t, exitInterrupted, r.code)
-	assert.Empty(t, r.out)
 }
