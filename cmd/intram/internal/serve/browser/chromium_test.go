@@ -206,7 +206,8 @@ func TestTheDashboardIsDarkAndFrenchWhereThePersonIs(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, chromedp.Do(browser, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(p.URL),
-		says("h2", "Latest requests"), chromedp.Click(chromedp.CSS(`button[value="fr"]`)), says("h2", "Dernières requêtes"), says("#latest-requests a", "/v1/payouts")))
+		says("h2", "Latest requests"), chromedp.Click(chromedp.CSS(`button[value="fr"]`)), says("h2", "Dernières requêtes"), says("#latest-requests a", "/v1/payouts"),
+		until("document.readyState === 'complete'"))) // the words are there before the style sheet
 	paper, err := chromedp.Run(browser, chromedp.Evaluate[string](`getComputedStyle(document.body).backgroundColor`))
 	require.NoError(t, err)
 	assert.Equal(t, "rgb(15, 21, 19)", paper)
