@@ -8,8 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"io"
-	"log"
+	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -79,12 +81,11 @@ func page(status int, header ...string) http.HandlerFunc {
 }
 
 // serves starts a server and makes it the API's address.
-func (b *bench) serves(t *testing.T, h http.Handler) *httptest.Server {
+func (b *bench) serves(t *testing.T, h http.Handler) {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	b.env["INTRAM_BASE_URL"] = server.URL
-	return server
 }
 
 // leads makes every name resolve, and each connection one to this address that would
@@ -118,8 +119,8 @@ func (b *bench) also(change func(*app)) {
 	}
 }
 
-// secureServer is a TLS server for api.intram.org whose certificate is of an authority
-// that nobody trusts, and the certificate of that.
+// secureServer is a TLS server for api.intram.org. Its certificate is of an authority of
+// its own, which is returned.
 func secureServer(t *testing.T, h http.Handler, from, to time.Time) (address string, authority *x509.Certificate) {
 	t.Helper()
 	issue := func(name string, template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
@@ -140,7 +141,7 @@ func secureServer(t *testing.T, h http.Handler, from, to time.Time) (address str
 	leaf, key := issue("api", &x509.Certificate{DNSNames: []string{"api.intram.org"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, authority, signer)
 	server := httptest.NewUnstartedServer(h)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String(), authority
@@ -291,7 +292,7 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "signed by itself", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			server := httptest.NewUnstartedServer(b.server)
-			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 			server.StartTLS()
 			t.Cleanup(server.Close)
 			b.env["INTRAM_BASE_URL"] = server.URL
@@ -323,7 +324,7 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			address, authority := secureServer(t, b.server, testTime.Add(-day), testTime.Add(5*day))
 			b.leads(address, "203.0.113.9")
 			b.also(trusts(authority))
-		}, check: "tls", status: "warn", says: "TLS 1.3, and the certificate is good for 5 more days", do: "renew it"},
+		}, check: "tls", status: "warn", says: "TLS 1.3, and the certificate is good for 5 more days", do: "renewed"},
 		{name: "certificate that is well", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			documented(b)
@@ -361,6 +362,9 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			b.env["HTTPS_PROXY"] = proxy.URL
 		}, check: "connection", status: "fail", says: "refused to connect to api.intram.org (HTTP 403)", do: "ask who runs the proxy", code: 6},
 		{name: "proxy that Go does not use", before: func(_ *testing.T, b *bench) { b.env["ALL_PROXY"] = "socks5://ada:proxy-ca5ec2e7@127.0.0.1:1" }, check: "proxy", status: "warn", says: "ALL_PROXY is set, which Go programs do not use", do: "HTTPS_PROXY"},
+		{name: "proxy of another kind", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "ftp://ada:ca5ec2e7@proxy.example:21" }, check: "proxy", status: "fail", says: "HTTPS_PROXY is not the address of a proxy that can be used", do: "http://HOST:PORT", code: 1},
+		{name: "proxy with a bracket", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "http://ada:ca5ec2e7@[::bad" }, check: "proxy", status: "fail", says: "HTTPS_PROXY is not the address of a proxy that can be used", do: "http://HOST:PORT", code: 1},
+		{name: "proxy with a percent sign", before: func(_ *testing.T, b *bench) { b.env["HTTPS_PROXY"] = "http://ada:ca5ec2e7%zz@127.0.0.1:1" }, check: "proxy", status: "warn", says: "HTTPS_PROXY is not the address of a proxy, and is ignored", do: "http://HOST:PORT"},
 		{name: "proxy that is excepted", before: func(_ *testing.T, b *bench) {
 			documented(b)
 			b.leads("127.0.0.1:1", "203.0.113.9")
@@ -375,6 +379,8 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "the other API", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://business.novasend.app" }, check: "base_url", status: "fail", says: "is the other API", do: "https://api.intram.org/v1", code: 1},
 		{name: "no scheme", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "api.intram.org/v1" }, check: "base_url", status: "fail", says: "not an absolute URL", do: "https://api.intram.org/v1", code: 1},
 		{name: "password in the URL", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://ada:ca5ec2e7@api.intram.org/v1" }, check: "base_url", status: "fail", says: "a user or a password in the URL", do: "remove it", code: 1},
+		{name: "no such port", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://127.0.0.1:99999/v1" }, check: "base_url", status: "fail", says: "the port is not 1 to 65535", do: "https://api.intram.org/v1", code: 1},
+		{name: "letters of another script", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = "https://api.intràm.org/v1" }, check: "base_url", status: "fail", says: "mistyped api.intram.org", do: "https://api.intram.org/v1", code: 1, private: "intràm"},
 		{name: "spaces around it", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = " https://api.intram.org/v1\n" }, check: "base_url", status: "fail", says: "has spaces or a line break around it", do: "alone", code: 1},
 		{name: "quotes around it", before: func(_ *testing.T, b *bench) { b.env["INTRAM_BASE_URL"] = `"https://api.intram.org/v1"` }, check: "base_url", status: "fail", says: "has quotes around it", do: "alone", code: 1},
 		{name: "a host of one's own", before: func(_ *testing.T, b *bench) {
@@ -424,6 +430,10 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 			b.env["INTRAM_CONFIG"] = path
 		}, check: "configuration", status: "fail", says: "others can read", do: "chmod 600", code: 1, private: "ada.toml"},
 		{name: "file that is a folder", before: func(_ *testing.T, b *bench) { b.env["INTRAM_CONFIG"] = b.home }, check: "configuration", status: "fail", says: "is a directory", do: "correct the file", code: 1},
+		{name: "file without an end", before: func(t *testing.T, b *bench) {
+			t.Helper()
+			b.env["INTRAM_CONFIG"] = b.file(t, "ada.toml", strings.Repeat("# salaries\n", 100_000))
+		}, check: "configuration", status: "fail", says: "larger than 1 MiB", do: "correct the file", code: 1, private: "ada.toml"},
 		{name: "file that is not TOML", before: func(t *testing.T, b *bench) {
 			t.Helper()
 			b.env["INTRAM_CONFIG"] = b.file(t, "ada.toml", "[profiles.sandbox]\nsecret_key = sk_sandbox_ca5ec2e7\n")
@@ -442,6 +452,7 @@ func TestTheDoctorNamesEachTrouble(t *testing.T) {
 		{name: "mistyped variable", before: func(_ *testing.T, b *bench) { b.env["INTRAM_SECRETKEY"] = "sk_sandbox_ca5ec2e7" }, check: "variables", status: "warn", says: "INTRAM_SECRETKEY is not read: it looks like INTRAM_SECRET_KEY", do: "rename it"},
 		{name: "variable in lower case", before: func(_ *testing.T, b *bench) { b.env["intram_secret_key"] = "sk_sandbox_ca5ec2e7" }, check: "variables", status: "warn", says: "intram_secret_key is not read", do: "rename it"},
 		{name: "empty variable", before: func(_ *testing.T, b *bench) { b.env["INTRAM_WEBHOOK_SECRET"] = "" }, check: "variables", status: "warn", says: "INTRAM_WEBHOOK_SECRET is set and empty", do: "unset it"},
+		{name: "local server and another address", args: []string{"--local", "--base-url", "http://127.0.0.1:1"}, check: "configuration", status: "fail", says: "--local has the address and the keys", do: "leave out those flags", code: 1},
 		{name: "no local server", args: []string{"--local"}, check: "configuration", status: "fail", says: "no local server is known", do: "intram serve", code: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -545,8 +556,8 @@ func TestTheDoctorTellsAReleasedBuild(t *testing.T) {
 	}
 }
 
-// Each kind of receiver: the SDK's own is well, and one that takes what nobody has signed
-// is the worst finding.
+// Each kind of receiver: the SDK's own is well, and one that takes what is not signed is
+// the worst finding.
 func TestTheDoctorFindsReceiversThatTakeUnsignedEvents(t *testing.T) {
 	t.Parallel()
 	verifier, err := intram.NewWebhookVerifier("whsec_ca5ec2e7ca5ec2e7")
@@ -690,4 +701,277 @@ func TestTheReadmeHasTheChecksOfTheDoctor(t *testing.T) {
 	for _, c := range report.Checks {
 		assert.Contains(t, readme, "`"+c.Name+"`")
 	}
+}
+
+// A secret is in no output, whatever way it is given and whatever is wrong with it.
+func TestTheDoctorShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	// Each begins as a key does, and has the canary in it; none is accepted.
+	const canary = "ca5ec2e7"
+	secrets := map[string]string{
+		"INTRAM_PUBLIC_KEY": "pk_sandbox_" + canary + "pub", "INTRAM_SECRET_KEY": "sk_sandbox_" + canary + "sec",
+		"INTRAM_PAYIN_API_KEY": canary + "payin-key-0123", "INTRAM_PAYIN_API_CLIENT": canary + "payin-client-01",
+		"INTRAM_WEBHOOK_SECRET": "whsec_" + canary + "hook",
+	}
+	spoil := map[string]func(string) string{
+		"as it is": func(s string) string { return s }, "quoted": func(s string) string { return `"` + s + `"` },
+		"line break": func(s string) string { return s + "\n" }, "BOM": func(s string) string { return "\uFEFF" + s },
+		"comment": func(s string) string { return s + " # mine" }, "two": func(s string) string { return s + " " + s },
+		"live": func(s string) string { return strings.Replace(s, "_sandbox_", "_live_", 1) },
+		"case": strings.ToUpper, "no prefix": func(s string) string { return s[strings.LastIndex(s, "_")+1:] },
+		"other kind": func(s string) string {
+			return strings.NewReplacer("pk_", "sk_", "sk_", "pk_", "whsec_", "sk_").Replace(s)
+		},
+		"not UTF-8": func(s string) string { return s + "\xff" }, "escape": func(s string) string { return "\x1b[2J" + s },
+		"named again": func(s string) string { return "INTRAM_SECRET_KEY=" + s },
+	}
+	places := map[string]func(*testing.T, *bench, map[string]string){
+		"environment": func(_ *testing.T, b *bench, values map[string]string) { maps.Copy(b.env, values) },
+		"files": func(t *testing.T, b *bench, values map[string]string) {
+			t.Helper()
+			for name, value := range values {
+				if name == "INTRAM_PUBLIC_KEY" {
+					b.env[name] = value
+					continue
+				}
+				b.env[name+"_FILE"] = b.file(t, name, value)
+			}
+		},
+		"configuration": func(t *testing.T, b *bench, values map[string]string) {
+			t.Helper()
+			config := "[profiles.sandbox]\n"
+			for name, value := range values {
+				data, err := json.Marshal(strings.ToValidUTF8(value, "?"))
+				require.NoError(t, err)
+				config += strings.ToLower(strings.TrimPrefix(name, "INTRAM_")) + " = " + string(data) + "\n"
+			}
+			b.env["INTRAM_CONFIG"] = b.file(t, "c.toml", config)
+		},
+		"where other values belong": func(_ *testing.T, b *bench, values map[string]string) {
+			secret := values["INTRAM_SECRET_KEY"]
+			for _, name := range []string{"INTRAM_BASE_URL", "INTRAM_PAYIN_BASE_URL", "INTRAM_TIMEOUT", "INTRAM_SECRETKEY", "INTRAM_WEBHOOK_SECRET_FILE", "INTRAM_PAYIN_API_KEY_FILE"} {
+				b.env[name] = secret
+			}
+			b.env["HTTPS_PROXY"], b.env["HTTP_PROXY"], b.env["ALL_PROXY"] = "http://ada:"+secret+"@127.0.0.1:1", "http://"+secret+"@127.0.0.1:1", secret
+		},
+		"as profile": func(_ *testing.T, b *bench, values map[string]string) {
+			b.env["INTRAM_PROFILE"] = values["INTRAM_SECRET_KEY"]
+		},
+		"as file": func(_ *testing.T, b *bench, values map[string]string) {
+			b.env["INTRAM_CONFIG"] = values["INTRAM_SECRET_KEY"]
+		},
+		"in URLs": func(_ *testing.T, b *bench, _ map[string]string) {
+			b.env["INTRAM_BASE_URL"] = "https://ada:" + canary + "@api.intram.org/v1?key=" + canary + "#" + canary
+			b.env["INTRAM_PAYIN_BASE_URL"] = "http://" + canary + "@127.0.0.1:1?" + canary
+		},
+	}
+	for place, put := range places {
+		for name, change := range spoil {
+			t.Run(place+", "+name, func(t *testing.T) {
+				t.Parallel()
+				for _, format := range [][]string{nil, {"--json"}, {"--verbose"}} {
+					if strings.HasPrefix(place, "as ") && name == "no prefix" {
+						continue // nothing tells that it is one
+					}
+					b := newBench(t)
+					b.leads("127.0.0.1:1")
+					server := b.env["INTRAM_BASE_URL"]
+					b.env = map[string]string{"INTRAM_BASE_URL": server, "INTRAM_PAYIN_BASE_URL": server}
+					values := map[string]string{}
+					for variable, secret := range secrets {
+						values[variable] = change(secret)
+					}
+					put(t, b, values)
+					r := b.run(t, append([]string{"doctor"}, format...)...)
+					assert.NotZero(t, r.code)
+					text := r.out + r.err
+					assert.NotContains(t, strings.ToLower(text), canary)
+					assert.NotContains(t, text, "\x1b")
+				}
+			})
+		}
+	}
+}
+
+// The words tell all, and a terminal that shows them gets the signs too.
+func TestTheDoctorSignsForTerminalsThatShowThem(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		env      map[string]string
+		terminal bool
+		want     string
+	}{
+		{map[string]string{"TERM": "xterm", "LANG": "fr_BJ.UTF-8"}, true, "✓ ok       version"},
+		{map[string]string{"TERM": "xterm", "LANG": "fr_BJ.UTF-8"}, false, "ok       version"},
+		{map[string]string{"TERM": "dumb", "LANG": "fr_BJ.UTF-8"}, true, "ok       version"},
+		{map[string]string{"TERM": "xterm", "LANG": "fr_BJ.UTF-8", "LC_ALL": "C"}, true, "ok       version"},
+		{map[string]string{"TERM": "xterm"}, true, "ok       version"},
+	} {
+		b := newConfigBench(t)
+		maps.Copy(b.env, test.env)
+		b.leads("127.0.0.1:1")
+		b.also(func(a *app) { a.isTerminal = func(any) bool { return test.terminal } })
+		out := b.run(t, "doctor").out
+		assert.True(t, strings.HasPrefix(out, test.want), "%v: %.40q", test.env, out)
+		signs := strings.HasPrefix(test.want, "✓")
+		assert.Equal(t, signs, strings.Contains(out, "✗ FAIL     public_key: not set\n           -> "))
+		assert.Equal(t, !signs, strings.Contains(out, "FAIL     public_key: not set\n         -> "))
+	}
+}
+
+// Ctrl-C ends it, with the status of the other commands.
+func TestTheDoctorIsInterrupted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.edit = func(a *app) {
+		a.dial = func(context.Context, string, string) (net.Conn, error) { cancel(); return nil, ctx.Err() }
+	}
+	r := b.runWith(t, ctx, "doctor")
+	assert.Equal(t, exitInterrupted, r.code)
+	assert.Empty(t, r.out)
+}
+
+// public makes the fake the API at its documented address.
+func (b *bench) public(t *testing.T) {
+	t.Helper()
+	address, authority := secureServer(t, b.server, testTime.Add(-24*time.Hour), testTime.Add(90*24*time.Hour))
+	delete(b.env, "INTRAM_BASE_URL")
+	b.leads(address, "203.0.113.9")
+	b.also(trusts(authority))
+}
+
+// What is subscribed is judged by its URL, unless the API is this machine's.
+func TestTheDoctorLooksAtTheSubscriptions(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		urls             []string
+		resolved         string
+		public           bool
+		status, says, do string
+	}{
+		"well":             {[]string{"https://shop.example.com/hook"}, "203.0.113.9", true, "ok", "1 subscription: payout.*; the URLs were looked at, not called", ""},
+		"this machine":     {[]string{"http://127.0.0.1:9/hook"}, "203.0.113.9", true, "warn", "is this machine, which Intram cannot reach", "public https URL"},
+		"this machine too": {[]string{"http://127.0.0.1:9/hook"}, "203.0.113.9", false, "ok", "1 subscription", ""},
+		"private network":  {[]string{"https://shop.example.com/hook"}, "192.168.1.7", true, "warn", "an address of a private network", "public address"},
+		"no such host":     {[]string{"https://shop.example.com/hook"}, "", true, "fail", "does not resolve from here", "DNS record"},
+		"twice":            {[]string{"https://shop.example.com/hook", "https://shop.example.com/hook"}, "203.0.113.9", true, "warn", "each event comes twice", "intram webhooks delete"},
+		"none":             {nil, "203.0.113.9", true, "ok", "no subscriptions", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			for _, url := range test.urls {
+				_, err := b.server.Client().Webhooks.Create(t.Context(), intram.WebhookParams{URL: url, Event: "payout.*"})
+				require.NoError(t, err)
+			}
+			if test.public {
+				b.public(t)
+			}
+			b.also(func(a *app) {
+				a.lookup = func(_ context.Context, host string) ([]netip.Addr, error) {
+					ip := test.resolved
+					if host == "api.intram.org" {
+						ip = "203.0.113.9"
+					}
+					if ip == "" {
+						return nil, nil
+					}
+					return []netip.Addr{netip.MustParseAddr(ip)}, nil
+				}
+			})
+			var report examined
+			r := b.json(t, &report, "doctor")
+			status, message, do := report.of("webhooks")
+			assert.Equal(t, test.status, status)
+			assert.Contains(t, message, test.says)
+			assert.Contains(t, do, test.do)
+			assert.NotContains(t, r.out, "shop.example.com", "not in an issue")
+			assert.NotContains(t, r.out, "192.168.1.7")
+			if test.status != "ok" && len(test.urls) == 1 {
+				assert.Contains(t, b.run(t, "doctor").out, test.urls[0], "it is shown to the merchant")
+			}
+		})
+	}
+}
+
+// A merchant with payin keys alone has no keys of the Merchant API to miss.
+func TestTheDoctorWorksForPayinsAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	delete(b.env, "INTRAM_PUBLIC_KEY")
+	delete(b.env, "INTRAM_SECRET_KEY")
+	var report examined
+	r := b.json(t, &report, "doctor")
+	assert.Zero(t, r.code, r.out)
+	for name, want := range map[string]string{"public_key": "skipped", "secret_key": "skipped", "authentication": "skipped", "payin_keys": "ok", "payin_response": "ok", "payin_authentication": "ok"} {
+		status, message, _ := report.of(name)
+		assert.Equal(t, want, status, "%s: %s", name, message)
+	}
+
+	// Its documented address follows from the environment, which its keys do not tell.
+	delete(b.env, "INTRAM_PAYIN_BASE_URL")
+	b.leads("127.0.0.1:1", "203.0.113.9")
+	b.env["INTRAM_CONFIG"] = b.file(t, "c.toml", "profile = \"adas-shop\"\n[profiles.adas-shop]\n")
+	r = b.json(t, &report, "doctor")
+	status, message, do := report.of("payin_base_url")
+	assert.Equal(t, "fail", status)
+	assert.Contains(t, message, "the environment of the profile [name] is not known")
+	assert.Contains(t, do, `environment = "live"`)
+	assert.NotContains(t, r.out, "adas-shop")
+	for environment, host := range map[string]string{"live": "https://business.novasend.app", "sandbox": "https://sandbox.novasend.app"} {
+		b.env["INTRAM_CONFIG"] = b.file(t, "c.toml", "profile = \"adas-shop\"\n[profiles.adas-shop]\nenvironment = \""+environment+"\"\n")
+		b.json(t, &report, "doctor")
+		status, message, _ = report.of("payin_base_url")
+		assert.Equal(t, "ok", status)
+		assert.Contains(t, message, host+", from the default")
+	}
+}
+
+// No key leaves this machine before the API itself has responded to a read without one.
+func TestTheDoctorGivesItsKeysToTheAPIAlone(t *testing.T) {
+	t.Parallel()
+	for name, h := range map[string]http.HandlerFunc{
+		"page": page(200), "maintenance": page(503), "redirect": page(302, "Location", "https://elsewhere.example/"),
+		"JSON": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			_, _ = w.Write([]byte(`{"message":"no route"}`))
+		},
+	} {
+		b := newBench(t)
+		var seen []*http.Request
+		b.serves(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { seen = append(seen, r); h(w, r) }))
+		b.env["INTRAM_PAYIN_BASE_URL"] = b.env["INTRAM_BASE_URL"]
+		if name == "JSON" { // which the payin API's check of health is judged by leniently, but for its status
+			delete(b.env, "INTRAM_PAYIN_API_KEY")
+			delete(b.env, "INTRAM_PAYIN_API_CLIENT")
+		}
+		r := b.run(t, "doctor")
+		assert.Equal(t, exitNoAnswer, r.code, name)
+		require.NotEmpty(t, seen)
+		for _, request := range seen {
+			assert.Equal(t, http.MethodGet, request.Method)
+			for _, header := range []string{"X-Api-Key", "X-Signature", "Authorization", "Cookie"} {
+				assert.Empty(t, request.Header.Get(header), "%s: %s", name, header)
+			}
+		}
+	}
+	b := newBench(t)
+	b.ok(t, "doctor")
+	requests := b.server.Requests()
+	require.GreaterOrEqual(t, len(requests), 5)
+	assert.Empty(t, requests[0].PublicKey)
+	for _, sent := range requests {
+		assert.Equal(t, http.MethodGet, sent.Method, "it never writes")
+	}
+}
+
+// With --verbose the merchant reads what the API says, and an issue does not.
+func TestTheDoctorShowsTheAPIsWordsWhenAsked(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.env["INTRAM_SECRET_KEY"] = "sk_sandbox_ca5ec2e7ca5ec2e7"
+	assert.NotContains(t, b.run(t, "doctor").out, "the API says")
+	assert.Contains(t, strings.Join(strings.Fields(b.run(t, "doctor", "--verbose").out), " "), "the API says: Signature verification failed: signature_mismatch")
+	assert.NotContains(t, b.run(t, "doctor", "--verbose", "--json").out, "verification failed")
 }
