@@ -934,7 +934,7 @@ func TestTheDoctorGivesItsKeysToTheAPIAlone(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"page": page(200), "maintenance": page(503), "redirect": page(302, "Location", "https://elsewhere.example/"),
 		"JSON": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(`{"message":"no route"}`))
 		},
 	} {
