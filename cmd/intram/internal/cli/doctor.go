@@ -85,6 +85,7 @@ type examination struct {
 	machine  *doctor.Machine
 	checks   []doctor.Check
 
+	unread          bool     // there is no configuration at all
 	merchant, payin *url.URL // nil if the base URL is not usable
 	merchantKeys    bool     // they are set, and of the right form
 	payinKeys       bool
@@ -97,7 +98,7 @@ func (x *examination) add(checks ...doctor.Check) { x.checks = append(x.checks, 
 func (a *app) examine(ctx context.Context, receivers []string, probe bool) []doctor.Check {
 	x := &examination{app: a}
 	x.add(a.versionCheck())
-	x.gather()
+	x.gather(ctx)
 	x.machine = a.machine(x.timeout())
 	x.keys()
 	x.addresses()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -12,18 +13,50 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/doctor"
+	"github.com/intram/intram-go/cmd/intram/internal/local"
 	"github.com/intram/intram-go/internal/credential"
 )
 
 // gather reads the configuration, and checks the file, the profile, the variables and the
 // timeout.
-func (x *examination) gather() {
-	x.gathered = x.app.gather()
-	if x.settings = x.gathered.settings; x.settings == nil {
-		x.settings = &settings{publicKey: setting{name: "public_key"}, secretKey: setting{name: "secret_key"}} // of a local server that does not run
+func (x *examination) gather(ctx context.Context) {
+	x.gathered = x.read(ctx)
+	if x.settings = x.gathered.settings; x.settings == nil { // a local server that does not run, or a pipe
+		x.unread = true
+		x.settings = &settings{
+			publicKey: setting{name: "public_key"}, secretKey: setting{name: "secret_key"}, webhookSecret: setting{name: "webhook_secret"},
+			payinAPIKey: setting{name: "payin_api_key"}, payinClient: setting{name: "payin_api_client"},
+		}
 	}
 	x.add(x.fileCheck(), x.profileCheck(), x.variables(), x.timeoutCheck())
 }
+
+// read reads the configuration. A pipe that is never written to would block: it is given
+// up after the timeout.
+func (x *examination) read(ctx context.Context) *gathered {
+	a := x.app
+	limit, least := intram.DefaultTimeout, time.Second // a disk is no network
+	if d, err := time.ParseDuration(a.layered("timeout", a.connection.timeout, "--timeout", "INTRAM_TIMEOUT", "", "", "").value); err == nil && d > 0 {
+		limit = max(d, least)
+	}
+	ctx, cancel := a.machine(limit).Within(ctx, limit)
+	defer cancel()
+	done := make(chan *gathered, 1)
+	go func() { done <- a.gather() }()
+	select {
+	case g := <-done:
+		return g
+	case <-ctx.Done():
+		g := &gathered{path: a.configPath()}
+		g.mistake("file", errUnread)
+		return g
+	}
+}
+
+var noConfiguration = doctor.Say("there is no configuration")
+
+// errUnread is a configuration that blocks its reader.
+var errUnread = errors.New("a file of it was not read to its end in time: it is a pipe that nothing is written to, or on a disk that is away")
 
 // mistake returns what is wrong with a setting, nil if nothing is.
 func (x *examination) mistake(name string) error {
@@ -114,9 +147,19 @@ func (x *examination) profileName() any {
 func (x *examination) fileCheck() doctor.Check {
 	const name = "configuration"
 	a := x.app
+	if err := x.mistake("file"); errors.Is(err, errUnread) {
+		return doctor.Failure(name, doctor.Setting, x.words(err), doctor.Say("look at the files that --config, INTRAM_CONFIG and the variables ending in _FILE name"))
+	}
 	if a.connection.local {
 		if err := x.mistake("file"); err != nil {
-			return doctor.Failure(name, doctor.Setting, x.words(err), doctor.Say("start one in another terminal: intram serve"))
+			do := doctor.Say("remove what is there, and start one in another terminal: intram serve")
+			switch {
+			case errors.Is(err, local.ErrNotRunning):
+				do = doctor.Say("start one in another terminal: intram serve")
+			case x.gathered.settings == nil && a.connection.baseURL+a.connection.publicKey+a.connection.payinBaseURL != "":
+				do = doctor.Say("leave out those flags, or --local")
+			}
+			return doctor.Failure(name, doctor.Setting, x.words(err), do)
 		}
 		return doctor.Good(name, doctor.Say("--local: that of the local server, and no file"))
 	}
@@ -145,7 +188,7 @@ func (x *examination) fileCheck() doctor.Check {
 func (x *examination) profileCheck() doctor.Check {
 	const name = "profile"
 	if x.settings.profile.value == "" {
-		return doctor.NotChecked(name, doctor.Say("there is no configuration"))
+		return doctor.NotChecked(name, noConfiguration)
 	}
 	if err := x.mistake(name); err != nil {
 		return doctor.Failure(name, doctor.Setting, x.words(err), doctor.Say("name another one with --profile or INTRAM_PROFILE, or correct the keys; intram config shows what there is"))
@@ -166,7 +209,7 @@ func (x *examination) timeoutCheck() doctor.Check {
 		return doctor.Failure("timeout", doctor.Setting, doctor.Say("not a duration, from %s", x.source(s)), doctor.Say("write a number and a unit, such as 30s"))
 	}
 	if s.value == "" {
-		return doctor.NotChecked("timeout", doctor.Say("there is no configuration"))
+		return doctor.NotChecked("timeout", noConfiguration)
 	}
 	if d := x.timeout(); d < time.Second {
 		return doctor.Warning("timeout", doctor.Say("%s for one response, from %s", d, x.source(s)), doctor.Say("give it some seconds: a payout that is cut off is in doubt"))
@@ -182,7 +225,7 @@ var variableNames = []string{
 }
 
 // guessed are names that people give to a variable, with the right one.
-var guessed = map[string]string{
+var guessed = map[string]string{ //nolint:gosec // names, not values
 	"INTRAM_API_KEY": "INTRAM_PUBLIC_KEY", "INTRAM_KEY": "INTRAM_PUBLIC_KEY", "INTRAM_API_PUBLIC_KEY": "INTRAM_PUBLIC_KEY",
 	"INTRAM_SECRET": "INTRAM_SECRET_KEY", "INTRAM_API_SECRET": "INTRAM_SECRET_KEY", "INTRAM_API_SECRET_KEY": "INTRAM_SECRET_KEY",
 	"INTRAM_WEBHOOK_KEY": "INTRAM_WEBHOOK_SECRET", "INTRAM_WEBHOOK_SECRET_KEY": "INTRAM_WEBHOOK_SECRET",
@@ -192,7 +235,6 @@ var guessed = map[string]string{
 // variables looks for variables that have no effect: mistyped, empty, or behind another
 // source.
 func (x *examination) variables() doctor.Check {
-	const name = "variables"
 	var set, found, todo []string
 	problem := func(what, do string) {
 		found = append(found, what)
@@ -297,8 +339,8 @@ func (x *examination) key(s *setting, what string) doctor.Check {
 		return doctor.Failure(s.name, doctor.Setting, x.words(err), doctor.Say("correct the file of the secret, or name another one"))
 	}
 	if s.value == "" {
-		if x.app.connection.local {
-			return doctor.NotChecked(s.name, doctor.Say("there is no local server"))
+		if x.unread {
+			return doctor.NotChecked(s.name, noConfiguration)
 		}
 		return doctor.Failure(s.name, doctor.Setting, doctor.Say("not set"),
 			doctor.Say("intram config init asks for the keys; or set INTRAM_%s; or try the fake: intram serve, and --local", strings.ToUpper(s.name)))
@@ -389,7 +431,7 @@ func (x *examination) addresses() {
 // address checks one base URL, and returns it if it is usable.
 func (x *examination) address(name string, s *setting, known, other []doctor.Known) *url.URL {
 	if s.value == "" {
-		x.add(doctor.NotChecked(name, doctor.Say("there is no local server")))
+		x.add(doctor.NotChecked(name, noConfiguration))
 		return nil
 	}
 	// What people paste around a value is the same as around a secret that they choose.

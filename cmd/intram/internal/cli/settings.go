@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -164,7 +165,11 @@ func (a *app) gather() *gathered {
 	s.profile = a.layered("profile", f.profile, "--profile", "INTRAM_PROFILE", file.Profile, path, defaultProfile)
 	p, found := file.Profiles[s.profile.value]
 	if !found && !isEnvironment(s.profile.value) && err == nil {
-		g.mistake("profile", usagef("%s: there is no profile %q in %s: it has %s", s.profile.source, s.profile.value, path, join(file.names())))
+		name := s.profile.value
+		if keyPrefix.MatchString(name) {
+			name = "(a key)"
+		}
+		g.mistake("profile", usagef("%s: there is no profile %q in %s: it has %s", s.profile.source, name, path, join(file.names())))
 	}
 	g.profile = p
 	s.of = p.environment(s.profile.value)
@@ -341,7 +346,7 @@ func (a *app) readConfig() (configuration, string, error) {
 	if path == "" {
 		return configuration{}, "", nil
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
+	data, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) && !asked {
 		return configuration{}, path, nil
 	}
@@ -360,6 +365,24 @@ func (a *app) readConfig() (configuration, string, error) {
 		}
 	}
 	return c, path, nil
+}
+
+// largestConfig is the size of a file of the configuration at most. A device such as
+// /dev/zero never ends.
+const largestConfig = 1 << 20
+
+// readSmall reads a file of the configuration.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the user's own choice
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was read
+	data, err := io.ReadAll(io.LimitReader(f, largestConfig+1))
+	if err == nil && len(data) > largestConfig {
+		err = fmt.Errorf("%s is larger than 1 MiB: it is no file of the configuration", path)
+	}
+	return data, err
 }
 
 // parseConfig parses a configuration file.
@@ -432,11 +455,17 @@ func webhookMistake(value string, payin bool) string {
 	return credential.Mistake(kind, value)
 }
 
+// keyPrefix matches what begins as a key does.
+var keyPrefix = regexp.MustCompile(`(?i)^\W*(sk|pk|whsec)_`)
+
 // readSecretFile reads a secret from a file that contains nothing else. It removes one
 // line break at the end, which an editor adds.
 func readSecretFile(path string) (string, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the user's own choice
+	data, err := readSmall(path)
 	if err != nil {
+		if !strings.ContainsAny(path, "/\\.") || keyPrefix.MatchString(path) {
+			return "", errors.New("there is no such file; its name is not shown, since it may be the secret itself: this setting is the name of a file that holds the secret")
+		}
 		return "", err
 	}
 	if err := onlyOwner(path); err != nil {

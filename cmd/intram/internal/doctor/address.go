@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -78,6 +79,8 @@ func BaseURL(name, raw string, from Text, known, other []Known) (Check, *url.URL
 		return fail(Say("not a URL"), Say("write %s", example))
 	case u.Scheme == "" || u.Opaque != "" || u.Hostname() == "":
 		return fail(Say("not an absolute URL"), Say("write it with https:// and the host: %s", example))
+	case !validPort(u.Port()):
+		return fail(Say("the port is not 1 to 65535"), Say("write %s", example))
 	case u.User != nil:
 		return fail(Say("there is a user or a password in the URL"), Say("remove it: keys are sent in headers"))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -116,6 +119,12 @@ func BaseURL(name, raw string, from Text, known, other []Known) (Check, *url.URL
 	}
 	return Warning(name, Say("%s is no address of the documentation, from %s", Place(u), from),
 		Say("if it is no proxy or fake of yours, write %s", example)), u
+}
+
+// validPort reports whether a URL has no port, or one that exists.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 func examples(k Known) []string {

@@ -78,8 +78,6 @@ type Response struct {
 	Status int
 	Code   string // of the API's own error, "" if there is none
 	JSON   bool
-	OK     bool // the API's own success
-	Host   string
 }
 
 // Skip returns the checks of an API that is not called.
@@ -263,7 +261,7 @@ func why(err error) any {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	}
-	return Own("error", redact.Cause(err, nil))
+	return Own("error", strings.ReplaceAll(redact.Cause(err, nil), " (errors.Unwrap shows it)", ""))
 }
 
 // secured checks TLS and the certificate.
@@ -285,7 +283,7 @@ func (m *Machine) secured(api API, p *progress, r *response, err error) Check {
 	days := int(left / (24 * time.Hour))
 	text := Say("%s, and the certificate is good for %d more %s", tls.VersionName(r.tls.Version), days, plural(days, "day", "days"))
 	if left < certificateWorry {
-		return Warning(name, text, Say("whoever runs the server must renew it: for the API, tell Intram"))
+		return Warning(name, text, Say("it must be renewed where the server runs: for the API, tell Intram"))
 	}
 	return Good(name, text)
 }
@@ -365,7 +363,7 @@ func judge(api API, r *response) (Check, bool) {
 	if r.status == http.StatusProxyAuthRequired {
 		return fail(Say("the proxy asks for a user and a password (HTTP 407)"), Say("write them into the variable of the proxy"))
 	}
-	shape := Response{Status: r.status, Host: api.URL.Hostname()}
+	shape := Response{Status: r.status}
 	shape.read(r.body)
 	if shape.JSON {
 		return api.Judge(name, &shape)
@@ -389,17 +387,15 @@ func judge(api API, r *response) (Check, bool) {
 // read finds what a body says of itself.
 func (r *Response) read(body []byte) {
 	var envelope struct {
-		Error  any             `json:"error"`
-		Code   any             `json:"code"`
-		Status any             `json:"statusCode"`
-		Data   json.RawMessage `json:"data"`
+		Error  any `json:"error"`
+		Code   any `json:"code"`
+		Status any `json:"statusCode"` // of the payin API
 	}
 	r.JSON = json.Unmarshal(body, &envelope) == nil
 	code, _ := envelope.Code.(string)
-	if envelope.Error == true || envelope.Status != nil {
+	if failed, _ := envelope.Error.(bool); failed || envelope.Status != nil {
 		r.Code = redact.Code(code)
 	}
-	r.OK = envelope.Error == false && r.Status < 300
 }
 
 // JudgeMerchant judges the response of the Merchant API to a read without keys: it says

@@ -2,7 +2,7 @@ package doctor
 
 import (
 	"net/url"
-	"strings"
+	"slices"
 )
 
 // Proxy checks the variables of proxies, for the APIs at these URLs. It shows no user and
@@ -15,11 +15,11 @@ func (m *Machine) Proxy(apis ...*url.URL) Check {
 		if value == "" {
 			continue
 		}
-		if !validProxy(value) {
+		switch u := parseProxy(value); {
+		case u == nil:
 			return Warning(name, Say("%s is not the address of a proxy, and is ignored", from), Say("write http://HOST:PORT, or remove the variable"))
-		}
-		if strings.TrimSpace(value) != value {
-			return Warning(name, Say("%s has spaces or a line break around it", from), Say("remove them"))
+		case !usableProxy(u):
+			return Failure(name, Setting, Say("%s is not the address of a proxy that can be used", from), Say("write http://HOST:PORT, or remove the variable"))
 		}
 	}
 	for _, u := range apis {
@@ -60,11 +60,19 @@ func (m *Machine) Proxy(apis ...*url.URL) Check {
 	return Good(name, Say("none in the environment"))
 }
 
-// validProxy reports whether net/http uses the value of a variable: it ignores others.
-func validProxy(value string) bool {
+// parseProxy reads a variable as net/http does, which ignores a value that is no URL. It
+// returns nil for that.
+func parseProxy(value string) *url.URL {
 	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5" && u.Scheme != "socks5h" {
-		u, err = url.Parse("http://" + value)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		if u, err = url.Parse("http://" + value); err != nil {
+			return nil
+		}
 	}
-	return err == nil && u.Host != ""
+	return u
+}
+
+// usableProxy reports whether a proxy of that kind can be called.
+func usableProxy(u *url.URL) bool {
+	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) && !slices.Contains([]string{"", "http", "https"}, u.Hostname())
 }

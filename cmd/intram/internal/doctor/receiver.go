@@ -22,7 +22,7 @@ func (m *Machine) Address(ctx context.Context, name, raw string, local bool) *Ch
 	fail := func(what, do Text) *Check { c := Failure(name, Setting, what, do); return &c }
 	u, err := url.Parse(strings.TrimSpace(raw))
 	switch {
-	case err != nil || u.Hostname() == "":
+	case err != nil || u.Hostname() == "" || !validPort(u.Port()):
 		return fail(Say("not a URL"), Say("write the whole URL, with https://"))
 	case u.Scheme != "https" && !IsLoopback(u.Hostname()):
 		return fail(Say("%s is not https, and Intram delivers to https only", Place(u)), Say("give the receiver a certificate, and write https://"))

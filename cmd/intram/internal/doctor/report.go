@@ -6,6 +6,7 @@ package doctor
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -125,7 +126,20 @@ func (t Text) IsZero() bool { return t.shown == "" }
 // longest is how much of a value from outside is shown.
 const longest = 200
 
-// Printable returns a text from outside as one line that a terminal can show.
+// key matches a key or a secret that stands where another value belongs.
+var key = regexp.MustCompile(`(?i)(?:sk_|pk_|whsec_)[^\s"'/]{4,}`)
+
+// hidden leaves of a key its kind, and of a prefix alone all.
+func hidden(key string) string {
+	kind, rest, _ := strings.Cut(key, "_")
+	if rest == "sandbox_" || rest == "live_" {
+		return key
+	}
+	return kind + "_…"
+}
+
+// Printable returns a text from outside as one line that a terminal can show, without
+// keys.
 func Printable(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -133,6 +147,7 @@ func Printable(text string) string {
 		}
 		return ' '
 	}, strings.ToValidUTF8(text, "?"))
+	text = key.ReplaceAllStringFunc(strings.Join(strings.Fields(text), " "), hidden)
 	if runes := []rune(text); len(runes) > longest {
 		return string(runes[:longest]) + "…"
 	}
