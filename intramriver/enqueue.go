@@ -273,10 +273,10 @@ type MismatchError struct {
 
 // Error implements error: one line, without personal data.
 func (e *MismatchError) Error() string {
-	fields := "the parameters, which were pruned,"
+	fields := "parameters that were pruned"
 	if len(e.Fields) > 0 {
 		fields = strings.Join(e.Fields, ", ")
 	}
-	return fmt.Sprintf("intramriver: the %s reference was used with other parameters (%s; the record is %s): %s differ from those asked for now (%s); nothing was planned: "+
-		"repeat the first call as it was, or use another reference", e.Kind, e.Stored, e.State, fields, e.Asked)
+	return fmt.Sprintf("intramriver: another %s has this reference (%s, %s), asked for now: %s; different: %s; nothing was planned: "+
+		"repeat the first call as it was, or use another reference", e.Kind, e.State, e.Stored, e.Asked, fields)
 }

@@ -2,6 +2,7 @@ package intramriver
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -49,6 +50,22 @@ var (
 	SweepKind = sweepArgs{}.Kind()
 	EndKind   = endArgs{}.Kind()
 )
+
+// SweepArgs returns the arguments of the job of the sweep.
+func SweepArgs(w *Work) river.JobArgs { return sweepJob{sweepArgs{w.merchant, w.environment}, w} }
+
+// sweepJob is the job as River's leader inserts it.
+type sweepJob struct {
+	sweepArgs
+
+	w *Work
+}
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (j sweepJob) InsertOpts() river.InsertOpts { return *j.w.sweepOptions() }
+
+// MarshalJSON writes the arguments alone.
+func (j sweepJob) MarshalJSON() ([]byte, error) { return json.Marshal(j.sweepArgs) }
 
 // ReconcileJob returns the periodic job of the reconciler.
 func (w *Work) ReconcileJob() (args river.JobArgs, opts *river.InsertOpts) {

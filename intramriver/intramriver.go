@@ -104,7 +104,13 @@ type Work struct {
 	at func(ctx context.Context, step string) error
 }
 
-var schemaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+// longestQueue leaves room for the name of the sweep's queue in River's 64 bytes.
+const longestQueue = 50
+
+var (
+	queueName  = regexp.MustCompile(`^[a-z0-9]+(?:[_-]?[a-z0-9]+)*$`)
+	schemaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+)
 
 // New returns the work of a merchant on a migrated database; see [Migrate]. The
 // environment is the client's. The error names what is wrong with the configuration;
@@ -127,6 +133,8 @@ func New(client *intram.Client, config Config) (*Work, error) {
 		return nil, errors.New("intramriver: Config.Pool is nil: give the pool of the database that River uses")
 	case len(c.Merchant) > longestName || !storable(c.Merchant):
 		return nil, fmt.Errorf("intramriver: Config.Merchant must be at most %d bytes of UTF-8 without control characters", longestName)
+	case len(c.Queue) > longestQueue || !queueName.MatchString(c.Queue):
+		return nil, fmt.Errorf("intramriver: Config.Queue must be at most %d letters, digits, _ and -, in lower case", longestQueue)
 	case c.Schema != "" && !schemaName.MatchString(c.Schema):
 		return nil, errors.New("intramriver: Config.Schema must be letters, digits and _, and not begin with a digit")
 	}

@@ -302,7 +302,7 @@ func (w *Work) Dead(ctx context.Context, filter DeadFilter) ([]*DeadJob, error) 
 		}
 		dead = append(dead, d)
 	}
-	rows, err := w.pool.Query(ctx, w.sql(noJobSQL), w.merchant, w.environment, string(codeNoJob), maxDead)
+	rows, err := w.pool.Query(ctx, w.sql(noJobSQL), w.merchant, w.environment, string(CodeNoJob), maxDead)
 	if err != nil {
 		return nil, fmt.Errorf("intramriver: dead: %w", err)
 	}

@@ -6,13 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-
-	intram "github.com/intram/intram-go"
 )
-
-// ErrNotForPerson is behind the error of [Work.Adopt], [Work.SendAnew] and [Work.Abandon]
-// for a record that does not need a person.
-var ErrNotForPerson = errors.New("intramriver: the record does not need a person")
 
 // Adopt decides that an operation is the record's, after a person has compared it with
 // the books. The operation is looked up; if it has ended, the record ends with it.
@@ -31,7 +25,7 @@ func (w *Work) Adopt(ctx context.Context, record int64, operationID string) erro
 	if op.Type != r.Kind.operationType() {
 		return fmt.Errorf("intramriver: adopt: the operation is no %s", r.Kind)
 	}
-	return w.accept(ctx, r.ID, r.Generation, op)
+	return w.accept(ctx, r.ID, op)
 }
 
 // SendAnew decides that none of the candidates is the record's and that no money has
@@ -59,7 +53,7 @@ func (w *Work) SendAnew(ctx context.Context, record int64) error {
 }
 
 // Abandon decides that no money has moved for the record and that none will: it ends as
-// [Refused], with the code "abandoned".
+// [Refused], with [CodeAbandoned].
 //
 // Errors: [ErrNoRecord], [ErrNotForPerson] and that of OnEnd.
 func (w *Work) Abandon(ctx context.Context, record int64) error {
@@ -68,7 +62,7 @@ func (w *Work) Abandon(ctx context.Context, record int64) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		ended, err := scanRecord(tx.QueryRow(ctx, w.sql(refuseSQL), r.ID, r.Generation, string(codeAbandoned), []string{string(NeedsPerson)}))
+		ended, err := scanRecord(tx.QueryRow(ctx, w.sql(refuseSQL), r.ID, r.Generation, string(CodeAbandoned), []string{string(NeedsPerson)}))
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return ErrNotForPerson
@@ -78,8 +72,6 @@ func (w *Work) Abandon(ctx context.Context, record int64) error {
 		return w.callOnEnd(ctx, tx, End{Record: ended})
 	})
 }
-
-const codeAbandoned intram.ErrorCode = "abandoned"
 
 const byIDSQL = `SELECT ` + recordColumns + `, params FROM {records} WHERE id = $1 AND merchant = $2 AND environment = $3`
 

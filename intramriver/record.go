@@ -119,9 +119,6 @@ func (w *Work) Records(ctx context.Context, filter Filter) ([]*Record, error) {
 const recordSQL = `SELECT ` + recordColumns + ` FROM {records}
 WHERE merchant = $1 AND environment = $2 AND kind = $3 AND reference = $4`
 
-// ErrNoRecord is behind the error of a reference or an id that has no record.
-var ErrNoRecord = errors.New("intramriver: there is no such record")
-
 // Record returns the record of a reference. Errors: [ErrNoRecord].
 func (w *Work) Record(ctx context.Context, kind Kind, reference string) (*Record, error) {
 	r, err := scanRecord(w.pool.QueryRow(ctx, w.sql(recordSQL), w.merchant, w.environment, string(kind), sameReference(reference)))

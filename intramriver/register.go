@@ -139,8 +139,8 @@ func (d dispatch) of(ctx context.Context, kind, merchant, environment string) (*
 	if w := d[scope{merchant, environment}]; w != nil {
 		return w, nil
 	}
-	for _, any := range d {
-		any.logger.LogAttrs(ctx, slog.LevelWarn, "intramriver: a job waits for a merchant that this process is not registered for",
+	for _, one := range d {
+		one.logger.LogAttrs(ctx, slog.LevelWarn, "intramriver: a job waits for a merchant that this process is not registered for",
 			slog.String("kind", kind), slog.String("merchant", merchant), slog.String("environment", environment))
 		break
 	}

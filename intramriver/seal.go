@@ -6,7 +6,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,10 +22,6 @@ type Seal interface {
 	// Open decrypts what Seal returned, also under keys that were in use before.
 	Open(sealed, additional []byte) ([]byte, error)
 }
-
-// ErrSealed is behind the error of a text that [AESGCM] cannot open: of another row,
-// changed, or under a key that it does not have.
-var ErrSealed = errors.New("intramriver: the sealed text cannot be opened")
 
 // AESGCM is a [Seal] with AES-256-GCM. Each text has a key of its own, derived from the
 // named one and a random salt by HKDF-SHA256, so that the number of texts has no bound
@@ -71,7 +66,7 @@ func NewAESGCM(current string, keys map[string][]byte) (*AESGCM, error) {
 // Seal implements [Seal].
 func (s *AESGCM) Seal(plaintext, additional []byte) ([]byte, error) {
 	head := make([]byte, 0, sealOverheads+len(s.current)+sealSaltSize)
-	head = append(head, sealVersion, byte(len(s.current)))
+	head = append(head, sealVersion, byte(len(s.current))) //nolint:gosec // at most longestKeyID
 	head = append(head, s.current...)
 	salt := make([]byte, sealSaltSize)
 	newSalt(salt)
@@ -80,7 +75,7 @@ func (s *AESGCM) Seal(plaintext, additional []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(head, nil, plaintext, bound(head, additional)), nil
+	return aead.Seal(head, nil, plaintext, bound(head, additional)), nil //nolint:gosec // the nonce is drawn by NewGCMWithRandomNonce
 }
 
 // Open implements [Seal]. Errors: [ErrSealed].

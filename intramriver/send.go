@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,7 +71,7 @@ type claimed struct {
 // clock that is behind.
 const claimSQL = `
 UPDATE {records} SET state = CASE state WHEN 'planned' THEN 'sending' ELSE state END,
-	first_sent_at = coalesce(first_sent_at, least({now}, $4)), tries = tries + 1, changed_at = {now}, look_at = NULL
+	first_sent_at = coalesce(first_sent_at, least({now}, $4::timestamptz)), tries = tries + 1, changed_at = {now}, look_at = NULL
 WHERE id = $1 AND merchant = $2 AND environment = $3 AND state = ANY($5)
 RETURNING ` + recordColumns + `, tries, first_sent_at, params, intent, refusal`
 
@@ -123,7 +124,7 @@ func (w *Work) sendOnce(ctx context.Context, c *claimed) (again bool, err error)
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	if err == nil {
-		return false, w.accept(saving, c.ID, c.Generation, op)
+		return false, w.accept(saving, c.ID, op)
 	}
 	d := judge(err)
 	switch d.do {
@@ -231,13 +232,20 @@ var refusesAll = map[intram.ErrorCode]bool{
 	intram.CodeMerchantInactive: true, intram.CodeIPAllowlistEmpty: true, intram.CodeIPNotAllowed: true,
 }
 
-// codeIntentMismatch is the code of a record whose saved intent is of another call.
-const codeIntentMismatch intram.ErrorCode = "intent_mismatch"
+// refusesAllCalls reports whether a refusal has nothing to do with the call.
+func refusesAllCalls(e *intram.Error) bool {
+	return refusesAll[e.Code] && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden) && !wrongClock(e)
+}
+
+// wrongClock reports whether a call was refused because this machine's clock is wrong,
+// beyond what the client corrects. Other machines' are right.
+func wrongClock(e *intram.Error) bool {
+	return e.Code == intram.CodeSignatureInvalid && strings.HasSuffix(e.Message, "timestamp_out_of_window")
+}
 
 // judge decides what becomes of a record whose Resume failed.
 func judge(err error) decision {
-	var cannot *intram.CannotTellError
-	if errors.As(err, &cannot) {
+	if cannot, ok := errors.AsType[*intram.CannotTellError](err); ok {
 		return judgeList(cannot)
 	}
 	e, _ := errors.AsType[*intram.Error](err)
@@ -247,11 +255,16 @@ func judge(err error) decision {
 	case e == nil:
 		return decision{do: doubt}
 	case errors.Is(err, intram.ErrIntentMismatch):
-		return decision{do: person, code: codeIntentMismatch}
+		return decision{do: person, code: CodeIntentMismatch}
 	}
 	d := decision{do: doubt, code: e.Code, after: min(e.RetryAfter, longestRetryAfter), untouched: e.Outcome == intram.OutcomeNotSent || e.Outcome == intram.OutcomeRejected}
 	switch {
-	case refusesAll[e.Code] && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
+	case wrongClock(e):
+		if d.untouched {
+			d.do = tryAgain
+		}
+		d.after = pausedSnooze
+	case refusesAllCalls(e):
 		d.do = pause
 	case e.Outcome == intram.OutcomeNotSent && e.Code == intram.CodeValidationError && !errors.Is(err, intram.ErrIntentExpired):
 		d.do = refusal // by the SDK
@@ -266,7 +279,7 @@ func judge(err error) decision {
 // judgeList decides what becomes of a record that the list of operations says nothing
 // certain of.
 func judgeList(e *intram.CannotTellError) decision {
-	d := decision{do: doubt, code: "cannot_tell", until: e.RetryAt}
+	d := decision{do: doubt, code: CodeCannotTell, until: e.RetryAt}
 	for _, op := range e.Candidates {
 		d.candidates = append(d.candidates, op.ID)
 	}
@@ -355,13 +368,15 @@ func (w *Work) needsPerson(ctx context.Context, c *claimed, d decision, cause er
 }
 
 const acceptSQL = `
-UPDATE {records} SET state = 'accepted', operation_id = $3, operation_at = coalesce($4, {now}), code = '', candidates = $6,
+UPDATE {records} SET state = 'accepted', operation_id = $2, operation_at = coalesce($3::timestamptz, {now}), code = '', candidates = $5,
 	look_at = {now} + interval '5 seconds', changed_at = {now}
-WHERE id = $1 AND generation = $2 AND state = ANY($5)
+WHERE id = $1 AND state = ANY($4)
 RETURNING ` + recordColumns
 
-// accept writes the operation of a record, and its end if it has come already.
-func (w *Work) accept(ctx context.Context, id int64, generation int, op *intram.Operation) error {
+// accept writes the operation of a record, and its end if it has come already. The
+// generation does not matter: what was found by the reference is the record's, whichever
+// intent it came of.
+func (w *Work) accept(ctx context.Context, id int64, op *intram.Operation) error {
 	var created any
 	if !op.CreatedAt.IsZero() {
 		created = op.CreatedAt
@@ -369,7 +384,7 @@ func (w *Work) accept(ctx context.Context, id int64, generation int, op *intram.
 	write := func(on interface {
 		QueryRow(context.Context, string, ...any) pgx.Row
 	}) error {
-		_, err := scanRecord(on.QueryRow(ctx, w.sql(acceptSQL), id, generation, op.ID, created, before(Accepted), []string{}))
+		_, err := scanRecord(on.QueryRow(ctx, w.sql(acceptSQL), id, op.ID, created, before(Accepted), []string{}))
 		return err
 	}
 	var err error
@@ -408,12 +423,12 @@ func (w *Work) checkAccepted(ctx context.Context, id int64, operationID string) 
 	case known != nil && *known == operationID:
 		return nil
 	}
-	return w.collide(ctx, id, operationID, "the API accepted it although another intent was made since")
+	return w.collide(ctx, id, operationID, "the record has another operation already: the API may have executed both")
 }
 
 const collideSQL = `
-UPDATE {records} SET state = CASE WHEN state = ANY($3) THEN 'needs_person' ELSE state END,
-	code = CASE WHEN state = ANY($3) THEN 'collision' ELSE code END, candidates = array_append(candidates, $2), changed_at = {now}
+UPDATE {records} SET state = CASE WHEN state IN ('sending', 'in_doubt') THEN 'needs_person' ELSE state END,
+	code = CASE WHEN state IN ('sending', 'in_doubt') THEN 'collision' ELSE code END, candidates = array_append(candidates, $2), changed_at = {now}
 WHERE id = $1 AND NOT ($2 = ANY(candidates))`
 
 // collide records an operation that should not be there. Nothing more is sent for the
@@ -421,7 +436,7 @@ WHERE id = $1 AND NOT ($2 = ANY(candidates))`
 func (w *Work) collide(ctx context.Context, id int64, operationID, why string) error {
 	w.logger.LogAttrs(ctx, slog.LevelError, "intramriver: an operation does not fit its record: look both up", slog.Int64("record", id),
 		slog.String("operation", operationID), slog.String("why", why))
-	if _, err := w.pool.Exec(ctx, w.sql(collideSQL), id, operationID, unsent); err != nil {
+	if _, err := w.pool.Exec(ctx, w.sql(collideSQL), id, operationID); err != nil {
 		return fmt.Errorf("intramriver: accept: %w", err)
 	}
 	return nil

@@ -3,8 +3,11 @@ package intramriver_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -26,6 +29,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// An Example cannot skip itself.
+	if _, err := shared.Open(); errors.Is(err, pgtest.ErrMissing) && os.Getenv("CI") != "true" {
+		fmt.Fprintln(os.Stderr, "the Examples are skipped:", err)
+		if err := flag.Set("test.skip", "^Example"); err != nil {
+			panic(err)
+		}
+	}
 	status := m.Run()
 	shared.Stop()
 	os.Exit(status)
@@ -130,6 +141,9 @@ func newShop(tb testing.TB, opts ...intramtest.Option) *shop {
 	return s
 }
 
+// rich is a wallet that pays thousands of payouts.
+var rich = intramtest.WithBalance(intram.Sandbox, intram.MTNBenin, 1_000_000_000)
+
 // keep writes an end into the merchant's books.
 func keep(ctx context.Context, tx pgx.Tx, end intramriver.End) error {
 	var amount any
@@ -233,7 +247,7 @@ func (s *shop) moved(reference string) int {
 func (s *shop) posts() int {
 	n := 0
 	for _, r := range s.server.Requests() {
-		if r.Method == "POST" {
+		if r.Method == http.MethodPost {
 			n++
 		}
 	}

@@ -58,9 +58,11 @@ const (
 // transitions are the states that may follow each state. No other change is made, in
 // whatever order jobs, events and sweeps come: each statement names the states that it
 // starts from, and a trigger in the database refuses the rest. Planned follows only with
-// a new generation: a new intent, after the proof that the old one did nothing.
+// a new generation: a new intent, after the proof that the old one did nothing. Accepted
+// follows Planned if that proof was wrong and another process finds the operation before
+// the new intent is sent.
 var transitions = map[State][]State{
-	Planned:             {Sending, NeedsPerson},
+	Planned:             {Sending, Accepted},
 	Sending:             {InDoubt, Accepted, Refused, NeedsPerson, Planned},
 	InDoubt:             {Accepted, Refused, NeedsPerson, Planned},
 	NeedsPerson:         {Accepted, Planned, Refused},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -232,7 +231,7 @@ func (w *Work) lookUp(ctx context.Context, s *swept, id string) error {
 
 // sweepFailed pauses the queue of the calls if the API refuses those too.
 func (w *Work) sweepFailed(ctx context.Context, err error) error {
-	if e, ok := errors.AsType[*intram.Error](err); ok && refusesAll[e.Code] && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden) {
+	if e, ok := errors.AsType[*intram.Error](err); ok && refusesAllCalls(e) {
 		return errors.Join(err, w.pauseQueue(ctx, e.Code))
 	}
 	return fmt.Errorf("intramriver: sweep: %w", err)
@@ -269,7 +268,7 @@ func (w *Work) findOrphans(ctx context.Context, s *swept) error {
 			if !live {
 				s.Orphans++
 				if c.State == Planned {
-					code = string(codeNoJob)
+					code = string(CodeNoJob)
 				} else if err := w.insertJob(ctx, tx, c.ID); err != nil {
 					return err
 				}
@@ -284,9 +283,6 @@ func (w *Work) findOrphans(ctx context.Context, s *swept) error {
 	}
 	return nil
 }
-
-// codeNoJob is the code of a planned record whose job is gone.
-const codeNoJob intram.ErrorCode = "no_job"
 
 // hasJob reports whether a job of the record will run.
 func (w *Work) hasJob(ctx context.Context, tx pgx.Tx, record int64) (bool, error) {

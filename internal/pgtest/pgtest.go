@@ -21,7 +21,8 @@ import (
 // one.
 const ServerURL = "INTRAM_TEST_POSTGRES_URL"
 
-var errMissing = errors.New("there is no postgres on this machine: install postgresql, or name a server with " + ServerURL)
+// ErrMissing is the error of a machine without PostgreSQL.
+var ErrMissing = errors.New("there is no postgres on this machine: install postgresql, or name a server with " + ServerURL)
 
 // Shared is a server that many tests use, each in a schema of its own. It is up for the
 // whole run.
@@ -34,12 +35,22 @@ type Shared struct {
 // URL returns the address of the server, which is started at the first call.
 func (s *Shared) URL(tb testing.TB) string {
 	tb.Helper()
+	address, err := s.Open()
+	check(tb, err)
+	return address
+}
+
+// Open does what URL does, for an Example and for TestMain, which have no test to skip.
+// Errors: [ErrMissing].
+func (s *Shared) Open() (address string, err error) {
 	if named := os.Getenv(ServerURL); named != "" {
-		return named
+		return named, nil
 	}
 	s.once.Do(func() { s.server, s.err = start() })
-	check(tb, s.err)
-	return s.server.URL()
+	if s.err != nil {
+		return "", s.err
+	}
+	return s.server.URL(), nil
 }
 
 // Stop ends the server, if it was started. TestMain calls it.
@@ -62,7 +73,7 @@ func check(tb testing.TB, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:
-	case errors.Is(err, errMissing) && os.Getenv("CI") != "true":
+	case errors.Is(err, ErrMissing) && os.Getenv("CI") != "true":
 		tb.Skip(err) //nolint:forbidigo // a laptop may lack PostgreSQL; with CI=true this fails below
 	default:
 		tb.Fatal(err)
@@ -104,7 +115,7 @@ func programs() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", errMissing
+		return "", ErrMissing
 	}
 	return filepath.Dir(found[len(found)-1]), nil
 }

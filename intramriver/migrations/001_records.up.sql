@@ -43,7 +43,7 @@ CREATE INDEX intram_records_prunable ON intram_records (merchant, environment, e
 CREATE FUNCTION intram_records_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (OLD.state || '>' || NEW.state) NOT IN (
-        'planned>sending', 'planned>needs_person',
+        'planned>sending', 'planned>accepted',
         'sending>in_doubt', 'sending>accepted', 'sending>refused', 'sending>needs_person', 'sending>planned',
         'in_doubt>accepted', 'in_doubt>refused', 'in_doubt>needs_person', 'in_doubt>planned',
         'needs_person>accepted', 'needs_person>planned', 'needs_person>refused',

@@ -156,8 +156,8 @@ func (c *checking) newInstaller(ctx context.Context, e *edition, work string) (*
 	in.env = append(in.env,
 		"GOWORK=off", "GOTOOLCHAIN=local", "GOENV=off", "GOBIN="+filepath.Join(work, "bin"), "GOCACHE="+machine.GOCACHE,
 		"GOMODCACHE="+filepath.Join(work, "modules"),
-		// Writable, so that it can be removed. What is compiled does not depend on where
-		// the module cache is, so that the next run finds it in the build cache.
+		// Writable, so that it can be removed. What is compiled does not depend on the
+		// folder of the module cache, so that the next run finds it in the build cache.
 		"GOFLAGS=-modcacherw -trimpath",
 		// What this machine has is not downloaded again.
 		"GOPROXY="+fileURL(filepath.Join(work, "proxy"))+","+fileURL(filepath.Join(machine.GOMODCACHE, "cache", "download"))+","+c.proxies,
