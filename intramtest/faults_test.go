@@ -325,6 +325,47 @@ func TestConnectionThatDiesAsItIsUsedAgain(t *testing.T) {
 	}
 }
 
+// The first copy was executed, and a refusal of the second that came before the key was
+// looked at says nothing of it.
+func TestARefusalOfTheCopyThatNetHTTPSentLeavesTheCallInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]http.HandlerFunc{
+		"rate limit": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },
+		"refusal": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":true,"code":"invalid_api_key","message":"no"}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newServer(t)
+			var copies atomic.Int32
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.Method == http.MethodGet:
+					server.ServeHTTP(w, r)
+				case copies.Add(1) == 1:
+					server.ServeHTTP(httptest.NewRecorder(), r)
+					panic(http.ErrAbortHandler)
+				default:
+					refuse(w, r)
+				}
+			}))
+			defer front.Close()
+			client, err := intram.NewClient(server.PublicKey, server.SecretKey, intram.WithBaseURL(front.URL), intram.WithMaxAttempts(1))
+			require.NoError(t, err)
+			_, err = client.Balance.Get(t.Context()) // from now on the connection was in use before
+			require.NoError(t, err)
+			_, err = client.Payouts.Create(t.Context(), payout(500))
+			require.Error(t, err)
+			assert.EqualValues(t, 2, copies.Load())
+			assert.Equal(t, 1, debits(server), "the first copy was executed")
+			assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+		})
+	}
+}
+
 // A client of net/http's defaults follows the redirect with its signature; the journal is
 // the witness.
 func TestRedirectShowsWhoFollowsIt(t *testing.T) {

@@ -157,6 +157,9 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		after = parseRetryAfter(values, serverNow)
 	}
+	if own.conn.resent(resp) {
+		rec.inDoubt = true // until a response to the key settles it
+	}
 	rec.answered(resp, body, after, word)
 	a.log(req.Context(), rec, resp, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
@@ -313,13 +316,14 @@ func unwrapURLError(err error) error {
 
 // connTrace records whether an attempt ever had a connection to write to.
 type connTrace struct {
-	wanted, got atomic.Bool
-	trace       httptrace.ClientTrace
+	wanted atomic.Bool
+	got    atomic.Int32
+	trace  httptrace.ClientTrace
 }
 
 func (t *connTrace) hooks() *httptrace.ClientTrace {
 	t.trace.GetConn = func(string) { t.wanted.Store(true) }
-	t.trace.GotConn = func(httptrace.GotConnInfo) { t.got.Store(true) }
+	t.trace.GotConn = func(httptrace.GotConnInfo) { t.got.Add(1) }
 	return &t.trace
 }
 
@@ -330,10 +334,15 @@ func (t *connTrace) hooks() *httptrace.ClientTrace {
 // dial's.
 func (t *connTrace) nothingSent(err error) bool {
 	if t.wanted.Load() {
-		return !t.got.Load()
+		return t.got.Load() == 0
 	}
 	return beforeSending(err)
 }
+
+// resent reports whether net/http sent the attempt more than once by itself: on HTTP/1 it
+// does so when a connection that was in use before dies without a response, and the first
+// copy may have been executed. On HTTP/2 it repeats only what the server did not process.
+func (t *connTrace) resent(resp *http.Response) bool { return resp.ProtoMajor != 2 && t.got.Load() > 1 }
 
 // log writes the attempt's line: what an operator needs, without customer data or
 // secrets.
