@@ -18,6 +18,12 @@ func (w *Work) SetNow(expression, schema string) { w.names = names(schema, expre
 // StopAt makes each step call at: an error stops the process there.
 func (w *Work) StopAt(at func(ctx context.Context, step string) error) { w.at = at }
 
+// SetIntervals replaces how often the sweep runs, for how long one keeps others away, and
+// when it takes a job for stuck.
+func (w *Work) SetIntervals(every, lease, stuck time.Duration) {
+	w.sweepEvery, w.sweepLease, w.stuckAfter = every, lease, stuck
+}
+
 // Send does what a job of the record does.
 func (w *Work) Send(ctx context.Context, record int64) error { return w.send(ctx, record, 1) }
 

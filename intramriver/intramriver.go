@@ -32,6 +32,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -100,6 +101,8 @@ type Work struct {
 	logger      *slog.Logger
 	names       *strings.Replacer // what {…} stands for in statements
 	lookBacks   lookBacks
+	// The constants of the same names, but in tests.
+	sweepEvery, sweepLease, stuckAfter time.Duration
 	// at is called between two steps by tests: an error stops the process there.
 	at func(ctx context.Context, step string) error
 }
@@ -145,6 +148,7 @@ func New(client *intram.Client, config Config) (*Work, error) {
 	w := &Work{
 		client: client, pool: c.Pool, river: inserter, merchant: c.Merchant, environment: string(client.Environment()),
 		queue: c.Queue, onEnd: c.OnEnd, onEvent: c.OnEvent, seal: c.Seal, sealed: c.Seal != nil, logger: c.Logger, names: names(c.Schema, "clock_timestamp()"),
+		sweepEvery: sweepEvery, sweepLease: sweepLease, stuckAfter: stuckAfter,
 	}
 	if w.seal == nil {
 		w.seal = plain{}

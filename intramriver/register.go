@@ -112,10 +112,10 @@ func (w *Work) Queues(maxWorkers int) map[string]river.QueueConfig {
 const sweepWorkers = 4
 
 // PeriodicJobs returns the jobs that River's leader starts, for river.Config: the sweep,
-// every minute, and the reconciler, every hour. One of each runs at a time, however many
+// every minute, and the reconciler, every hour. One of each works at a time, however many
 // machines there are.
 func (w *Work) PeriodicJobs() []*river.PeriodicJob {
-	return []*river.PeriodicJob{w.reconcileJob(), river.NewPeriodicJob(river.PeriodicInterval(sweepEvery), func() (river.JobArgs, *river.InsertOpts) {
+	return []*river.PeriodicJob{w.reconcileJob(), river.NewPeriodicJob(river.PeriodicInterval(w.sweepEvery), func() (river.JobArgs, *river.InsertOpts) {
 		return sweepArgs{w.merchant, w.environment}, w.sweepOptions()
 	}, &river.PeriodicJobOpts{RunOnStart: true})}
 }
@@ -123,7 +123,8 @@ func (w *Work) PeriodicJobs() []*river.PeriodicJob {
 func (w *Work) sweepOptions() *river.InsertOpts {
 	return &river.InsertOpts{
 		Queue: w.sweepQueue(), MaxAttempts: 3,
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: liveStates},
+		// By the period too: a job whose process was killed is running for River, for an hour.
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: w.sweepEvery, ByState: liveStates},
 	}
 }
 

@@ -24,6 +24,9 @@ const (
 	orphanAge = time.Hour
 	// orphanBatch is how many records one sweep asks for.
 	orphanBatch = 100
+	// sweepLease is for how long a sweep keeps others away without renewing that, and so how
+	// long none runs after a machine was killed in one.
+	sweepLease = 2 * time.Minute
 )
 
 // swept is what a sweep did.
@@ -37,12 +40,56 @@ type swept struct {
 // page at a time.
 func (w *Work) sweep(ctx context.Context) (*swept, error) {
 	s := &swept{}
+	leased, err := w.pool.Exec(ctx, w.sql(leaseSQL), w.merchant, w.environment, w.sweepLease)
+	switch {
+	case err != nil:
+		return s, fmt.Errorf("intramriver: sweep: %w", err)
+	case leased.RowsAffected() == 0:
+		return s, nil // another one is under way
+	}
+	err = w.sweepLeased(ctx, s)
+	finished := err == nil
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	if _, failed := w.pool.Exec(ending, w.sql(sweptSQL), w.merchant, w.environment, finished); failed != nil {
+		err = errors.Join(err, fmt.Errorf("intramriver: sweep: %w", failed))
+	}
+	return s, err
+}
+
+const (
+	leaseSQL = `INSERT INTO {sweeps} AS s (merchant, environment, busy_until) VALUES ($1, $2, {now} + $3::interval)
+ON CONFLICT (merchant, environment) DO UPDATE SET busy_until = excluded.busy_until WHERE s.busy_until IS NULL OR s.busy_until <= {now}`
+	renewSQL = `UPDATE {sweeps} SET busy_until = {now} + $3::interval WHERE merchant = $1 AND environment = $2`
+	sweptSQL = `UPDATE {sweeps} SET busy_until = NULL, finished_at = CASE WHEN $3 THEN {now} ELSE finished_at END WHERE merchant = $1 AND environment = $2`
+)
+
+// renew keeps other sweeps away for another while. Two at once do no harm: they ask for
+// the same pages.
+func (w *Work) renew(ctx context.Context) error {
+	if _, err := w.pool.Exec(ctx, w.sql(renewSQL), w.merchant, w.environment, w.sweepLease); err != nil {
+		return fmt.Errorf("intramriver: sweep: %w", err)
+	}
+	return nil
+}
+
+func (w *Work) sweepLeased(ctx context.Context, s *swept) error {
+	// First: they need no list, which may be away for hours.
+	if err := w.findStuck(ctx, s); err != nil {
+		return err
+	}
+	if err := w.findOrphans(ctx, s); err != nil {
+		return err
+	}
 	var before time.Time // what is older has not been shown yet
 	lookups := 0
 	for {
+		if err := w.renew(ctx); err != nil {
+			return err
+		}
 		newest, more, err := w.newestDue(ctx, before)
 		if err != nil {
-			return s, err
+			return err
 		}
 		if !more {
 			break
@@ -50,20 +97,25 @@ func (w *Work) sweep(ctx context.Context) (*swept, error) {
 		s.Requests++
 		page, err := w.client.Operations.List(ctx, intram.OperationListParams{Limit: sweepPage, Before: newest.Truncate(time.Millisecond).Add(time.Millisecond)})
 		if err != nil {
-			return s, w.sweepFailed(ctx, err)
+			return w.sweepFailed(ctx, err)
 		}
 		oldest, ids, err := w.takePage(ctx, s, page, newest)
 		if err != nil {
-			return s, err
+			return err
 		}
 		missing, err := w.missing(ctx, ids, oldest, newest, sweepLookups-lookups)
 		if err != nil {
-			return s, err
+			return err
 		}
 		lookups += len(missing)
-		for _, id := range missing {
+		for i, id := range missing {
+			if i%10 == 9 {
+				if err := w.renew(ctx); err != nil {
+					return err
+				}
+			}
 			if err := w.lookUp(ctx, s, id); err != nil {
-				return s, err
+				return err
 			}
 		}
 		if lookups >= sweepLookups {
@@ -71,17 +123,8 @@ func (w *Work) sweep(ctx context.Context) (*swept, error) {
 		}
 		before = oldest
 	}
-	if err := w.findOrphans(ctx, s); err != nil {
-		return s, err
-	}
-	if _, err := w.pool.Exec(ctx, w.sql(sweptSQL), w.merchant, w.environment); err != nil {
-		return s, fmt.Errorf("intramriver: sweep: %w", err)
-	}
-	return s, nil
+	return nil
 }
-
-const sweptSQL = `INSERT INTO {sweeps} (merchant, environment, finished_at) VALUES ($1, $2, {now})
-ON CONFLICT (merchant, environment) DO UPDATE SET finished_at = excluded.finished_at`
 
 const newestDueSQL = `
 SELECT operation_at FROM {records}

@@ -72,10 +72,11 @@ CREATE TABLE intram_pauses (
     PRIMARY KEY (merchant, environment)
 );
 
--- When the sweep was last through.
+-- When the sweep was last through, and whether one is under way.
 CREATE TABLE intram_sweeps (
     merchant    text        NOT NULL,
     environment text        NOT NULL,
-    finished_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    busy_until  timestamptz, -- null when none is
     PRIMARY KEY (merchant, environment)
 );
