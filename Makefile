@@ -164,6 +164,10 @@ simulate: ## run the simulation for SIMULATESEEDS (500000) seeds, a night's work
 simulate-ci: ## run the simulation for 3000 seeds, as CI does
 	go test ./internal/simulation -run '^TestSimulation$$' -count=1 -timeout=30m -seeds=$(SIMULATECISEEDS)
 
+.PHONY: fleet
+fleet: ## intramriver's fleet at full size: 5000 payouts, 1000 payment requests, 500 refunds (10 minutes); HOURS=1 goes on for an hour
+	INTRAMRIVER_FLEET=$${INTRAMRIVER_FLEET:-5000/1000/500} INTRAMRIVER_FLEET_HOURS=$(HOURS) go -C intramriver test -count=1 -run '^TestFleet$$' -v -timeout 0 .
+
 .PHONY: mutations
 mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when a test lets it live
 	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/*.txt
@@ -196,7 +200,7 @@ mutation-sweep-changed: ## sweep SWEEPMOST (8) changes of the files that differ 
 	else echo "there is no $(SWEEPSINCE) here, so nothing is known to have changed: a shallow clone"; fi
 
 .PHONY: nightly
-nightly: mutations mutation-sweep fuzz simulate ## everything that takes hours
+nightly: mutations mutation-sweep fuzz simulate fleet ## everything that takes hours
 
 .PHONY: bench
 bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each

@@ -29,6 +29,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(fleetRole); role != "" {
+		if err := playFleet(role); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	flag.Parse()
 	// An Example cannot skip itself.
 	if _, err := shared.Open(); errors.Is(err, pgtest.ErrMissing) && os.Getenv("CI") != "true" {

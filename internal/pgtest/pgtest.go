@@ -196,6 +196,13 @@ func (p *Server) end(signal syscall.Signal) {
 	}
 }
 
+// RestartFast shuts the server down, which ends the connections and tells the clients, and
+// starts it again.
+func (p *Server) RestartFast() error {
+	p.end(syscall.SIGINT)
+	return p.Start()
+}
+
 // Restart crashes the server and recovers it.
 func (p *Server) Restart() error {
 	p.Crash()
