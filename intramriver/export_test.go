@@ -77,3 +77,32 @@ func (j sweepJob) MarshalJSON() ([]byte, error) { return json.Marshal(j.sweepArg
 func (w *Work) ReconcileJob() (args river.JobArgs, opts *river.InsertOpts) {
 	return reconcileArgs{w.merchant, w.environment}, w.sweepOptions()
 }
+
+// Statements are those that run often, or that a probe runs, with arguments.
+func (w *Work) Statements(id int64, operationID string, at time.Time) map[string]struct {
+	SQL  string
+	Args []any
+} {
+	type statement = struct {
+		SQL  string
+		Args []any
+	}
+	ids := []string{operationID, "op_none"}
+	from, to := succeeded.follow(Payout)
+	return map[string]statement{
+		"claim":   {w.sql(claimSQL), []any{id, w.merchant, w.environment, at, unsent}},
+		"again":   {w.sql(againSQL), []any{id, 0, 1, ""}},
+		"doubt":   {w.sql(doubtSQL), []any{id, 0, ""}},
+		"accept":  {w.sql(acceptSQL), []any{id, operationID, at, before(Accepted), []string{}}},
+		"end":     {w.sql(endSQL), []any{w.merchant, w.environment, operationID, string(Payout), from, to, "", ""}},
+		"same":    {w.sql(sameSQL), []any{w.merchant, w.environment, string(Payout), "PO-1"}},
+		"newest":  {w.sql(newestDueSQL), []any{w.merchant, w.environment, nil}},
+		"due":     {w.sql(dueSQL), []any{w.merchant, w.environment, ids}},
+		"later":   {w.sql(lookLaterSQL), []any{w.merchant, w.environment, ids}},
+		"missing": {w.sql(missingSQL), []any{w.merchant, w.environment, at, at, ids, 10}},
+		"orphans": {w.sql(orphansSQL), []any{w.merchant, w.environment, orphanAge, orphanBatch}},
+		"others":  {w.sql(othersSQL), []any{w.merchant, w.environment}},
+		"health":  {w.sql(healthSQL), []any{w.merchant, w.environment}},
+		"prune":   {w.sql(pruneSQL), []any{w.merchant, w.environment, time.Hour, true, pruneBatch}},
+	}
+}

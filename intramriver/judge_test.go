@@ -29,6 +29,7 @@ func TestTheOutcomeOfACallDecidesWhatFollows(t *testing.T) {
 		"500 before the work":      {refused(500, intram.CodeAuthError, intram.OutcomeRejected), decision{do: tryAgain, code: intram.CodeAuthError, untouched: true}},
 		"a refusal":                {refused(400, intram.CodeUnknownCurrency, intram.OutcomeRejected), decision{do: refusal, code: intram.CodeUnknownCurrency, untouched: true}},
 		"the SDK's own":            {refused(0, intram.CodeValidationError, intram.OutcomeNotSent), decision{do: refusal, code: intram.CodeValidationError, untouched: true}},
+		"the SDK's own, in doubt":  {refused(0, intram.CodeValidationError, intram.OutcomeUnknown), decision{do: person, code: intram.CodeValidationError}},
 		"a refusal, in doubt":      {refused(400, intram.CodeUnknownCurrency, intram.OutcomeUnknown), decision{do: doubt, code: intram.CodeUnknownCurrency}},
 		"another body":             {refused(409, intram.CodeIdempotencyConflict, intram.OutcomeUnknown), decision{do: doubt, code: intram.CodeIdempotencyConflict}},
 		"a proxy's 431":            {refused(431, "", intram.OutcomeRejected), decision{do: tryAgain, untouched: true}},

@@ -66,14 +66,16 @@ func TestAskingTwiceIsTheSameRow(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, first.ID, refund.ID)
 	assert.False(t, refund.Amount.IsSet(), "all of it")
-	request := intram.PaymentRequestParams{Invoice: intram.Invoice{Amount: intram.NewAmount(500), Currency: intram.XOF}}
+	request := intram.PaymentRequestParams{
+		Invoice: intram.Invoice{Amount: intram.NewAmount(500), Currency: intram.XOF}, WebhookData: map[string]any{"order": 1},
+	}
 	asked, err := s.work.PaymentRequest(t.Context(), "PO-é", request)
 	require.NoError(t, err)
 	assert.Equal(t, "500", asked.Amount.String())
 	askedAgain, err := s.work.PaymentRequest(t.Context(), "PO-é", request)
 	require.NoError(t, err)
 	assert.Equal(t, asked.ID, askedAgain.ID)
-	assert.Nil(t, request.WebhookData, "the caller's parameters are the caller's")
+	assert.Equal(t, map[string]any{"order": 1}, request.WebhookData, "the caller's parameters are the caller's")
 	other := s.machine(func(c *intramriver.Config) { c.Merchant = "another" })
 	theirs, err := other.Payout(t.Context(), again)
 	require.NoError(t, err)

@@ -11,11 +11,11 @@ const pruneBatch = 1000
 
 const pruneSQL = `
 UPDATE {records} SET params = NULL, intent = CASE WHEN $4 THEN intent END
-WHERE id IN (
+WHERE id = ANY(ARRAY(
 	SELECT id FROM {records}
 	WHERE merchant = $1 AND environment = $2 AND ended_at < {now} - $3::interval AND params IS NOT NULL
 		AND state <> 'queued_for_settlement'
-	ORDER BY ended_at LIMIT $5 FOR UPDATE SKIP LOCKED)`
+	ORDER BY ended_at LIMIT $5 FOR UPDATE SKIP LOCKED))`
 
 // Prune forgets the parameters of records that ended longer ago than that, in small
 // batches, and with them all personal data but what is in references. The rows stay, so

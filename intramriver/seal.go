@@ -75,7 +75,7 @@ func (s *AESGCM) Seal(plaintext, additional []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(head, nil, plaintext, bound(head, additional)), nil //nolint:gosec // the nonce is drawn by NewGCMWithRandomNonce
+	return aead.Seal(head, nil, plaintext, additional), nil //nolint:gosec // the nonce is drawn by NewGCMWithRandomNonce
 }
 
 // Open implements [Seal]. Errors: [ErrSealed].
@@ -92,7 +92,7 @@ func (s *AESGCM) Open(sealed, additional []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := aead.Open(nil, nil, sealed[len(head):], bound(head, additional))
+	plaintext, err := aead.Open(nil, nil, sealed[len(head):], additional)
 	if err != nil {
 		return nil, fmt.Errorf("%w: it was changed, or is of another row", ErrSealed)
 	}
@@ -114,9 +114,6 @@ func (s *AESGCM) aead(id string, salt []byte) (cipher.AEAD, error) {
 	}
 	return aead, nil
 }
-
-// bound is what a text is bound to: its own head, and what the caller names.
-func bound(head, additional []byte) []byte { return slices.Concat(head, additional) }
 
 // Format implements [fmt.Formatter]: every verb prints the id of the current key, and no
 // key.

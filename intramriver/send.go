@@ -106,6 +106,9 @@ func (w *Work) sendOnce(ctx context.Context, c *claimed) (again bool, err error)
 	}
 	made, intent, err := w.ready(ctx, c)
 	if err != nil {
+		if d := judge(err); c.tries == 1 && d.do == refusal { // by a later version of the SDK than planned it
+			return false, w.refuse(ctx, c, d.code)
+		}
 		return false, err
 	}
 	var opts []intram.CallOption
@@ -165,7 +168,7 @@ func (w *Work) ready(ctx context.Context, c *claimed) (*call, *intram.Intent, er
 	fresh, err := made.prepare()
 	switch {
 	case err != nil && c.tries == 1:
-		return nil, nil, err // a later version of the SDK refuses them: a person sees the job's error
+		return nil, nil, err
 	case err == nil && c.tries > 1 && fresh.AccountSHA256 != saved.AccountSHA256:
 		return nil, nil, &againError{after: longestBackoff, err: fmt.Errorf("intramriver: record %d was sent with other keys than this client's, "+
 			"and is in doubt: give its Work the client that it was sent with", c.ID)}
@@ -259,6 +262,8 @@ func judge(err error) decision {
 	}
 	d := decision{do: doubt, code: e.Code, after: min(e.RetryAfter, longestRetryAfter), untouched: e.Outcome == intram.OutcomeNotSent || e.Outcome == intram.OutcomeRejected}
 	switch {
+	case e.Code == intram.CodeValidationError && e.StatusCode == 0 && e.Outcome == intram.OutcomeUnknown && !errors.Is(err, intram.ErrIntentExpired):
+		d.do = person // it may have been sent, and this version of the SDK does not send it again
 	case wrongClock(e):
 		if d.untouched {
 			d.do = tryAgain
@@ -310,7 +315,9 @@ func (w *Work) tryAgain(ctx context.Context, c *claimed, d decision, cause error
 func (w *Work) wait(c *claimed, d decision, cause error) error {
 	switch {
 	case !d.until.IsZero():
-		return &againError{after: max(firstBackoff, d.until.Sub(w.client.Clock().Now())), snooze: true, err: cause}
+		// No later than in an hour: this machine's clock may be wrong, and another's right.
+		until := d.until.Sub(w.client.Clock().Now())
+		return &againError{after: min(max(firstBackoff, until), longestRetryAfter), snooze: true, err: cause}
 	case d.after > 0:
 		return &againError{after: d.after, err: cause}
 	}

@@ -472,3 +472,61 @@ func TestAnotherMerchantsRecordsAreOutOfReach(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, ended)
 }
+
+// A 429 says nothing of the call before it, whose answer was lost: the age of the key
+// stays.
+func TestARefusalAfterALostAnswerLeavesTheDoubt(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	r := s.plan("PO-1", "000013")
+	require.Error(t, s.work.Send(t.Context(), r.ID))
+	s.pass(time.Hour)
+	require.NoError(t, s.server.Fault(intramtest.Fault{Kind: intramtest.Unavailable, On: "POST", Status: 429}))
+	require.Error(t, s.machine(nil).Send(t.Context(), r.ID))
+	assert.Equal(t, intramriver.InDoubt, s.state("PO-1"))
+	assert.Equal(t, 1, s.count("SELECT count(*) FROM intram_records WHERE first_sent_at < (SELECT clock_timestamp() + skew - interval '59 minutes' FROM test_clock)"))
+}
+
+// Two jobs have the row. What the API says to the first one, that nothing was executed,
+// is not true of the second one's call.
+func TestADoubtOfAnotherJobIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	r := s.plan("PO-1", "000013")
+	require.NoError(t, s.server.Fault(intramtest.Fault{Kind: intramtest.Unavailable, On: "POST", Status: 429}))
+	slow := s.machine(nil)
+	slow.StopAt(func(ctx context.Context, step string) error {
+		if step == "called" {
+			other := s.machine(nil)
+			other.StopAt(func(_ context.Context, step string) error {
+				if step == "called" {
+					return errStopped
+				}
+				return nil
+			})
+			require.ErrorIs(t, other.Send(ctx, r.ID), errStopped)
+		}
+		return nil
+	})
+	require.Error(t, slow.Send(t.Context(), r.ID))
+	assert.Equal(t, 1, s.count("SELECT count(*) FROM intram_records WHERE tries = 2 AND first_sent_at IS NOT NULL"))
+	s.send(s.work, r.ID)
+	assert.Equal(t, 1, s.moved("PO-1"))
+}
+
+// The process is told to stop while the API executes the call.
+func TestAShutdownKeepsWhatTheAPISaid(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	r := s.plan("PO-1", "000000")
+	ctx, stop := context.WithCancel(t.Context())
+	work := s.machine(nil)
+	work.StopAt(func(_ context.Context, step string) error {
+		if step == "called" {
+			stop()
+		}
+		return nil
+	})
+	require.NoError(t, work.Send(ctx, r.ID))
+	assert.Equal(t, intramriver.Accepted, s.state("PO-1"))
+}

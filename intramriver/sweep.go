@@ -121,7 +121,11 @@ func (w *Work) sweepLeased(ctx context.Context, s *swept) error {
 		if lookups >= sweepLookups {
 			break // the next sweep goes on: what was looked up is not due then
 		}
-		before = oldest
+		// What shares the millisecond of the page's end is on the next one, unless the page
+		// has no other.
+		if before = oldest; oldest.Before(newest) {
+			before = oldest.Add(time.Millisecond)
+		}
 	}
 	return nil
 }
@@ -238,11 +242,11 @@ func (w *Work) lookLater(ctx context.Context, ids []string) error {
 const missingSQL = `
 SELECT operation_id FROM {records}
 WHERE merchant = $1 AND environment = $2 AND state IN ('accepted', 'queued_for_settlement') AND look_at <= {now}
-	AND operation_at BETWEEN $3 AND $4 AND NOT (operation_id = ANY($5))
+	AND (operation_at > $3 OR $3 = $4::timestamptz) AND operation_at BETWEEN $3 AND $4 AND NOT (operation_id = ANY($5))
 ORDER BY operation_at DESC LIMIT $6`
 
-// missing returns the operations that a page should have shown: they share a millisecond
-// with its end, or the list is behind.
+// missing returns the operations that a page should have shown: the list is behind, an
+// item could not be read, or the whole page is one millisecond.
 func (w *Work) missing(ctx context.Context, shown []string, oldest, newest time.Time, most int) ([]string, error) {
 	rows, err := w.pool.Query(ctx, w.sql(missingSQL), w.merchant, w.environment, oldest, newest, shown, most)
 	if err != nil {
@@ -282,14 +286,15 @@ func (w *Work) sweepFailed(ctx context.Context, err error) error {
 
 const orphansSQL = `
 SELECT id, state FROM {records}
-WHERE merchant = $1 AND environment = $2 AND state = ANY($3) AND changed_at < {now} - $4::interval AND (look_at IS NULL OR look_at <= {now})
-ORDER BY state, changed_at LIMIT $5`
+WHERE merchant = $1 AND environment = $2 AND state IN ('planned', 'sending', 'in_doubt') AND changed_at < {now} - $3::interval
+	AND (look_at IS NULL OR look_at <= {now})
+ORDER BY state, changed_at LIMIT $4`
 
 // findOrphans gives records whose job is gone a new one: a person has deleted or
 // cancelled it, or a database was restored. One that was never sent waits for a person
 // instead, who may have meant it: see [Work.Requeue].
 func (w *Work) findOrphans(ctx context.Context, s *swept) error {
-	rows, err := w.pool.Query(ctx, w.sql(orphansSQL), w.merchant, w.environment, unsent, orphanAge, orphanBatch)
+	rows, err := w.pool.Query(ctx, w.sql(orphansSQL), w.merchant, w.environment, orphanAge, orphanBatch)
 	if err != nil {
 		return fmt.Errorf("intramriver: sweep: %w", err)
 	}

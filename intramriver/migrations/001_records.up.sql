@@ -35,6 +35,8 @@ CREATE INDEX intram_records_pending ON intram_records (merchant, environment, op
 -- For Health, and for rows whose job is gone.
 CREATE INDEX intram_records_open ON intram_records (merchant, environment, state, changed_at)
     WHERE state IN ('planned', 'sending', 'in_doubt', 'needs_person');
+-- For Health: planned, and their job is gone.
+CREATE INDEX intram_records_dead ON intram_records (merchant, environment) WHERE state = 'planned' AND code = 'no_job';
 -- For Prune.
 CREATE INDEX intram_records_prunable ON intram_records (merchant, environment, ended_at)
     WHERE ended_at IS NOT NULL AND params IS NOT NULL;
