@@ -408,7 +408,7 @@ repository, and into the command ` + "`intram`" + ` (` + "`cmd/intram`" + `), wi
 command also contains the Go standard library (BSD-3-Clause). The texts of all licences are below: keep this file with a binary that
 you ship, and its conditions on copyright notices are met. The packages and archives of the command contain it.
 
-Some modules are under the Mozilla Public License 2.0: ` + "`go-retryablehttp`" + ` and ` + "`go-cleanhttp`" + ` in every program, River with ` + "`intramriver`" + `.
+Some modules are under the Mozilla Public License 2.0: ` + "`go-retryablehttp`" + ` and ` + "`go-cleanhttp`" + ` in every program, River with ` + "`intramriver`" + ` and in the command.
 It asks two things of those who ship a binary: tell its users where the source of these modules is, as the table does
 (` + "`https://<module>`" + `, at the version shown), and if you change files of these modules, offer the changed files under the MPL too.
 Your own files may be under any licence. This repository changes none of the modules.

@@ -35,7 +35,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(playCLI) != "" {
 		os.Exit(Main())
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	database.Stop()
+	os.Exit(status)
 }
 
 // fullDisk is an output that takes nothing.

@@ -141,7 +141,7 @@ to the fake that "intram serve" runs.
 	root.AddCommand(
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
 		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(), a.callCommand(),
-		a.fidelityCommand(),
+		a.eventsCommand(), a.jobsCommand(), a.fidelityCommand(),
 		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()
