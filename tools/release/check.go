@@ -428,22 +428,21 @@ func (in *installer) serve(ctx context.Context, dir, binary string) (response st
 	if err := server.Start(); err != nil {
 		return "", err
 	}
-	defer func() {
-		stopErr := server.Cancel()
-		// Its output is read to the end, or it could wait for a reader.
-		_, _ = io.Copy(io.Discard, stdout)
-		if waitErr := server.Wait(); err == nil {
-			err = errors.Join(stopErr, waitErr)
-		}
-	}()
-	lines := bufio.NewScanner(stdout)
-	for ready := false; !ready; {
-		if !lines.Scan() {
-			return "", fmt.Errorf("serve ended before it was ready: %s", strings.TrimSpace(stderr.String()))
-		}
+	lines, ready := bufio.NewScanner(stdout), false
+	for !ready && lines.Scan() {
 		ready = strings.HasPrefix(lines.Text(), "Stop with")
 	}
-	return in.run(ctx, dir, binary, in.request...)
+	if ready {
+		response, err = in.run(ctx, dir, binary, in.request...)
+	}
+	_ = server.Cancel() // one that has ended already says so below
+	// Its output is read to the end, or it could wait for a reader.
+	_, _ = io.Copy(io.Discard, stdout)
+	waitErr := server.Wait()
+	if !ready {
+		return "", errors.Join(fmt.Errorf("serve ended before it was ready: %s", strings.TrimSpace(stderr.String())), waitErr)
+	}
+	return response, errors.Join(err, waitErr)
 }
 
 // anywhere runs the example in an empty folder, without a module.
