@@ -33,8 +33,9 @@ import (
 // bench/README.md. The race detector allocates on its own account, so that the tests
 // which count memory pass over it, and CI runs them once more without it (make cost).
 
-// allocationsAPage is how many a page of 100 transactions may make: 13.3 an item. How much
-// more than a bare call a call may cost is in cost_go126_test.go and cost_go127_test.go.
+// allocationsAPage is how many a page of 100 transactions may make: 13.3 an item. How
+// much more than a bare call a call may cost is in cost_go126_test.go and
+// cost_go127_test.go.
 const allocationsAPage = 1330
 
 // TestAPayoutAllocatesLittleMoreThanABareCall compares with two clients written by hand

@@ -37,8 +37,8 @@ func IsPlain(value any, levels int) bool {
 
 // AltersText reports whether document, which encoding/json wrote of value, holds a text
 // that no reader gets back: half of a surrogate pair, or U+FFFD for a byte that is not
-// UTF-8. Go 1.26 writes that as the escape \ufffd; Go 1.27 writes it as it writes a U+FFFD
-// of the caller's, so that only value can tell. A method MarshalJSON that calls
+// UTF-8. Go 1.26 writes that as the escape \ufffd; Go 1.27 writes it as it writes a
+// U+FFFD of the caller's, so that only value can tell. A method MarshalJSON that calls
 // encoding/json itself hides it there.
 func AltersText(value any, document []byte) bool {
 	if altersText(document) {

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// replacedText reports whether encoding/json, which wrote document, has replaced a byte of
-// value that is not UTF-8, and the path of its field. Go 1.27 writes U+FFFD for it, so a
-// document with one is written again by the encoder that refuses such a byte.
+// replacedText reports whether encoding/json, which wrote document, has replaced a byte
+// of value that is not UTF-8, and the path of its field. Go 1.27 writes U+FFFD for it, so
+// a document with one is written again by the encoder that refuses such a byte.
 func replacedText(value any, document []byte) (path string, replaced bool) {
 	if !bytes.Contains(document, []byte("\uFFFD")) {
 		return "", false
@@ -22,8 +22,8 @@ func replacedText(value any, document []byte) (path string, replaced bool) {
 	return pathOf(err), err != nil
 }
 
-// pathOf returns the field that an error of the encoder is about, up to a field whose keys
-// are the caller's.
+// pathOf returns the field that an error of the encoder is about, up to a field whose
+// keys are the caller's.
 func pathOf(err error) string {
 	var pointer jsontext.Pointer
 	if e := new(jsontext.SyntacticError); errors.As(err, &e) {

@@ -165,7 +165,7 @@ func TestAWorkbookIsReadAsItIsStored(t *testing.T) {
 	header := []any{"Référence", "Montant", "Opérateur", "Téléphone", "Note"}
 	file := sheet.Read(workbook(t, [][]any{
 		header,
-		{"A-1", 25000, "MTN_BENIN_229", 2290161234501, nil},
+		{"A-1", 25000, "MTN_BENIN_229", int64(2290161234501), nil},
 		{"A-2", 25000.5, "MTN_BENIN_229", "01 61 23 45 02"},
 		nil,
 		{"A-3", "25.000", "MTN_BENIN_229", 2290161234503.0, "x"},
@@ -185,7 +185,7 @@ func TestAHiddenSheetIsPassedOver(t *testing.T) {
 	t.Parallel()
 	header := []any{"reference", "amount", "provider", "msisdn"}
 	book := func(hidden ...string) []byte {
-		data := workbook(t, [][]any{header, {"OLD-1", 1, "MTN_BENIN_229", 2290161234501}}, [][]any{header, {"NEW-1", 2, "MTN_BENIN_229", 2290161234502}})
+		data := workbook(t, [][]any{header, {"OLD-1", 1, "MTN_BENIN_229", int64(2290161234501)}}, [][]any{header, {"NEW-1", 2, "MTN_BENIN_229", int64(2290161234502)}})
 		file, err := excelize.OpenReader(bytes.NewReader(data))
 		require.NoError(t, err)
 		defer func() { require.NoError(t, file.Close()) }()
@@ -264,7 +264,7 @@ func TestANumberThatASpreadsheetHasRoundedIsRefused(t *testing.T) {
 
 func TestAHiddenColumnIsToldOf(t *testing.T) {
 	t.Parallel()
-	book, err := excelize.OpenReader(bytes.NewReader(workbook(t, [][]any{{"reference", "amount", "provider", "msisdn"}, {"A", 1, "MTN_BENIN_229", 2290161234501}})))
+	book, err := excelize.OpenReader(bytes.NewReader(workbook(t, [][]any{{"reference", "amount", "provider", "msisdn"}, {"A", 1, "MTN_BENIN_229", int64(2290161234501)}})))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, book.Close()) }()
 	require.NoError(t, book.SetColVisible("Sheet1", "B", false))

@@ -122,10 +122,10 @@ func TestResultsOfAWorkbookAreAWorkbook(t *testing.T) {
 	t.Parallel()
 	file := sheet.Read(workbook(t, [][]any{
 		{"Référence", "Montant", "Opérateur", "Téléphone"},
-		{"PAYÉ-1", 25000, "MTN_BENIN_229", 2290161234501},
+		{"PAYÉ-1", 25000, "MTN_BENIN_229", int64(2290161234501)},
 		{"=1+1", "500 FCFA", "MTN_BENIN_229", "2290161234502"},
 		nil,
-		{"C", 7, "MTN_BENIN_229", 2290161234503},
+		{"C", 7, "MTN_BENIN_229", int64(2290161234503)},
 	}))
 	require.Empty(t, file.Problems)
 	assert.Equal(t, ".xlsx", file.Extension())

@@ -30,13 +30,13 @@ func TestACellThatShowsAnotherNumberThanItHoldsIsRefused(t *testing.T) {
 		{"B", "General", true, `amount: the cell shows "TRUE" and holds "1": enter it again in a column formatted as text`},
 		{"A", "00000", 7, `reference: the cell shows "00007" and holds "7": enter it again in a column formatted as text`},
 		{"D", "0000000000", 161234567, "msisdn: the cell shows something else than it holds: enter it again in a column formatted as text"},
-		{"D", "0 00 00 00 00", 2290161234567, ""},
+		{"D", "0 00 00 00 00", int64(2290161234567), ""},
 	}
 	book := excelize.NewFile()
 	require.NoError(t, book.SetSheetRow("Sheet1", "A1", &[]any{"reference", "amount", "provider", "msisdn"}))
 	var want []string
 	for i, r := range rows {
-		require.NoError(t, book.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+2), &[]any{fmt.Sprintf("R-%d", i), 100 + i, "MTN_BENIN_229", 2290161234501}))
+		require.NoError(t, book.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+2), &[]any{fmt.Sprintf("R-%d", i), 100 + i, "MTN_BENIN_229", int64(2290161234501)}))
 		cell := fmt.Sprintf("%s%d", r.column, i+2)
 		style, err := book.NewStyle(&excelize.Style{CustomNumFmt: &r.format})
 		require.NoError(t, err)
