@@ -13,6 +13,8 @@ export GOWORK := auto
 BIN := $(CURDIR)/.bin
 LINT := $(BIN)/golangci-lint
 BENCHSTAT := $(BIN)/benchstat
+# The newer of the two supported versions of Go; the older one is in go.mod. The workflows have both.
+NEXTGO := go1.27.3
 
 # How long each fuzz target runs, and how many there must be at least: a caller's ids, references and keys, canonical query,
 # verification of webhooks and of payin notifications, decoding of errors, envelopes, events and payins, JSON that can be read in two
@@ -97,6 +99,14 @@ notice: ## write NOTICE.md: what is linked into each module and the command, and
 .PHONY: notice-check
 notice-check: ## fail when NOTICE.md is behind, or a licence is not allowed
 	go -C tools run ./notice -root $(CURDIR) -check
+
+.PHONY: platforms
+platforms: ## build and vet for other systems, run the tests in 32 bits, and the quickstart in strict FIPS mode
+	scripts/platforms.sh
+
+.PHONY: next-go
+next-go: ## vet every module and test the root package with the next Go
+	scripts/next-go.sh $(NEXTGO)
 
 .PHONY: vectors
 vectors: ## compute testdata/vectors again with openssl, and compare
