@@ -100,6 +100,17 @@ notice: ## write NOTICE.md: what is linked into each module and the command, and
 notice-check: ## fail when NOTICE.md is behind, or a licence is not allowed
 	go -C tools run ./notice -root $(CURDIR) -check
 
+# The reports that vulncheck-offline reads: as of the day in the version.
+VULNDB := v0.0.0-20261105234957-e22db6528018
+
+.PHONY: vulncheck
+vulncheck: tools ## look for known vulnerabilities in every module; fails too where the database is out of reach
+	scripts/vulncheck.sh
+
+.PHONY: vulncheck-offline
+vulncheck-offline: tools ## the same, with the reports of VULNDB from the module proxy
+	scripts/vulncheck.sh $(VULNDB)
+
 .PHONY: platforms
 platforms: ## build and vet for other systems, run the tests in 32 bits, and the quickstart in strict FIPS mode
 	scripts/platforms.sh
@@ -210,7 +221,7 @@ mutation-sweep-changed: ## sweep SWEEPMOST (8) changes of the files that differ 
 	else echo "there is no $(SWEEPSINCE) here, so nothing is known to have changed: a shallow clone"; fi
 
 .PHONY: nightly
-nightly: mutations mutation-sweep fuzz simulate fleet ## everything that takes hours
+nightly: mutations mutation-sweep fuzz simulate fleet vulncheck ## everything that takes hours
 
 .PHONY: bench
 bench: tools ## run the benchmarks matching BENCH, BENCHCOUNT times each
