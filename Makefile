@@ -111,6 +111,15 @@ vulncheck: tools ## look for known vulnerabilities in every module; fails too wh
 vulncheck-offline: tools ## the same, with the reports of VULNDB from the module proxy
 	scripts/vulncheck.sh $(VULNDB)
 
+.PHONY: workflows-check
+workflows-check: ## check what runs on GitHub: workflows by actionlint, their targets, and that dependabot sees every module
+	go -C tools/workflows run github.com/rhysd/actionlint/cmd/actionlint $(CURDIR)/.github/workflows/*.yml
+	go -C tools/workflows run . -root $(CURDIR)
+
+.PHONY: machine
+machine: ## install what the tests need besides Go (apt)
+	scripts/machine.sh
+
 .PHONY: platforms
 platforms: ## build and vet for other systems, run the tests in 32 bits, and the quickstart in strict FIPS mode
 	scripts/platforms.sh
