@@ -85,7 +85,7 @@ func TestIntentsAndParametersGoThroughPostgreSQLAndBack(t *testing.T) {
 	params := intram.PayoutParams{
 		Amount: intram.NewAmount(25000), Reference: "PO-1",
 		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "22961234567"},
-		Metadata:    map[string]any{"order": 9007199254740993, "ratio": 1.5},
+		Metadata:    map[string]any{"order": int64(9007199254740993), "ratio": 1.5},
 	}
 	intent, err := client.Payouts.Prepare(params)
 	require.NoError(t, err)

@@ -458,7 +458,7 @@ func difference(old, now string) string {
 }
 
 func output(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
-	command := exec.CommandContext(ctx, name, args...)
+	command := exec.CommandContext(ctx, name, args...) //nolint:gosec // git and go, with folders of the tree
 	command.Dir = dir
 	command.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer

@@ -109,7 +109,7 @@ func (db *database) add(data []byte, id string) error {
 		ID                  string
 		Modified, Published time.Time
 		Aliases             []string
-		Affected []struct {
+		Affected            []struct {
 			Package struct{ Name string }
 			Ranges  []struct {
 				Events []struct{ Fixed string }
