@@ -188,6 +188,36 @@ func TestDanglingPointersAreReportedWithTheirLine(t *testing.T) {
 }
 
 // The two commands that the README promises are the ones that CI runs, to the letter.
+// writesState matches a statement that writes how far something has come.
+var writesState = regexp.MustCompile(`(?i)UPDATE [\w{}]+ SET (state|status|progress)\b|\b(state|status)\[[^]]+\] = `)
+
+// A late payout.queued must not overwrite completed in what people copy.
+func TestNoSampleOfAnEventOverwritesALaterState(t *testing.T) {
+	t.Parallel()
+	samples := make(map[string]string)
+	for _, d := range append(documents(t), readDocument(t, "intramriver/README.md"), readDocument(t, "cmd/intram/README.md")) {
+		for _, block := range d.fences(t) {
+			samples[fmt.Sprintf("%s:%d", d.name, block.line)] = block.text
+		}
+	}
+	for _, pattern := range []string{"example*_test.go", "examples/*/main.go", "docs/*/*.go", "inbox/*/example_test.go", "inbox/*/tx.go", "intramriver/example*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, name := range files {
+			samples[name] = readDocument(t, name).text
+		}
+	}
+	writing := 0
+	for name, text := range samples {
+		if strings.Contains(text, "*intram.Event") && writesState.MatchString(text) {
+			writing++
+			assert.Contains(t, text, ".Apply(", "%s keeps a state and does not ask EventOrder", name)
+		}
+	}
+	assert.Greater(t, writing, 3)
+}
+
 func TestCIRunsTheCommandsOfTheREADME(t *testing.T) {
 	t.Parallel()
 	readme := readDocument(t, "README.md")

@@ -190,7 +190,8 @@ func (w *Work) store(ctx context.Context, event *intram.Event, source string) er
 		if err != nil {
 			return err
 		}
-		return w.insertEventJobs(ctx, tx, id)
+		_, err = w.river.InsertTx(ctx, tx, eventArgs{Merchant: w.merchant, Environment: w.environment, Event: id}, w.eventOptions())
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("intramriver: store the event: %w: %w", intram.ErrTryLater, err)
@@ -209,12 +210,17 @@ func (w *Work) boundEvent(key string) []byte {
 	return additional("intram_events", "body", w.merchant, w.environment, key)
 }
 
+func (w *Work) eventOptions() *river.InsertOpts {
+	return &river.InsertOpts{Queue: w.eventQueue(), MaxAttempts: eventAttempts}
+}
+
+// insertEventJobs gives many events jobs, by COPY; one alone is faster by InsertTx.
 func (w *Work) insertEventJobs(ctx context.Context, tx pgx.Tx, ids ...int64) error {
 	jobs := make([]river.InsertManyParams, 0, len(ids))
 	for _, id := range ids {
 		jobs = append(jobs, river.InsertManyParams{
 			Args:       eventArgs{Merchant: w.merchant, Environment: w.environment, Event: id},
-			InsertOpts: &river.InsertOpts{Queue: w.eventQueue(), MaxAttempts: eventAttempts},
+			InsertOpts: w.eventOptions(),
 		})
 	}
 	_, err := w.river.InsertManyFastTx(ctx, tx, jobs)

@@ -106,3 +106,6 @@ func (w *Work) Statements(id int64, operationID string, at time.Time) map[string
 		"prune":   {w.sql(pruneSQL), []any{w.merchant, w.environment, time.Hour, true, pruneBatch}},
 	}
 }
+
+// Passing is the inbox of the handler.
+var Passing intram.Inbox = passing{}
