@@ -207,7 +207,10 @@ func (in *installer) install(ctx context.Context) error {
 	if err := in.program(ctx); err != nil {
 		return fmt.Errorf("module %s: %w", in.command, err)
 	}
-	return in.anywhere(ctx)
+	if err := in.anywhere(ctx); err != nil {
+		return err
+	}
+	return in.alone(ctx)
 }
 
 // checkZips looks for what names this machine in what is published.
@@ -458,6 +461,24 @@ func (in *installer) anywhere(ctx context.Context) error {
 		return err
 	}
 	in.row(began, "go run "+p, in.version, lastLine(out), "")
+	return nil
+}
+
+// alone compiles each published module and its tests by its own go.mod and go.sum. In the
+// workspace it has the greatest versions that any of the modules requires.
+func (in *installer) alone(ctx context.Context) error {
+	began := time.Now()
+	tree := filepath.Join(in.work, "tree")
+	if err := in.edition.writeTree(tree); err != nil {
+		return err
+	}
+	published := in.edition.repo.published()
+	for _, m := range published {
+		if _, err := in.run(ctx, filepath.Join(tree, filepath.FromSlash(m.dir)), "go", "vet", "./..."); err != nil {
+			return fmt.Errorf("module %s, alone: %w", m.dir, err)
+		}
+	}
+	in.row(began, "go vet ./... without go.work", in.version, fmt.Sprintf("%d modules compile alone, with their tests", len(published)), "")
 	return nil
 }
 

@@ -45,6 +45,7 @@ func TestEveryModuleIsInstalledAndUsed(t *testing.T) {
 		"tool version v0.2.0 version 0.2.0",
 		"tool serve v0.2.0 tool ask: rich 1",
 		"go run github.com/example/pay/examples/day v0.2.0 A day of 0.2.0",
+		"go vet ./... without go.work v0.2.0 3 modules compile alone, with their tests",
 		"in all v0.2.0 3 modules published",
 	} {
 		assert.Contains(t, text, want)
@@ -110,7 +111,7 @@ func TestWhatDoesNotInstallIsReported(t *testing.T) {
 	}
 }
 
-func TestAProgramThatDoesNotRunIsReported(t *testing.T) {
+func TestWhatDoesNotRunIsReported(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ file, old, now, want string }{
 		"another version":       {"cmd/tool/main.go", `"version  ", pay.Version`, `"version  ", "0.1.0"`, `tool version prints "version   0.1.0\n": want 0.2.0`},
@@ -118,6 +119,8 @@ func TestAProgramThatDoesNotRunIsReported(t *testing.T) {
 		"a call that fails":     {"cmd/tool/main.go", `http.Get("http://"`, `http.Get("none://"`, "tool ask: exit status 1\n"},
 		"a server that fails":   {"cmd/tool/main.go", "<-interrupted\n", "<-interrupted\n\t\tos.Exit(3)\n", "exit status 3"},
 		"an example that fails": {"examples/day/main.go", "func main() {", "func main() {\n\tdefer panic(\"night\")\n\t", "panic: night"},
+		// In the workspace it compiles.
+		"a test of an unrequired module": {"list/list_test.go", "pay/list\"", "pay/list\"\n\t_ \"github.com/example/pay/check\"", "module list, alone: go vet ./...: exit status 1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,8 +137,11 @@ func TestAProgramThatDoesNotRunIsReported(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, e.writeProxy(filepath.Join(work, "proxy"), time.Unix(0, 0)))
 			step := in.program
-			if strings.HasPrefix(tt.file, c.example) {
+			switch {
+			case strings.HasPrefix(tt.file, c.example):
 				step = in.anywhere
+			case strings.HasPrefix(tt.file, "list/"):
+				step = in.alone
 			}
 			assert.ErrorContains(t, step(t.Context()), tt.want)
 		})

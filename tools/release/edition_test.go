@@ -31,6 +31,7 @@ func smallFiles() map[string]string {
 		"testdata/go.mod":      "this is data\n",
 		"list/go.mod":          "module github.com/example/pay/list\n\ngo 1.26.0\n\nrequire github.com/example/pay v0.1.0 // the root\n",
 		"list/list.go":         "// Package list lists.\npackage list\n\nimport pay \"github.com/example/pay\"\n\n// Version is the root's.\nconst Version = pay.Version\n",
+		"list/list_test.go":    "package list_test\n\nimport (\n\t\"testing\"\n\n\t\"github.com/example/pay/list\"\n)\n\nfunc TestVersion(t *testing.T) { t.Log(list.Version) }\n",
 		"cmd/tool/go.mod":      "module github.com/example/pay/cmd/tool\n\ngo 1.26.0\n\nrequire (\n\tgithub.com/example/pay v0.1.0\n\tgithub.com/example/pay/list v0.1.0\n)\n",
 		"cmd/tool/main.go":     tool,
 		"README.md":            "# Pay\n\n```go\nif pay.Version == \"\" {\n\treturn errors.New(\"none\")\n}\n```\n\n```go\nfunc TestVersion(t *testing.T) {\n\tt.Log(pay.Version)\n}\n```\n",
@@ -196,7 +197,7 @@ func TestAZipHasWhatACommitWouldHold(t *testing.T) {
 	for path, want := range map[string][]string{
 		"github.com/example/pay": {".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "api/pay.txt", "api/released/pay.txt", "docs/list.md", "examples/day/main.go", "go.mod", "go.work", "intram.go", "new.go"},
 		// Its own license, and no other.
-		"github.com/example/pay/list": {"LICENSE", "go.mod", "go.sum", "list.go"},
+		"github.com/example/pay/list": {"LICENSE", "go.mod", "go.sum", "list.go", "list_test.go"},
 		// The root's license, as the go command adds it.
 		"github.com/example/pay/cmd/tool": {"LICENSE", "go.mod", "go.sum", "main.go"},
 	} {

@@ -3,7 +3,6 @@
 //
 //	go -C tools run ./release proxy -dir D               # the tree as a GOPROXY file tree in D, at the version of intram.go
 //	go -C tools run ./release proxy -dir D -version V    # at version V
-//	go -C tools run ./release proxy -dir D -tree T       # and a copy of the tree in T that builds against it, GOWORK=off
 //
 //	go -C tools run ./release cut -version V             # what a release of V would be; nothing is changed
 //	go -C tools run ./release cut -version V -yes        # its commit and its tags; nothing is pushed
@@ -62,7 +61,6 @@ func runProxy(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	root := flags.String("root", "..", "the directory of the tree")
 	dir := flags.String("dir", "", "the folder to write the proxy into")
-	tree := flags.String("tree", "", "a folder to write a copy of the tree into, whose modules require the proxy's")
 	version := flags.String("version", "", "the version to build; without it, that of intram.go")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -87,11 +85,6 @@ func runProxy(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if err := e.writeProxy(*dir, at); err != nil {
 		return err
-	}
-	if *tree != "" {
-		if err := e.writeTree(*tree); err != nil {
-			return err
-		}
 	}
 	for _, m := range r.published() {
 		fmt.Fprintf(out, "%s %s %s\n", m.path, e.version, e.builds[m.path].zipSum)
