@@ -3,6 +3,7 @@ module github.com/intram/intram-go/cmd/intram
 go 1.26.0
 
 require (
+	github.com/gofrs/flock v0.13.1
 	github.com/google/uuid v1.6.0
 	github.com/intram/intram-go v0.1.0
 	github.com/intram/intram-go/batch v0.1.0
