@@ -7,13 +7,26 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // Replace writes a file in one step, so that it is whole whatever happens, and only its
-// owner can read it. When it returns, the file and its name are on the disk.
-func Replace(path string, data []byte) error { return replaceFile(path, data, syncFolder) }
+// owner can read it. On Windows, those can read it who can read its folder. When it
+// returns, the file and its name are on the disk.
+func Replace(path string, data []byte) error { return machine.replace(path, data) }
 
-func replaceFile(path string, data []byte, syncFolder func(string) error) error {
+// disk is what Replace asks of the operating system. Tests replace it.
+type disk struct {
+	rename     func(from, to string) error
+	syncFolder func(path string) error
+	// isOpen reports whether a rename failed because another program has the file open.
+	isOpen func(error) bool
+	pause  func(time.Duration)
+}
+
+var machine = disk{rename: os.Rename, syncFolder: syncFolder, isOpen: isOpen, pause: pause}
+
+func (d disk) replace(path string, data []byte) error {
 	folder := filepath.Dir(path)
 	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+"-*")
 	if err != nil {
@@ -21,12 +34,23 @@ func replaceFile(path string, data []byte, syncFolder func(string) error) error 
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+		err = d.renameOver(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(folder)
+	return d.syncFolder(folder)
+}
+
+// renameOver tries for a second: Windows replaces no file that is open, and virus
+// scanners and indexers open each file for a moment after it was written.
+func (d disk) renameOver(from, to string) error {
+	err := d.rename(from, to)
+	for wait := time.Millisecond; err != nil && d.isOpen(err) && wait <= 512*time.Millisecond; wait *= 2 {
+		d.pause(wait)
+		err = d.rename(from, to)
+	}
+	return err
 }
 
 // syncFolder makes the names in a folder durable. Windows has no such call and needs

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,4 +40,30 @@ func TestAFileIsReplacedInOneStep(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, left)
 	require.NoError(t, durable.Replace(filepath.Join(folder, "real"), []byte("x")))
+}
+
+// As on Windows, where a scanner has the file open for a moment after each write.
+func TestAFileThatIsOpenIsReplacedWhenItIsClosed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "state.json")
+	require.NoError(t, durable.Replace(path, []byte("older")))
+	waited, err := durable.ReplaceBusyFile(path, []byte("newer"), 4, durable.ErrOpen)
+	require.NoError(t, err)
+	assert.Equal(t, 15*time.Millisecond, waited, "1, 2, 4 and 8 ms")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "newer", string(data))
+
+	waited, err = durable.ReplaceBusyFile(path, []byte("newest"), 1000, durable.ErrOpen)
+	require.ErrorIs(t, err, durable.ErrOpen)
+	assert.Equal(t, 1023*time.Millisecond, waited, "a second, and no longer")
+
+	other := errors.New("the disk is gone")
+	waited, err = durable.ReplaceBusyFile(path, []byte("newest"), 1, other)
+	require.ErrorIs(t, err, other)
+	assert.Zero(t, waited, "waiting helps a file that is open, and nothing else")
+	left, err := filepath.Glob(filepath.Join(folder, ".*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
