@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/internal/redact"
@@ -159,7 +158,7 @@ func (a *app) exitCode(err error) int {
 			return exitInDoubt
 		}
 	case nothingSent:
-		if broken := new(outputError); errors.As(err, &broken) && errors.Is(broken, syscall.EPIPE) {
+		if broken := new(outputError); errors.As(err, &broken) && noReader(broken) {
 			return exitNoReader
 		}
 	}
