@@ -79,7 +79,7 @@ for os in linux darwin windows; do
       odd=$(TZ=UTC tar -tvzf "$name.tar.gz" | grep -vE "^-rw(-r--r--|xr-xr-x) root/root +[0-9]+ $when " || true)
       same "$name.tar.gz: files of another owner, mode or time" "" "$odd"
     fi
-    want=$(printf '%s\n' LICENSE README.md "$program" "${completions[@]}" "$pages" | LC_ALL=C sort)
+    want=$(printf '%s\n' LICENSE NOTICE.md README.md "$program" "${completions[@]}" "$pages" | LC_ALL=C sort)
     same "$name: files" "$want" "$(cd "$work/$name" && find . -type f -printf '%P\n' | LC_ALL=C sort)"
 
     binary=$work/$name/$program
@@ -101,7 +101,7 @@ for os in linux darwin windows; do
       "$(jq -r '.components[].name' "$sbom" | LC_ALL=C sort)"
   done
 done
-checked "each archive holds the program, its licence, its manual and its completions; each SBOM the modules of its program"
+checked "each archive holds the program, the licences, its manual and its completions; each SBOM the modules of its program"
 
 host=$work/intram_${version}_$(go env GOOS)_$(go env GOARCH)/intram
 if [[ -x $host ]]; then
@@ -137,8 +137,8 @@ checked "the Homebrew cask and the Scoop manifest name the archives and their ha
 
 # Paths of the files in a package; its folders are not listed.
 files() { # where the completion of zsh is, where the licence is
-  printf '%s\n' /usr/bin/intram /usr/share/bash-completion/completions/intram /usr/share/doc/intram/README.md \
-    /usr/share/fish/vendor_completions.d/intram.fish "$1" "$2"
+  printf '%s\n' /usr/bin/intram /usr/share/bash-completion/completions/intram /usr/share/doc/intram/NOTICE.md \
+    /usr/share/doc/intram/README.md /usr/share/fish/vendor_completions.d/intram.fish "$1" "$2"
   sed 's,^man/\(.*\),/usr/share/man/man1/\1.gz,' <<<"$pages"
 }
 
