@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,6 +64,34 @@ func TestTheArchitecturePageNamesWhatExists(t *testing.T) {
 		}
 	}
 	assert.Greater(t, checked, 40)
+}
+
+// TestTheArchitecturePageNamesEveryModule compares the page's table with the folders that
+// have a go.mod.
+func TestTheArchitecturePageNamesEveryModule(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(data), "## The modules\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var named []string
+	for _, row := range regexp.MustCompile(`(?m)^\|([^|]*)\|`).FindAllStringSubmatch(section, -1) {
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			named = append(named, name[1])
+		}
+	}
+	var modules []string
+	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.IsDir() && path != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || entry.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if err == nil && entry.Name() == "go.mod" && path != "go.mod" {
+			modules = append(modules, filepath.ToSlash(filepath.Dir(path)))
+		}
+		return err
+	}))
+	assert.ElementsMatch(t, modules, named)
 }
 
 // inOtherFiles are exported names that hops speak of, and that are no hop themselves.

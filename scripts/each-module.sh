@@ -3,7 +3,7 @@
 #
 #   each-module.sh [--own] command [argument ...]
 #
-# The modules use each other as they are here, by go.work; tools and bench have one of their own.
+# The modules use each other as they are here, by go.work; some have a go.work of their own.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 which=()
