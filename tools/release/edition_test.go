@@ -168,6 +168,20 @@ func TestAModuleIsInOneOfTheTwoLists(t *testing.T) {
 	}
 }
 
+func TestToolsAndInternalModulesArePrivate(t *testing.T) {
+	t.Parallel()
+	files := smallFiles()
+	for _, dir := range []string{"tools", "tools/lint", "cmd/tool/internal/browser"} {
+		files[dir+"/go.mod"] = "module github.com/example/pay/" + dir + "\n\ngo 1.26.0\n"
+	}
+	r := openSmall(t, newTree(t, files))
+	assert.Len(t, r.modules, 7)
+	assert.Len(t, r.published(), 3)
+
+	_, err := openRepository(t.Context(), newTree(t, files), lists{published: append(slices.Clone(small.published), "tools"), private: small.private})
+	assert.ErrorContains(t, err, "tools/go.mod: put the folder tools into one")
+}
+
 func TestAModuleComesAfterThoseItRequires(t *testing.T) {
 	t.Parallel()
 	files := smallFiles()

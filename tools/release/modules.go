@@ -19,15 +19,22 @@ import (
 )
 
 // lists name the folder of each module of a repository once: in published if users may
-// require it, in private if only this repository builds it. A new go.mod that is in
-// neither fails every command, so that its author decides.
+// require it, in private if only this repository builds it. Tools, and what is in a
+// folder named internal, are private without being listed. Any other go.mod that is in
+// neither list fails every command, so that its author decides.
 type lists struct{ published, private []string }
 
 // ours are the lists of this repository.
 var ours = lists{
 	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "intramriver"},
 	// The shop is read and copied, the rest are checks and measurements.
-	private: []string{"bench", "cmd/intram/internal/serve/browser", "docs/routers", "examples/shop", "tools", "tools/packaging"},
+	private: []string{"bench", "docs/routers", "examples/shop"},
+}
+
+// isPrivate reports whether the module of a folder is never published.
+func (l lists) isPrivate(dir string) bool {
+	parts := strings.Split(dir, "/")
+	return slices.Contains(l.private, dir) || parts[0] == "tools" || slices.Contains(parts, "internal")
 }
 
 // repository is a tree with its modules, as a commit of it would hold them.
@@ -119,7 +126,7 @@ func (r *repository) readModules(l lists) error {
 			continue
 		}
 		dir := path.Dir(name)
-		published, private := slices.Contains(l.published, dir), slices.Contains(l.private, dir)
+		published, private := slices.Contains(l.published, dir), l.isPrivate(dir)
 		if published == private {
 			return fmt.Errorf("%s: put the folder %s into one of the two lists of tools/release/modules.go: published or private", name, dir)
 		}
@@ -156,8 +163,17 @@ func (r *repository) readModules(l lists) error {
 		}
 	}
 	var err error
-	r.modules, err = inOrder(found, slices.Concat(l.published, l.private))
+	slices.SortStableFunc(dirs, func(a, b string) int { return rank(l, a) - rank(l, b) })
+	r.modules, err = inOrder(found, dirs)
 	return err
+}
+
+// rank returns the place of a folder among the published ones, or one after them.
+func rank(l lists, dir string) int {
+	if at := slices.Index(l.published, dir); at >= 0 {
+		return at
+	}
+	return len(l.published)
 }
 
 func (r *repository) readModule(dir string) (*module, error) {
