@@ -3,4 +3,4 @@
 package pgtest
 
 // chooseOwner refuses: a server on a socket that a signal crashes needs a Unix system.
-func (*Server) chooseOwner() error { return errMissing }
+func (*Server) chooseOwner() error { return ErrMissing }
