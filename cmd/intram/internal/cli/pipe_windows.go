@@ -5,11 +5,14 @@ import (
 	"syscall"
 )
 
-// noData is ERROR_NO_DATA, "the pipe is being closed", which package syscall does not
-// name.
-const noData = syscall.Errno(232)
+// Errors that package syscall does not name: ERROR_NO_DATA, "the pipe is being closed",
+// and ERROR_PIPE_NOT_CONNECTED.
+const (
+	noData       = syscall.Errno(232)
+	notConnected = syscall.Errno(233)
+)
 
 // noReader reports whether a write failed because the pipe's reader has gone.
 func noReader(err error) bool {
-	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, noData)
+	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, noData) || errors.Is(err, notConnected)
 }
