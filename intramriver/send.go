@@ -374,11 +374,14 @@ func (w *Work) needsPerson(ctx context.Context, c *claimed, d decision, cause er
 	return nil
 }
 
+// acceptSQL tells too whether an event came before the response. One that comes between
+// this statement and its commit is left to the sweep.
 const acceptSQL = `
-UPDATE {records} SET state = 'accepted', operation_id = $2, operation_at = coalesce($3::timestamptz, {now}), code = '', candidates = $5,
+UPDATE {records} AS r SET state = 'accepted', operation_id = $2, operation_at = coalesce($3::timestamptz, {now}), code = '', candidates = $5,
 	look_at = {now} + interval '5 seconds', changed_at = {now}
 WHERE id = $1 AND state = ANY($4)
-RETURNING ` + recordColumns
+RETURNING ` + recordColumns + `,
+	EXISTS (SELECT FROM {events} e WHERE e.merchant = r.merchant AND e.environment = r.environment AND e.operation_id = $2)`
 
 // accept writes the operation of a record, and its end if it has come already. The
 // generation does not matter: what was found by the reference is the record's, whichever
@@ -388,10 +391,11 @@ func (w *Work) accept(ctx context.Context, id int64, op *intram.Operation) error
 	if !op.CreatedAt.IsZero() {
 		created = op.CreatedAt
 	}
+	var early bool
 	write := func(on interface {
 		QueryRow(context.Context, string, ...any) pgx.Row
 	}) error {
-		_, err := scanRecord(on.QueryRow(ctx, w.sql(acceptSQL), id, op.ID, created, before(Accepted), []string{}))
+		_, err := scanRecord(on.QueryRow(ctx, w.sql(acceptSQL), id, op.ID, created, before(Accepted), []string{}), &early)
 		return err
 	}
 	var err error
@@ -415,7 +419,9 @@ func (w *Work) accept(ctx context.Context, id int64, op *intram.Operation) error
 	case err != nil:
 		return fmt.Errorf("intramriver: accept: %w", err)
 	}
-	w.endByStored(ctx, op.ID)
+	if early {
+		w.endByStored(ctx, op.ID)
+	}
 	return w.step(ctx, "accepted")
 }
 
