@@ -849,6 +849,40 @@ func TestWhatHasNotEndedIsKeptInView(t *testing.T) {
 	assert.Equal(t, []string{"payout.completed " + id}, r.effects())
 }
 
+// What the reconciler cannot read may hide an event: it is logged, without personal data,
+// also when the run fails later.
+func TestWhatCannotBeReconciledIsLogged(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	_, err := r.work.Reconcile(t.Context())
+	require.NoError(t, err)
+	r.pass(time.Second)
+	id := r.acceptedPayout("PO-1", payout("", "000000"))
+	r.pass(time.Minute)
+	odd := r.machine(r.withEvents, intram.WithHTTPClient(&http.Client{Transport: oddStatus{r.server.Transport()}}))
+	result, err := odd.Reconcile(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, result.Failures, 1)
+	assert.Contains(t, r.log.String(), "could not store what may be an event")
+	assert.Contains(t, r.log.String(), id)
+	assert.NotContains(t, r.log.String(), "2290161000000")
+	assert.Zero(t, r.count("SELECT count(*) FROM intram_events"))
+}
+
+// oddStatus shows a status that the SDK does not know.
+type oddStatus struct{ http.RoundTripper }
+
+func (o oddStatus) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := o.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(bytes.ReplaceAll(body, []byte(`"succeeded"`), []byte(`"reversed"`))))
+	resp.ContentLength = -1
+	return resp, err
+}
+
 func TestTheReconcilerIsOnePeriodicJobForAllMachines(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)

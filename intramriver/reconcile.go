@@ -81,16 +81,17 @@ func (w *Work) Reconcile(ctx context.Context) (*intram.Reconciliation, error) {
 		return nil, err
 	}
 	store := func(ctx context.Context, event *intram.Event) error { return w.store(ctx, event, sourceReconciler) }
-	reconciler, err := intram.NewReconciler(w.client, eventInbox{w}, store, intram.WithHandlerLogger(slog.New(warnings{w.logger.Handler()})))
+	// Each failure is logged as it is found: a run that ends with an error returns none.
+	failed := func(f intram.ReconciliationFailure) {
+		w.logger.LogAttrs(ctx, slog.LevelError, "intramriver: the reconciler could not store what may be an event", slog.String("failure", f.String()))
+	}
+	reconciler, err := intram.NewReconciler(w.client, eventInbox{w}, store, intram.WithFailureHook(failed), intram.WithHandlerLogger(slog.New(warnings{w.logger.Handler()})))
 	if err != nil {
 		return nil, err
 	}
 	result, err := reconciler.Run(ctx, since)
 	if err != nil {
 		return nil, err
-	}
-	for _, f := range result.Failures {
-		w.logger.LogAttrs(ctx, slog.LevelError, "intramriver: the reconciler could not read what may be an event", slog.String("failure", f.String()))
 	}
 	if err := w.findLostEvents(ctx); err != nil {
 		return nil, err
