@@ -46,8 +46,8 @@ func TestAPayoutCostsFewStatements(t *testing.T) {
 	ended := counted.n.Load()
 	assert.Equal(t, n, s.count("SELECT count(*) FROM books"))
 	t.Logf("%d payouts: %d statements to plan and send, %d to end, with BEGIN, COMMIT and that of OnEnd", n, made, ended)
-	// BEGIN and COMMIT of the plan are the order's. What River does for a job, to fetch and
-	// to complete it, it does for many at once.
+	// BEGIN and COMMIT of the plan are the order's. What River does for a job, to fetch
+	// and to complete it, it does for many at once.
 	assert.LessOrEqual(t, made+ended-2*n, int64(9*n))
 	assert.Equal(t, n, s.posts())
 }

@@ -23,9 +23,9 @@ const maxAttempts = 30_000
 // ever: asking again returns the record that is there, and plans nothing. References are
 // compared and sent in Unicode's NFC.
 //
-// Errors: [*intram.Error] with intram.CodeValidationError for parameters that the API would refuse, and
-// [*MismatchError] for a reference that was used with other parameters. After
-// either the transaction is still good.
+// Errors: [*intram.Error] with intram.CodeValidationError for parameters that the API
+// would refuse, and [*MismatchError] for a reference that was used with other parameters.
+// After either the transaction is still good.
 //
 // Endpoint: POST /payouts, by a job.
 func (w *Work) PayoutTx(ctx context.Context, tx pgx.Tx, params intram.PayoutParams) (*Record, error) {

@@ -10,10 +10,11 @@ import (
 const (
 	// CodeCannotTell: the list of operations does not say whether the call was executed.
 	CodeCannotTell intram.ErrorCode = "cannot_tell"
-	// CodeIntentMismatch: the saved intent is of another call than the parameters, as after
-	// a change by hand.
+	// CodeIntentMismatch: the saved intent is of another call than the parameters, as
+	// after a change by hand.
 	CodeIntentMismatch intram.ErrorCode = "intent_mismatch"
-	// CodeCollision: the API accepted an operation for the record that another record has.
+	// CodeCollision: the API accepted an operation for the record that another record
+	// has.
 	CodeCollision intram.ErrorCode = "collision"
 	// CodeNoJob: a planned record whose job is gone. [Work.Requeue] gives it a new one.
 	CodeNoJob intram.ErrorCode = "no_job"

@@ -8,7 +8,7 @@
 //	_, err = work.PayoutTx(ctx, tx, intram.PayoutParams{…, Reference: "SAL-2026-W48-017"})
 //	err = tx.Commit(ctx)
 //
-// A record is kept of each call, for ever: a reference is paid once. River's jobs send
+// A record of each call is never deleted: a reference is paid once. River's jobs send
 // it, repeat it while its result is not known, and one sweep learns how operations ended.
 // README.md shows the states of a record.
 //

@@ -67,7 +67,7 @@ func TestItWorksInSchemasAndWithoutPreparedStatements(t *testing.T) {
 			require.NoError(t, err)
 			config.ConnConfig.DefaultQueryExecMode = mode
 			// Each statement outside a transaction comes over another connection, whose
-			// search_path is somebody else's.
+			// search_path is another client's.
 			config.MaxConns = 3
 			schema := "s" + s.pool.Config().ConnConfig.RuntimeParams["search_path"]
 			s.pool, err = pgxpool.NewWithConfig(t.Context(), config)

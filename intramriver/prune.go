@@ -26,7 +26,7 @@ WHERE id = ANY(ARRAY(
 // events themselves after 30 days. Dead events stay, with their bodies.
 //
 // With [Config.Seal] the sealed intent stays, in which a hash of the call is: asking
-// again with other parameters is still a [*MismatchError]. Whoever has the database and
+// again with other parameters is still a [*MismatchError]. A reader of the database with
 // the keys could guess a phone number by it, so destroy old keys. Without a Seal it goes
 // too, and only amount and currency are compared.
 func (w *Work) Prune(ctx context.Context, olderThan time.Duration) (pruned int64, err error) {

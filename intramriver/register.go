@@ -123,7 +123,8 @@ func (w *Work) PeriodicJobs() []*river.PeriodicJob {
 func (w *Work) sweepOptions() *river.InsertOpts {
 	return &river.InsertOpts{
 		Queue: w.sweepQueue(), MaxAttempts: 3,
-		// By the period too: a job whose process was killed is running for River, for an hour.
+		// By the period too: a job whose process was killed is running for River, for an
+		// hour.
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: w.sweepEvery, ByState: liveStates},
 	}
 }

@@ -41,8 +41,8 @@ func (s *shop) start(works ...*intramriver.Work) *river.Client[pgx.Tx] {
 	return client
 }
 
-// jobsUntil runs the jobs of River clients until so many of a kind are completed. One that
-// failed or was snoozed runs again at once, as if its time had come.
+// jobsUntil runs the jobs of River clients until so many of a kind are completed. One
+// that failed or was snoozed runs again at once, as if its time had come.
 func (s *shop) jobsUntil(kind string, n int, clients ...*river.Client[pgx.Tx]) {
 	s.t.Helper()
 	all := make(chan *river.Event)
@@ -153,7 +153,7 @@ func TestRefusedKeysPauseTheQueueOnce(t *testing.T) {
 	}
 	for i, client := range []*river.Client[pgx.Tx]{first, second} {
 		<-paused[i]
-		require.NoError(t, client.Stop(t.Context())) // what runs comes to its end
+		require.NoError(t, client.Stop(t.Context())) // what runs ends
 	}
 	h, err := s.work.Health(t.Context())
 	require.NoError(t, err)

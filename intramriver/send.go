@@ -315,7 +315,8 @@ func (w *Work) tryAgain(ctx context.Context, c *claimed, d decision, cause error
 func (w *Work) wait(c *claimed, d decision, cause error) error {
 	switch {
 	case !d.until.IsZero():
-		// No later than in an hour: this machine's clock may be wrong, and another's right.
+		// No later than in an hour: this machine's clock may be wrong, and another's
+		// right.
 		until := d.until.Sub(w.client.Clock().Now())
 		return &againError{after: min(max(firstBackoff, until), longestRetryAfter), snooze: true, err: cause}
 	case d.after > 0:

@@ -473,7 +473,7 @@ func TestAnotherMerchantsRecordsAreOutOfReach(t *testing.T) {
 	assert.True(t, ended)
 }
 
-// A 429 says nothing of the call before it, whose answer was lost: the age of the key
+// A 429 says nothing of the call before it, whose response was lost: the age of the key
 // stays.
 func TestARefusalAfterALostAnswerLeavesTheDoubt(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,8 @@ import (
 	"github.com/intram/intram-go/intramriver"
 )
 
-// The database refuses what the table of transitions does not have, whoever writes.
+// The database refuses what the table of transitions does not have, whatever program
+// writes.
 func TestTheDatabaseAllowsTheTransitionsAndNoOther(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

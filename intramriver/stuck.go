@@ -13,8 +13,9 @@ import (
 
 const (
 	// stuckAfter is how long a job may run before the sweep takes its process for dead.
-	// River itself takes an hour. A call takes 30 seconds unless the client allows more; a
-	// job that is taken for dead and is not shares its idempotency key with the new one.
+	// River itself takes an hour. A call takes 30 seconds unless the client allows more;
+	// a job that is taken for dead and is not shares its idempotency key with the new
+	// one.
 	stuckAfter = 2 * time.Minute
 	// stuckPage is how many jobs the sweep reads at once. More than the workers of all
 	// machines are there only after many were killed.

@@ -24,8 +24,8 @@ const (
 	orphanAge = time.Hour
 	// orphanBatch is how many records one sweep asks for.
 	orphanBatch = 100
-	// sweepLease is for how long a sweep keeps others away without renewing that, and so how
-	// long none runs after a machine was killed in one.
+	// sweepLease is for how long a sweep keeps others away without renewing that, and so
+	// how long none runs after a machine was killed in one.
 	sweepLease = 2 * time.Minute
 )
 
@@ -121,8 +121,8 @@ func (w *Work) sweepLeased(ctx context.Context, s *swept) error {
 		if lookups >= sweepLookups {
 			break // the next sweep goes on: what was looked up is not due then
 		}
-		// What shares the millisecond of the page's end is on the next one, unless the page
-		// has no other.
+		// What shares the millisecond of the page's end is on the next one, unless the
+		// page has no other.
 		if before = oldest; oldest.Before(newest) {
 			before = oldest.Add(time.Millisecond)
 		}

@@ -196,8 +196,8 @@ func (p *Server) end(signal syscall.Signal) {
 	}
 }
 
-// RestartFast shuts the server down, which ends the connections and tells the clients, and
-// starts it again.
+// RestartFast shuts the server down, which ends the connections and tells the clients,
+// and starts it again.
 func (p *Server) RestartFast() error {
 	p.end(syscall.SIGINT)
 	return p.Start()
