@@ -109,3 +109,6 @@ func (w *Work) Statements(id int64, operationID string, at time.Time) map[string
 
 // Passing is the inbox of the handler.
 var Passing intram.Inbox = passing{}
+
+// DatabaseNow is the database's clock, as statements name it.
+const DatabaseNow = databaseNow

@@ -147,7 +147,7 @@ func New(client *intram.Client, config Config) (*Work, error) {
 	}
 	w := &Work{
 		client: client, pool: c.Pool, river: inserter, merchant: c.Merchant, environment: string(client.Environment()),
-		queue: c.Queue, onEnd: c.OnEnd, onEvent: c.OnEvent, seal: c.Seal, sealed: c.Seal != nil, logger: c.Logger, names: names(c.Schema, "clock_timestamp()"),
+		queue: c.Queue, onEnd: c.OnEnd, onEvent: c.OnEvent, seal: c.Seal, sealed: c.Seal != nil, logger: c.Logger, names: names(c.Schema, databaseNow),
 		sweepEvery: sweepEvery, sweepLease: sweepLease, stuckAfter: stuckAfter,
 	}
 	if w.seal == nil {
@@ -155,6 +155,10 @@ func New(client *intram.Client, config Config) (*Work, error) {
 	}
 	return w, nil
 }
+
+// databaseNow is the database's clock when a statement begins. Unlike clock_timestamp, an
+// index can be searched by it.
+const databaseNow = "statement_timestamp()"
 
 // names replaces the names of tables, and {now}, in statements. With a schema they do
 // not depend on the search_path, which a pooler between may change.

@@ -260,7 +260,7 @@ const (
 	maxDead = 1000
 
 	noJobSQL = `SELECT ` + recordColumns + ` FROM {records}
-WHERE merchant = $1 AND environment = $2 AND state = 'planned' AND code = $3 ORDER BY id LIMIT $4`
+WHERE merchant = $1 AND environment = $2 AND state = 'planned' AND code = 'no_job' ORDER BY id LIMIT $3`
 
 	recordOfSQL = `SELECT ` + recordColumns + ` FROM {records}
 WHERE merchant = $1 AND environment = $2 AND (id = $3 OR operation_id = $4)`
@@ -302,7 +302,7 @@ func (w *Work) Dead(ctx context.Context, filter DeadFilter) ([]*DeadJob, error) 
 		}
 		dead = append(dead, d)
 	}
-	rows, err := w.pool.Query(ctx, w.sql(noJobSQL), w.merchant, w.environment, string(CodeNoJob), maxDead)
+	rows, err := w.pool.Query(ctx, w.sql(noJobSQL), w.merchant, w.environment, maxDead)
 	if err != nil {
 		return nil, fmt.Errorf("intramriver: dead: %w", err)
 	}

@@ -63,14 +63,14 @@ func (w *Work) Prune(ctx context.Context, olderThan time.Duration) (pruned int64
 
 const (
 	forgetEventsSQL = `
-UPDATE {events} SET body = NULL WHERE id IN (
+UPDATE {events} SET body = NULL WHERE id = ANY(ARRAY(
 	SELECT id FROM {events}
 	WHERE merchant = $1 AND environment = $2 AND done_at < {now} - $3::interval AND body IS NOT NULL
-	ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED)`
+	ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED))`
 
 	dropEventsSQL = `
-DELETE FROM {events} WHERE id IN (
+DELETE FROM {events} WHERE id = ANY(ARRAY(
 	SELECT id FROM {events}
 	WHERE merchant = $1 AND environment = $2 AND done_at < {now} - $3::interval
-	ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED)`
+	ORDER BY done_at LIMIT $4 FOR UPDATE SKIP LOCKED))`
 )

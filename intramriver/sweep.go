@@ -22,7 +22,7 @@ const (
 	// orphanAge is how long a record stays as it is before the sweep asks whether its job
 	// is still there. It is longer than any wait of a job but one.
 	orphanAge = time.Hour
-	// orphanBatch is how many records one sweep asks for.
+	// orphanBatch is how many records of a state one sweep asks for.
 	orphanBatch = 100
 	// sweepLease is for how long a sweep keeps others away without renewing that, and so
 	// how long none runs after a machine was killed in one.
@@ -284,11 +284,16 @@ func (w *Work) sweepFailed(ctx context.Context, err error) error {
 	return fmt.Errorf("intramriver: sweep: %w", err)
 }
 
+// orphansSQL takes so many of each state: a long queue of planned records hides no other.
 const orphansSQL = `
-SELECT id, state FROM {records}
-WHERE merchant = $1 AND environment = $2 AND state IN ('planned', 'sending', 'in_doubt') AND changed_at < {now} - $3::interval
-	AND (look_at IS NULL OR look_at <= {now})
-ORDER BY state, changed_at LIMIT $4`
+(SELECT id, state FROM {records} WHERE merchant = $1 AND environment = $2 AND state = 'in_doubt' AND changed_at < {now} - $3::interval
+	AND (look_at IS NULL OR look_at <= {now}) ORDER BY changed_at LIMIT $4)
+UNION ALL
+(SELECT id, state FROM {records} WHERE merchant = $1 AND environment = $2 AND state = 'sending' AND changed_at < {now} - $3::interval
+	AND (look_at IS NULL OR look_at <= {now}) ORDER BY changed_at LIMIT $4)
+UNION ALL
+(SELECT id, state FROM {records} WHERE merchant = $1 AND environment = $2 AND state = 'planned' AND changed_at < {now} - $3::interval
+	AND (look_at IS NULL OR look_at <= {now}) ORDER BY changed_at LIMIT $4)`
 
 // findOrphans gives records whose job is gone a new one: a person has deleted or
 // cancelled it, or a database was restored. One that was never sent waits for a person
