@@ -76,7 +76,9 @@ func playAPI(ctx context.Context, c fleetConfig) error {
 	api.Door = "http://" + listener.Addr().String()
 	door := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		server.ClearFaults() // it is asked at the end
-		_ = json.NewEncoder(w).Encode(fleetTold{Entries: server.Ledger().Entries, Fired: server.Fired()})
+		if err := json.NewEncoder(w).Encode(fleetTold{Entries: server.Ledger().Entries, Fired: server.Fired()}); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
 	})}
 	go func() { _ = door.Serve(listener) }()
 	defer func() { _ = door.Close() }()

@@ -36,6 +36,7 @@ type machine struct {
 	clock  intram.Clock
 	pool   *pgxpool.Pool
 	work   *intramriver.Work
+	logger *slog.Logger
 }
 
 // playMachine is the process of a machine. It lives until it is killed.
@@ -54,6 +55,7 @@ func playMachine(ctx context.Context, c fleetConfig) error {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	m.logger = logger
 	m.work, err = intramriver.New(client, intramriver.Config{Pool: m.pool, OnEnd: keepEnd, OnEvent: hear, Logger: logger})
 	if err != nil {
 		return err
@@ -85,7 +87,7 @@ func playMachine(ctx context.Context, c fleetConfig) error {
 	receiver := &http.Server{Handler: m.work.Handler(verifier), ReadHeaderTimeout: time.Minute} // by the machine's right clock: a wrong one refuses deliveries
 	go func() { _ = receiver.Serve(listener) }()
 	defer func() { _ = receiver.Close() }()
-	if _, err := fmt.Printf("http://%s\n", listener.Addr()); err != nil {
+	if _, err := fmt.Fprintf(os.Stdout, "http://%s\n", listener.Addr()); err != nil {
 		return err
 	}
 	m.serve(ctx)
@@ -118,7 +120,7 @@ func (m *machine) pause(ctx context.Context) error { return m.clock.Sleep(ctx, m
 func (m *machine) serve(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := m.customer(ctx); err != nil && !errors.Is(err, errChangedMind) && !strings.Contains(err.Error(), "SQLSTATE 57P") {
-			slog.WarnContext(ctx, "an order failed", slog.String("error", err.Error()))
+			m.logger.WarnContext(ctx, "an order failed", slog.String("error", err.Error()))
 		}
 		if m.pause(ctx) != nil {
 			return

@@ -55,7 +55,7 @@ func TestNoStatementReadsTheHistory(t *testing.T) {
 			FROM generate_series(1, $1) n`,
 		`INSERT INTO intram_records (merchant, environment, kind, reference, state, amount, currency, params, intent, operation_id, operation_at, look_at, created_at, changed_at)
 			SELECT 'default', 'sandbox', 'payout', 'OPEN-' || n, (ARRAY['accepted', 'accepted', 'planned', 'sending', 'in_doubt'])[1 + n % 5], 500, 'XOF', '\x01', '\x01', 'op_open_' || n,
-				now() - n * interval '1 s', now(), now(), now() - n * interval '1 s' FROM generate_series(1, $1 / 50) n`,
+				now() - n * interval '1 s', now(), CURRENT_TIMESTAMP, now() - n * interval '1 s' FROM generate_series(1, $1 / 50) n`,
 		`INSERT INTO intram_events (merchant, environment, key, type, operation_id, received_at, source, body, look_at, done_at)
 			SELECT 'default', 'sandbox', 'key-' || n, 'payout.completed', 'op_' || n, now() - n * interval '10 s', 'delivery', '\x01', now(), now() - n * interval '10 s'
 			FROM generate_series(1, $1) n`,
