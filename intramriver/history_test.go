@@ -31,8 +31,8 @@ var walkable = regexp.MustCompile(`using intram_(records|events)_(reference|oper
 // countPending counts the operations that the reconciler has in view, all of them.
 const countPending = "SELECT count(*) FROM intram_pending WHERE merchant = $1 AND environment = $2"
 
-// Every statement in the source of this package is planned on a long history, whatever its
-// parameters are: none reads a table from its beginning to its end.
+// Every statement in the source of this package is planned on a long history, whatever
+// its parameters are: none reads a table from its beginning to its end.
 func TestNoStatementReadsTheHistory(t *testing.T) {
 	t.Parallel()
 	rows := 100_000
@@ -113,8 +113,8 @@ func TestNoStatementReadsTheHistory(t *testing.T) {
 	}
 }
 
-// statementsOfTheSource finds the SQL in the source: constants whose name ends in SQL, and
-// what is given to (*Work).sql.
+// statementsOfTheSource finds the SQL in the source: constants whose name ends in SQL,
+// and what is given to (*Work).sql.
 func statementsOfTheSource(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
