@@ -260,8 +260,8 @@ func snippetDocuments(t *testing.T) []document {
 	return docs
 }
 
-// documents are all documents about the project. NOTICE.md is texts of lawyers, who make a
-// term enforceable.
+// documents are all documents about the project. NOTICE.md is texts of lawyers, who make
+// a term enforceable.
 func documents(t *testing.T) []document {
 	t.Helper()
 	docs := snippetDocuments(t)

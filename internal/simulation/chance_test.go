@@ -38,5 +38,5 @@ func (c chance) percent(n int) bool { return c.of("percent").below(100) < n }
 // between draws a time from lo up to hi, to the nanosecond, so that two things hardly
 // ever happen at once.
 func (c chance) between(lo, hi time.Duration) time.Duration {
-	return lo + time.Duration(uint64(c.of("between"))>>1%uint64(hi-lo)) //nolint:gosec // times above 0; an int of 32 bits holds 2 s
+	return lo + time.Duration(uint64(c.of("between"))>>1%uint64(hi-lo))
 }
