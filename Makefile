@@ -198,6 +198,10 @@ simulate-ci: ## run the simulation for 3000 seeds, as CI does
 fleet: ## intramriver's fleet at full size: 5000 payouts, 1000 payment requests, 500 refunds (10 minutes); HOURS=1 goes on for an hour
 	INTRAMRIVER_FLEET=$${INTRAMRIVER_FLEET:-5000/1000/500} INTRAMRIVER_FLEET_HOURS=$(HOURS) go -C intramriver test -count=1 -run '^TestFleet$$' -v -timeout 0 .
 
+.PHONY: fleet-bench
+fleet-bench: ## intramriver beside what bounds it: River's no-op jobs, and one INSERT a webhook
+	go -C intramriver test -run '^$$' -bench 'Pay|Receive' -benchtime 2000x .
+
 .PHONY: mutations
 mutations: ## plant each bug of mutations/ in a copy of the tree, and fail when a test lets it live
 	go -C tools run ./mutate -root $(CURDIR) $(CURDIR)/mutations/*.txt

@@ -46,7 +46,7 @@ func (s *Shared) Open() (address string, err error) {
 	if named := os.Getenv(ServerURL); named != "" {
 		return named, nil
 	}
-	s.once.Do(func() { s.server, s.err = start() })
+	s.once.Do(func() { s.server, s.err = start("off") })
 	if s.err != nil {
 		return "", s.err
 	}
@@ -63,7 +63,17 @@ func (s *Shared) Stop() {
 // New starts a server that the test may crash. It is removed when the test ends.
 func New(tb testing.TB) *Server {
 	tb.Helper()
-	server, err := start()
+	server, err := start("off")
+	check(tb, err)
+	tb.Cleanup(server.remove)
+	return server
+}
+
+// NewDurable does what New does, for a benchmark: the server waits for the disk at each
+// commit, as a merchant's does.
+func NewDurable(tb testing.TB) *Server {
+	tb.Helper()
+	server, err := start("on")
 	check(tb, err)
 	tb.Cleanup(server.remove)
 	return server
@@ -83,11 +93,12 @@ func check(tb testing.TB, err error) {
 // Server is a private server: its own data directory, reached over a socket in there.
 type Server struct {
 	dir, bin string
+	fsync    string               // on or off
 	owner    *syscall.SysProcAttr // whom it runs as: PostgreSQL refuses to be root
 	process  *exec.Cmd
 }
 
-func start() (*Server, error) {
+func start(fsync string) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -96,7 +107,7 @@ func start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Server{dir: dir, bin: bin}
+	p := &Server{dir: dir, bin: bin, fsync: fsync}
 	if err := p.init(); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
@@ -144,7 +155,7 @@ func (p *Server) command(name string, args ...string) *exec.Cmd {
 // fsync it loses what the operating system loses, not what a killed process does.
 func (p *Server) Start() error {
 	log := &readyLog{ready: make(chan struct{})}
-	p.process = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off",
+	p.process = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync="+p.fsync,
 		"-c", "max_connections=200", "-c", "shared_buffers=32MB")
 	p.process.Stderr = log
 	if err := p.process.Start(); err != nil {
