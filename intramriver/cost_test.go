@@ -61,7 +61,7 @@ func TestTheStatementsUseIndexes(t *testing.T) {
 		SELECT 'default', 'sandbox', 'payout', 'OLD-' || n,
 			CASE WHEN n % 100 = 0 THEN 'planned' WHEN n % 100 = 1 THEN 'accepted' WHEN n % 1000 = 2 THEN 'in_doubt' WHEN n % 100 = 3 THEN 'queued_for_settlement' ELSE 'completed' END,
 			1, 'XOF', CASE WHEN n % 10 = 5 THEN 'p'::bytea END, 'i', 1, CASE WHEN n % 100 <> 0 THEN 'op_' || n END,
-			clock_timestamp() - n * interval '1 second', clock_timestamp(), clock_timestamp(), clock_timestamp() - n * interval '1 second',
+			clock_timestamp() - n * interval '1 second', now(), clock_timestamp(), clock_timestamp() - n * interval '1 second',
 			CASE WHEN n % 100 > 2 THEN clock_timestamp() - n * interval '1 second' END
 		FROM generate_series(1, 40000) n`)
 	require.NoError(t, err)
