@@ -90,7 +90,7 @@ func (w *Work) Statements(id int64, operationID string, at time.Time) map[string
 	ids := []string{operationID, "op_none"}
 	from, to := succeeded.follow(Payout)
 	return map[string]statement{
-		"claim":   {w.sql(claimSQL), []any{id, w.merchant, w.environment, at, unsent}},
+		"claim":   {w.sql(claimSQL), []any{id, w.merchant, w.environment, at, unsent, restoredAge}},
 		"again":   {w.sql(againSQL), []any{id, 0, 1, ""}},
 		"doubt":   {w.sql(doubtSQL), []any{id, 0, ""}},
 		"accept":  {w.sql(acceptSQL), []any{id, operationID, at, before(Accepted), []string{}}},

@@ -33,6 +33,10 @@ const (
 	// lookBackAge is when Resume may read the list of operations before it sends. A call
 	// until then is tried once a job.
 	lookBackAge = 10 * time.Hour
+	// restoredAge is how long ago a record was planned whose first call looks back before
+	// it sends: it may come from a backup, and have been paid since. Resume looks back for
+	// intents of 11 hours and more. The API forgets a key after 24.
+	restoredAge = 12 * time.Hour
 )
 
 // backoff returns the wait after an attempt, 1 the first.
@@ -63,26 +67,29 @@ type claimed struct {
 	firstSentAt    time.Time
 	params, intent []byte // sealed
 	refusal        string
-	attempt        int // River's
+	// restored says that the record has waited for its first call for so long that it may
+	// come from a backup.
+	restored bool
+	attempt  int // River's
 }
 
 // claimSQL saves that a call may have been made from now on. It is a transaction of its
 // own, and committed before the first byte leaves. The age of the intent begins with the
-// clock that is behind.
+// clock that is behind, and that of a record from a backup when it was planned.
 const claimSQL = `
 UPDATE {records} SET state = CASE state WHEN 'planned' THEN 'sending' ELSE state END,
-	first_sent_at = coalesce(first_sent_at, least({now}, $4::timestamptz)), tries = tries + 1, changed_at = {now}, look_at = NULL
+	first_sent_at = coalesce(first_sent_at, least({now}, $4::timestamptz, CASE WHEN changed_at < {now} - $6::interval THEN changed_at END)), tries = tries + 1, changed_at = {now}, look_at = NULL
 WHERE id = $1 AND merchant = $2 AND environment = $3 AND state = ANY($5)
-RETURNING ` + recordColumns + `, tries, first_sent_at, params, intent, refusal`
+RETURNING ` + recordColumns + `, tries, first_sent_at, params, intent, refusal, tries = 1 AND first_sent_at < {now} - $6::interval`
 
 // send makes the call of a record, until it is accepted, refused or in doubt. A record
 // that is further is left alone.
 func (w *Work) send(ctx context.Context, id int64, attempt int) error {
-	for {
+	for anew := false; ; anew = true {
 		c := &claimed{attempt: attempt}
 		var err error
-		c.Record, err = scanRecord(w.pool.QueryRow(ctx, w.sql(claimSQL), id, w.merchant, w.environment, w.client.Clock().Now(), unsent),
-			&c.tries, &c.firstSentAt, &c.params, &c.intent, &c.refusal)
+		c.Record, err = scanRecord(w.pool.QueryRow(ctx, w.sql(claimSQL), id, w.merchant, w.environment, w.client.Clock().Now(), unsent, restoredAge),
+			&c.tries, &c.firstSentAt, &c.params, &c.intent, &c.refusal, &c.restored)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil
@@ -93,8 +100,12 @@ func (w *Work) send(ctx context.Context, id int64, attempt int) error {
 			return err
 		}
 		again, err := w.sendOnce(ctx, c)
-		if err != nil || !again {
+		switch {
+		case err != nil || !again:
 			return err
+		case anew:
+			return &againError{after: longestBackoff, err: fmt.Errorf("intramriver: the intent of record %d was too old as soon as it was made, "+
+				"and was not sent: compare the clock of the database with this machine's", id)}
 		}
 	}
 }
@@ -106,13 +117,13 @@ func (w *Work) sendOnce(ctx context.Context, c *claimed) (again bool, err error)
 	}
 	made, intent, err := w.ready(ctx, c)
 	if err != nil {
-		if d := judge(err); c.tries == 1 && d.do == refusal { // by a later version of the SDK than planned it
+		if d := judge(err); c.tries == 1 && !c.restored && d.do == refusal { // by a later version of the SDK than planned it
 			return false, w.refuse(ctx, c, d.code)
 		}
 		return false, err
 	}
 	var opts []intram.CallOption
-	old := c.tries > 1 && w.client.Clock().Now().Sub(c.firstSentAt) > lookBackAge
+	old := c.restored || c.tries > 1 && w.client.Clock().Now().Sub(c.firstSentAt) > lookBackAge
 	if old {
 		shared, release := w.lookBacks.share(w.client.Clock().Now())
 		defer release()
@@ -167,7 +178,7 @@ func (w *Work) ready(ctx context.Context, c *claimed) (*call, *intram.Intent, er
 	}
 	fresh, err := made.prepare()
 	switch {
-	case err != nil && c.tries == 1:
+	case err != nil && c.tries == 1 && !c.restored:
 		return nil, nil, err
 	case err == nil && c.tries > 1 && fresh.AccountSHA256 != saved.AccountSHA256:
 		return nil, nil, &againError{after: longestBackoff, err: fmt.Errorf("intramriver: record %d was sent with other keys than this client's, "+
@@ -180,7 +191,10 @@ func (w *Work) ready(ctx context.Context, c *claimed) (*call, *intram.Intent, er
 				return nil, nil, err
 			}
 		}
-		return made, fresh, nil
+		if !c.restored {
+			return made, fresh, nil
+		}
+		saved.CallSHA256, saved.AccountSHA256 = fresh.CallSHA256, fresh.AccountSHA256 // unlike fresh, it may have been sent
 	}
 	saved.FirstSentAt = c.firstSentAt.UTC()
 	return made, saved, nil
