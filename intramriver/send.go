@@ -34,8 +34,8 @@ const (
 	// until then is tried once a job.
 	lookBackAge = 10 * time.Hour
 	// restoredAge is how long ago a record was planned whose first call looks back before
-	// it sends: it may come from a backup, and have been paid since. Resume looks back for
-	// intents of 11 hours and more. The API forgets a key after 24.
+	// it sends: it may come from a backup, and have been paid since. Resume looks back
+	// for intents of 11 hours and more. The API forgets a key after 24.
 	restoredAge = 12 * time.Hour
 )
 
