@@ -111,6 +111,10 @@ func (w *Work) end(ctx context.Context, e ending) (ended bool, err error) {
 		ended, err = w.endTx(ctx, tx, e)
 		return err
 	})
+	if err != nil && ended && w.onEnd != nil && !errors.Is(err, errOnEnd) {
+		// OnEnd left an error of the database aside, or has broken a deferred constraint.
+		err = fmt.Errorf("%w: its transaction cannot be committed: %w", errOnEnd, err)
+	}
 	return ended && err == nil, err
 }
 
@@ -118,7 +122,7 @@ func (w *Work) end(ctx context.Context, e ending) (ended bool, err error) {
 var errOnEnd = errors.New("intramriver: OnEnd failed")
 
 // callOnEnd calls the merchant's function. A panic is an error: the sweep goes on with
-// other records.
+// other records. Only its type is kept: the value may be anything.
 func (w *Work) callOnEnd(ctx context.Context, tx pgx.Tx, end End) (err error) {
 	if w.onEnd == nil {
 		return nil
@@ -126,10 +130,10 @@ func (w *Work) callOnEnd(ctx context.Context, tx pgx.Tx, end End) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			w.logger.LogAttrs(ctx, slog.LevelError, "intramriver: OnEnd panicked", slog.Int64("record", end.Record.ID), slog.String("stack", string(debug.Stack())))
-			err = fmt.Errorf("%w: it panicked: %v", errOnEnd, v)
+			err = fmt.Errorf("%w: it panicked with a %T", errOnEnd, v)
 		}
 	}()
-	if err := w.onEnd(ctx, tx, end); err != nil {
+	if err := w.onEnd(ctx, lentTx{tx}, end); err != nil {
 		return fmt.Errorf("%w: %w", errOnEnd, err)
 	}
 	return nil

@@ -15,8 +15,17 @@ var ErrNoTransaction = errors.New("intramriver: no transaction in the context: T
 type txKey struct{}
 
 func withTx(ctx context.Context, tx pgx.Tx) context.Context {
-	return context.WithValue(ctx, txKey{}, tx)
+	return context.WithValue(ctx, txKey{}, lentTx{tx})
 }
+
+// lentTx is a transaction that the merchant's function may use but not commit: what it
+// wrote would be done before the job is, and be done again.
+type lentTx struct{ pgx.Tx }
+
+// Commit implements [pgx.Tx].
+func (lentTx) Commit(context.Context) error { return errLent }
+
+var errLent = errors.New("intramriver: the transaction is committed when OnEnd or OnEvent has returned: do not commit it")
 
 // Tx returns the transaction in which an event takes effect, to [Config.OnEvent] and what
 // it calls, such as the functions of an intram.EventRouter. What is written through it is

@@ -24,6 +24,16 @@ func (w *Work) SetIntervals(every, lease, stuck time.Duration) {
 	w.sweepEvery, w.sweepLease, w.stuckAfter = every, lease, stuck
 }
 
+// SetEndTimeout replaces how long the record of an operation may hold up a sweep.
+func (w *Work) SetEndTimeout(operation string, d time.Duration) {
+	w.endTimeout = func(id string) time.Duration {
+		if id == operation {
+			return d
+		}
+		return endTimeout
+	}
+}
+
 // Send does what a job of the record does.
 func (w *Work) Send(ctx context.Context, record int64) error { return w.send(ctx, record, 1) }
 

@@ -103,6 +103,7 @@ type Work struct {
 	lookBacks   lookBacks
 	// The constants of the same names, but in tests.
 	sweepEvery, sweepLease, stuckAfter time.Duration
+	endTimeout                         func(operationID string) time.Duration
 	// at is called between two steps by tests: an error stops the process there.
 	at func(ctx context.Context, step string) error
 }
@@ -148,7 +149,7 @@ func New(client *intram.Client, config Config) (*Work, error) {
 	w := &Work{
 		client: client, pool: c.Pool, river: inserter, merchant: c.Merchant, environment: string(client.Environment()),
 		queue: c.Queue, onEnd: c.OnEnd, onEvent: c.OnEvent, seal: c.Seal, sealed: c.Seal != nil, logger: c.Logger, names: names(c.Schema, databaseNow),
-		sweepEvery: sweepEvery, sweepLease: sweepLease, stuckAfter: stuckAfter,
+		sweepEvery: sweepEvery, sweepLease: sweepLease, stuckAfter: stuckAfter, endTimeout: func(string) time.Duration { return endTimeout },
 	}
 	if w.seal == nil {
 		w.seal = plain{}

@@ -27,6 +27,9 @@ const (
 	// sweepLease is for how long a sweep keeps others away without renewing that, and so
 	// how long none runs after a machine was killed in one.
 	sweepLease = 2 * time.Minute
+	// endTimeout is how long one record may hold up a sweep: an OnEnd that hangs, or
+	// another transaction that holds the row.
+	endTimeout = 15 * time.Second
 )
 
 // swept is what a sweep did.
@@ -192,11 +195,16 @@ func (w *Work) takePage(ctx context.Context, s *swept, page *intram.Page[intram.
 // take ends the record of an operation, if that has ended. An OnEnd that fails does not
 // stop the sweep: a job of its own tries it again, and shows the error.
 func (w *Work) take(ctx context.Context, s *swept, op *intram.Operation) (ended bool, err error) {
-	ended, err = w.end(ctx, endingOf(op))
+	ending, cancel := context.WithTimeout(ctx, w.endTimeout(op.ID))
+	defer cancel()
+	ended, err = w.end(ending, endingOf(op))
 	switch {
 	case errors.Is(err, errOnEnd):
 		s.Failed++
 		return true, w.endLater(ctx, op.ID)
+	case err != nil && ending.Err() != nil && ctx.Err() == nil:
+		s.Failed++
+		return true, nil // another transaction holds the row, and the next sweep asks again
 	case err != nil:
 		return false, err
 	case ended:
