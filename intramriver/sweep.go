@@ -81,6 +81,9 @@ func (w *Work) sweepLeased(ctx context.Context, s *swept) error {
 	if err := w.findStuck(ctx, s); err != nil {
 		return err
 	}
+	if err := w.findStuckEvents(ctx, s); err != nil {
+		return err
+	}
 	if err := w.findOrphans(ctx, s); err != nil {
 		return err
 	}
