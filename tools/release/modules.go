@@ -27,8 +27,8 @@ type lists struct{ published, private []string }
 // ours are the lists of this repository.
 var ours = lists{
 	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "intramriver"},
-	// The shop is read and copied, the rest are checks and measurements.
-	private: []string{"bench", "docs/routers", "examples/shop"},
+	// The two examples are read and copied, the rest are checks and measurements.
+	private: []string{"bench", "docs/routers", "examples/shop", "intramriver/example"},
 }
 
 // isPrivate reports whether the module of a folder is never published.
