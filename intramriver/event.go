@@ -153,7 +153,7 @@ const (
 
 const storeEventSQL = `
 INSERT INTO {events} (merchant, environment, key, type, operation_id, occurred_at, received_at, source, headers, body, look_at)
-VALUES ($1, $2, $3, $4, $5, $6, {now}, $7, $8, $9, {now} + $10::interval)
+VALUES ($1, $2, $3, $4, $5, $6, {now}, $7, $8::jsonb, $9, {now} + $10::interval)
 ON CONFLICT (merchant, environment, key) DO NOTHING
 RETURNING id`
 
@@ -176,6 +176,10 @@ func (w *Work) store(ctx context.Context, event *intram.Event, source string) er
 	if headers == nil {
 		headers = map[string]string{}
 	}
+	kept, err := json.Marshal(headers) // as text: with a pooler, pgx does not know that the column is jsonb
+	if err != nil {
+		return err
+	}
 	var occurred *time.Time
 	if !event.OccurredAt.IsZero() {
 		occurred = &event.OccurredAt
@@ -183,7 +187,7 @@ func (w *Work) store(ctx context.Context, event *intram.Event, source string) er
 	err = pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		var id int64
 		err := tx.QueryRow(ctx, w.sql(storeEventSQL), w.merchant, w.environment, key, clean(string(event.Type), longestHeader),
-			clean(event.OperationID, longestHeader), occurred, source, headers, sealed, orphanAge).Scan(&id)
+			clean(event.OperationID, longestHeader), occurred, source, string(kept), sealed, orphanAge).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // it was delivered before
 		}

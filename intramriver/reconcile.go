@@ -267,10 +267,14 @@ func (i eventInbox) Cursor(ctx context.Context, _ string) (cursor intram.Reconci
 
 // SaveCursor implements intram.ReconcileStore.
 func (i eventInbox) SaveCursor(ctx context.Context, _ string, cursor intram.ReconcileCursor) error {
-	var saved *intram.ReconcileCursor
+	var saved *string
 	if cursor != (intram.ReconcileCursor{}) {
-		saved = &cursor
+		text, err := json.Marshal(cursor) // as text: with a pooler, pgx does not know that the column is jsonb
+		if err != nil {
+			return err
+		}
+		saved = new(string(text))
 	}
-	_, err := i.w.pool.Exec(ctx, i.w.sql(`UPDATE {reconciliations} SET cursor = $3 WHERE merchant = $1 AND environment = $2`), i.w.merchant, i.w.environment, saved)
+	_, err := i.w.pool.Exec(ctx, i.w.sql(`UPDATE {reconciliations} SET cursor = $3::jsonb WHERE merchant = $1 AND environment = $2`), i.w.merchant, i.w.environment, saved)
 	return err
 }
