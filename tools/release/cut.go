@@ -287,7 +287,7 @@ func (c *cutting) runAll(ctx context.Context, clone string, commands [][]string)
 		}
 		fmt.Fprintf(c.out, "%s …\n", line)
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // a command of this program
-		cmd.Dir = clone
+		cmd.Dir, cmd.Env = clone, environ(clone)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w:\n%s", line, err, indent(strings.ReplaceAll(string(out), clone, ".")))
 		}
@@ -382,7 +382,7 @@ func prove(ctx context.Context, e *edition, work string) (map[string]download, e
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = empty
-	cmd.Env = append(os.Environ(), "PWD="+empty, "GOWORK=off", "GOPROXY=direct", "GONOSUMDB=*", "GOFLAGS=-modcacherw",
+	cmd.Env = append(environ(empty), "GOWORK=off", "GOPROXY=direct", "GONOSUMDB=*", "GOFLAGS=-modcacherw",
 		"GOMODCACHE="+filepath.Join(work, "cache"),
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+e.repo.root+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+e.repo.modules[0].path)
 	var stderr bytes.Buffer
@@ -480,7 +480,7 @@ func (c *cutting) take(ctx context.Context, r *repository, made *release) (err e
 	}
 	refs.WriteString("prepare\ncommit\n")
 	cmd := exec.CommandContext(ctx, "git", "update-ref", "-m", "release: "+c.version, "--stdin") //nolint:gosec // git
-	cmd.Dir = r.root
+	cmd.Dir, cmd.Env = r.root, environ(r.root)
 	cmd.Stdin = strings.NewReader(refs.String())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("git update-ref: %w: %s", err, bytes.TrimSpace(out))

@@ -334,6 +334,24 @@ func TestAChangeMeanwhileIsKept(t *testing.T) {
 	assert.Empty(t, runGit(t, dir, "tag"))
 }
 
+// A hook of Git has variables that name its repository, which win over the folder that Git
+// runs in: the copy's commit and tags would be made there, even without YES=1.
+func TestAReleaseFromAHookChangesNothing(t *testing.T) {
+	dir := newTree(t, smallFiles())
+	before := state(t, dir)
+	var out bytes.Buffer
+	c := cutOf(dir, &out)
+	c.yes = false
+	c.checks = [][]string{{"sh", "-c", `test -z "$GIT_DIR$GIT_INDEX_FILE"`}}
+	t.Setenv("GIT_DIR", filepath.Join(dir, ".git"))
+	t.Setenv("GIT_INDEX_FILE", filepath.Join(dir, ".git", "index"))
+	err := c.run(t.Context())
+	require.NoError(t, os.Unsetenv("GIT_DIR"))
+	require.NoError(t, os.Unsetenv("GIT_INDEX_FILE"))
+	assert.NoError(t, err)
+	assert.Equal(t, before, state(t, dir))
+}
+
 // What is tagged is what the go command downloads: a commit whose go.sum has another
 // checksum, or whose files are not those that were built, is no release.
 func TestATagWithOtherChecksumsIsRefused(t *testing.T) {

@@ -257,7 +257,7 @@ func (r *repository) paths() []string {
 // git runs a git command in dir and returns what it prints. An error has what git said.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // git, with arguments of this program
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, environ(dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -265,4 +265,17 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
 	}
 	return string(out), nil
+}
+
+// environ is the environment of a command in dir, without the variables by which a hook
+// of Git names its repository: they win over the folder that a command runs in.
+func environ(dir string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{
+			"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE",
+			"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
+		}, name)
+	})
+	return append(env, "PWD="+dir)
 }
