@@ -14,11 +14,15 @@ var (
 	changelogEntry    = regexp.MustCompile(`(?m)^[-*] \S`)
 )
 
-// checkUnreleased returns an error if a changelog has no entry under "Unreleased".
+// checkUnreleased returns an error if a changelog has no entry under "Unreleased", or two
+// such sections.
 func checkUnreleased(text string) error {
 	at := unreleasedHeading.FindStringIndex(text)
 	if at == nil {
 		return errors.New(`CHANGELOG.md has no heading "## [Unreleased]"`)
+	}
+	if unreleasedHeading.MatchString(text[at[1]:]) { // as a merge leaves it
+		return errors.New(`CHANGELOG.md has two headings "## [Unreleased]": put what is under them under one`)
 	}
 	section, _, _ := strings.Cut(text[at[1]:], "\n## ")
 	if !changelogEntry.MatchString(section) {

@@ -48,6 +48,7 @@ func TestAChangelogWithNothingToReleaseIsRefused(t *testing.T) {
 		"nothing under it": {"## Unreleased\n\n## 0.1.0\n\n- Old.\n", "no entry under Unreleased"},
 		"headings alone":   {"## [Unreleased]\n\n### Added\n\n### Fixed\n\n## 0.1.0\n\n- Old.\n", "no entry under Unreleased"},
 		"nothing at all":   {"## Unreleased\n", "no entry under Unreleased"},
+		"two headings":     {"## [Unreleased]\n\n- New.\n\n## Unreleased\n\n- Newer.\n", "two headings"},
 		"it has it":        {"## Unreleased\n\n- New.\n\n## [0.2.0] - 2026-11-01\n", "has a section 0.2.0"},
 		"it has it, plain": {"## Unreleased\n\n- New.\n\n## 0.2.0\n", "has a section 0.2.0"},
 	} {
