@@ -264,14 +264,15 @@ func (c *cutting) make(ctx context.Context, r *repository, previous, work string
 	return made, sums, err
 }
 
-// cloneOf copies a repository, with who commits there and how commits are signed.
+// cloneOf copies a repository, with who commits there and how commits are signed: what its
+// configuration includes for some folders is not included for the copy's.
 func cloneOf(ctx context.Context, root, dir string) error {
 	args := []string{"clone", "-q", "--shared", "--branch", branch}
-	config, err := git(ctx, root, "config", "--local", "--null", "--get-regexp", `^(user|commit|tag|gpg)\.`)
+	config, err := git(ctx, root, "config", "--null", "--get-regexp", `^(user|commit|tag|gpg)\.`)
 	if err == nil { // an error: there is none
 		for entry := range strings.SplitSeq(strings.TrimRight(config, "\x00"), "\x00") {
-			key, value, _ := strings.Cut(entry, "\n")
-			args = append(args, "-c", key+"="+value)
+			// A key without a value, which is true, stays one.
+			args = append(args, "-c", strings.Replace(entry, "\n", "=", 1))
 		}
 	}
 	_, err = git(ctx, root, append(args, root, dir)...)
@@ -455,22 +456,30 @@ func (c *cutting) take(ctx context.Context, r *repository, made *release) (err e
 	if status != "" {
 		return fmt.Errorf("the tree was changed meanwhile:\n%s", indent(status))
 	}
+	// From here on git is not killed, which would leave its locks behind.
+	unstopped := context.WithoutCancel(ctx)
 	defer func() {
 		if err == nil {
 			return
 		}
-		// The tree was clean, so this loses nothing; an interrupt must not stop it.
-		if _, resetErr := git(context.WithoutCancel(ctx), r.root, "read-tree", "--reset", "-u", "HEAD"); resetErr != nil {
+		// The tree was clean, so this loses nothing.
+		if _, resetErr := git(unstopped, r.root, "read-tree", "--reset", "-u", "HEAD"); resetErr != nil {
 			err = errors.Join(err, resetErr, errors.New("git reset --hard brings the tree back: no branch and no tag was changed"))
 		}
 	}()
 	if err := c.before("files"); err != nil {
 		return err
 	}
-	if _, err := git(ctx, r.root, "read-tree", "-m", "-u", made.head, made.commit); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, err := git(unstopped, r.root, "read-tree", "-m", "-u", made.head, made.commit); err != nil {
 		return err
 	}
 	if err := c.before("refs"); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	var refs strings.Builder
@@ -479,7 +488,7 @@ func (c *cutting) take(ctx context.Context, r *repository, made *release) (err e
 		fmt.Fprintf(&refs, "create refs/tags/%s %s\n", tag, made.ids[tag])
 	}
 	refs.WriteString("prepare\ncommit\n")
-	cmd := exec.CommandContext(ctx, "git", "update-ref", "-m", "release: "+c.version, "--stdin") //nolint:gosec // git
+	cmd := exec.CommandContext(unstopped, "git", "update-ref", "-m", "release: "+c.version, "--stdin") //nolint:gosec // git
 	cmd.Dir, cmd.Env = r.root, environ(r.root)
 	cmd.Stdin = strings.NewReader(refs.String())
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -350,6 +351,53 @@ func TestAReleaseFromAHookChangesNothing(t *testing.T) {
 	require.NoError(t, os.Unsetenv("GIT_INDEX_FILE"))
 	assert.NoError(t, err)
 	assert.Equal(t, before, state(t, dir))
+}
+
+// Who commits is often said by a file that the configuration includes for some folders
+// only, which the copy is not in.
+func TestAReleaseIsOfWhoCommitsInTheRepository(t *testing.T) {
+	t.Parallel()
+	dir := newTree(t, smallFiles())
+	writeFiles(t, dir, map[string]string{".git/work": "[user]\n\tname = B\n\temail = b@example.com\n[commit]\n\tstatus\n"})
+	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = config.WriteString("[includeIf \"gitdir:" + filepath.ToSlash(dir) + "/\"]\n\tpath = work\n")
+	require.NoError(t, err)
+	require.NoError(t, config.Close())
+	var out bytes.Buffer
+	require.NoError(t, cutOf(dir, &out).run(t.Context()))
+	assert.Equal(t, "B <b@example.com>", runGit(t, dir, "log", "-1", "--format=%an <%ae>"))
+	copied := filepath.Join(t.TempDir(), "copy")
+	require.NoError(t, cloneOf(t.Context(), dir, copied))
+	assert.Equal(t, "true", runGit(t, copied, "config", "--type=bool", "commit.status"), "without a value")
+	assert.Equal(t, "B <b@example.com>", runGit(t, dir, "tag", "-l", "--format=%(taggername) %(taggeremail)", "list/v0.2.0"))
+}
+
+// Git that is killed leaves its locks behind, with which nothing works any more. Once the
+// branch and the tags are being written, Ctrl-C is too late.
+func TestAnInterruptDuringTheLastStepIsTooLate(t *testing.T) {
+	t.Parallel()
+	dir := newTree(t, smallFiles())
+	asked, told := filepath.Join(dir, ".git", "asked"), filepath.Join(dir, ".git", "told")
+	hook := filepath.Join(dir, ".git", "hooks", "reference-transaction")
+	writeFiles(t, dir, map[string]string{".git/hooks/reference-transaction": "#!/bin/sh\n" +
+		"if grep -q refs/tags/v0.2.0 && test \"$1\" = prepared; then echo >'" + asked + "'; cat '" + told + "'; fi\n"})
+	require.NoError(t, os.Chmod(hook, 0o755))
+	require.NoError(t, exec.CommandContext(t.Context(), "mkfifo", asked, told).Run())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		_, _ = os.ReadFile(asked)
+		cancel()
+		_ = os.WriteFile(told, nil, 0o600)
+	}()
+	var out bytes.Buffer
+	assert.NoError(t, cutOf(dir, &out).run(ctx))
+	locks, err := filepath.Glob(filepath.Join(dir, ".git", "refs", "heads", "*.lock"))
+	require.NoError(t, err)
+	assert.Empty(t, locks)
+	assert.Equal(t, "release: v0.2.0", runGit(t, dir, "log", "-1", "--format=%s"))
+	assert.Len(t, strings.Fields(runGit(t, dir, "tag")), 3)
 }
 
 // What is tagged is what the go command downloads: a commit whose go.sum has another
