@@ -11,6 +11,7 @@ import (
 
 // chooseOwner gives the server's folder to the user postgres if the test runs as root.
 func (p *Server) chooseOwner() error {
+	p.owner = &syscall.SysProcAttr{Setpgid: p.apart}
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -26,6 +27,6 @@ func (p *Server) chooseOwner() error {
 	if err != nil {
 		return err
 	}
-	p.owner = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	p.owner.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	return os.Chown(p.dir, int(uid), int(gid))
 }

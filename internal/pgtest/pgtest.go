@@ -27,6 +27,10 @@ var ErrMissing = errors.New("there is no postgres on this machine: install postg
 // Shared is a server that many tests use, each in a schema of its own. It is up for the
 // whole run.
 type Shared struct {
+	// Apart keeps a Ctrl-C of the terminal from the server, for a program that catches it
+	// and calls Stop.
+	Apart bool
+
 	once   sync.Once
 	server *Server
 	err    error
@@ -46,7 +50,7 @@ func (s *Shared) Open() (address string, err error) {
 	if named := os.Getenv(ServerURL); named != "" {
 		return named, nil
 	}
-	s.once.Do(func() { s.server, s.err = start("off") })
+	s.once.Do(func() { s.server, s.err = start("off", s.Apart) })
 	if s.err != nil {
 		return "", s.err
 	}
@@ -63,7 +67,7 @@ func (s *Shared) Stop() {
 // New starts a server that the test may crash. It is removed when the test ends.
 func New(tb testing.TB) *Server {
 	tb.Helper()
-	server, err := start("off")
+	server, err := start("off", false)
 	check(tb, err)
 	tb.Cleanup(server.remove)
 	return server
@@ -73,7 +77,7 @@ func New(tb testing.TB) *Server {
 // commit, as a merchant's does.
 func NewDurable(tb testing.TB) *Server {
 	tb.Helper()
-	server, err := start("on")
+	server, err := start("on", false)
 	check(tb, err)
 	tb.Cleanup(server.remove)
 	return server
@@ -94,11 +98,12 @@ func check(tb testing.TB, err error) {
 type Server struct {
 	dir, bin string
 	fsync    string               // on or off
+	apart    bool                 // whether it is in a process group of its own
 	owner    *syscall.SysProcAttr // whom it runs as: PostgreSQL refuses to be root
 	process  *exec.Cmd
 }
 
-func start(fsync string) (*Server, error) {
+func start(fsync string, apart bool) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func start(fsync string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Server{dir: dir, bin: bin, fsync: fsync}
+	p := &Server{dir: dir, bin: bin, fsync: fsync, apart: apart}
 	if err := p.init(); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

@@ -56,7 +56,7 @@ type database struct {
 // openDatabase starts a private PostgreSQL, unless there is a named one, and makes the
 // tables of River, of intramriver and of the merchant.
 func openDatabase(ctx context.Context) (*database, error) {
-	db := &database{named: os.Getenv(databaseURL), schema: "intram_example_" + strings.ToLower(rand.Text()[:8])}
+	db := &database{server: pgtest.Shared{Apart: true}, named: os.Getenv(databaseURL), schema: "intram_example_" + strings.ToLower(rand.Text()[:8])}
 	server := db.named
 	if server == "" {
 		var err error

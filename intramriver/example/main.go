@@ -60,8 +60,10 @@ func run(ctx context.Context, out io.Writer, serve bool) (err error) {
 		return err
 	}
 	if serve {
-		fmt.Fprintf(out, "\nRiver's web interface: %s\nThe database, for intram jobs list and psql: INTRAM_DATABASE_URL='%s'\nCtrl-C ends it.\n",
-			s.url+uiPath, db.address)
+		s.say("\nRiver's web interface: %s", s.url+uiPath)
+		s.say("For intram events list and intram jobs list in another terminal:")
+		s.say("export INTRAM_BASE_URL=%s INTRAM_PUBLIC_KEY=%s INTRAM_SECRET_KEY=%s", s.fake.URL, s.fake.PublicKey, s.fake.SecretKey)
+		s.say("export %s='%s'\nCtrl-C ends it.", databaseURL, db.address)
 		<-ctx.Done()
 	}
 	return nil
