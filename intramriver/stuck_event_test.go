@@ -62,7 +62,7 @@ func TestTheEventOfAKilledMachineTakesEffectWithinMinutes(t *testing.T) {
 	assert.Zero(t, r.orphans())
 }
 
-// An event that kills each process is not tried for ever.
+// An event that kills each process is not tried without end.
 func TestAnEventThatKillsItsProcessIsDeadInTheEnd(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
