@@ -131,18 +131,22 @@ func (c *checking) newInstaller(ctx context.Context, e *edition, work string) (*
 	if err != nil {
 		return nil, err
 	}
-	for _, folder := range []string{work, e.repo.root, machine.GOMODCACHE, machine.GOCACHE, home} {
-		in.private = append(in.private, filepath.ToSlash(folder)+"/")
+	var pairs []string
+	hide := func(private, shown string) {
+		in.private = append(in.private, private)
+		pairs = append(pairs, private, shown)
+	}
+	for _, folder := range [][2]string{{work, "$WORK/"}, {e.repo.root, "./"}, {machine.GOMODCACHE, "$GOMODCACHE/"}, {machine.GOCACHE, "$GOCACHE/"}, {home, "~/"}} {
+		// A user of a container may have the home /, which says nothing.
+		if name := filepath.ToSlash(filepath.Clean(folder[0])); name != "/" {
+			hide(name+"/", folder[1])
+		}
 	}
 	const ordinary = "proxy.golang.org"
 	for _, proxy := range strings.FieldsFunc(c.proxies, func(c rune) bool { return c == ',' || c == '|' }) {
 		if u, err := url.Parse(proxy); err == nil && u.Host != "" && u.Host != ordinary {
-			in.private = append(in.private, u.Host)
+			hide(u.Host, "a proxy")
 		}
-	}
-	var pairs []string
-	for i, name := range in.private {
-		pairs = append(pairs, name, []string{"$WORK/", "./", "$GOMODCACHE/", "$GOCACHE/", "~/", "a proxy"}[min(i, 5)])
 	}
 	in.hidden = strings.NewReplacer(pairs...)
 

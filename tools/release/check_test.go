@@ -217,3 +217,18 @@ func TestEveryLibraryOfThisRepositoryHasASnippet(t *testing.T) {
 		assert.True(t, shown, "tools/release/snippets.go has no snippet of module %s", dir)
 	}
 }
+
+// A user of a container without an entry in /etc/passwd has the home /, which with a slash
+// is in every URL.
+func TestAHomeIsLookedForHoweverItIsWritten(t *testing.T) {
+	dir := newTree(t, smallFiles())
+	e, err := newEdition(openSmall(t, dir), "v0.2.0")
+	require.NoError(t, err)
+	for home, want := range map[string]bool{"/": false, "/home/ama": true, "/home/ama/": true} {
+		t.Setenv("HOME", home)
+		in, err := (&checking{}).newInstaller(t.Context(), e, t.TempDir())
+		require.NoError(t, err)
+		err = in.leak("a.go", []byte("// https://example.com, and /home/ama/key"))
+		assert.Equal(t, want, err != nil, "%s: %v", home, err)
+	}
+}
