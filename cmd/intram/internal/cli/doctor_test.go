@@ -648,6 +648,21 @@ func TestTheDoctorTimesReceivers(t *testing.T) {
 	assert.Contains(t, do, "within 5 seconds")
 	assert.Zero(t, r.code)
 
+	// One that is slow at one of the two events.
+	first := true
+	once := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if first {
+			b.server.Advance(7 * time.Second)
+		}
+		first = false
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(once.Close)
+	b.json(t, &report, "doctor", "--webhook-url", once.URL)
+	status, message, _ = report.of("webhook_receiver")
+	assert.Equal(t, "warn", status)
+	assert.Contains(t, message, "takes 7 seconds for it")
+
 	server, arrived := silence()
 	silent := httptest.NewServer(server)
 	t.Cleanup(silent.Close)
@@ -841,6 +856,38 @@ func (b *bench) public(t *testing.T) {
 	b.also(trusts(authority))
 }
 
+// A dead address leaves the next one its share of the time.
+func TestTheDoctorSharesTheTimeAmongAddresses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.public(t)
+	var shares []time.Duration
+	b.also(func(a *app) {
+		a.lookup = func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("203.0.113.8"), netip.MustParseAddr("203.0.113.9")}, nil
+		}
+		var share time.Duration // of the step that began last
+		a.within = func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+			share = d
+			return context.WithTimeout(ctx, d)
+		}
+		dial := a.dial
+		a.dial = func(ctx context.Context, network, asked string) (net.Conn, error) {
+			shares = append(shares, share)
+			if strings.HasPrefix(asked, "203.0.113.8:") {
+				return nil, context.DeadlineExceeded
+			}
+			return dial(ctx, network, asked)
+		}
+	})
+	var report examined
+	b.json(t, &report, "doctor", "--timeout", "20s")
+	status, _, _ := report.of("response")
+	assert.Equal(t, "ok", status)
+	require.GreaterOrEqual(t, len(shares), 2)
+	assert.Equal(t, []time.Duration{10 * time.Second, 10 * time.Second}, shares[:2])
+}
+
 // What is subscribed is judged by its URL, unless the API is this machine's.
 func TestTheDoctorLooksAtTheSubscriptions(t *testing.T) {
 	t.Parallel()
@@ -854,6 +901,7 @@ func TestTheDoctorLooksAtTheSubscriptions(t *testing.T) {
 		"this machine":     {[]string{"http://127.0.0.1:9/hook"}, "203.0.113.9", true, "warn", "is this machine, which Intram cannot reach", "public https URL"},
 		"this machine too": {[]string{"http://127.0.0.1:9/hook"}, "203.0.113.9", false, "ok", "1 subscription", ""},
 		"private network":  {[]string{"https://shop.example.com/hook"}, "192.168.1.7", true, "warn", "an address of a private network", "public address"},
+		"private in part":  {[]string{"https://shop.example.com/hook"}, "203.0.113.9 192.168.1.7", true, "warn", "an address of a private network", "public address"},
 		"no such host":     {[]string{"https://shop.example.com/hook"}, "", true, "fail", "does not resolve from here", "DNS record"},
 		"twice":            {[]string{"https://shop.example.com/hook", "https://shop.example.com/hook"}, "203.0.113.9", true, "warn", "each event comes twice", "intram webhooks delete"},
 		"none":             {nil, "203.0.113.9", true, "ok", "no subscriptions", ""},
@@ -877,7 +925,11 @@ func TestTheDoctorLooksAtTheSubscriptions(t *testing.T) {
 					if ip == "" {
 						return nil, nil
 					}
-					return []netip.Addr{netip.MustParseAddr(ip)}, nil
+					var all []netip.Addr
+					for one := range strings.SplitSeq(ip, " ") {
+						all = append(all, netip.MustParseAddr(one))
+					}
+					return all, nil
 				}
 			})
 			var report examined
