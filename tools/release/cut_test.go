@@ -99,6 +99,24 @@ func TestAReleaseIsACommitWithATagForEachModule(t *testing.T) {
 	assert.NotContains(t, text, dir, "a path of this machine")
 }
 
+// A release is signed if the commits of the repository are.
+func TestAReleaseIsSignedAsTheRepositoryIs(t *testing.T) {
+	t.Parallel()
+	dir := newTree(t, smallFiles())
+	program := filepath.Join(t.TempDir(), "sign")
+	script := "#!/bin/sh\ncat > /dev/null\nprintf '\\n[GNUPG:] SIG_CREATED \\n' >&2\necho '-----BEGIN PGP SIGNATURE-----'\necho '-----END PGP SIGNATURE-----'\n"
+	require.NoError(t, os.WriteFile(program, []byte(script), 0o700))
+	config, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = config.WriteString("[commit]\n\tgpgSign = true\n[tag]\n\tgpgSign = true\n[gpg]\n\tprogram = " + filepath.ToSlash(program) + "\n")
+	require.NoError(t, err)
+	require.NoError(t, config.Close())
+	var out bytes.Buffer
+	require.NoError(t, cutOf(dir, &out).run(t.Context()))
+	assert.Contains(t, runGit(t, dir, "cat-file", "commit", "HEAD"), "gpgsig -----BEGIN PGP SIGNATURE-----")
+	assert.Contains(t, runGit(t, dir, "cat-file", "tag", "list/v0.2.0"), "-----BEGIN PGP SIGNATURE-----")
+}
+
 func TestWithoutYesNothingIsChanged(t *testing.T) {
 	t.Parallel()
 	dir := newTree(t, smallFiles())
@@ -128,10 +146,14 @@ func TestASecondReleaseIsComparedWithTheFirst(t *testing.T) {
 	writeFiles(t, dir, map[string]string{
 		"CHANGELOG.md": strings.Replace(string(text), "## [Unreleased]\n", "## [Unreleased]\n\n- A fix.\n", 1),
 		"fix.go":       "package pay\n",
+		// Of a package that is no more.
+		"api/released/gone.txt": "",
 	})
 	runGit(t, dir, "add", "-A")
 	runGit(t, dir, "commit", "-q", "-m", "pay: fix")
+	c.checks = [][]string{{"sh", "-c", "grep -q 0.2.0 intram.go"}}
 	require.NoError(t, c.run(t.Context()))
+	assert.NoFileExists(t, filepath.Join(dir, "api/released/gone.txt"))
 	text, err = os.ReadFile(filepath.Join(dir, "CHANGELOG.md"))
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "\n[Unreleased]: "+home+"/compare/v0.2.1...HEAD\n[0.2.1]: "+home+"/compare/v0.2.0...v0.2.1\n[0.2.0]: ")
