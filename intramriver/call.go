@@ -137,9 +137,15 @@ func checkReference(reference string) error {
 		return errors.New("intramriver: reference is required: your own name of this one call, which is never reused")
 	case utf8.RuneCountInString(reference) > longestName || !storable(reference):
 		return fmt.Errorf("intramriver: reference must be at most %d characters of UTF-8, without control characters", longestName)
+	case strings.TrimSpace(reference) != reference || strings.ContainsFunc(reference, invisible):
+		return errors.New("intramriver: reference must not begin or end with white space, or have invisible characters: " +
+			"two references that look the same would be paid twice")
 	}
 	return nil
 }
+
+// invisible reports whether a person does not see a character, or takes it for a space.
+func invisible(r rune) bool { return !unicode.IsPrint(r) }
 
 // storable reports whether PostgreSQL takes the text, and a person can read it.
 func storable(text string) bool {

@@ -127,6 +127,7 @@ func TestInvalidParametersAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
 	for reference, says := range map[string]string{
 		"": "reference is required", "a\x00b": "control characters", "a\nb": "control characters", "a\xff": "UTF-8",
+		"PO-1 ": "white space", " PO-1": "white space", "PO-1\u00a0": "white space", "PO\u00a01": "invisible", "PO-1\u200b": "invisible",
 	} {
 		_, err = s.work.Refund(t.Context(), reference, intram.RefundParams{TransactionReference: "AB12CD34EF"})
 		require.ErrorContains(t, err, says)

@@ -135,6 +135,16 @@ func TestASweepThatWasKilledKeepsNoOtherAway(t *testing.T) {
 	assert.Zero(t, s.count("SELECT count(*) FROM intram_sweeps WHERE busy_until IS NOT NULL OR finished_at IS NULL"))
 }
 
+// A lease never ends later than its length from now, unless the clock was set back.
+func TestALeaseOfAClockThatWasSetBackKeepsNoSweepAway(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	_, err := s.pool.Exec(t.Context(), "INSERT INTO intram_sweeps VALUES ('default', 'sandbox', NULL, clock_timestamp() + interval '9 hours')")
+	require.NoError(t, err)
+	s.sweep()
+	assert.Zero(t, s.count("SELECT count(*) FROM intram_sweeps WHERE busy_until IS NOT NULL OR finished_at IS NULL"))
+}
+
 // An outage of the API, which fails the pages, is when machines hang.
 func TestAKilledMachinesRecordIsFoundWhileTheListIsAway(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,8 @@ func (w *Work) sweep(ctx context.Context) (*swept, error) {
 
 const (
 	leaseSQL = `INSERT INTO {sweeps} AS s (merchant, environment, busy_until) VALUES ($1, $2, {now} + $3::interval)
-ON CONFLICT (merchant, environment) DO UPDATE SET busy_until = excluded.busy_until WHERE s.busy_until IS NULL OR s.busy_until <= {now}`
+ON CONFLICT (merchant, environment) DO UPDATE SET busy_until = excluded.busy_until
+WHERE s.busy_until IS NULL OR s.busy_until <= {now} OR s.busy_until > {now} + $3::interval` // a clock that was set back
 	renewSQL = `UPDATE {sweeps} SET busy_until = {now} + $3::interval WHERE merchant = $1 AND environment = $2`
 	sweptSQL = `UPDATE {sweeps} SET busy_until = NULL, finished_at = CASE WHEN $3 THEN {now} ELSE finished_at END WHERE merchant = $1 AND environment = $2`
 )

@@ -264,8 +264,8 @@ func (c *cutting) make(ctx context.Context, r *repository, previous, work string
 	return made, sums, err
 }
 
-// cloneOf copies a repository, with who commits there and how commits are signed: what its
-// configuration includes for some folders is not included for the copy's.
+// cloneOf copies a repository, with who commits there and how commits are signed: what
+// its configuration includes for some folders is not included for the copy's.
 func cloneOf(ctx context.Context, root, dir string) error {
 	args := []string{"clone", "-q", "--shared", "--branch", branch}
 	config, err := git(ctx, root, "config", "--null", "--get-regexp", `^(user|commit|tag|gpg)\.`)

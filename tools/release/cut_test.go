@@ -357,8 +357,8 @@ func TestAChangeMeanwhileIsKept(t *testing.T) {
 	assert.Empty(t, runGit(t, dir, "tag"))
 }
 
-// A hook of Git has variables that name its repository, which win over the folder that Git
-// runs in: the copy's commit and tags would be made there, even without YES=1.
+// A hook of Git has variables that name its repository, which win over the folder that
+// Git runs in: the copy's commit and tags would be made there, even without YES=1.
 func TestAReleaseFromAHookChangesNothing(t *testing.T) {
 	dir := newTree(t, smallFiles())
 	before := state(t, dir)
