@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -21,7 +16,14 @@ import (
 
 var shared pgtest.Shared
 
+// playMain is the variable of a test binary that plays the program.
+const playMain = "EXAMPLE_PLAY_MAIN"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(playMain) != "" {
+		main()
+		os.Exit(0)
+	}
 	status := m.Run()
 	shared.Stop()
 	os.Exit(status)
@@ -57,56 +59,6 @@ func TestTheBooksEqualTheLedgerAlthoughAWorkerIsStopped(t *testing.T) {
 	var left int
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname = $1", schema).Scan(&left))
 	assert.Zero(t, left, "the schema is dropped from a database that is not the example's own")
-}
-
-func TestServeShowsTheJobsInRiversWebInterface(t *testing.T) {
-	needPostgreSQL(t)
-	t.Setenv(databaseURL, "") // a private server
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	reader, writer := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := run(ctx, writer, true)
-		_ = writer.Close()
-		done <- err
-	}()
-	address := ""
-	lines := bufio.NewScanner(reader)
-	for address == "" && lines.Scan() {
-		address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/riverui`).FindString(lines.Text())
-	}
-	if address == "" {
-		require.NoError(t, errors.Join(<-done, errors.New("no address was printed")))
-	}
-	go func() { _, _ = io.Copy(io.Discard, reader) }()
-
-	assert.Contains(t, string(get(t, address+"/")), "<html")
-	var jobs struct {
-		Data []struct{ Kind string }
-	}
-	require.NoError(t, json.Unmarshal(get(t, address+"/api/jobs?state=completed&limit=100"), &jobs))
-	kinds := map[string]bool{}
-	for _, job := range jobs.Data {
-		kinds[job.Kind] = true
-	}
-	assert.True(t, kinds["intram_send"] && kinds["intram_event"], "%v", kinds)
-
-	cancel()
-	assert.NoError(t, <-done)
-}
-
-func get(t *testing.T, address string) []byte {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
-	require.NoError(t, err)
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, response.StatusCode, "%s", body)
-	return body
 }
 
 func TestAnAddressIsAURLOrAListOfKeys(t *testing.T) {
