@@ -23,6 +23,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -649,12 +650,11 @@ func TestTheDoctorTimesReceivers(t *testing.T) {
 	assert.Zero(t, r.code)
 
 	// One that is slow at one of the two events.
-	first := true
+	var later atomic.Bool
 	once := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if first {
+		if !later.Swap(true) {
 			b.server.Advance(7 * time.Second)
 		}
-		first = false
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	t.Cleanup(once.Close)
