@@ -2,7 +2,9 @@ package intram
 
 import (
 	"bytes"
+	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -573,6 +575,36 @@ func (p EventOrder) Apply(event *Event) (next EventOrder, moved bool) {
 		return p, false
 	}
 	return EventOrder{Event: event.Type, OperationID: event.OperationID, OccurredAt: event.OccurredAt}, true
+}
+
+// Value implements [driver.Valuer]: the order as JSON text, which json, jsonb and text
+// columns take, also through a pooler that prepares no statements.
+func (p EventOrder) Value() (driver.Value, error) {
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+// Scan implements [sql.Scanner]. It reads what [EventOrder.Value] writes; NULL is the
+// zero value.
+func (p *EventOrder) Scan(src any) error {
+	var text []byte
+	switch v := src.(type) {
+	case nil:
+		*p = EventOrder{}
+		return nil
+	case string:
+		text = []byte(v)
+	case []byte:
+		text = v
+	default:
+		return fmt.Errorf("intram: event order: cannot scan a %T: use a json, jsonb or text column", src)
+	}
+	var read EventOrder
+	if err := json.Unmarshal(text, &read); err != nil {
+		return errors.New("intram: event order: the column is not the JSON of an EventOrder")
+	}
+	*p = read
+	return nil
 }
 
 // rank is an event's place in the order of its family, from 1; 0 is no known place.

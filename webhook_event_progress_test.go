@@ -147,3 +147,24 @@ func TestProgressIsKeptAsJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, progress, back)
 }
+
+func TestAnOrderGoesThroughAColumn(t *testing.T) {
+	t.Parallel()
+	order := intram.EventOrder{Event: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: newHandClock().at}
+	value, err := order.Value()
+	require.NoError(t, err)
+	assert.IsType(t, "", value)
+	for _, column := range []any{value, []byte(value.(string))} {
+		var back intram.EventOrder
+		require.NoError(t, back.Scan(column))
+		assert.Equal(t, order, back)
+	}
+	back := order
+	require.NoError(t, back.Scan(nil))
+	assert.Zero(t, back)
+	back = order
+	require.ErrorContains(t, back.Scan(42), "cannot scan a int")
+	require.ErrorContains(t, back.Scan("{22961234567"), "not the JSON")
+	assert.NotContains(t, back.Scan("{22961234567").Error(), "22961234567")
+	assert.Equal(t, order, back, "what cannot be read changes nothing")
+}

@@ -63,6 +63,36 @@ func TestARouterWritesInTheTransactionAndInOrder(t *testing.T) {
 	assert.Nil(t, s.inbox.Transactional(nil))
 }
 
+// A pooler between the program and the database prepares no statements.
+func TestAnOrderIsStoredInEveryModeOfTheDriver(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, writeEffect)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		config := s.pool.Config().ConnConfig.Copy()
+		config.DefaultQueryExecMode = mode
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		require.NoError(t, err)
+		_, err = conn.Exec(t.Context(), `CREATE TEMPORARY TABLE orders (progress jsonb NOT NULL DEFAULT '{}', words text)`)
+		require.NoError(t, err)
+		_, err = conn.Exec(t.Context(), "INSERT INTO orders DEFAULT VALUES")
+		require.NoError(t, err)
+		var none intram.EventOrder
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT progress FROM orders").Scan(&none), mode)
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT words FROM orders").Scan(&none), mode)
+		next, moved := none.Apply(&intram.Event{Type: intram.EventPayoutQueued, OperationID: "op_1", OccurredAt: time.Date(2026, 5, 20, 10, 31, 0, 0, time.UTC)})
+		require.True(t, moved)
+		_, err = conn.Exec(t.Context(), "UPDATE orders SET progress = $1, words = $2", next, next)
+		require.NoError(t, err, mode)
+		var stored, words intram.EventOrder
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT progress, words FROM orders WHERE progress->>'event' = 'payout.queued'").Scan(&stored, &words), mode)
+		assert.Equal(t, next, stored, mode)
+		assert.Equal(t, next, words, mode)
+		require.NoError(t, conn.Close(t.Context()))
+	}
+}
+
 func TestWithoutATransactionEverythingSaysSo(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
