@@ -216,7 +216,7 @@ func TestSeveralMerchantsShareOneRiverClient(t *testing.T) {
 	require.ErrorContains(t, intramriver.Register(river.NewWorkers(), nil), "a work is nil")
 
 	s.jobsUntil(intramriver.SendKind, 2, s.start(s.work, another))
-	assert.Equal(t, 2, s.count(fmt.Sprintf("SELECT count(*) FROM intram_records WHERE state = 'accepted' AND id IN (%d, %d)", a.ID, b.ID)))
+	assert.Equal(t, 2, s.count(fmt.Sprintf("SELECT count(*) FROM intram_records WHERE state IN ('accepted', 'completed') AND id IN (%d, %d)", a.ID, b.ID)))
 	assert.Equal(t, 2, s.count("SELECT count(DISTINCT operation_id) FROM intram_records"))
 	got, err := stranger.Record(t.Context(), intramriver.Payout, "PO-1")
 	require.NoError(t, err)
