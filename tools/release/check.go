@@ -142,9 +142,8 @@ func (c *checking) newInstaller(ctx context.Context, e *edition, work string) (*
 			hide(name+"/", folder[1])
 		}
 	}
-	const ordinary = "proxy.golang.org"
 	for _, proxy := range strings.FieldsFunc(c.proxies, func(c rune) bool { return c == ',' || c == '|' }) {
-		if u, err := url.Parse(proxy); err == nil && u.Host != "" && u.Host != ordinary {
+		if u, err := url.Parse(proxy); err == nil && u.Host != "" {
 			hide(u.Host, "a proxy")
 		}
 	}
