@@ -549,7 +549,7 @@ func (e Event) shown() string {
 // can return a payout that was completed, the reconciler may tell of that with an earlier
 // date (an operation without an updated_date does not say when), and nothing completes a
 // payout that failed, since its money was credited back.
-type EventOrder struct {
+type EventOrder struct { //nolint:recvcheck // Scan sets what it is called on
 	// Event is the event that came furthest, such as payout.completed.
 	Event EventType `json:"event"`
 	// OperationID is whose progress it is.
