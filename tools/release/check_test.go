@@ -220,7 +220,7 @@ func TestEveryLibraryOfThisRepositoryHasASnippet(t *testing.T) {
 
 // A user of a container without an entry in /etc/passwd has the home /, which with a
 // slash is in every URL.
-func TestAHomeIsLookedForHoweverItIsWritten(t *testing.T) {
+func TestAHomeIsLookedForHoweverItIsWritten(t *testing.T) { //nolint:paralleltest // it sets HOME
 	dir := newTree(t, smallFiles())
 	e, err := newEdition(openSmall(t, dir), "v0.2.0")
 	require.NoError(t, err)
