@@ -180,14 +180,10 @@ func (w *Work) store(ctx context.Context, event *intram.Event, source string) er
 	if err != nil {
 		return err
 	}
-	var occurred *time.Time
-	if !event.OccurredAt.IsZero() {
-		occurred = &event.OccurredAt
-	}
 	err = pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		var id int64
 		err := tx.QueryRow(ctx, w.sql(storeEventSQL), w.merchant, w.environment, key, clean(string(event.Type), longestHeader),
-			clean(event.OperationID, longestHeader), occurred, source, string(kept), sealed, orphanAge).Scan(&id)
+			clean(event.OperationID, longestHeader), orNull(event.OccurredAt), source, string(kept), sealed, orphanAge).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // it was delivered before
 		}

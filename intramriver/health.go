@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -58,9 +57,7 @@ func (w *Work) Health(ctx context.Context) (*Health, error) {
 	if h.SweepAge < 0 {
 		h.SweepAge = -1
 	}
-	jobs, err := w.river.JobList(ctx, river.NewJobListParams().Kinds(sendArgs{}.Kind(), endArgs{}.Kind()).States(rivertype.JobStateDiscarded).
-		Where("args @> jsonb_build_object('merchant', @merchant::text, 'environment', @environment::text)",
-			river.NamedArgs{"merchant": w.merchant, "environment": w.environment}).First(1000))
+	jobs, err := w.river.JobList(ctx, w.ownJobs(sendArgs{}.Kind(), endArgs{}.Kind()).States(rivertype.JobStateDiscarded).First(1000))
 	if err != nil {
 		return nil, fmt.Errorf("intramriver: health: %w", err)
 	}

@@ -85,7 +85,7 @@ func (w *Work) Reconcile(ctx context.Context) (*intram.Reconciliation, error) {
 	failed := func(f intram.ReconciliationFailure) {
 		w.logger.LogAttrs(ctx, slog.LevelError, "intramriver: the reconciler could not store what may be an event", slog.String("failure", f.String()))
 	}
-	reconciler, err := intram.NewReconciler(w.client, eventInbox{w}, store, intram.WithFailureHook(failed), intram.WithHandlerLogger(slog.New(warnings{w.logger.Handler()})))
+	reconciler, err := intram.NewReconciler(w.client, eventInbox{w: w}, store, intram.WithFailureHook(failed), intram.WithHandlerLogger(slog.New(warnings{w.logger.Handler()})))
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,11 @@ func unmarshalArgs(job *rivertype.JobRow, args any) error {
 
 // eventInbox is the table of events, as the reconciler sees it. An event that is stored
 // is done: its job does the rest.
-type eventInbox struct{ w *Work }
+type eventInbox struct {
+	passing
+
+	w *Work
+}
 
 var _ intram.ReconcileStore = eventInbox{}
 
@@ -183,12 +187,6 @@ func (i eventInbox) Claim(ctx context.Context, key string, _ time.Duration) (int
 	}
 	return claim, err
 }
-
-// Complete implements intram.Inbox.
-func (eventInbox) Complete(context.Context, intram.Claim) error { return nil }
-
-// Release implements intram.Inbox.
-func (eventInbox) Release(context.Context, intram.Claim) error { return nil }
 
 // Horizon implements intram.InboxHorizon.
 func (eventInbox) Horizon() time.Duration { return eventRetention }

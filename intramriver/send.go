@@ -402,15 +402,11 @@ RETURNING ` + recordColumns + `,
 // generation does not matter: what was found by the reference is the record's, whichever
 // intent it came of.
 func (w *Work) accept(ctx context.Context, id int64, op *intram.Operation) error {
-	var created any
-	if !op.CreatedAt.IsZero() {
-		created = op.CreatedAt
-	}
 	var early bool
 	write := func(on interface {
 		QueryRow(context.Context, string, ...any) pgx.Row
 	}) error {
-		_, err := scanRecord(on.QueryRow(ctx, w.sql(acceptSQL), id, op.ID, created, before(Accepted), []string{}), &early)
+		_, err := scanRecord(on.QueryRow(ctx, w.sql(acceptSQL), id, op.ID, orNull(op.CreatedAt), before(Accepted), []string{}), &early)
 		return err
 	}
 	var err error

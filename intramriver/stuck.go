@@ -26,11 +26,7 @@ const (
 // River would run the old job again after an hour, which is late for money in doubt; it
 // then finds nothing left to do.
 func (w *Work) findStuck(ctx context.Context, s *swept) error {
-	params := river.NewJobListParams().Kinds(sendArgs{}.Kind()).States(rivertype.JobStateRunning).
-		Where(`args @> jsonb_build_object('merchant', @merchant::text, 'environment', @environment::text)
-			AND attempted_at < `+w.sql("{now}")+` - @after::interval AND NOT metadata ? 'cancel_attempted_at'`,
-			river.NamedArgs{"merchant": w.merchant, "environment": w.environment, "after": w.stuckAfter}).
-		OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(stuckPage)
+	params := w.stuckJobs(sendArgs{}.Kind())
 	for {
 		page, err := w.river.JobList(ctx, params)
 		if err != nil {
@@ -55,6 +51,14 @@ func (w *Work) findStuck(ctx context.Context, s *swept) error {
 		}
 		params = params.After(page.LastCursor)
 	}
+}
+
+// stuckJobs selects jobs of a kind that have run for too long, but those that a person
+// cancels, a page at a time.
+func (w *Work) stuckJobs(kind string) *river.JobListParams {
+	return w.ownJobs(kind).States(rivertype.JobStateRunning).
+		Where("attempted_at < "+w.sql("{now}")+" - @after::interval AND NOT metadata ? 'cancel_attempted_at'", river.NamedArgs{"after": w.stuckAfter}).
+		OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(stuckPage)
 }
 
 // stuckSQL leaves out what another job has worked on since, and gives a job that reads
@@ -94,11 +98,6 @@ func (w *Work) unstick(ctx context.Context, s *swept, records []int64) error {
 
 // hasLiveJob does what hasJob does, without the jobs that are stuck.
 func (w *Work) hasLiveJob(ctx context.Context, tx pgx.Tx, record int64) (bool, error) {
-	jobs, err := w.river.JobListTx(ctx, tx, river.NewJobListParams().Kinds(sendArgs{}.Kind()).States(liveStates...).
-		Where("args @> jsonb_build_object('record', @record::bigint) AND NOT (state = 'running' AND attempted_at < "+w.sql("{now}")+" - @after::interval)",
-			river.NamedArgs{"record": record, "after": w.stuckAfter}).First(1))
-	if err != nil {
-		return false, err
-	}
-	return len(jobs.Jobs) > 0, nil
+	return w.anyJob(ctx, tx, jobsOf(record).
+		Where("NOT (state = 'running' AND attempted_at < "+w.sql("{now}")+" - @after::interval)", river.NamedArgs{"after": w.stuckAfter}))
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -16,11 +15,7 @@ import (
 // them. A process that lives holds the row of its event while the merchant's function
 // runs, and a row that is held is left alone.
 func (w *Work) findStuckEvents(ctx context.Context, s *swept) error {
-	jobs, err := w.river.JobList(ctx, river.NewJobListParams().Kinds(eventArgs{}.Kind()).States(rivertype.JobStateRunning).
-		Where(`args @> jsonb_build_object('merchant', @merchant::text, 'environment', @environment::text) AND attempt < max_attempts
-			AND attempted_at < `+w.sql("{now}")+` - @after::interval AND NOT metadata ? 'cancel_attempted_at'`,
-			river.NamedArgs{"merchant": w.merchant, "environment": w.environment, "after": w.stuckAfter}).
-		OrderBy(river.JobListOrderByID, river.SortOrderAsc).First(stuckPage))
+	jobs, err := w.river.JobList(ctx, w.stuckJobs(eventArgs{}.Kind()).Where("attempt < max_attempts"))
 	if err != nil {
 		return fmt.Errorf("intramriver: sweep: %w", err)
 	}

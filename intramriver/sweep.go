@@ -145,11 +145,7 @@ ORDER BY operation_at DESC LIMIT 1`
 // newestDue returns when the newest operation was created that is due and older than
 // before.
 func (w *Work) newestDue(ctx context.Context, before time.Time) (at time.Time, more bool, err error) {
-	var limit *time.Time
-	if !before.IsZero() {
-		limit = &before
-	}
-	err = w.pool.QueryRow(ctx, w.sql(newestDueSQL), w.merchant, w.environment, limit).Scan(&at)
+	err = w.pool.QueryRow(ctx, w.sql(newestDueSQL), w.merchant, w.environment, orNull(before)).Scan(&at)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return at, false, nil
@@ -351,8 +347,18 @@ func (w *Work) findOrphans(ctx context.Context, s *swept) error {
 
 // hasJob reports whether a job of the record will run.
 func (w *Work) hasJob(ctx context.Context, tx pgx.Tx, record int64) (bool, error) {
-	jobs, err := w.river.JobListTx(ctx, tx, river.NewJobListParams().Kinds(sendArgs{}.Kind()).States(liveStates...).
-		Where("args @> jsonb_build_object('record', @record::bigint)", river.NamedArgs{"record": record}).First(1))
+	return w.anyJob(ctx, tx, jobsOf(record))
+}
+
+// jobsOf selects the jobs of a record that will run.
+func jobsOf(record int64) *river.JobListParams {
+	return river.NewJobListParams().Kinds(sendArgs{}.Kind()).States(liveStates...).
+		Where("args @> jsonb_build_object('record', @record::bigint)", river.NamedArgs{"record": record})
+}
+
+// anyJob reports whether there is a job among those that are selected.
+func (w *Work) anyJob(ctx context.Context, tx pgx.Tx, params *river.JobListParams) (bool, error) {
+	jobs, err := w.river.JobListTx(ctx, tx, params.First(1))
 	if err != nil {
 		return false, err
 	}
