@@ -300,6 +300,7 @@ type clientConfig struct {
 	rand         func() float64
 	pollRate     int
 	userAgent    string
+	tracer       Tracer
 	payin        payinConfig
 }
 

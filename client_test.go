@@ -149,6 +149,8 @@ func TestOptionsAreCheckedAtConstruction(t *testing.T) {
 		"WithMaxAttempts: -4":                        intram.WithMaxAttempts(-4),
 		"WithLogger: the logger is nil":              intram.WithLogger(nil),
 		"WithClock: the clock is nil":                intram.WithClock(nil),
+		"WithTracer: the tracer is nil":              intram.WithTracer(nil),
+		"WithTracer: the tracer":                     intram.WithTracer((*countingTracer)(nil)),
 		"WithAppInfo: name must be one word":         intram.WithAppInfo("", "1"),
 		"WithAppInfo: name must":                     intram.WithAppInfo("my shop", "1"),
 		"WithAppInfo: name must be":                  intram.WithAppInfo("shop", "1\r\nX-Evil: x"),

@@ -2,6 +2,7 @@ package intram
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -67,6 +68,30 @@ type DeliveryTracer interface {
 type InboxTracer interface {
 	TraceInboxStart(ctx context.Context, request TraceInbox) context.Context
 	TraceInboxEnd(ctx context.Context, end TraceInboxEnd)
+}
+
+// WithTracer tells t of each call that the client makes, of payin sessions too, and of
+// its waits. Give the client one tracer: the last one given counts.
+func WithTracer(t Tracer) ClientOption {
+	return clientOption(func(cfg *clientConfig) error {
+		if isNil(t) {
+			return errors.New("WithTracer: the tracer is nil")
+		}
+		cfg.tracer = t
+		return nil
+	})
+}
+
+// WithHandlerTracer tells t of each delivery that the handler receives, or of each event
+// that the reconciler finds.
+func WithHandlerTracer(t DeliveryTracer) HandlerOption {
+	return func(cfg *handlerConfig) error {
+		if isNil(t) {
+			return errors.New("WithHandlerTracer: the tracer is nil")
+		}
+		cfg.tracer = t
+		return nil
+	}
 }
 
 // TraceCall describes a call.

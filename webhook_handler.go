@@ -55,6 +55,7 @@ type handlerConfig struct {
 	conflict       func(context.Context, *Event)
 	failure        func(ReconciliationFailure)
 	horizon        time.Duration
+	tracer         DeliveryTracer
 }
 
 // WithInboxScope says whose events the handler or reconciler is for, such as "acme/live":
@@ -176,7 +177,7 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 		}
 	}
 	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: system.Clock{}, logger: cfg.logger, notify: cfg.notify,
-		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, failure: cfg.failure, horizon: cfg.horizon}
+		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, failure: cfg.failure, horizon: cfg.horizon, tracer: cfg.tracer}
 	switch {
 	case invalid != nil:
 		return in, invalid
@@ -401,6 +402,7 @@ type intake struct {
 	conflict   func(context.Context, *Event)
 	failure    func(ReconciliationFailure) // of the reconciler
 	horizon    time.Duration               // of the reconciler
+	tracer     DeliveryTracer              // nil for none
 }
 
 const (

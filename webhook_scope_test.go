@@ -200,7 +200,10 @@ func TestAScopeOrAHookThatIsEmptyIsAMistake(t *testing.T) {
 	t.Parallel()
 	client := intramtest.NewServer(t, intramtest.WithoutListener()).Client()
 	handle := func(context.Context, *intram.Event) error { return nil }
-	for says, opt := range map[string]intram.HandlerOption{"WithInboxScope": intram.WithInboxScope(""), "WithConflictHook": intram.WithConflictHook(nil)} {
+	for says, opt := range map[string]intram.HandlerOption{
+		"WithInboxScope": intram.WithInboxScope(""), "WithConflictHook": intram.WithConflictHook(nil),
+		"WithHandlerTracer": intram.WithHandlerTracer(nil), "WithHandlerTracer: the tracer": intram.WithHandlerTracer((*countingTracer)(nil)),
+	} {
 		_, err := intram.NewReconciler(client, new(intram.MemoryInbox), handle, opt)
 		require.ErrorContains(t, err, says)
 	}
