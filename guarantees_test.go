@@ -1,7 +1,6 @@
 package intram_test
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,19 +13,7 @@ import (
 
 func TestEachGuaranteeNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
-	there := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\((?:t \*testing\.T|f \*testing\.F)\)`)
-	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		source, err := os.ReadFile(path)
-		for _, match := range declared.FindAllStringSubmatch(string(source), -1) {
-			there[match[1]] = true
-		}
-		return err
-	})
-	require.NoError(t, err)
+	there := declaredTests(t)
 	page, err := os.ReadFile(filepath.Join("docs", "guarantees.md"))
 	require.NoError(t, err)
 

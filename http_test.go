@@ -478,6 +478,37 @@ func TestUntrustedServer(t *testing.T) {
 	assert.Empty(t, a.requests())
 }
 
+// A gateway of the merchant's own, with a root certificate of its own, that asks for a
+// client certificate: docs/proxies-and-certificates.md.
+func TestOwnRootAndClientCertificate(t *testing.T) {
+	t.Parallel()
+	shown := make(chan int, 1)
+	a := &actor{t: t, acts: []act{func(w http.ResponseWriter, r *http.Request) {
+		shown <- len(r.TLS.PeerCertificates)
+		reply(200, `{"error":false,"data":{}}`)(w, r)
+	}}}
+	a.Server = httptest.NewUnstartedServer(a)
+	a.Config.ErrorLog = quiet
+	a.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12}
+	a.StartTLS()
+	t.Cleanup(a.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(a.Certificate())
+	get := func(certificates ...tls.Certificate) error {
+		transport := intram.NewHTTPTransport()
+		t.Cleanup(transport.CloseIdleConnections)
+		transport.TLSClientConfig.RootCAs = roots
+		transport.TLSClientConfig.Certificates = certificates
+		client := a.client(t, intram.WithHTTPClient(&http.Client{Transport: transport}), intram.WithMaxAttempts(1))
+		_, err := client.Balance.Get(t.Context())
+		return err
+	}
+	require.Error(t, get(), "no certificate was shown")
+	assert.Empty(t, a.requests())
+	require.NoError(t, get(a.TLS.Certificates...))
+	assert.Equal(t, 1, <-shown)
+}
+
 // TLS 1.1 is history.
 func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
