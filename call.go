@@ -50,6 +50,7 @@ type callConfig struct {
 	maxAttempts    int
 	timeout        time.Duration
 	response       *Response
+	poll           bool // a wait makes the call
 	intent         *Intent
 	lookBack       *LookBack
 	invalid        validation
@@ -115,6 +116,9 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	if err := ctx.Err(); err != nil && errors.Is(res.Err, err) {
 		res.Err = whyEnded(ctx)
 	}
+	if errors.Is(res.Err, transport.ErrTooLate) {
+		res.Err = ownWordsError{fmt.Errorf("%w: the limiter let it pass too late", ErrIntentExpired)}
+	}
 	fillResponse(cfg.response, call, &res)
 	var err error
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
@@ -134,6 +138,8 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	}
 	e.Outcome = p.remember(&ready, &res, e.Outcome)
 	switch advice := e.adviseDoubt(); {
+	case errors.Is(res.Err, ErrIntentExpired):
+		e.hint = cmp.Or(r.adviseExpired, p.adviseExpired)
 	case advice != "" && e.IdempotencyKey != "":
 		e.hint = advice
 	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:
@@ -175,7 +181,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (re
 	invalid.check(ctx != nil, "ctx", "ctx is nil: give context.Background() if nothing bounds the call")
 	ready = readyCall{call: transport.Call{
 		Method: r.method, Template: r.template, Path: r.path, Query: r.query, Body: body,
-		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout,
+		MaxAttempts: cfg.maxAttempts, Timeout: cfg.timeout, Poll: cfg.poll,
 	}}
 	if !r.creates() {
 		invalid.check(cfg.intent == nil, "intent", "intent is of a call that creates something: reads and deletions take none")

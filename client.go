@@ -82,7 +82,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	}
 	signer := newSigner(publicKey, secretKey)
 	wire := cfg.transportOf(base, signer.authorize, "Idempotency-Key", readError, true)
-	wire.Reread = signer.reread
+	wire.Reread, wire.Limit = signer.reread, limitAttempts(cfg.limiter, merchantKind)
 	c := &Client{
 		environment: environment, publicKey: publicKey, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
@@ -299,6 +299,7 @@ type clientConfig struct {
 	clock        Clock
 	rand         func() float64
 	pollRate     int
+	limiter      Limiter
 	userAgent    string
 	tracer       Tracer
 	payin        payinConfig
@@ -508,11 +509,6 @@ func WithIdempotencyKey(key string) CallOption {
 // nil resp asks for nothing.
 func WithResponseInto(resp *Response) CallOption {
 	return callOption(func(cfg *callConfig) { cfg.response = resp })
-}
-
-// withTimeout bounds the call's attempts.
-func withTimeout(d time.Duration) CallOption {
-	return callOption(func(cfg *callConfig) { cfg.timeout = d })
 }
 
 // Clock is where the SDK reads the time and waits. The default is the machine's clock;

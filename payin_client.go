@@ -155,8 +155,10 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	if err != nil {
 		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", within(err))
 	}
+	wire := cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)
+	wire.Limit = limitAttempts(cfg.limiter, payinKind)
 	s.protocol = &protocol{
-		transport: transport.New(cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)),
+		transport: transport.New(wire),
 		clock:     cfg.clock,
 		baseURL:   base.String(),
 		// The API client is random, and is hashed: it cannot be read back. The API key

@@ -354,7 +354,9 @@ func pollList[T any, W shape[T]](c *Client, path string) func(context.Context, p
 // lookupOptions are the options of a poller's lookup, for which the wait is the retry
 // loop.
 func lookupOptions(resp *Response, timeout time.Duration) []CallOption {
-	return []CallOption{WithMaxAttempts(1), WithResponseInto(resp), withTimeout(timeout)}
+	return []CallOption{callOption(func(cfg *callConfig) {
+		cfg.maxAttempts, cfg.response, cfg.timeout, cfg.poll = 1, resp, timeout, true
+	})}
 }
 
 // isTransient reports whether a lookup that failed is worth another one. A lookup moves

@@ -107,11 +107,15 @@ func (c *Client) tooLate(rec *record, wait time.Duration) bool {
 	return !end.IsZero() && c.cfg.Clock.Now().Add(wait).After(end)
 }
 
-// prepareRetry waits, by the clock, and no longer than the context lasts.
+// prepareRetry waits, by the clock and for the limiter, and no longer than the context
+// lasts.
 func (c *Client) prepareRetry(req *http.Request) error {
 	rec := recordOf(req.Context())
 	if err := c.cfg.Clock.Sleep(req.Context(), rec.wait); err != nil {
 		rec.err = err
+		return err
+	}
+	if err := c.limit(rec); err != nil {
 		return err
 	}
 	// A machine that was suspended meanwhile wakes up much later than planned.

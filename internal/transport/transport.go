@@ -37,8 +37,8 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Config holds what all calls of a client share. Every field is required except Logger
-// and Reread.
+// Config holds what all calls of a client share. Every field is required except Logger,
+// Limit and Reread.
 type Config struct {
 	// BaseURL is joined with each call's path. Its path has no slash at the end.
 	BaseURL *url.URL
@@ -71,6 +71,9 @@ type Config struct {
 	MaxAttempts int
 	// Logger gets one line an attempt, unless nil.
 	Logger *slog.Logger
+	// Limit, unless nil, is called before each attempt, and returns when that may begin.
+	// After an error there are no more attempts.
+	Limit func(ctx context.Context, call *Call) error
 }
 
 // Proof is the headers that authenticate the caller. Unused ones have no name.
@@ -157,6 +160,8 @@ type Call struct {
 	// MaxAttempts and Timeout, when above zero, replace those of Config.
 	MaxAttempts int
 	Timeout     time.Duration
+	// Poll says that a wait makes the call.
+	Poll bool
 }
 
 // Result is the result of all attempts of a call.
@@ -201,6 +206,13 @@ func (c *Client) Do(ctx context.Context, call *Call) Result {
 	}).WithContext(rec)}
 	if err := ctx.Err(); err != nil {
 		rec.err = err
+		return rec.result()
+	}
+	if c.limit(rec) != nil {
+		return rec.result()
+	}
+	if c.cfg.Limit != nil && c.tooLate(rec, 0) {
+		rec.err = ErrTooLate
 		return rec.result()
 	}
 	resp, err := c.retry.Do(req)
