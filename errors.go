@@ -700,9 +700,12 @@ var signatureReasons = map[string]string{
 
 // signatureReason shows the reason when it is one of those that the API documents.
 func signatureReason(message string) string {
-	reason := message[strings.LastIndexAny(message, ": ")+1:]
+	reason := signatureWord(message)
 	if advice := signatureReasons[reason]; advice != "" {
 		return reason + ": " + advice
 	}
 	return explain(CodeSignatureInvalid, message)
 }
+
+// signatureWord is the reason that a refused signature's message ends with.
+func signatureWord(message string) string { return message[strings.LastIndexAny(message, ": ")+1:] }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	intram "github.com/intram/intram-go"
@@ -616,6 +617,35 @@ func ExampleDeriveIdempotencyKey() {
 }
 
 // After a failed call, ask first whether the money may have moved.
+func ExampleExplain() {
+	server, client := fake()
+	defer server.Close()
+
+	op, err := client.Payouts.Create(context.Background(), intram.PayoutParams{
+		Amount: intram.NewAmount(50000000), Reference: "PO-2026-0002",
+		Destination: intram.MobileMoney{ProviderCode: intram.MTNBenin, MSISDN: "2290161234567"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Payouts.Wait(context.Background(), op.ID)
+	for sentence := range strings.SplitAfterSeq(intram.Explain(err, intram.English), ". ") {
+		fmt.Println(strings.TrimSpace(sentence))
+	}
+	french := strings.ReplaceAll(intram.Explain(err, intram.French), "\u00a0", " ") // it has no-break spaces
+	for sentence := range strings.SplitAfterSeq(french, ". ") {
+		fmt.Println(strings.TrimSpace(sentence))
+	}
+	// Output:
+	// The payout failed: the receiver was not paid, and what was debited is back in your wallet.
+	// The wallet does not hold the amount and its fees.
+	// Top up the wallet, then make a new operation with a new idempotency key.
+	// Le reversement a échoué : le bénéficiaire n'a pas été payé, et la somme débitée est revenue dans votre portefeuille.
+	// Le portefeuille ne couvre pas le montant et ses frais.
+	// Approvisionnez le portefeuille, puis créez une nouvelle opération avec une nouvelle clé d'idempotence.
+}
+
 func ExampleOutcomeOf() {
 	server, client := fake()
 	defer server.Close()
