@@ -11,6 +11,10 @@ import (
 )
 
 // BalanceService reads the merchant's wallet.
+//
+//	balance, err := client.Balance.Get(ctx)
+//	…
+//	fmt.Println(balance.Available, balance.Currency)
 type BalanceService struct{ client *Client }
 
 // Balance is the merchant's wallet in the client's environment.

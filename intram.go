@@ -1,7 +1,30 @@
 // Package intram is the Go client of the Intram Merchant API, which pays out to, takes
 // payments from and refunds customers in West Africa: mobile money in Benin first. It
-// signs every request, sends no payment twice, waits for what takes time, and tells
-// Intram's webhooks from all others.
+// signs every request, sends no payment twice, waits for what takes time, and verifies
+// Intram's webhooks.
+//
+// # By task
+//
+//   - Make a client: [NewClient], [NewClientFromEnv]; through a proxy or with
+//     certificates of your own: [WithHTTPClient]
+//   - Pay out to mobile money or a bank: [PayoutsService]; read a number that a person
+//     typed: [ParseMSISDN]; an amount: [ParseTypedAmount]; the wallet: [BalanceService]
+//   - Ask a customer for a payment: [PaymentRequestsService]; by a telephone number
+//     alone: [PayinService]
+//   - Give money back: [RefundsService]
+//   - Learn how it ended: Wait of each service, [Client.WaitMany] for many,
+//     [NewWebhookHandler] for events
+//   - Understand an error: [OutcomeOf] first, then [ErrorCode]
+//   - Survive a crash: [DeriveIdempotencyKey], [PayoutsService.Prepare],
+//     [PayoutsService.Resume]
+//   - Read lists, for a report or the books: [TransactionsService], [OperationsService]
+//   - Receive events: [NewWebhookHandler], [EventRouter], [EventOrder]; find those that
+//     never came: [Reconciler]; manage subscriptions: [WebhooksService]
+//   - Call what this version does not know: [Client.Do], and Extra of each parameters
+//   - Test: package intramtest
+//
+// The pages in docs reply to merchants' questions, by question:
+// https://github.com/intram/intram-go/blob/main/docs/README.md.
 //
 // # A payout, from the start
 //

@@ -16,6 +16,10 @@ import (
 )
 
 // OperationsService looks up what became of payouts, payment requests and refunds.
+//
+//	op, err := client.Operations.Get(ctx, id)
+//	…
+//	for op, err := range client.Operations.All(ctx, intram.OperationListParams{Since: yesterday}) { … }
 type OperationsService struct{ client *Client }
 
 // OperationType is what an operation does.

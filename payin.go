@@ -21,6 +21,10 @@ import (
 // PayinService takes payments by payin sessions: a mobile-money payment that the customer
 // confirms through a link. It is a protocol of its own, with its own host and
 // credentials; see [WithPayin] and [NewPayinClient].
+//
+//	session, err := client.Payin.CreateSession(ctx, params, intram.WithIdempotencyKey(key))
+//	…
+//	session, err = client.Payin.Wait(ctx, session.Reference) // session.Outcome() says whether it is paid
 type PayinService struct {
 	client   *Client
 	protocol *protocol // nil without credentials

@@ -13,6 +13,12 @@ import (
 )
 
 // PaymentRequestsService asks customers for money through a checkout page.
+//
+//	op, err := client.PaymentRequests.Create(ctx, intram.PaymentRequestParams{Invoice: invoice, WebhookData: order})
+//	…
+//	page, err := client.PaymentRequests.Wait(ctx, op.ID)                      // send the customer to page.GatewayURL
+//	…
+//	payment, err := client.Transactions.Wait(ctx, page.TransactionReference) // payment.Paid()
 type PaymentRequestsService struct{ client *Client }
 
 // PaymentRequestParams is a payment to ask for.

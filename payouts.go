@@ -23,6 +23,13 @@ const (
 
 // PayoutsService sends money from the merchant's wallet to a mobile-money account or a
 // bank account.
+//
+//	op, err := client.Payouts.Create(ctx, intram.PayoutParams{Amount: amount, Destination: wallet, Reference: "PO-2026-0001"})
+//	…
+//	result, err := client.Payouts.Wait(ctx, op.ID) // result.Paid() says whether the money has arrived
+//
+// For a call that must survive a crash, save what [PayoutsService.Prepare] returns, and
+// call [PayoutsService.Resume] now and after the crash.
 type PayoutsService struct{ client *Client }
 
 // PayoutParams is a payout to make.
@@ -54,6 +61,15 @@ type Destination interface{ isDestination() }
 
 // MobileMoney is a customer's mobile-money account. It prints without its number and
 // names.
+//
+// Benin's numbers went from 8 digits to 10 on 2024-11-30, the old ones with 01 in front.
+// Both name the same wallet:
+//
+//	before      61 23 45 67     MSISDN: "22961234567"
+//	since then  01 61 23 45 67  MSISDN: "2290161234567"
+//
+// Send the form of today. [ParseMSISDN] makes it of either, and [SameWallet] compares
+// them.
 type MobileMoney struct {
 	// ProviderCode is the operator. The API accepts a payout without one, and then fails
 	// its operation with [CodeMissingProviderCode]; and with one that it does not handle

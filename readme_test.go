@@ -21,7 +21,8 @@ import (
 
 // What the documentation shows is compiled, and where it points is looked up.
 //
-// Every fenced block marked go in README.md and docs/*.md is one of three things:
+// Every fenced block marked go in README.md, AGENTS.md and docs/*.md is one of three
+// things:
 //
 //   - a block that starts with a package clause (comments may come first) is a whole
 //     file;
@@ -254,7 +255,7 @@ func snippetDocuments(t *testing.T) []document {
 	names, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
 	var docs []document
-	for _, name := range append([]string{"README.md"}, names...) {
+	for _, name := range append([]string{"README.md", "AGENTS.md"}, names...) {
 		docs = append(docs, readDocument(t, name))
 	}
 	return docs
@@ -268,7 +269,7 @@ func documents(t *testing.T) []document {
 	names, err := filepath.Glob("*.md")
 	require.NoError(t, err)
 	for _, name := range names {
-		if name != "README.md" && name != "NOTICE.md" {
+		if name != "README.md" && name != "AGENTS.md" && name != "NOTICE.md" {
 			docs = append(docs, readDocument(t, name))
 		}
 	}

@@ -13,7 +13,11 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// RefundsService gives customers their money back.
+// RefundsService gives customers their money back, all of it or a part.
+//
+//	op, err := client.Refunds.Create(ctx, intram.RefundParams{TransactionReference: reference, Amount: part})
+//	…
+//	result, err := client.Refunds.Wait(ctx, op.ID) // result.Refunded() says whether the customer has it
 type RefundsService struct{ client *Client }
 
 // RefundParams is a refund to make.

@@ -16,6 +16,10 @@ import (
 )
 
 // TransactionsService looks up money that moved, or is about to.
+//
+//	payment, err := client.Transactions.Get(ctx, reference)
+//	…
+//	for t, err := range client.Transactions.All(ctx, intram.TransactionListParams{Since: yesterday}) { … }
 type TransactionsService struct{ client *Client }
 
 // TransactionStatus is how far a transaction has come. A status that is not listed here

@@ -14,7 +14,12 @@ import (
 	"github.com/intram/intram-go/internal/wire"
 )
 
-// WebhooksService manages where events are sent. To receive them, see [WebhookVerifier].
+// WebhooksService manages where events are sent. To receive them, see
+// [NewWebhookHandler].
+//
+//	s, err := client.Webhooks.Create(ctx, intram.WebhookParams{URL: url, Event: intram.EventAll})
+//	…
+//	store(s.Secret) // it is shown now, and never again
 type WebhooksService struct{ client *Client }
 
 // WebhookParams is a subscription to make.
