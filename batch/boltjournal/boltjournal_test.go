@@ -1,6 +1,8 @@
 package boltjournal_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -74,5 +76,38 @@ func TestAJournalIsReadByItsSecondHeader(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, records, 1)
 		require.NoError(t, held.Release())
+	}
+}
+
+// bbolt finds keys that are out of order in another goroutine, which goes on reading the
+// file after the open has failed. So the check finds them first.
+func TestKeysInAnotherOrderAreFoundBeforeBboltReadsThem(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	held, err := boltjournal.At(path).Acquire(t.Context(), batch.Binding{Version: 2, SHA256: "lines", Environment: intram.Sandbox})
+	require.NoError(t, err)
+	const first = 100_000 // no number of a page
+	for line := range 300 {
+		require.NoError(t, held.Put(t.Context(), first+line, batch.Record{State: batch.Paid}))
+	}
+	require.NoError(t, held.Release())
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for line := range 299 { // the last one stays the last
+		key := binary.BigEndian.AppendUint64(nil, uint64(first+line))
+		data := bytes.Clone(good)
+		for at := 0; ; {
+			next := bytes.Index(data[at:], key)
+			if next < 0 {
+				break
+			}
+			at += next
+			data[at] = 0x80 // behind all others
+			at += len(key)
+		}
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		_, err := boltjournal.At(path).Acquire(t.Context(), batch.Binding{})
+		require.ErrorIs(t, err, batch.ErrDamaged, "line %d", line)
+		require.ErrorContains(t, err, "in another order", "line %d", line)
 	}
 }

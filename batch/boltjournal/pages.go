@@ -1,6 +1,7 @@
 package boltjournal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ func checkJournal(path string) error {
 type pages struct {
 	data []byte
 	size uint64
+	end  uint64 // the first page that was never used
 	seen map[uint64]bool
 }
 
@@ -81,8 +83,10 @@ func checkPages(data []byte) error {
 	if at < 0 || size < pageHeader+metaSize {
 		return errors.New("it has no header")
 	}
-	p := &pages{data, size, map[uint64]bool{0: true, 1: true}}
-	return p.check(order.Uint64(data[at+pageHeader+16:]))
+	meta := data[at+pageHeader:]
+	p := &pages{data, size, order.Uint64(meta[40:]), map[uint64]bool{0: true, 1: true}}
+	_, err := p.check(order.Uint64(meta[16:]), nil, nil)
+	return err
 }
 
 // metaOffsets returns where the two headers can be. The second is on the second page,
@@ -97,56 +101,87 @@ func metaOffsets(data []byte) []int {
 	return offsets
 }
 
-// check checks a page and those below it.
-func (p *pages) check(id uint64) error {
+// check checks a page and those below it, whose keys must be from least on, if that is not
+// nil, and below bound. It returns the last key.
+func (p *pages) check(id uint64, least, bound []byte) (last []byte, err error) {
 	order := binary.NativeEndian
-	if id > uint64(len(p.data)) || (id+1)*p.size > uint64(len(p.data)) {
-		return fmt.Errorf("page %d is beyond the end of the file: the file is truncated", id)
+	if id >= p.end || id > uint64(len(p.data)) || (id+1)*p.size > uint64(len(p.data)) {
+		return nil, fmt.Errorf("page %d is beyond the end of the file: the file is truncated", id)
 	}
 	page := p.data[id*p.size:]
 	flags, count := order.Uint16(page[8:]), uint64(order.Uint16(page[10:]))
 	length := (uint64(order.Uint32(page[12:])) + 1) * p.size // with the pages that belong to it
 	if length > uint64(len(page)) || order.Uint64(page) != id || pageHeader+count*pageElement > length ||
 		flags != leafPage && (flags != branchPage || count == 0) {
-		return fmt.Errorf("page %d is damaged", id)
+		return nil, damagedPage(id)
 	}
 	for i := range length / p.size {
 		if p.seen[id+i] {
-			return fmt.Errorf("page %d is used twice", id)
+			return nil, fmt.Errorf("page %d is used twice", id)
 		}
 		p.seen[id+i] = true
 	}
+	last = least
 	for i := range count {
-		begin := pageHeader + i*pageElement
-		element := page[begin:length]
-		if flags == branchPage {
-			if uint64(order.Uint32(element))+uint64(order.Uint32(element[4:])) > uint64(len(element)) {
-				return fmt.Errorf("page %d is damaged", id)
+		element := page[pageHeader+i*pageElement : length]
+		key, value, ok := keyOf(flags, element)
+		if !ok {
+			return nil, damagedPage(id)
+		}
+		// bbolt looks for keys as if they were in order.
+		if was := bytes.Compare(last, key); was > 0 || was == 0 && i > 0 || bound != nil && bytes.Compare(key, bound) >= 0 {
+			return nil, fmt.Errorf("page %d has its keys in another order", id)
+		}
+		last = key
+		switch {
+		case flags == branchPage:
+			next := bound
+			if i+1 < count {
+				if next, _, ok = keyOf(flags, page[pageHeader+(i+1)*pageElement:length]); !ok {
+					return nil, damagedPage(id)
+				}
 			}
-			if err := p.check(order.Uint64(element[8:])); err != nil {
-				return err
-			}
-			continue
+			last, err = p.check(order.Uint64(element[8:]), key, next)
+		case order.Uint32(element)&bucketLeaf != 0:
+			err = p.checkBucket(id, element[value:], uint64(order.Uint32(element[12:])))
+		case value+uint64(order.Uint32(element[12:])) > uint64(len(element)):
+			err = damagedPage(id)
 		}
-		value := uint64(order.Uint32(element[4:])) + uint64(order.Uint32(element[8:]))
-		end := value + uint64(order.Uint32(element[12:]))
-		if end > uint64(len(element)) {
-			return fmt.Errorf("page %d is damaged", id)
+		if err != nil {
+			return nil, err
 		}
-		if order.Uint32(element)&bucketLeaf == 0 {
-			continue
-		}
-		if end-value < bucketHeader {
-			return fmt.Errorf("page %d is damaged", id)
-		}
-		// A small bucket is stored in the element itself, and has no page of its own.
-		if root := order.Uint64(element[value:]); root != 0 {
-			if err := p.check(root); err != nil {
-				return err
-			}
-		} else if err := checkInline(element[value+bucketHeader : end]); err != nil {
-			return fmt.Errorf("page %d: %w", id, err)
-		}
+	}
+	return last, nil
+}
+
+func damagedPage(id uint64) error { return fmt.Errorf("page %d is damaged", id) }
+
+// keyOf returns the key of an element, and where it ends.
+func keyOf(flags uint16, element []byte) (key []byte, end uint64, ok bool) {
+	place := element
+	if flags == leafPage {
+		place = element[4:]
+	}
+	begin := uint64(binary.NativeEndian.Uint32(place))
+	end = begin + uint64(binary.NativeEndian.Uint32(place[4:]))
+	if end > uint64(len(element)) {
+		return nil, 0, false
+	}
+	return element[begin:end], end, true
+}
+
+// checkBucket checks a bucket of so many bytes, which is the value of an element.
+func (p *pages) checkBucket(id uint64, value []byte, length uint64) error {
+	if length < bucketHeader || length > uint64(len(value)) {
+		return damagedPage(id)
+	}
+	// A small bucket is stored in the element itself, and has no page of its own.
+	if root := binary.NativeEndian.Uint64(value); root != 0 {
+		_, err := p.check(root, nil, nil)
+		return err
+	}
+	if err := checkInline(value[bucketHeader:length]); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
 	}
 	return nil
 }
