@@ -71,7 +71,8 @@ type protocol struct {
 	transport *transport.Client
 	clock     Clock
 	baseURL   string
-	account   string // whose calls these are: see Intent.AccountSHA256
+	account   string   // whose calls these are: see Intent.AccountSHA256
+	keys      *keyring // nil for those of payin sessions
 	newKey    func() (string, error)
 	validKey  func(string) bool
 	keyRule   string // what validKey asks for, in words
@@ -196,7 +197,7 @@ func (p *protocol) prepare(ctx context.Context, r *request, cfg *callConfig) (re
 	if refused := p.refuseInvalid(r, &ready, invalid); refused != nil {
 		return ready, refused
 	}
-	if ready.call.Body, err = cfg.intent.bodyOf(p.account, r, &ready.call); err != nil {
+	if ready.call.Body, err = cfg.intent.bodyOf(p, r, &ready.call); err != nil {
 		return ready, p.refuse(r, &ready, err)
 	}
 	// The server counts by its own clock, which may be ahead.
@@ -319,7 +320,9 @@ func (p *protocol) intend(r request, opts []CallOption) (*Intent, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	return newIntent(p.account, &ready, cfg.keyGiven), nil
+	intent := newIntent(p.account, &ready, cfg.keyGiven)
+	intent.PublicKeySHA256 = p.keys.publicKeyHash()
+	return intent, nil
 }
 
 func fillResponse(resp *Response, call *transport.Call, res *transport.Result) {

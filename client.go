@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/intram/intram-go/internal/credential"
 	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/system"
 	"github.com/intram/intram-go/internal/transport"
@@ -51,7 +50,7 @@ type Client struct {
 	Payin *PayinService
 
 	environment Environment
-	publicKey   string
+	keys        *keyring
 	clock       Clock
 	rand        func() float64
 	timeout     time.Duration
@@ -68,28 +67,28 @@ type Client struct {
 // Docs: Merchant API, Authentication.
 func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, err error) {
 	defer markNotSent(&err)
-	environment, err := checkKeys(publicKey, secretKey)
-	if err != nil {
-		return nil, err
-	}
 	cfg := defaultConfig()
 	if err := cfg.apply(opts); err != nil {
+		return nil, err
+	}
+	keys, err := newKeyring(publicKey, secretKey, cfg)
+	if err != nil {
 		return nil, err
 	}
 	base, err := parseBaseURL(cfg.baseURL, "/v1")
 	if err != nil {
 		return nil, fmt.Errorf("intram: WithBaseURL: %w", within(err))
 	}
-	signer := newSigner(publicKey, secretKey)
-	wire := cfg.transportOf(base, signer.authorize, "Idempotency-Key", readError, true)
-	wire.Reread, wire.Limit = signer.reread, limitAttempts(cfg.limiter, merchantKind)
+	wire := cfg.transportOf(base, keys, "Idempotency-Key", readError, true)
+	wire.Limit = limitAttempts(cfg.limiter, merchantKind)
 	c := &Client{
-		environment: environment, publicKey: publicKey, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
+		environment: keys.environment, keys: keys, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
 		merchant: &protocol{
 			transport: transport.New(wire),
 			clock:     cfg.clock,
 			baseURL:   base.String(),
-			account:   accountHash("merchant", string(environment), publicKey),
+			account:   keys.hash(),
+			keys:      keys,
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
 			adviseNotFound: adviseBaseURL, adviseExpired: "call Resume with the intent before you do anything else",
 		},
@@ -131,9 +130,23 @@ func NewClientFromEnv(opts ...ClientOption) (_ *Client, err error) {
 // Environment is [Sandbox] or [Live], as the public key says.
 func (c *Client) Environment() Environment { return c.environment }
 
-// PublicKey returns the public key that the client was made with. It names the account,
-// and is no secret.
-func (c *Client) PublicKey() string { return c.publicKey }
+// PublicKey returns the public key that calls are made with now. It is no secret. Without
+// [WithCredentials] it never changes, and names the account.
+func (c *Client) PublicKey() string {
+	if c.keys == nil {
+		return ""
+	}
+	return c.keys.current().apiKey
+}
+
+// Account returns the [Credentials].Account of the client's keys, which never changes. It
+// is empty without [WithCredentials].
+func (c *Client) Account() string {
+	if c.keys == nil {
+		return ""
+	}
+	return c.keys.account
+}
 
 // Clock returns the clock that the client dates and waits by: the machine's own, or that
 // of [WithClock].
@@ -160,37 +173,6 @@ func (c *Client) shown() string {
 func userAgent() string {
 	return "intram-go/" + Version + " " + strings.Replace(runtime.Version(), "go", "go/", 1) +
 		" (" + runtime.GOOS + "; " + runtime.GOARCH + ")"
-}
-
-// checkKeys tells the environment, and finds the mistakes that would otherwise come back
-// as invalid_api_key or signature_mismatch. It shows no part of a key.
-func checkKeys(publicKey, secretKey string) (Environment, error) {
-	if strings.HasPrefix(publicKey, "sk_") && strings.HasPrefix(secretKey, "pk_") {
-		return "", errors.New("intram: publicKey and secretKey are swapped: the public key starts with pk_, the secret key with sk_")
-	}
-	if mistake := credential.Mistake(credential.PublicKey, publicKey); mistake != "" {
-		return "", errors.New("intram: publicKey " + mistake)
-	}
-	if mistake := credential.MACMistake(credential.SecretKey, secretKey); mistake != "" {
-		return "", errors.New("intram: secretKey " + mistake)
-	}
-	var environment Environment
-	switch {
-	case strings.HasPrefix(publicKey, "pk_sandbox_"):
-		environment = Sandbox
-	case strings.HasPrefix(publicKey, "pk_live_"):
-		environment = Live
-	default:
-		return "", errors.New("intram: publicKey must start with pk_sandbox_ or pk_live_")
-	}
-	switch {
-	case !strings.HasPrefix(secretKey, "sk_"):
-		return "", errors.New("intram: secretKey must start with sk_ (the private key of the legacy API does not sign)")
-	case environment == Live && strings.HasPrefix(secretKey, "sk_sandbox_"),
-		environment == Sandbox && strings.HasPrefix(secretKey, "sk_live_"):
-		return "", errors.New("intram: publicKey and secretKey are of two environments: one is live, one is sandbox")
-	}
-	return environment, nil
 }
 
 // parseBaseURL checks a base URL and brings it to one form: no slash at the end, and the
@@ -303,6 +285,7 @@ type clientConfig struct {
 	userAgent    string
 	tracer       Tracer
 	payin        payinConfig
+	credentials  func(context.Context) (Credentials, error)
 }
 
 func defaultConfig() *clientConfig {
@@ -334,11 +317,11 @@ func (cfg *clientConfig) jitter() {
 
 // transportOf is what all protocols of a client share, with what is one protocol's own.
 // dated says that its signatures have an age.
-func (cfg *clientConfig) transportOf(base *url.URL, authorize func(time.Time, *transport.Call) transport.Proof, keyHeader string, readError func(int, []byte) transport.Word, dated bool) transport.Config {
+func (cfg *clientConfig) transportOf(base *url.URL, keys transport.Keys, keyHeader string, readError func(int, []byte) transport.Word, dated bool) transport.Config {
 	return transport.Config{
 		BaseURL:     base,
 		HTTP:        cfg.roundTripper(),
-		Authorize:   authorize,
+		Keys:        keys,
 		ReadError:   readError,
 		Dated:       dated,
 		KeyHeader:   keyHeader,

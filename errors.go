@@ -354,7 +354,7 @@ func (e *Error) state() string {
 		switch {
 		case errors.Is(e.cause, ErrIntentExpired):
 			parts = append(parts, "it may have been executed: do not send this key again")
-		case e.IdempotencyKey != "" && e.adviseDoubt() == "":
+		case e.IdempotencyKey != "" && e.adviseDoubt() == "" && e.hint != changedInDoubt:
 			parts = append(parts, "it may have been executed: call again with the same idempotency key and parameters")
 		}
 	case OutcomeRejected:

@@ -348,6 +348,7 @@ var sentinels = []struct {
 	{ErrNeverSent, "never_sent"},
 	{ErrIntentExpired, "intent_expired"},
 	{ErrIntentMismatch, "intent_mismatch"},
+	{ErrCredentials, "no_keys"},
 	{ErrUnexpectedResult, "result"},
 	{ErrResponseMismatch, "response_about"},
 	{ErrPageOverflow, "list_overflow"},

@@ -26,7 +26,7 @@ func Signer(secretKey string) func(at time.Time, method, endpoint, query string,
 
 // Authorize sets the headers of one attempt.
 func Authorize(publicKey, secretKey string, header http.Header, at time.Time, method, endpoint, query string, body []byte) {
-	proof := newSigner(publicKey, secretKey).authorize(at, &transport.Call{Method: method, Path: endpoint, Query: query, Body: body})
+	proof := newSigner(publicKey, secretKey).Authorize(at, &transport.Call{Method: method, Path: endpoint, Query: query, Body: body})
 	for _, h := range proof {
 		header.Set(h.Name, h.Value)
 	}

@@ -214,10 +214,16 @@ type Intent struct {
 	CallSHA256 string `json:"call_sha256"`
 	// AccountSHA256 is a hash of the environment and the public key, of payin sessions
 	// the API client, in hex: another account, which does not know the idempotency key,
-	// would execute the call again. It is empty in intents that version 0.1.0 saved,
-	// which are honoured without it. When keys are rotated while an intent is open, and
-	// both keys are the same merchant's in the same environment, empty it.
+	// would execute the call again. With [WithCredentials] it is a hash of
+	// [Credentials].Account, and stays the same when the keys change; the public keys
+	// that such a client has had count too. It is empty in intents that version 0.1.0
+	// saved, which are honoured without it. When fixed keys are rotated while an intent
+	// is open, and both keys are the same merchant's in the same environment, empty it.
 	AccountSHA256 string `json:"account_sha256,omitempty"`
+	// PublicKeySHA256 is a hash of the public key that the client had, with
+	// [WithCredentials]. When it has another one, Resume looks for the operation before
+	// it sends.
+	PublicKeySHA256 string `json:"public_key_sha256,omitempty"`
 	// KeyGiven says that the key was given to Prepare, such as a derived one, and may
 	// have been sent by an earlier intent: the key is as old as its first use, not as
 	// this intent. Resume looks for that before it sends, up to six days back from
@@ -305,11 +311,11 @@ func (i *Intent) UnmarshalJSON(data []byte) error {
 // bodyOf compares the intent with a call of an account, and returns the body to send. An
 // intent of version 0.1.0 was made of the bytes that 0.1.0 wrote: the API knows its key
 // by them, so they are sent again.
-func (i *Intent) bodyOf(account string, r *request, call *transport.Call) ([]byte, error) {
+func (i *Intent) bodyOf(p *protocol, r *request, call *transport.Call) ([]byte, error) {
 	switch {
 	case i == nil:
 		return call.Body, nil
-	case i.AccountSHA256 != "" && i.AccountSHA256 != account:
+	case i.AccountSHA256 != "" && i.AccountSHA256 != p.account && !p.keys.owns(i.AccountSHA256):
 		return nil, redact.Wrap("the public key (of payin sessions: the API client) or the environment is another", ErrIntentMismatch)
 	case i.CallSHA256 == callHash(call):
 		return call.Body, nil

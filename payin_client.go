@@ -155,7 +155,7 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	if err != nil {
 		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", within(err))
 	}
-	wire := cfg.transportOf(base, cfg.payin.authorizer(), "X-Idempotency-Key", readPayinError, false)
+	wire := cfg.transportOf(base, cfg.payin.keys(), "X-Idempotency-Key", readPayinError, false)
 	wire.Limit = limitAttempts(cfg.limiter, payinKind)
 	s.protocol = &protocol{
 		transport: transport.New(wire),
@@ -171,14 +171,22 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	return s, nil
 }
 
-// authorizer sets Basic credentials, which is why the address must be https.
-func (cfg *payinConfig) authorizer() func(time.Time, *transport.Call) transport.Proof {
+// payinSigner sets Basic credentials, which is why the address must be https.
+type payinSigner struct{ proof transport.Proof }
+
+// Authorize implements [transport.Signer].
+func (s *payinSigner) Authorize(time.Time, *transport.Call) transport.Proof { return s.proof }
+
+// Reread implements [transport.Signer]: nothing is signed.
+func (s *payinSigner) Reread(*transport.Call, bool) bool { return false }
+
+func (cfg *payinConfig) keys() transport.Keys {
 	basic := base64.StdEncoding.EncodeToString([]byte(cfg.apiKey.Value() + ":" + cfg.apiClient.Value()))
 	proof := transport.Proof{{"Authorization", "Basic " + basic}}
 	if cfg.language != "" {
 		proof[1].Name, proof[1].Value = "Accept-Language", cfg.language
 	}
-	return func(time.Time, *transport.Call) transport.Proof { return proof }
+	return transport.FixedKeys{Only: &payinSigner{proof}}
 }
 
 // readPayinError says whether the body of an error response is the payin API's own word

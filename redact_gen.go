@@ -19,6 +19,12 @@ func (c *Client) Format(f fmt.State, _ rune) { writeString(f, c.shown()) }
 // LogValue implements [slog.LogValuer].
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.shown()) }
 
+// Format implements [fmt.Formatter]: the account and the version, never a key.
+func (c Credentials) Format(f fmt.State, _ rune) { writeString(f, c.shown()) }
+
+// LogValue implements [slog.LogValuer].
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.shown()) }
+
 // Format implements [fmt.Formatter]: nothing that identifies the customer.
 func (c Customer) Format(f fmt.State, _ rune) { writeString(f, c.shown()) }
 

@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,10 +155,12 @@ func (s *PaymentRequestsService) Resume(ctx context.Context, params PaymentReque
 }
 
 // resume sends a call while its key is good, and looks for its operation afterwards.
-// Where the age of the key is less certain than that, it looks first.
+// Where the age of the key is less certain than that, or the public key has changed, it
+// looks first.
 func (c *Client) resume(ctx context.Context, r request, typ OperationType, intent *Intent, opts []CallOption) (*Operation, error) {
 	opts = append(slices.Clone(opts), WithIntent(intent))
-	if c.merchant.ageIsUncertain(intent) {
+	changed := c.merchant.keysChanged(intent)
+	if changed || c.merchant.ageIsUncertain(intent) {
 		again := r
 		cfg := newCallConfig(opts)
 		if ready, refused := c.merchant.prepare(ctx, &again, cfg); refused == nil {
@@ -167,9 +170,9 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 				return nil, l.cannotTell(broken)
 			case len(l.found) == 1:
 				return l.found[0], nil
-			case l.outlivedItsKey() && l.unreadable != nil:
+			case (changed || l.outlivedItsKey()) && l.unreadable != nil:
 				return nil, l.cannotTell(l.unreadable)
-			case l.outlivedItsKey():
+			case l.outlivedItsKey(), changed && len(l.found)+len(l.maybe) > 0:
 				return nil, l.cannotTell(nil)
 			}
 		}
@@ -207,6 +210,17 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 func (p *protocol) ageIsUncertain(intent *Intent) bool {
 	return intent != nil &&
 		(intent.KeyGiven || intent.resumed() && wallTime(p.clock).Sub(intent.FirstSentAt) > keyLifetime/2-time.Hour)
+}
+
+// keysChanged reports whether an intent may have been sent under another public key than
+// the client's. The API may keep its idempotency key for that one.
+func (p *protocol) keysChanged(intent *Intent) bool {
+	now := p.keys.publicKeyHash()
+	if now == "" || !intent.resumed() {
+		return false
+	}
+	then := cmp.Or(intent.PublicKeySHA256, intent.AccountSHA256) // the latter of one that was saved before WithCredentials
+	return then != "" && then != now
 }
 
 // lookBack looks for the operation of a call in the list of operations.

@@ -25,19 +25,21 @@ const (
 
 // signer proves to the API who is calling. It is safe for concurrent use.
 type signer struct {
-	apiKey string
-	mac    *macPool
+	apiKey  string
+	mac     *macPool
+	digest  [sha256.Size]byte // of the secret key, to compare two
+	version string            // Credentials.Version
 	// encoded says that the server signs queries as it would write them itself. The docs
-	// do not say which reading it takes.
-	encoded atomic.Bool
+	// do not say which reading it takes. It outlives a change of keys.
+	encoded *atomic.Bool
 }
 
 func newSigner(publicKey, secretKey string) *signer {
-	return &signer{apiKey: publicKey, mac: newMACPool(secretKey)}
+	return &signer{apiKey: publicKey, mac: newMACPool(secretKey), digest: sha256.Sum256([]byte(secretKey)), encoded: new(atomic.Bool)}
 }
 
-// authorize signs one attempt (Merchant API docs, Request headers).
-func (s *signer) authorize(at time.Time, call *transport.Call) transport.Proof {
+// Authorize signs one attempt (Merchant API docs, Request headers).
+func (s *signer) Authorize(at time.Time, call *transport.Call) transport.Proof {
 	query := call.Query
 	if s.encoded.Load() {
 		query = reencoded(query)
@@ -52,10 +54,10 @@ var queryEncoder = strings.NewReplacer(":", "%3A", "~", "%7E")
 // decoded reading are one: see needsNoEncoding.
 func reencoded(query string) string { return queryEncoder.Replace(query) }
 
-// reread takes the other reading of queries after a refused signature, once for a call.
+// Reread takes the other reading of queries after a refused signature, once for a call.
 // The client keeps the one that is accepted; when neither is, the signature is refused
 // for another reason.
-func (s *signer) reread(call *transport.Call, again bool) bool {
+func (s *signer) Reread(call *transport.Call, again bool) bool {
 	if reencoded(call.Query) == call.Query {
 		return false
 	}

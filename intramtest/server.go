@@ -3,6 +3,7 @@ package intramtest
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ type Server struct {
 	// and /api/v1/merchant.
 	URL string
 	// PublicKey and SecretKey are the merchant's in the sandbox, LivePublicKey and
-	// LiveSecretKey the live ones.
+	// LiveSecretKey the live ones. They are the first ones: see [Server.RotateKeys].
 	PublicKey, SecretKey         string
 	LivePublicKey, LiveSecretKey string
 	// PayinAPIKey and PayinAPIClient are the merchant's credentials of payin sessions in
@@ -137,7 +138,44 @@ func (s *Server) NewClient(opts ...intram.ClientOption) (*intram.Client, error) 
 	return s.newClient(s.PublicKey, s.SecretKey, s.withPayin(s.PayinAPIKey, s.PayinAPIClient), opts)
 }
 
+// CredentialsOf returns a function that returns the keys that an account has now, for the function of
+// [intram.WithCredentials]:
+//
+//	intram.WithCredentials(server.CredentialsOf(server.PublicKey))
+//
+// The account is that of a public key, current or earlier. The Account of the credentials
+// is the first one.
+func (s *Server) CredentialsOf(publicKey string) func(context.Context) (intram.Credentials, error) {
+	return func(context.Context) (intram.Credentials, error) {
+		account, keys, version, err := s.core.CurrentKeys(publicKey)
+		return intram.Credentials{Account: account, PublicKey: keys.Public, SecretKey: keys.Secret, Version: strconv.Itoa(version)}, err
+	}
+}
+
+// RotateKeys gives the account of a public key, current or earlier, a new public and
+// secret key. The current ones stay valid for overlap by the server's clock: 0 for not a
+// moment longer. Everything else stays: money, operations, webhooks, and idempotency
+// keys. The API has no call for that: the portal rotates keys. A client of
+// [Server.Client] has the first keys unless an option says otherwise.
+//
+// A snapshot does not bring earlier keys back.
+func (s *Server) RotateKeys(publicKey string, overlap time.Duration) (newPublicKey, newSecretKey string, err error) {
+	keys, err := s.core.RotateKeys(publicKey, overlap, false)
+	return keys.Public, keys.Secret, err
+}
+
+// RotateSecretKey does what [Server.RotateKeys] does, and leaves the public key as it is.
+func (s *Server) RotateSecretKey(publicKey string, overlap time.Duration) (newSecretKey string, err error) {
+	keys, err := s.core.RotateKeys(publicKey, overlap, true)
+	return keys.Secret, err
+}
+
 func (s *Server) newClient(publicKey, secretKey string, payin intram.ClientOption, opts []intram.ClientOption) (*intram.Client, error) {
+	for _, opt := range opts {
+		if _, supplied := opt.(interface{ SuppliesKeys() }); supplied {
+			publicKey, secretKey = "", ""
+		}
+	}
 	own := []intram.ClientOption{intram.WithBaseURL(s.URL), intram.WithHTTPClient(s.client), intram.WithClock(s.Clock()), payin}
 	return intram.NewClient(publicKey, secretKey, append(own, opts...)...)
 }

@@ -26,10 +26,14 @@ func (x *exchange) authenticate() *reply {
 	if publicKey == "" {
 		return refuse(failure(http.StatusUnauthorized, "missing_api_key", "Missing API key"), "no X-Api-Key header")
 	}
-	a := s.accountOf(publicKey)
-	if a == nil {
+	key := (*s.accounts.Load())[publicKey]
+	switch {
+	case key == nil:
 		return refuse(failure(http.StatusUnauthorized, "invalid_api_key", "Invalid API key"), "no merchant has this key")
+	case !key.valid(x.now):
+		return refuse(failure(http.StatusUnauthorized, "invalid_api_key", "Invalid API key"), "the key was rotated, and is no longer valid")
 	}
+	a := key.account
 	x.account = a
 	x.entry.Environment = a.environment
 	if a.environment == live && !a.merchant.active.Load() { // the sandbox is open to accounts that are not validated yet
@@ -43,7 +47,7 @@ func (x *exchange) authenticate() *reply {
 	if r := x.readBody(); r != nil {
 		return r
 	}
-	return x.checkSignature()
+	return x.checkSignature(key)
 }
 
 // checkAddress applies the live IP allowlist. The sandbox has none.
@@ -135,7 +139,7 @@ func first(h http.Header, name string) string {
 }
 
 // checkSignature gives the documented reasons in the documented order.
-func (x *exchange) checkSignature() *reply {
+func (x *exchange) checkSignature(key *apiKey) *reply {
 	h := x.request.Header
 	x.entry.Signature, x.entry.Timestamp = first(h, "X-Signature"), first(h, "X-Timestamp")
 	q := signedRequest{
@@ -159,7 +163,7 @@ func (x *exchange) checkSignature() *reply {
 	if off := now.Sub(at.Truncate(time.Millisecond)); off > signatureWindow || off < -signatureWindow {
 		return signatureInvalid("timestamp_out_of_window")
 	}
-	if !q.signedBy(x.account.key, x.entry.Signature) {
+	if !key.signed(&q, x.entry.Signature, x.now) {
 		return signatureInvalid("signature_mismatch")
 	}
 	return nil

@@ -40,8 +40,8 @@ func (s *Server) Load(data []byte) error {
 		return errors.New("intramtest: Load: the saved state is another merchant's: it was made with another seed, or by another version")
 	}
 	accounts := map[string]*account{}
-	for _, a := range *s.accounts.Load() {
-		accounts[a.environment] = a
+	for _, k := range *s.accounts.Load() {
+		accounts[k.account.environment] = k.account
 	}
 	l := &loader{saved: kept, accounts: accounts}
 	st, err := l.state()

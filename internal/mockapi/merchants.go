@@ -57,13 +57,13 @@ type merchant struct {
 	allowlist atomic.Pointer[[]netip.Prefix]
 }
 
-// account is one merchant in one environment: whom a key belongs to. It never changes,
-// what it owns is in its book.
+// account is one merchant in one environment: whom a key belongs to. It never changes but
+// for its keys, what it owns is in its book.
 type account struct {
 	merchant    *merchant
 	environment string
-	keys        Keys
-	key         *signingKey
+	keys        Keys                        // the first ones, whose public key names the account
+	current     atomic.Pointer[currentKeys] // see RotateKeys
 
 	// The accounts of the ledger it uses beside its wallets.
 	clearing, settlement, fees, opening accountNumber
@@ -112,7 +112,9 @@ func (s *Server) AddMerchant(c MerchantConfig) (Merchant, error) {
 }
 
 func newAccount(m *merchant, environment string, keys Keys) *account {
-	return &account{merchant: m, environment: environment, keys: keys, key: newSigningKey(keys.Secret)}
+	a := &account{merchant: m, environment: environment, keys: keys}
+	a.current.Store(&currentKeys{keys, 1})
+	return a
 }
 
 // openAccounts gives an account its numbers in the ledger.
@@ -166,10 +168,10 @@ func (s *Server) open(accounts []*account, balances map[string]map[string]int64)
 		}
 	}
 	known := *s.accounts.Load()
-	keys := make(map[string]*account, len(known)+len(accounts))
+	keys := make(map[string]*apiKey, len(known)+len(accounts))
 	maps.Copy(keys, known)
 	for _, a := range accounts {
-		keys[a.keys.Public] = a
+		keys[a.keys.Public] = &apiKey{account: a, secrets: []apiSecret{{key: newSigningKey(a.keys.Secret)}}}
 	}
 	s.accounts.Store(&keys)
 	return nil
@@ -201,7 +203,13 @@ func (s *Server) SetIPAllowlist(publicKey string, entries ...string) error {
 
 var errUnknownKey = errors.New("intramtest: no merchant has this public key")
 
-func (s *Server) accountOf(publicKey string) *account { return (*s.accounts.Load())[publicKey] }
+// accountOf returns the account of a public key, one that is no longer valid included.
+func (s *Server) accountOf(publicKey string) *account {
+	if k := (*s.accounts.Load())[publicKey]; k != nil {
+		return k.account
+	}
+	return nil
+}
 
 // parseAllowlist reads exact addresses and CIDR ranges. A range of everything is refused,
 // as the API does.

@@ -98,7 +98,7 @@ type Server struct {
 	requests journal
 	faults   faults
 	keys     *idempotency
-	accounts atomic.Pointer[map[string]*account]
+	accounts atomic.Pointer[map[string]*apiKey] // by public key
 	merchant Merchant
 
 	currency             string
@@ -188,7 +188,7 @@ func New(c Config) (*Server, error) {
 		s.trustedProxies = append(s.trustedProxies, prefix)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.accounts.Store(&map[string]*account{})
+	s.accounts.Store(&map[string]*apiKey{})
 	s.tasks = map[string]func(string){
 		taskStart:   s.taskStartOperation,
 		taskFinish:  s.taskFinishOperation,

@@ -78,6 +78,7 @@ var english = Catalogue{
 		"never_sent":      {"No operation came of it, and its key has expired.", "It is safe to make it anew, with a new idempotency key.", false},
 		"intent_expired":  {"Its idempotency key is too old to be sent again safely.", "Look for it in the list of operations (Resume does so) before you do anything else.", true},
 		"intent_mismatch": {"The saved intent was made for another call, other parameters or another account.", "Use the parameters and the keys that it was made with.", true},
+		"no_keys":         {"The secret store returned no keys that the program can use.", "Check the store, and that it holds the keys of this account and environment.", true},
 		"result":          {"The operation ended with a result that this version of the SDK does not understand.", "Look at the operation before you do anything else.", true},
 		"candidates":      {"One or several operations may be this one.", "Compare them with your records before you pay again.", true},
 		"too_early":       {"It is too early to conclude.", "Resume it again after %s.", true},

@@ -80,6 +80,7 @@ var french = Catalogue{
 		"never_sent":      {"Aucune opération n'en est issue, et sa clé a expiré.", "Vous pouvez refaire la demande sans risque, avec une nouvelle clé d'idempotence.", false},
 		"intent_expired":  {"Sa clé d'idempotence est trop ancienne pour être renvoyée sans risque.", "Cherchez l'opération dans la liste (Resume le fait) avant toute autre chose.", true},
 		"intent_mismatch": {"L'intention enregistrée correspond à un autre appel, à d'autres paramètres ou à un autre compte.", "Reprenez les paramètres et les clés avec lesquels elle a été faite.", true},
+		"no_keys":         {"Le coffre de secrets n'a renvoyé aucune clé utilisable.", "Vérifiez le coffre, et qu'il contient les clés de ce compte et de cet environnement.", true},
 		"result":          {"L'opération s'est terminée par un résultat que cette version du SDK ne comprend pas.", "Consultez l'opération avant toute autre chose.", true},
 		"candidates":      {"Une ou plusieurs opérations sont peut-être celle-ci.", "Comparez-les à vos écritures avant de payer de nouveau.", true},
 		"too_early":       {"Il est trop tôt pour conclure.", "Reprenez l'opération après le %s.", true},

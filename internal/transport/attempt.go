@@ -49,6 +49,9 @@ type record struct {
 	corrected bool // the clock's offset was learned from one of the responses
 	reread    bool // the query was signed in another way after a refusal
 
+	signer  Signer // of the last attempt
+	renewed bool   // new keys were asked for
+
 	sent    bool // an attempt may have put bytes on the wire
 	inDoubt bool // an attempt may have been executed, and had no response
 }
@@ -112,6 +115,9 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		// connection was ever made.
 		ctx = httptrace.WithClientTrace(ctx, own.conn.hooks())
 	}
+	if rec.signer == nil || !rec.ownDoubt() {
+		rec.signer = a.cfg.Keys.Signer() // an attempt in doubt is repeated with the keys that it had
+	}
 	start := a.cfg.Clock.Now()
 	attempt := req.WithContext(ctx)
 	offset := a.skew.get()
@@ -171,15 +177,35 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if tooOld && a.skew.correct(rec, a.cfg.Logger, resp.Header, offset, now) {
 		rec.last = verdict{retry: true, free: true}
 	}
-	if a.cfg.Reread != nil && call.Method == http.MethodGet && call.Query != "" && refusedForSignature(resp.StatusCode, body) {
+	if word == Refused && refusedForKeys(resp.StatusCode, body) && !rec.renewed {
+		a.renew(req.Context(), rec)
+	}
+	if !rec.last.free && call.Method == http.MethodGet && call.Query != "" && refusedForSignature(resp.StatusCode, body) {
 		again := rec.reread
-		if rec.reread = true; a.cfg.Reread(call, again) {
+		if rec.reread = true; rec.signer.Reread(call, again) {
 			rec.last = verdict{retry: true, free: true}
 		}
 	}
 	resp.Body = http.NoBody
 	return resp, nil
 }
+
+// renew asks for new keys after a refusal of those of the last attempt. Nothing was
+// executed by it. Should there be none, the refusal stands.
+func (a *attempter) renew(ctx context.Context, rec *record) {
+	rec.renewed = true
+	next, reason := a.cfg.Keys.Renew(ctx, rec.signer, rec.ownDoubt())
+	if next == nil {
+		rec.stoppedBy = reason
+		return
+	}
+	rec.signer = next
+	rec.last = verdict{retry: true, free: true}
+}
+
+// ownDoubt reports whether an attempt of this call may have been executed. One of an
+// earlier call with its key is not meant: the caller has decided to make another.
+func (r *record) ownDoubt() bool { return r.inDoubt && (!r.call.Resumed || r.attempts > 1) }
 
 // send sends an attempt. It returns which of the SDK's own transports it used, nil for
 // the user's.
@@ -205,7 +231,7 @@ func (a *attempter) header(rec *record, at time.Time, values *[len(Proof{})]stri
 	if call.IdempotencyKey != "" {
 		h[a.cfg.KeyHeader] = rec.key[:]
 	}
-	for i, header := range a.cfg.Authorize(at, call) {
+	for i, header := range rec.signer.Authorize(at, call) {
 		if header.Name != "" {
 			values[i] = header.Value
 			h[header.Name] = values[i : i+1 : i+1]

@@ -149,14 +149,20 @@ func config(t *testing.T, rt http.RoundTripper, clock Clock) Config {
 	return Config{
 		BaseURL: base, HTTP: rt, KeyHeader: "Idempotency-Key", UserAgent: "test/1", Clock: clock,
 		ReadError: readWord, Rand: draw(50), Timeout: 10 * time.Second, MaxAttempts: 4,
-		Authorize: func(at time.Time, call *Call) Proof {
-			return Proof{
-				{"X-Timestamp", at.Format(time.RFC3339Nano)},
-				{"X-Signature", "signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)},
-			}
-		},
+		Keys: FixedKeys{testSigner{}},
 	}
 }
+
+type testSigner struct{}
+
+func (testSigner) Authorize(at time.Time, call *Call) Proof {
+	return Proof{
+		{"X-Timestamp", at.Format(time.RFC3339Nano)},
+		{"X-Signature", "signature of " + call.Path + " at " + at.Format(time.RFC3339Nano)},
+	}
+}
+
+func (testSigner) Reread(*Call, bool) bool { return false }
 
 // noThanks is a refusal in the API's own words, taken one about an earlier request, busy
 // one about a request under way, and unclear one in the name of an operator that may have

@@ -120,6 +120,12 @@ func refusedForSignature(status int, body []byte) bool {
 	return status == http.StatusUnauthorized && bytes.Contains(body, []byte("signature_mismatch"))
 }
 
+// refusedForKeys recognises the refusal of a key that the server does not know, or of a
+// signature with another secret.
+func refusedForKeys(status int, body []byte) bool {
+	return refusedForSignature(status, body) || status == http.StatusUnauthorized && bytes.Contains(body, []byte("invalid_api_key"))
+}
+
 // logSkew reports the difference to the operator, who alone can set the clock.
 func logSkew(ctx context.Context, l *slog.Logger, offset time.Duration) {
 	if l == nil {

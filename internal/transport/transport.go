@@ -37,26 +37,22 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Config holds what all calls of a client share. Every field is required except Logger,
-// Limit and Reread.
+// Config holds what all calls of a client share. Every field is required except Logger
+// and Limit.
 type Config struct {
 	// BaseURL is joined with each call's path. Its path has no slash at the end.
 	BaseURL *url.URL
 	// HTTP sends one attempt. It must not follow redirects, and [http.RoundTripper]
 	// implementations do not.
 	HTTP http.RoundTripper
-	// Authorize returns the headers that authenticate the caller, for one attempt.
-	Authorize func(at time.Time, call *Call) Proof
+	// Keys are those that authenticate the caller.
+	Keys Keys
 	// ReadError reads the body of a response with a status of 400 or above. It returns
 	// NoWord unless the body is the API's own error object.
 	ReadError func(status int, body []byte) Word
-	// Dated says that Authorize's proof has an age: after a refusal for it, the clock is
+	// Dated says that the proof of a [Signer] has an age: after a refusal for it, the clock is
 	// corrected.
 	Dated bool
-	// Reread is called after a read whose signature was refused. It reports whether
-	// Authorize signs its query in another way from now on. again says that it already
-	// did so for this call. Nil if there is only one way.
-	Reread func(call *Call, again bool) bool
 	// KeyHeader is the header that carries the idempotency key, in canonical form.
 	KeyHeader string
 	// UserAgent is sent unchanged.
@@ -75,6 +71,36 @@ type Config struct {
 	// After an error there are no more attempts.
 	Limit func(ctx context.Context, call *Call) error
 }
+
+// Signer authenticates attempts with one set of keys.
+type Signer interface {
+	// Authorize returns the headers that authenticate the caller, for one attempt.
+	Authorize(at time.Time, call *Call) Proof
+	// Reread is called after a read whose signature was refused. It reports whether
+	// Authorize signs its query in another way from now on. again says that it already
+	// did so for this call.
+	Reread(call *Call, again bool) bool
+}
+
+// Keys supplies the keys that attempts are authenticated with.
+type Keys interface {
+	// Signer returns the one of the next attempt.
+	Signer() Signer
+	// Renew is called once a call at most, when the API has refused the keys of an
+	// attempt. It returns another signer to try at once, or nil and why there is none; no
+	// reason if keys do not change. inDoubt says that an earlier attempt of the call may
+	// have been executed.
+	Renew(ctx context.Context, refused Signer, inDoubt bool) (next Signer, reason string)
+}
+
+// FixedKeys never change.
+type FixedKeys struct{ Only Signer }
+
+// Signer implements [Keys].
+func (k FixedKeys) Signer() Signer { return k.Only }
+
+// Renew implements [Keys]: there are no others.
+func (FixedKeys) Renew(context.Context, Signer, bool) (Signer, string) { return nil, "" }
 
 // Proof is the headers that authenticate the caller. Unused ones have no name.
 type Proof [3]struct {
