@@ -80,6 +80,10 @@ tools: ## build the pinned tools into .bin
 prose-check: ## fail on words and widths of comments, error texts and documents that are to be written otherwise
 	go -C tools run ./prose -root $(CURDIR)
 
+.PHONY: docs
+docs: ## write the part of docs/errors.md that is made of the SDK's own words
+	UPDATE_DOCS=1 go test -count=1 -run '^TestTheErrorsPageIsWhatTheSDKSays$$' .
+
 .PHONY: api
 api: ## write the exported surface of every package to api/
 	go -C tools run ./api -root $(CURDIR)

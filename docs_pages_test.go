@@ -40,7 +40,7 @@ func TestTheIndexHasTheQuestionsOfMerchants(t *testing.T) {
 	links := index.links(0, len(index.text))
 	for _, page := range pages {
 		if name := filepath.Base(page); name != "README.md" {
-			assert.Contains(t, links, name, "the index leaves a page out")
+			assert.Contains(t, links, name, "the index leaves %s out", name)
 		}
 	}
 }
@@ -49,7 +49,7 @@ func TestTheIndexHasTheQuestionsOfMerchants(t *testing.T) {
 // it. The pages that were there before have forms of their own.
 func TestEachPageBeginsWithCodeAndEndsWithItsProof(t *testing.T) {
 	t.Parallel()
-	pages := []string{"accounting", "faq", "from-fedapay", "from-kkiapay", "from-legacy", "from-stripe", "going-live", "payments", "payouts", "proxies-and-certificates", "refunds", "several-shops"}
+	pages := []string{"accounting", "errors", "faq", "from-fedapay", "from-kkiapay", "from-legacy", "from-stripe", "going-live", "payments", "payouts", "proxies-and-certificates", "refunds", "several-shops"}
 	for _, name := range pages {
 		page := readDocument(t, "docs/"+name+".md")
 		complaints := page.shape()

@@ -334,7 +334,8 @@ func TestAProxyIsNotTakenForTheAPI(t *testing.T) {
 	assert.Contains(t, text, "a répondu à la place d'Intram")
 }
 
-// TestAnExplanationContainsNothingOfThePayment gives an error everything that it can hold.
+// TestAnExplanationContainsNothingOfThePayment gives an error everything that it can
+// hold.
 func TestAnExplanationContainsNothingOfThePayment(t *testing.T) {
 	t.Parallel()
 	const personal = "22961234567"

@@ -337,7 +337,7 @@ func (d document) dangling(targets []string) (complaints []string) {
 		var commands []string
 		if in != nil {
 			command, _, _ := strings.Cut(text, " #")
-			if in.language != "go" {
+			if in.language != "go" && in.language != "text" { // which shows what is printed
 				commands = []string{command}
 			}
 		} else {
