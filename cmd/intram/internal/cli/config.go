@@ -51,7 +51,10 @@ The other settings of a profile are base_url, payin_api_key, payin_api_client,
 payin_base_url, webhook_secret, timeout, and environment, which its keys tell in most
 cases. In the environment they are INTRAM_PUBLIC_KEY, INTRAM_SECRET_KEY, INTRAM_BASE_URL
 and so on; INTRAM_SECRET_KEY_FILE names a file with the secret, likewise for the other
-secrets.`,
+secrets.
+
+The language is that of --lang, or else of INTRAM_LANG, or else of LC_ALL, LC_MESSAGES or LANG. Windows sets none of
+these three: there, give --lang or INTRAM_LANG.`,
 		Example: `  intram config
   INTRAM_PROFILE=live intram config --json`,
 	}

@@ -24,6 +24,7 @@ import (
 
 	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/local"
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
 	"github.com/intram/intram-go/cmd/intram/internal/serve"
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 	"github.com/intram/intram-go/internal/system"
@@ -58,6 +59,10 @@ type app struct {
 	// webhookURL is what the subscriptions of "intram fidelity run" name. Empty is an
 	// address that does not exist.
 	webhookURL string
+
+	// lang is the language of help and messages, for people. langFlag is what --lang says.
+	lang     intram.Language
+	langFlag locale.Flag
 
 	connection connectionFlags
 	asJSON     bool
@@ -99,6 +104,7 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 			code = a.end(newPanicError(r)) // 2, which the runtime would end with, says that nothing moved
 		}
 	}()
+	a.lang = a.language(args)
 	root := a.newRoot()
 	root.SetArgs(append([]string{}, args...)) // nil would be the arguments of the process
 	return a.end(root.ExecuteContext(ctx))
@@ -126,8 +132,15 @@ to the fake that "intram serve" runs.
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlags(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.checkLanguage(); err != nil {
+				return err
+			}
+			return noEmptyFlags(cmd)
+		},
 	}
+	root.PersistentFlags().Var(&a.langFlag, "lang", locale.LangUsage)
+	complete(root, "lang", locale.Languages...)
 	// Set first: the commands of completion keep what they find.
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -145,8 +158,35 @@ to the fake that "intram serve" runs.
 		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	locale.Localise(root, a.lang)
 	tidyHelp(root)
 	return root
+}
+
+// language returns the language of a command line: that of --lang, or of INTRAM_LANG, or
+// of the machine's settings.
+func (a *app) language(args []string) intram.Language {
+	if lang, ok := locale.FromArgs(args); ok {
+		return lang
+	}
+	if value, _ := a.lookupEnv(languageVariable); value != "" {
+		if lang, err := locale.Parse(value); err == nil {
+			return lang
+		}
+	}
+	return locale.FromLocale(a.lookupEnv)
+}
+
+const languageVariable = "INTRAM_LANG"
+
+// checkLanguage refuses a variable that names no language. (--lang refuses one itself.)
+func (a *app) checkLanguage() error {
+	value, _ := a.lookupEnv(languageVariable)
+	if _, err := locale.Parse(value); value != "" && err != nil && a.langFlag.Value == "" {
+		return usagef("%s: %w", languageVariable, err)
+	}
+	return nil
 }
 
 // tidyHelp wraps the texts of all commands at 80 columns, whatever the width in the

@@ -1,0 +1,82 @@
+package locale
+
+import (
+	"fmt"
+	"strings"
+
+	intram "github.com/intram/intram-go"
+)
+
+// Languages are those of the command.
+var Languages = []string{string(intram.French), string(intram.English)}
+
+// Parse reads the value of --lang and of INTRAM_LANG, which must be a language.
+func Parse(value string) (intram.Language, error) {
+	for _, language := range Languages {
+		if strings.EqualFold(value, language) {
+			return intram.Language(language), nil
+		}
+	}
+	return "", fmt.Errorf("the language is %s, not %q", strings.Join(Languages, " or "), value)
+}
+
+// FromLocale returns the language of the machine's settings: the first of LC_ALL,
+// LC_MESSAGES and LANG that is not empty decides, as POSIX has it. French in any country
+// and encoding is French; "C", "POSIX" and all others are English. Windows sets none of
+// them.
+func FromLocale(lookup func(string) (string, bool)) intram.Language {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		value, _ := lookup(name)
+		if value == "" {
+			continue
+		}
+		language := strings.ToLower(value)
+		if end := strings.IndexAny(language, "_-.@"); end >= 0 {
+			language = language[:end]
+		}
+		if language == string(intram.French) {
+			return intram.French
+		}
+		return intram.English
+	}
+	return intram.English
+}
+
+// Flag is the value of --lang.
+type Flag struct {
+	Value intram.Language
+}
+
+// String implements [pflag.Value].
+func (f *Flag) String() string { return string(f.Value) }
+
+// Type implements [pflag.Value].
+func (f *Flag) Type() string { return "string" }
+
+// Set implements [pflag.Value].
+func (f *Flag) Set(value string) error {
+	language, err := Parse(value)
+	if err == nil {
+		f.Value = language
+	}
+	return err
+}
+
+// FromArgs returns what a command line says with --lang, before it is read: the help is
+// made in its language. A value that is no language is left to the reading.
+func FromArgs(args []string) (intram.Language, bool) {
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		value, found := strings.CutPrefix(arg, "--lang=")
+		if arg == "--lang" && i+1 < len(args) {
+			value, found = args[i+1], true
+		}
+		if found {
+			language, err := Parse(value)
+			return language, err == nil
+		}
+	}
+	return "", false
+}
