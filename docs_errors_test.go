@@ -116,6 +116,7 @@ var sentinelGroups = []struct {
 		"ErrResponseMismatch": {program, 0, "A cache or a proxy can mix responses up. It says nothing of the money."},
 		"ErrPageOverflow":     {developer, 0, ""},
 		"ErrEndlessList":      {developer, 0, ""},
+		"ErrCredentials":      {developer, 0, "From `NewClient` with `WithCredentials`: the function's own error is behind it."},
 		"ErrInvalidMSISDN":    {customer, 0, "From `ParseMSISDN`."},
 		"ErrAmbiguousAmount":  {customer, 0, "From `ParseTypedAmount`: `25.000` is 25 to a program and 25 000 to many an office."},
 	}},

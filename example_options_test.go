@@ -22,6 +22,39 @@ func ExampleNewClientFromEnv() {
 	// Output: not_sent
 }
 
+func ExampleWithCredentials() {
+	fromVault := func(context.Context) (intram.Credentials, error) { // called again when the keys were replaced
+		return intram.Credentials{Account: "kandi/sandbox", PublicKey: "pk_sandbox_a1b2c3", SecretKey: "sk_sandbox_d4e5f6"}, nil
+	}
+	client, err := intram.NewClient("", "", intram.WithCredentials(fromVault))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.Account(), client.Environment())
+
+	away := func(context.Context) (intram.Credentials, error) {
+		return intram.Credentials{}, errors.New("the vault is away")
+	}
+	_, err = intram.NewClient("", "", intram.WithCredentials(away))
+	fmt.Println(errors.Is(err, intram.ErrCredentials), intram.OutcomeOf(err))
+	// Output:
+	// kandi/sandbox sandbox
+	// true not_sent
+}
+
+func ExampleClient_Account() {
+	client, err := intram.NewClient("", "", intram.WithCredentials(func(context.Context) (intram.Credentials, error) {
+		return intram.Credentials{Account: "kandi/sandbox", PublicKey: "pk_sandbox_a1b2c3", SecretKey: "sk_sandbox_d4e5f6"}, nil
+	}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.Account()) // stays the same when the keys change
+	// Output: kandi/sandbox
+}
+
 func ExampleClient_Environment() {
 	for _, keys := range [][2]string{{"pk_sandbox_a1b2c3", "sk_sandbox_d4e5f6"}, {"pk_live_a1b2c3", "sk_live_d4e5f6"}} {
 		client, err := intram.NewClient(keys[0], keys[1])
