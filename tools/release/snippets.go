@@ -84,6 +84,7 @@ func TestTheListIsPaidOnce(t *testing.T) {
 		head: "func _(verifier *intram.WebhookVerifier) (http.Handler, error)",
 	}}},
 	{dir: "intramriver", snippets: []snippet{{doc: "intramriver/README.md"}}},
+	{dir: "otelintram", snippets: []snippet{{doc: "otelintram/README.md"}}},
 }
 
 // importPaths are the packages that a block may use without importing them, by name.
