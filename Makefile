@@ -80,6 +80,10 @@ tools: ## build the pinned tools into .bin
 prose-check: ## fail on words and widths of comments, error texts and documents that are to be written otherwise
 	go -C tools run ./prose -root $(CURDIR)
 
+.PHONY: spell
+spell: ## fail on words of documents and doc comments that neither hunspell nor tools/spell has; ADD=en puts them on its list
+	go -C tools run ./spell -root $(CURDIR) -add '$(ADD)'
+
 .PHONY: docs
 docs: ## write the part of docs/errors.md that is made of the SDK's own words
 	UPDATE_DOCS=1 go test -count=1 -run '^TestTheErrorsPageIsWhatTheSDKSays$$' .

@@ -205,7 +205,7 @@ var ErrIntentMismatch = redact.Sentinel("intram: the intent was made for another
 // The parameters must say the same on every call: amounts are compared by their value,
 // however they were written, and an empty map is no map. Texts are compared byte by byte.
 // A reference with an accent can be written in two ways (Unicode NFC and NFD) that look
-// alike, and those are two references: normalise yours before you use them.
+// alike, and those are two references: normalize yours before you use them.
 type Intent struct {
 	// IdempotencyKey is the key that every attempt carries.
 	IdempotencyKey string `json:"idempotency_key"`

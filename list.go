@@ -184,7 +184,7 @@ func onePage[T any, W shape[T]](ctx context.Context, c *Client, path string, q l
 	return page, nil
 }
 
-// listItem is an item that pagination can recognise.
+// listItem is an item that pagination can recognize.
 type listItem[T any] interface {
 	*T
 	identity() string
@@ -321,7 +321,7 @@ func inOrder[T any, P listItem[T]](p *Page[T]) iter.Seq2[P, *ItemError] {
 	}
 }
 
-// identityOf is what an item is recognised by when a page shows it again, and when it was
+// identityOf is what an item is recognized by when a page shows it again, and when it was
 // created.
 func identityOf[T any, P listItem[T]](item P, unreadable *ItemError) (string, time.Time) {
 	if unreadable != nil {

@@ -8,11 +8,17 @@ for dir in /usr/lib/postgresql/*/bin; do
 done
 # The first word is a program, the second the package that brings it. initdb and redis-server are for the modules whose tests
 # start servers of their own; node, npm, php and javac for the foreign clients, chromium and npm for the dashboard of intram serve; man and rpm for the
-# packages of the command.
+# packages of the command; hunspell for the spelling.
 for pair in make:make gcc:gcc openssl:openssl curl:curl jq:jq python3:python3 zbarimg:zbar-tools \
   initdb:postgresql redis-server:redis-server node:nodejs npm:npm php:php-cli javac:default-jdk-headless chromium:chromium \
-  man:man-db rpm:rpm dpkg:dpkg; do
+  man:man-db rpm:rpm dpkg:dpkg hunspell:hunspell; do
   if ! command -v "${pair%%:*}" >/dev/null; then
+    missing+=("${pair#*:}")
+  fi
+done
+# The dictionaries of make spell.
+for pair in en_US:hunspell-en-us fr_FR:hunspell-fr-classical; do
+  if ! compgen -G "/usr/share/hunspell/${pair%%:*}.dic" >/dev/null; then
     missing+=("${pair#*:}")
   fi
 done
