@@ -7,7 +7,7 @@ set -euo pipefail
 folder=$(realpath -m "${1:?the folder to write into}")
 cd "$(dirname "$0")/.."
 rm -rf "$folder"
-mkdir -p "$folder/completions" "$folder/man"
+mkdir -p "$folder/completions" "$folder/man/fr"
 intram() { CGO_ENABLED=0 go -C cmd/intram run -trimpath -buildvcs=false . "$@"; }
 intram completion bash >"$folder/completions/intram.bash"
 intram completion zsh >"$folder/completions/_intram"
@@ -15,4 +15,7 @@ intram completion fish >"$folder/completions/intram.fish"
 intram completion powershell >"$folder/completions/intram.ps1"
 for page in cmd/intram/man/*.1; do
   gzip -9 -n -c "$page" >"$folder/man/$(basename "$page").gz"
+done
+for page in cmd/intram/man/fr/man1/*.1; do
+  gzip -9 -n -c "$page" >"$folder/man/fr/$(basename "$page").gz"
 done

@@ -66,6 +66,7 @@ same "files with a checksum" "${shipped[*]}" "$(cut -c67- checksums.txt | LC_ALL
 checked "the checksums are right, and every file has one"
 
 pages=$(cd "$root/cmd/intram/man" && printf 'man/%s\n' *.1)
+french=$(cd "$root/cmd/intram/man" && printf 'man/%s\n' fr/man1/*.1)
 completions=(completions/_intram completions/intram.bash completions/intram.fish completions/intram.ps1)
 for os in linux darwin windows; do
   for arch in amd64 arm64; do
@@ -81,7 +82,7 @@ for os in linux darwin windows; do
       odd=$(TZ=UTC tar -tvzf "$name.tar.gz" | grep -vE "^-rw(-r--r--|xr-xr-x) root/root +[0-9]+ $when " || true)
       same "$name.tar.gz: files of another owner, mode or time" "" "$odd"
     fi
-    want=$(printf '%s\n' LICENSE NOTICE.md README.md "$program" "${completions[@]}" "$pages" | LC_ALL=C sort)
+    want=$(printf '%s\n' LICENSE NOTICE.md README.md "$program" "${completions[@]}" "$pages" "$french" | LC_ALL=C sort)
     same "$name: files" "$want" "$(cd "$work/$name" && find . -type f -printf '%P\n' | LC_ALL=C sort)"
 
     binary=$work/$name/$program
@@ -142,6 +143,7 @@ files() { # where the completion of zsh is, where the licence is
   printf '%s\n' /usr/bin/intram /usr/share/bash-completion/completions/intram /usr/share/doc/intram/NOTICE.md \
     /usr/share/doc/intram/README.md /usr/share/fish/vendor_completions.d/intram.fish "$1" "$2"
   sed 's,^man/\(.*\),/usr/share/man/man1/\1.gz,' <<<"$pages"
+  sed 's,^man/\(.*\),/usr/share/man/\1.gz,' <<<"$french"
 }
 
 if command -v rpm >/dev/null; then
@@ -169,7 +171,7 @@ install() {
   before=$(dpkg-deb --fsys-tarfile "$package" | tar -t | sed -n 's,^\./\(.*\)/$,/\1,p' | while read -r folder; do [[ ! -d $folder ]] || echo "$folder"; done)
   installed=true
   # Images of containers often tell dpkg to leave out manuals.
-  "${asroot[@]}" dpkg --path-include='/usr/share/man/man1/intram*' --path-include='/usr/share/doc/intram/*' --install "$package" >"$work/dpkg.log" 2>&1 ||
+  "${asroot[@]}" dpkg --path-include='/usr/share/man/man1/intram*' --path-include='/usr/share/man/fr/man1/intram*' --path-include='/usr/share/doc/intram/*' --install "$package" >"$work/dpkg.log" 2>&1 ||
     { cat "$work/dpkg.log"; fail "$package cannot be installed"; }
   same "$package: files" "$want" "$(dpkg -L intram | while read -r file; do [[ ! -f $file ]] || echo "$file"; done | LC_ALL=C sort)"
   same "$package: changed files" "" "$(dpkg --verify intram)"
@@ -192,6 +194,8 @@ install() {
   same "man -w intram" /usr/share/man/man1/intram.1.gz "$(man -w intram)"
   page=$(MANPAGER=cat MANWIDTH=80 man intram 2>&1)
   [[ $page == *"The Intram Merchant API"* && $page == *SYNOPSIS* ]] || fail "man intram shows: $page"
+  page=$(MANPAGER=cat MANWIDTH=80 man -L fr intram 2>&1)
+  [[ $page == *"API marchande"* && $page == *NOM* ]] || fail "man -L fr intram shows: $page"
 
   # _get_comp_words_by_ref is bash-completion's, which need not be here, and bash refuses compopt unless somebody presses Tab.
   completed=$(env -i PATH=/usr/bin:/bin HOME="$HOME" bash --norc -ec '

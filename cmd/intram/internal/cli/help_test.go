@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/sheet"
 )
 
@@ -103,27 +104,37 @@ func TestNoFlagTakesASecret(t *testing.T) {
 
 func TestTheManPagesAreThoseOfTheCommands(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Join("..", "..", "man")
+	english, french := filepath.Join("..", "..", "man"), filepath.Join("..", "..", "man", "fr", "man1")
 	if *update {
-		require.NoError(t, os.RemoveAll(folder))
-		require.NoError(t, os.MkdirAll(folder, 0o755))
-		require.NoError(t, writeMan((&app{}).newRoot(), folder))
+		require.NoError(t, os.RemoveAll(english))
+		require.NoError(t, os.MkdirAll(french, 0o755))
+		require.NoError(t, writeMan((&app{}).newRoot(), english, intram.English))
+		require.NoError(t, writeMan(frenchRoot(), french, intram.French))
 	}
-	b := newConfigBench(t)
-	fresh := filepath.Join(b.home, "man")
-	b.ok(t, "man", fresh)
-	want, err := os.ReadDir(fresh)
-	require.NoError(t, err)
-	assert.Greater(t, len(want), 35)
-	have, err := os.ReadDir(folder)
-	require.NoError(t, err, "write them with: make man")
-	require.Len(t, have, len(want), "write them with: make man")
-	for _, entry := range want {
-		assert.Equal(t, mustRead(t, filepath.Join(fresh, entry.Name())), mustRead(t, filepath.Join(folder, entry.Name())), "write them with: make man")
+	for folder, lang := range map[string]string{english: "en", french: "fr"} {
+		b := newConfigBench(t)
+		fresh := filepath.Join(b.home, "man")
+		b.ok(t, "man", fresh, "--lang", lang)
+		want, err := filepath.Glob(filepath.Join(fresh, "*"))
+		require.NoError(t, err)
+		assert.Greater(t, len(want), 35)
+		have, err := filepath.Glob(filepath.Join(folder, "*.1"))
+		require.NoError(t, err)
+		require.Len(t, have, len(want), "write them with: make man")
+		for _, page := range want {
+			assert.Equal(t, mustRead(t, page), mustRead(t, filepath.Join(folder, filepath.Base(page))), "write them with: make man")
+		}
 	}
-	page := mustRead(t, filepath.Join(folder, "intram.1"))
+	page := mustRead(t, filepath.Join(english, "intram.1"))
 	for _, status := range []string{"in doubt", "interrupted before anything was sent", "the wait ended first"} {
 		assert.Contains(t, page, status)
+	}
+	page = mustRead(t, filepath.Join(french, "intram-payouts-batch.1"))
+	for _, heading := range []string{"NOM", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "OPTIONS COMMUNES", "EXEMPLES", "VOIR AUSSI"} {
+		assert.Contains(t, page, "\n.SH "+heading+"\n")
+	}
+	for _, heading := range []string{"NAME", "INHERITED", "EXAMPLE", "SEE ALSO"} {
+		assert.NotContains(t, page, heading)
 	}
 }
 

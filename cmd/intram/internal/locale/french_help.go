@@ -721,3 +721,15 @@ Options communes :
 
 En savoir plus sur une commande : {{.CommandPath}} [commande] --help{{end}}
 `, " :", "\u00a0:")
+
+// frenchSections are the headings of a man page.
+var frenchSections = strings.NewReplacer(
+	"\n.SH NAME\n", "\n.SH NOM\n",
+	"\n.SH SYNOPSIS\n", "\n.SH SYNOPSIS\n",
+	"\n.SH OPTIONS INHERITED FROM PARENT COMMANDS\n", "\n.SH OPTIONS COMMUNES\n",
+	"\n.SH EXAMPLE\n", "\n.SH EXEMPLES\n",
+	"\n.SH SEE ALSO\n", "\n.SH VOIR AUSSI\n",
+)
+
+// ManPage puts the headings of a man page into French.
+func ManPage(page string) string { return frenchSections.Replace(page) }
