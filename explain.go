@@ -355,6 +355,7 @@ var sentinels = []struct {
 	{ErrEndlessList, "list_endless"},
 	{ErrInvalidMSISDN, "msisdn"},
 	{ErrAmbiguousAmount, "ambiguous_amount"},
+	{ErrSecretsUnavailable, "webhook_secrets"},
 	{ErrMissingSignature, "webhook_signature"},
 	{ErrInvalidSignature, "webhook_signature"},
 	{ErrDuplicateHeader, "webhook_signature"},

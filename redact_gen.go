@@ -199,6 +199,12 @@ func (w WebhookParams) Format(f fmt.State, _ rune) { writeString(f, w.shown()) }
 // LogValue implements [slog.LogValuer].
 func (w WebhookParams) LogValue() slog.Value { return slog.StringValue(w.shown()) }
 
+// Format implements [fmt.Formatter]: the scope, never the secret.
+func (w WebhookSecret) Format(f fmt.State, _ rune) { writeString(f, w.shown()) }
+
+// LogValue implements [slog.LogValuer].
+func (w WebhookSecret) LogValue() slog.Value { return slog.StringValue(w.shown()) }
+
 // Format implements [fmt.Formatter]: everything but the secret, and only the host of the URL, whose path may hold a token.
 func (w WebhookSubscription) Format(f fmt.State, _ rune) { writeString(f, w.shown()) }
 

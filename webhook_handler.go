@@ -222,7 +222,7 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 //	413  larger than MaxWebhookBody
 //	415  a content encoding: what is signed is the plain body
 //	500  handle failed, panicked or outlived its deadline; the inbox panicked; or the handler was made with a mistake, which the answer names
-//	503  with Retry-After: another replica holds the claim, or the inbox is down, or has not taken note of the effect yet;
+//	503  with Retry-After: the secrets are not available ([NewWebhookVerifierFunc]); another replica holds the claim, or the inbox is down, or has not taken note of the effect yet;
 //	     or handle returned ErrTryLater
 //
 // A completion that the inbox does not take is tried again after the 503 too, until the
@@ -260,7 +260,7 @@ func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, refused)
 		return
 	}
-	event, err := h.verifier.Verify(r.Header, body)
+	event, err := h.verifier.verify(r.Context(), r.Header, body)
 	if err != nil {
 		h.refuse(w, r, refusalOf(err))
 		return
@@ -338,6 +338,8 @@ func isEncoding(encoding string) bool {
 // refusalOf returns the response to a delivery that was not verified.
 func refusalOf(err error) *refusal {
 	switch {
+	case errors.Is(err, ErrSecretsUnavailable):
+		return &refusal{http.StatusServiceUnavailable, "not available", "the secrets are not available", ownWordsError{err}}
 	case errors.Is(err, ErrInvalidPayload):
 		return &refusal{http.StatusBadRequest, "not an event", "signed, and not an event", ownWordsError{err}}
 	case errors.Is(err, ErrStaleTimestamp):
@@ -348,7 +350,7 @@ func refusalOf(err error) *refusal {
 }
 
 func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
-	defer respond(w, why.status, why.answer)
+	defer why.respond(w)
 	if !h.intake.logger.Enabled(r.Context(), slog.LevelWarn) {
 		return
 	}
@@ -358,6 +360,14 @@ func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *ref
 		attrs = append(attrs, slog.String("error", causeText(why.err)))
 	}
 	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused", attrs...)
+}
+
+func (why *refusal) respond(w http.ResponseWriter) {
+	if why.status == http.StatusServiceUnavailable {
+		respondLater(w, storeRetryAfter, why.answer)
+		return
+	}
+	respond(w, why.status, why.answer)
 }
 
 func respond(w http.ResponseWriter, status int, text string) {

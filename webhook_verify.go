@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"context"
 	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -48,6 +49,7 @@ var (
 	// one's, or the body is not the raw bytes that were sent.
 	ErrInvalidSignature   = redact.Sentinel("intram: webhook: the signature does not fit: check the secret, and that the body is the raw one")
 	errMalformedSignature = fmt.Errorf("%w (it is not 64 hexadecimal digits in the documented form)", ErrInvalidSignature)
+	errAmbiguousSignature = fmt.Errorf("%w (it fits one secret of two scopes)", ErrInvalidSignature)
 	// ErrInvalidTimestamp: the timestamp is in none of the common ISO 8601 forms. Without
 	// an offset it is UTC.
 	ErrInvalidTimestamp = redact.Sentinel("intram: webhook: the timestamp is not an ISO 8601 date")
@@ -63,6 +65,7 @@ var (
 // concurrent use.
 type WebhookVerifier struct {
 	secrets []webhookSecret
+	sources []scopedSource // of secrets from functions
 	clock   Clock
 }
 
@@ -74,7 +77,7 @@ type webhookSecret struct {
 }
 
 // NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…).
-// Give several while you rotate: a delivery that fits any of them is good. The error says
+// For secrets that change while the program runs see [NewWebhookVerifierFunc]. Give several while you rotate: a delivery that fits any of them is good. The error says
 // which one is empty, was damaged when it was copied (quotes, spaces, a byte order mark,
 // a comment), is a key of another kind, or is too short for Go's strict FIPS mode. It
 // shows no part of it.
@@ -101,23 +104,31 @@ func (v *WebhookVerifier) WithClock(clock Clock) *WebhookVerifier {
 	if clock == nil {
 		clock = system.Clock{}
 	}
-	return &WebhookVerifier{secrets: v.secrets, clock: clock}
+	sources := slices.Clone(v.sources)
+	for i, s := range sources {
+		sources[i].source = newSecretSource(s.source.supply, clock)
+	}
+	return &WebhookVerifier{secrets: v.secrets, sources: sources, clock: clock}
 }
 
 // WithInboxScope returns a verifier with the same secrets whose events have that Scope,
 // as [WithInboxScope] does for a handler: for a handler that receives for several
 // merchants. [JoinVerifiers] makes one verifier of theirs.
 func (v *WebhookVerifier) WithInboxScope(scope string) *WebhookVerifier {
-	scoped := &WebhookVerifier{secrets: slices.Clone(v.secrets), clock: v.clock}
+	scoped := &WebhookVerifier{secrets: slices.Clone(v.secrets), sources: slices.Clone(v.sources), clock: v.clock}
 	for i := range scoped.secrets {
 		scoped.secrets[i].scope = scope
+	}
+	for i := range scoped.sources {
+		scoped.sources[i].scope, scoped.sources[i].scoped = scope, true
 	}
 	return scoped
 }
 
 // JoinVerifiers makes one verifier with the secrets of several. Each event gets the Scope
 // of the secret that its signature fits, so that no merchant can sign for another. The
-// clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes.
+// clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes. If
+// functions return one secret in two scopes, what it signs is refused.
 func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
 	joined := new(WebhookVerifier)
 	for i, v := range verifiers {
@@ -135,8 +146,9 @@ func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
 			}
 			joined.secrets = append(joined.secrets, secret)
 		}
+		joined.sources = append(joined.sources, v.sources...)
 	}
-	if len(joined.secrets) == 0 {
+	if len(joined.secrets)+len(joined.sources) == 0 {
 		return nil, errors.New("intram: JoinVerifiers: there is no verifier")
 	}
 	return joined, nil
@@ -147,6 +159,11 @@ func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 	n := 0
 	if v != nil {
 		n = len(v.secrets)
+		for _, s := range v.sources {
+			if held := s.source.held.Load(); held != nil {
+				n += len(held.secrets)
+			}
+		}
 	}
 	writeString(f, fmt.Sprintf("WebhookVerifier(%d secrets)", n))
 }
@@ -160,10 +177,16 @@ func (v *WebhookVerifier) Format(f fmt.State, _ rune) {
 // delivery up to and including five minutes off is good.
 //
 // Errors: [ErrMissingSignature], [ErrMissingTimestamp], [ErrDuplicateHeader],
-// [ErrInvalidSignature], [ErrInvalidTimestamp], [ErrStaleTimestamp], [ErrInvalidPayload].
+// [ErrInvalidSignature], [ErrInvalidTimestamp], [ErrStaleTimestamp], [ErrInvalidPayload],
+// and [ErrSecretsUnavailable] of a verifier of [NewWebhookVerifierFunc].
 // Docs: Merchant API, Webhooks.
 func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error) {
-	scope, err := v.authenticate(header, body)
+	return v.verify(context.Background(), header, body)
+}
+
+// verify waits for secrets no longer than ctx lasts.
+func (v *WebhookVerifier) verify(ctx context.Context, header http.Header, body []byte) (*Event, error) {
+	scope, err := v.authenticate(ctx, header, body)
 	if err != nil {
 		return nil, err
 	}
@@ -186,13 +209,13 @@ func (v *WebhookVerifier) Verify(header http.Header, body []byte) (*Event, error
 // Errors: those of [WebhookVerifier.Verify] but [ErrInvalidPayload]. Docs: Merchant API,
 // Webhooks.
 func (v *WebhookVerifier) Authenticate(header http.Header, body []byte) error {
-	_, err := v.authenticate(header, body)
+	_, err := v.authenticate(context.Background(), header, body)
 	return err
 }
 
 // authenticate checks a delivery, and returns the scope of the secret that it was signed
 // with.
-func (v *WebhookVerifier) authenticate(header http.Header, body []byte) (scope string, err error) {
+func (v *WebhookVerifier) authenticate(ctx context.Context, header http.Header, body []byte) (scope string, err error) {
 	signature, err := onlyHeader(header, headerWebhookSignature, ErrMissingSignature)
 	if err != nil {
 		return "", err
@@ -201,7 +224,7 @@ func (v *WebhookVerifier) authenticate(header http.Header, body []byte) (scope s
 	if err != nil {
 		return "", err
 	}
-	scope, err = v.checkSignature(signature, timestamp, body)
+	scope, err = v.checkSignature(ctx, signature, timestamp, body)
 	if err != nil {
 		return "", err
 	}
@@ -227,33 +250,60 @@ func onlyHeader(header http.Header, name string, missing error) (string, error) 
 	return value, nil
 }
 
-func (v *WebhookVerifier) checkSignature(signature, timestamp string, body []byte) (scope string, err error) {
+func (v *WebhookVerifier) checkSignature(ctx context.Context, signature, timestamp string, body []byte) (scope string, err error) {
 	hexSum, ok := strings.CutPrefix(signature, signatureScheme)
 	if !ok || len(hexSum) != 2*sha256.Size {
 		return "", errMalformedSignature
 	}
-	var got [sha256.Size]byte
+	d := signedDelivery{timestamp: timestamp, body: body}
 	var digits [2 * sha256.Size]byte
 	copy(digits[:], hexSum)
-	if _, err := hex.Decode(got[:], digits[:]); err != nil {
+	if _, err := hex.Decode(d.sum[:], digits[:]); err != nil {
 		return "", errMalformedSignature
 	}
-	fits := false
-	for _, secret := range v.secrets {
+	m := d.match(v.secrets, signatureMatch{})
+	if !m.fits && len(v.sources) > 0 {
+		late := d // what goes on to other goroutines is allocated, and only then
+		if m, err = v.supplied(ctx, &late, m); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case !m.fits:
+		return "", ErrInvalidSignature
+	case m.ambiguous:
+		return "", errAmbiguousSignature
+	}
+	return m.scope, nil
+}
+
+// signedDelivery is what a signature covers, and the signature.
+type signedDelivery struct {
+	timestamp string
+	body      []byte
+	sum       [sha256.Size]byte
+}
+
+// signatureMatch is what was found of a signature until now.
+type signatureMatch struct {
+	fits, ambiguous bool
+	scope           string
+}
+
+// match tries all secrets, so that the time taken does not tell which one it was.
+func (d *signedDelivery) match(secrets []webhookSecret, m signatureMatch) signatureMatch {
+	for _, secret := range secrets {
 		state := secret.mac.get()
-		state.buf = append(append(state.buf, timestamp...), '.')
+		state.buf = append(append(state.buf, d.timestamp...), '.')
 		state.hash.Write(state.buf)
-		state.hash.Write(body)
-		// All secrets are tried, so that the time taken does not tell which one it was.
-		if hmac.Equal(state.finish(), got[:]) {
-			fits, scope = true, secret.scope
+		state.hash.Write(d.body)
+		if hmac.Equal(state.finish(), d.sum[:]) {
+			m.ambiguous = m.ambiguous || m.fits && m.scope != secret.scope
+			m.fits, m.scope = true, secret.scope
 		}
 		secret.mac.put(state)
 	}
-	if !fits {
-		return "", ErrInvalidSignature
-	}
-	return scope, nil
+	return m
 }
 
 func (v *WebhookVerifier) checkAge(timestamp string, body []byte) error {
