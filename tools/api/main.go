@@ -36,7 +36,7 @@ var public = []struct{ module, dir string }{
 	{".", "."}, {".", "intramtest"},
 	{"batch", "."}, {"batch", "boltjournal"}, {"batch", "batchtest"},
 	{"inbox/pginbox", "."}, {"inbox/redisinbox", "."}, {"intramriver", "."},
-	{"otelintram", "."},
+	{"limit/redislimit", "."}, {"otelintram", "."},
 }
 
 func run(root string, check bool) error {

@@ -83,6 +83,7 @@ func TestTheListIsPaidOnce(t *testing.T) {
 		doc: "docs/webhooks.md", holds: "redisinbox.New(",
 		head: "func _(verifier *intram.WebhookVerifier) (http.Handler, error)",
 	}}},
+	{dir: "limit/redislimit", snippets: []snippet{{doc: "docs/platforms.md", holds: "redislimit.New("}}},
 	{dir: "intramriver", snippets: []snippet{{doc: "intramriver/README.md"}}},
 	{dir: "otelintram", snippets: []snippet{{doc: "otelintram/README.md"}}},
 }
@@ -105,6 +106,7 @@ var importPaths = map[string]string{
 	"pgxpool":     "github.com/jackc/pgx/v5/pgxpool",
 	"redis":       "github.com/redis/go-redis/v9",
 	"redisinbox":  "github.com/intram/intram-go/inbox/redisinbox",
+	"redislimit":  "github.com/intram/intram-go/limit/redislimit",
 	"testing":     "testing",
 	"time":        "time",
 }
