@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -42,9 +43,19 @@ var unshipped = regexp.MustCompile(`^(tools|bench|examples|docs)(/|$)|/internal/
 // The rest is names of authors.
 const coverage = 75
 
+// publicDomain is what texts say by which authors gave their rights up.
+const publicDomain = "public domain"
+
+// read are the texts, by their SHA-256, that have few words of a licence, and that a
+// person has read: what they say, or "" for nothing about what is linked.
+var read = map[string]string{
+	"8438c9c89b849131ead81d5435cb97fcf052df5b0b286dda8a2d4c29e6cb3fd0": publicDomain, // SQLite's authors
+	"5ae5bee3072a841376451b48d8cfcec7188e10543926d5870828d36c8a750dc5": "",           // the address of a picture
+}
+
 // licenceFile matches the names of files that hold a licence, or a notice that goes with
 // it.
-var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([-.][a-z0-9.]+)?$`)
+var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice)([-.][a-z0-9.]+)?$|^licen[cs]e-3rd-party`)
 
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
@@ -356,7 +367,8 @@ func (m module) licence(packages []string) (licence, error) {
 }
 
 func isNotice(name string) bool {
-	return strings.HasPrefix(strings.ToLower(name), "notice")
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "notice") || strings.Contains(name, "3rd-party")
 }
 
 func within(dir, parent string) bool {
@@ -367,6 +379,12 @@ func within(dir, parent string) bool {
 // classify returns the SPDX names of the licences of a text. One that is not allowed is
 // an error, and so is a text that is more than licences.
 func classify(text []byte) ([]string, error) {
+	if says, ok := read[fmt.Sprintf("%x", sha256.Sum256(text))]; ok {
+		if says == "" {
+			return nil, nil
+		}
+		return []string{says}, nil
+	}
 	found := licensecheck.Scan(text)
 	if found.Percent < coverage {
 		return nil, fmt.Errorf("the licence is not recognised (%.0f %% of its words)", found.Percent)
@@ -434,7 +452,11 @@ func render(table []row, texts []licence) []byte {
 		owners[l.text] = append(owners[l.text], l.owner)
 	}
 	for _, text := range order {
-		fmt.Fprintf(&b, "\n### %s\n\n```text\n%s\n```\n", strings.Join(owners[text], ", "), text)
+		fence := "```"
+		if strings.Contains(text, fence) { // Markdown itself
+			fence += "`"
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%stext\n%s\n%s\n", strings.Join(owners[text], ", "), fence, text, fence)
 	}
 	return b.Bytes()
 }

@@ -129,6 +129,25 @@ func TestANoticeThatIsBehindIsRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A text that a person has read counts as what it was found to say, to the letter.
+func TestATextThatWasReadIsKnown(t *testing.T) {
+	t.Parallel()
+	const address = "https://commons.wikimedia.org/wiki/File:Memory_infra_logo.png\n"
+	dir := tree(t)
+	write(t, dir, "third/linked/LICENSE-LOGO", address)
+	write(t, dir, "third/linked/LICENSE-3RD-PARTY.md", "```\nParts were made by Somebody Else.\n```\n")
+	_, err := noticed(t, dir)
+	require.NoError(t, err)
+	data, err := os.ReadFile(filepath.Join(dir, "NOTICE.md"))
+	require.NoError(t, err)
+	assert.Contains(t, string(data), "| example.com/linked | v1.2.3 | ISC | core, extra |\n")
+	assert.Contains(t, string(data), "\n```\nParts were made by Somebody Else.\n```\n")
+	assert.Contains(t, string(data), "### example.com/linked v1.2.3\n\n````text\n", "a fence that the text does not end")
+	write(t, dir, "third/linked/LICENSE-LOGO", address+"You may use this on Sundays.\n")
+	_, err = noticed(t, dir)
+	require.ErrorContains(t, err, "LICENSE-LOGO: the licence is not recognised")
+}
+
 func TestALicenceThatIsNotAllowedIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
