@@ -28,12 +28,17 @@ type losingConn struct {
 // Read implements net.Conn.
 func (c *losingConn) Read(p []byte) (int, error) {
 	if c.broken.Load() {
-		return 0, syscall.ECONNRESET
+		return 0, c.reset()
 	}
 	n, err := c.Conn.Read(p)
 	if err == nil && c.losing.Add(-1) >= 0 {
 		c.broken.Store(true)
-		return 0, syscall.ECONNRESET
+		return 0, c.reset()
 	}
 	return n, err
+}
+
+// reset is the error of a connection of package net: a driver may know it by its type.
+func (c *losingConn) reset() error {
+	return &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Addr: c.RemoteAddr(), Err: syscall.ECONNRESET}
 }
