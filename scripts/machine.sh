@@ -2,15 +2,15 @@
 # Installs what the tests need besides Go. It is run before make is known to be there.
 set -euo pipefail
 missing=()
-# Debian keeps PostgreSQL's programs out of the PATH.
-for dir in /usr/lib/postgresql/*/bin; do
+# Debian keeps PostgreSQL's programs and MariaDB's server out of the PATH.
+for dir in /usr/lib/postgresql/*/bin /usr/sbin; do
   PATH="$PATH:$dir"
 done
-# The first word is a program, the second the package that brings it. initdb and redis-server are for the modules whose tests
+# The first word is a program, the second the package that brings it. initdb, mariadbd and redis-server are for the modules whose tests
 # start servers of their own; node, npm, php and javac for the foreign clients, chromium and npm for the dashboard of intram serve; man and rpm for the
 # packages of the command; hunspell for the spelling.
 for pair in make:make gcc:gcc openssl:openssl curl:curl jq:jq python3:python3 zbarimg:zbar-tools \
-  initdb:postgresql redis-server:redis-server node:nodejs npm:npm php:php-cli javac:default-jdk-headless chromium:chromium \
+  initdb:postgresql mariadbd:mariadb-server redis-server:redis-server node:nodejs npm:npm php:php-cli javac:default-jdk-headless chromium:chromium \
   man:man-db rpm:rpm dpkg:dpkg hunspell:hunspell; do
   if ! command -v "${pair%%:*}" >/dev/null; then
     missing+=("${pair#*:}")

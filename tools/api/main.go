@@ -35,7 +35,7 @@ func main() {
 var public = []struct{ module, dir string }{
 	{".", "."}, {".", "intramtest"},
 	{"batch", "."}, {"batch", "boltjournal"}, {"batch", "batchtest"},
-	{"inbox/pginbox", "."}, {"inbox/redisinbox", "."}, {"intramriver", "."},
+	{"inbox/pginbox", "."}, {"inbox/redisinbox", "."}, {"inbox/sqlinbox", "."}, {"intramriver", "."},
 	{"limit/redislimit", "."}, {"otelintram", "."},
 }
 

@@ -26,7 +26,7 @@ type lists struct{ published, private []string }
 
 // ours are the lists of this repository.
 var ours = lists{
-	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "intramriver", "limit/redislimit", "otelintram"},
+	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "inbox/sqlinbox", "intramriver", "limit/redislimit", "otelintram"},
 	// The two examples are read and copied, the rest are checks and measurements.
 	private: []string{"bench", "docs/routers", "examples/shop", "intramriver/example"},
 }
