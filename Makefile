@@ -88,6 +88,10 @@ spell: ## fail on words of documents and doc comments that neither hunspell nor 
 docs: ## write the part of docs/errors.md that is made of the SDK's own words
 	UPDATE_DOCS=1 go test -count=1 -run '^TestTheErrorsPageIsWhatTheSDKSays$$' .
 
+.PHONY: french-check
+french-check: ## fail where README.fr.md or docs/fr do not follow the English: headings, code, links, tables, names, typography
+	go test -count 1 -run 'French' .
+
 .PHONY: api
 api: ## write the exported surface of every package to api/
 	go -C tools run ./api -root $(CURDIR)

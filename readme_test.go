@@ -268,7 +268,9 @@ func documents(t *testing.T) []document {
 	docs := snippetDocuments(t)
 	names, err := filepath.Glob("*.md")
 	require.NoError(t, err)
-	for _, name := range names {
+	french, err := filepath.Glob("docs/fr/*.md")
+	require.NoError(t, err)
+	for _, name := range slices.Concat(names, french) {
 		if name != "README.md" && name != "AGENTS.md" && name != "NOTICE.md" {
 			docs = append(docs, readDocument(t, name))
 		}
@@ -289,6 +291,7 @@ var (
 	linkTarget  = regexp.MustCompile(`^\s*\[[^\]]+\]:\s*(\S+)`)
 	codeSpan    = regexp.MustCompile("`([^`]+)`")
 	headingLine = regexp.MustCompile(`^#{1,6} +(.*?) *#*$`)
+	anchorLine  = regexp.MustCompile(`^<a id="([^"]+)"></a>$`)
 	makeCommand = regexp.MustCompile(`(?:^|\s)make((?: +[A-Za-z][\w-]*(?:=\S*)?)+)`)
 	goRun       = regexp.MustCompile(`\bgo run (?:-\S+ )*(\./\S+)`)
 	targetLine  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
@@ -401,9 +404,21 @@ func (d document) follow(link string) string {
 	return ""
 }
 
-// anchors are the headings as they are linked to: lower case, without punctuation, with
-// hyphens for spaces, and numbered when they repeat.
-func (d document) anchors() (anchors []string) {
+// anchors are what a link may point to: the headings, and the ids of empty links, which
+// the French pages have before their headings.
+func (d document) anchors() []string {
+	anchors := d.ownAnchors()
+	d.walk(func(_ int, text string, in *fence) {
+		if m := anchorLine.FindStringSubmatch(text); m != nil && in == nil {
+			anchors = append(anchors, m[1])
+		}
+	})
+	return anchors
+}
+
+// ownAnchors are the headings as they are linked to: lower case, without punctuation,
+// with hyphens for spaces, and numbered when they repeat.
+func (d document) ownAnchors() (anchors []string) {
 	seen := make(map[string]int)
 	d.walk(func(_ int, text string, in *fence) {
 		m := headingLine.FindStringSubmatch(text)
