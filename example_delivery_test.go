@@ -29,6 +29,23 @@ func ExampleNewWebhookVerifier() {
 	// intram: webhook secret 1 has quotes around it: leave them out
 }
 
+func ExampleNewWebhookVerifierFunc() {
+	verifier, err := intram.NewWebhookVerifierFunc(func(context.Context) ([]intram.WebhookSecret, error) { // your secret store
+		return []intram.WebhookSecret{{Secret: exampleSecret, Scope: "kandi/live"}}, nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event, err := verifier.Verify(intram.SignWebhook(exampleSecret, time.Now(), []byte(payoutDone)), []byte(payoutDone))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(event.Scope, event.Type)
+	// Output: kandi/live payout.completed
+}
+
 func ExampleWebhookVerifier_Authenticate() {
 	verifier, err := intram.NewWebhookVerifier(exampleSecret)
 	if err != nil {
