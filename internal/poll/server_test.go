@@ -120,7 +120,9 @@ func (s *server) poller(rate int, edits ...func(*poll.Config[item])) *poll.Polle
 	for _, edit := range edits {
 		edit(&cfg)
 	}
-	cfg.Rate = poll.NewRate(cfg.Clock, rate)
+	if cfg.Rate == nil {
+		cfg.Rate = poll.NewRate(cfg.Clock, rate)
+	}
 	return poll.New(cfg)
 }
 

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
@@ -50,13 +51,73 @@ func (b *budget) refill() {
 	}
 }
 
-// budgets keeps reads and writes apart: thousands of failing polls must not use up the
-// retries of a payout.
-type budgets struct{ reads, writes *budget }
+// Budget is a retry budget that several clients share, for one host. It keeps reads and
+// writes apart: thousands of failing polls must not use up the retries of a payout.
+type Budget struct{ reads, writes *budget }
 
-func newBudgets() budgets { return budgets{reads: newBudget(), writes: newBudget()} }
+// NewBudget returns a full budget.
+func NewBudget() *Budget { return &Budget{reads: newBudget(), writes: newBudget()} }
 
-func (b budgets) of(method string) *budget {
+// share is one client's part of a budget. Its debt is what it has spent and not earned
+// back by successes of its own. A retry needs a debt, this retry included, that is not
+// above what the budget has left before it. So a client that fails alone gets half of a
+// full budget in a row, the next one that fails half of the rest, and a client that has
+// spent nothing gets a retry as long as there is one. What the successes of others bring
+// back is for all, and no client's debt grows above a full budget.
+type share struct {
+	*budget
+
+	alone bool // the budget has no other client: there is no debt
+
+	mu   sync.Mutex
+	debt int64
+}
+
+func (s *share) spend() bool {
+	if s.alone {
+		return s.budget.spend()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.debt+budgetRetry > s.tokens.Load() || !s.budget.spend() {
+		return false
+	}
+	s.debt += budgetRetry
+	return true
+}
+
+func (s *share) refill() {
+	s.budget.refill()
+	if s.alone {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.debt = max(0, s.debt-budgetSuccess)
+}
+
+func (s *share) inDebt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.debt > 0
+}
+
+// budgets are a client's shares.
+type budgets struct{ reads, writes *share }
+
+// newBudgets returns the shares of a client in a budget, or of nil in one of its own.
+func newBudgets(shared *Budget) budgets {
+	alone := shared == nil
+	if alone {
+		shared = NewBudget()
+	}
+	return budgets{
+		reads:  &share{budget: shared.reads, alone: alone},
+		writes: &share{budget: shared.writes, alone: alone},
+	}
+}
+
+func (b budgets) of(method string) *share {
 	if method == http.MethodGet || method == http.MethodHead {
 		return b.reads
 	}

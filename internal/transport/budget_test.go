@@ -104,3 +104,62 @@ func TestBudgetNeitherOverflowsNorGoesBelowZero(t *testing.T) {
 	b.refill()
 	assert.True(t, b.spend())
 }
+
+// sharing is a client of a shared budget, with a transport that always responds so.
+func sharing(t *testing.T, shared *Budget, next *step) *Client {
+	t.Helper()
+	cfg := config(t, always(func(r *http.Request) (*http.Response, error) { return (*next)(r) }), &stepClock{now: start})
+	cfg.Budget = shared
+	return New(cfg)
+}
+
+// retries makes calls, and counts the attempts beyond the first ones.
+func retries(t *testing.T, c *Client, calls int) (n int) {
+	t.Helper()
+	for range calls {
+		n += c.Do(t.Context(), payout()).Attempts - 1
+	}
+	return n
+}
+
+func TestABudgetIsSharedFairly(t *testing.T) {
+	t.Parallel()
+	bad, good := answer(http.StatusBadGateway, ""), answer(202, "{}")
+	shared := NewBudget()
+	a, b, c := sharing(t, shared, &bad), sharing(t, shared, &bad), sharing(t, shared, &bad)
+	assert.Equal(t, 50, retries(t, a, 1000), "half, for the one that fails alone")
+	assert.Equal(t, 25, retries(t, b, 1000), "half of the rest")
+	assert.Equal(t, 3, retries(t, c, 1), "one call that fails has its retries")
+	assert.True(t, a.InDebt())
+
+	// Others are well: what they bring back is no endless supply for the one that fails.
+	well := sharing(t, shared, &good)
+	total := 0
+	for range 100 {
+		retries(t, well, 1000)
+		total += retries(t, a, 100)
+	}
+	assert.LessOrEqual(t, 50+total, budgetMost/budgetRetry, "never more than a whole budget")
+	retries(t, well, 1000)
+	assert.Equal(t, 3, retries(t, sharing(t, shared, &bad), 1), "a client that has spent nothing has retries")
+	assert.False(t, well.InDebt())
+	for range 2 * budgetMost {
+		a.budgets.writes.refill()
+	}
+	assert.False(t, a.InDebt(), "its own successes pay it")
+	assert.Equal(t, 4, sharing(t, nil, &bad).Do(t.Context(), payout()).Attempts)
+	assert.Equal(t, 100, retries(t, sharing(t, nil, &bad), 1000), "a client of no platform has all of its own")
+}
+
+// An outage of the host is not amplified by the number of merchants.
+func TestAnOutageIsNotAmplifiedByTheNumberOfClients(t *testing.T) {
+	t.Parallel()
+	bad := answer(http.StatusBadGateway, "")
+	shared := NewBudget()
+	total := 0
+	for range 1000 {
+		total += retries(t, sharing(t, shared, &bad), 10)
+	}
+	assert.LessOrEqual(t, total, budgetMost/budgetRetry)
+	assert.Greater(t, total, 90)
+}

@@ -37,8 +37,8 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Config holds what all calls of a client share. Every field is required except Logger
-// and Limit.
+// Config holds what all calls of a client share. Every field is required except Logger,
+// Limit and Budget.
 type Config struct {
 	// BaseURL is joined with each call's path. Its path has no slash at the end.
 	BaseURL *url.URL
@@ -70,6 +70,8 @@ type Config struct {
 	// Limit, unless nil, is called before each attempt, and returns when that may begin.
 	// After an error there are no more attempts.
 	Limit func(ctx context.Context, call *Call) error
+	// Budget is shared with other clients of the host. Nil is one of the client's own.
+	Budget *Budget
 }
 
 // Signer authenticates attempts with one set of keys.
@@ -132,7 +134,7 @@ type Client struct {
 
 // New returns a client for cfg.
 func New(cfg Config) *Client {
-	c := &Client{cfg: cfg, budgets: newBudgets()}
+	c := &Client{cfg: cfg, budgets: newBudgets(cfg.Budget)}
 	attempts := &attempter{cfg: &c.cfg, userAgent: []string{cfg.UserAgent}}
 	c.skew = &attempts.skew
 	c.retry = &retryablehttp.Client{
@@ -256,6 +258,10 @@ func (c *Client) Do(ctx context.Context, call *Call) Result {
 // Ahead returns how far the server's clock is ahead of this machine's, as far as known; 0
 // if it is not.
 func (c *Client) Ahead() time.Duration { return max(0, c.skew.get()) }
+
+// InDebt reports whether the client has spent retries of a shared budget that it has not
+// earned back.
+func (c *Client) InDebt() bool { return c.budgets.reads.inDebt() || c.budgets.writes.inDebt() }
 
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() {
