@@ -54,6 +54,7 @@ type callConfig struct {
 	intent         *Intent
 	lookBack       *LookBack
 	invalid        validation
+	traced         *tracedCall // nil for no tracer
 }
 
 func newCallConfig(opts []CallOption) *callConfig {
@@ -80,6 +81,7 @@ type protocol struct {
 	adviseNotFound func(baseURL string) string
 	// adviseExpired is what to do about a key that the server may have forgotten.
 	adviseExpired string
+	trace         *callTracing // nil for no tracer
 
 	doubts doubts
 }
@@ -97,23 +99,30 @@ type request struct {
 	adviseExpired    string     // instead of the protocol's own advice
 }
 
-// do is the one way from a service to the wire: check, marshal once, send, decode. The
+// do is the one way from a service to the wire: check, marshal once, send, decode. decode
+// returns the id of the operation that the response is about, if it is about one. The
 // error is an [*Error].
-func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode func(body []byte) error) error {
+func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode func(body []byte) (operationID string, err error)) error {
 	cfg := newCallConfig(opts)
+	if p.trace != nil {
+		cfg.traced = p.trace.start(ctx, &r)
+		defer cfg.traced.close()
+	}
 	if cfg.response != nil {
 		*cfg.response = Response{} // reset, so that a previous response never leaks into this one
 	}
 	ready, refused := p.prepare(ctx, &r, cfg)
+	cfg.traced.chose(&ready.call)
 	if refused != nil {
 		if cfg.response != nil {
 			cfg.response.IdempotencyKey = refused.IdempotencyKey
 		}
+		cfg.traced.came(new(transport.Result), "", refused)
 		return refused
 	}
 	cfg.intent.use()
 	call := &ready.call
-	res := p.transport.Do(ctx, call)
+	res := p.send(ctx, &ready, cfg.traced)
 	if err := ctx.Err(); err != nil && errors.Is(res.Err, err) {
 		res.Err = whyEnded(ctx)
 	}
@@ -123,11 +132,16 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	fillResponse(cfg.response, call, &res)
 	var err error
 	if res.Err == nil && res.Status >= 200 && res.Status <= 299 {
+		var operationID string
 		if err = checkWhole(call.Method, res.Status); err == nil {
-			err = decode(res.Body)
+			operationID, err = decode(res.Body)
 		}
 		if err == nil {
 			p.doubts.settle(call.IdempotencyKey)
+			if !r.creates() {
+				operationID = ""
+			}
+			cfg.traced.came(&res, operationID, nil)
 			return nil
 		}
 	}
@@ -138,6 +152,9 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 		e.Outcome, e.cause = OutcomeUnknown, ownWordsError{err}
 	}
 	e.Outcome = p.remember(&ready, &res, e.Outcome)
+	if e.Outcome == OutcomeUnknown && e.IdempotencyKey != "" {
+		cfg.traced.doubt(p.doubts.count())
+	}
 	switch advice := e.adviseDoubt(); {
 	case errors.Is(res.Err, ErrIntentExpired):
 		e.hint = cmp.Or(r.adviseExpired, p.adviseExpired)
@@ -146,7 +163,25 @@ func (p *protocol) do(ctx context.Context, r request, opts []CallOption, decode 
 	case e.StatusCode == http.StatusNotFound && e.Code == "" && p.adviseNotFound != nil:
 		e.hint = p.adviseNotFound(p.baseURL)
 	}
+	cfg.traced.came(&res, "", e)
 	return e
+}
+
+// send hands the call to the transport. The user's own may panic, and the caller recover:
+// the key is in doubt then.
+func (p *protocol) send(ctx context.Context, c *readyCall, traced *tracedCall) (res transport.Result) {
+	if traced != nil {
+		ctx, traced.sent = traced.ctx, true
+	}
+	returned := false
+	defer func() {
+		if !returned && p.remember(c, &res, OutcomeUnknown) == OutcomeUnknown && c.key.value != "" {
+			traced.doubt(p.doubts.count())
+		}
+	}()
+	res = p.transport.Do(ctx, &c.call)
+	returned = true
+	return res
 }
 
 // checkWhole refuses the success of a read that is not the API's own and whole: 203 is a

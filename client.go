@@ -55,6 +55,7 @@ type Client struct {
 	rand        func() float64
 	timeout     time.Duration
 	merchant    *protocol
+	trace       *tracing // nil for no tracer
 
 	operationWaits   *poll.Poller[Operation]
 	transactionWaits *poll.Poller[Transaction]
@@ -81,8 +82,11 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	}
 	wire := cfg.transportOf(base, keys, "Idempotency-Key", readError, true)
 	wire.Limit = limitAttempts(cfg.limiter, merchantKind)
+	trace := newTracing(cfg)
+	calls := trace.calls("merchant", keys.environment, base)
+	wire.Hooks = calls.hooks()
 	c := &Client{
-		environment: keys.environment, keys: keys, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout,
+		environment: keys.environment, keys: keys, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout, trace: trace,
 		merchant: &protocol{
 			transport: transport.New(wire),
 			clock:     cfg.clock,
@@ -91,6 +95,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 			keys:      keys,
 			newKey:    newIdempotencyKey, validKey: validIdempotencyKey, keyRule: idempotencyKeyRule,
 			adviseNotFound: adviseBaseURL, adviseExpired: "call Resume with the intent before you do anything else",
+			trace: calls,
 		},
 	}
 	c.Balance = &BalanceService{client: c}

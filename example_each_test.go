@@ -29,8 +29,6 @@ var withoutExample = map[string]string{
 	"MemoryInbox.Complete": "ExampleMemoryInbox",
 	"MemoryInbox.Release":  "ExampleMemoryInbox",
 	"MemoryInbox.Horizon":  "the reconciler calls it",
-	"WithTracer":           "module otelintram is what users give it",
-	"WithHandlerTracer":    "module otelintram is what users give it",
 }
 
 // pkg.go.dev shows how each function is called. A new one needs an Example with checked

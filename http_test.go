@@ -132,7 +132,7 @@ func (a *actor) requests() []sentRequest {
 // waiting.
 func (a *actor) client(t *testing.T, opts ...intram.ClientOption) *intram.Client {
 	t.Helper()
-	opts = append([]intram.ClientOption{intram.WithBaseURL(a.URL), intram.WithJitter(0)}, opts...)
+	opts = append([]intram.ClientOption{intram.WithBaseURL(a.URL), intram.WithJitter(0), intram.WithTracer(newCountingTracer(t))}, opts...)
 	c, err := intram.NewClient(publicKey, secretKey, opts...)
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)

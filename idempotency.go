@@ -135,6 +135,13 @@ func (d *doubts) note(key string, first time.Time) {
 	}
 }
 
+// count returns how many keys are in doubt.
+func (d *doubts) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.keys)
+}
+
 // settle forgets a key that the API has responded to.
 func (d *doubts) settle(key string) {
 	key = d.folded(key)

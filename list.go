@@ -174,9 +174,9 @@ func onePage[T any, W shape[T]](ctx context.Context, c *Client, path string, q l
 	r := request{method: http.MethodGet, template: path, path: path}
 	r.query = q.encode(&r.invalid)
 	var page *Page[T]
-	err := c.merchant.do(ctx, r, opts, func(body []byte) (err error) {
+	err := c.merchant.do(ctx, r, opts, func(body []byte) (_ string, err error) {
 		page, err = readPage[T, W](body)
-		return err
+		return "", err
 	})
 	if err != nil {
 		return nil, err

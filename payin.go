@@ -28,6 +28,7 @@ import (
 type PayinService struct {
 	client   *Client
 	protocol *protocol // nil without credentials
+	trace    *callTracing
 	account  string
 	waits    *poll.Poller[Payin]
 	seen     payinMemory
@@ -304,7 +305,7 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 		return s.protocol
 	}
 	r.invalid.fail("credentials", "payin sessions have credentials of their own: give intram.WithPayin to NewClient, or use NewPayinClient")
-	return &protocol{clock: system.Clock{}, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
+	return &protocol{clock: system.Clock{}, trace: s.trace, newKey: newPayinKey, validKey: validPayinKey, keyRule: payinKeyRule}
 }
 
 // Wait waits until the session has ended, and returns it, paid or not: look at its
@@ -314,14 +315,17 @@ func (s *PayinService) withCredentials(r *request) *protocol {
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Payin, Status.
 func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Payin, error) {
+	waiting, wait := s.client.startWait(ctx, waitPayin, 1)
+	defer wait.close()
 	cfg, err := payinWait.with(ctx, opts, "reference", reference)
 	if err != nil {
-		return nil, err
+		return nil, wait.failed(err)
 	}
-	p, err := s.waits.Wait(ctx, reference, &cfg.Schedule, nil)
+	p, err := s.waits.Wait(waiting, reference, &cfg.Schedule, nil)
 	if err != nil {
-		return nil, waitFailure(ctx, err, &WaitError{Payin: p, ID: reference})
+		return nil, wait.failed(waitFailure(ctx, err, &WaitError{Payin: p, ID: reference}))
 	}
+	wait.finished()
 	return p, nil
 }
 
@@ -329,11 +333,11 @@ func (s *PayinService) Wait(ctx context.Context, reference string, opts ...WaitO
 // known.
 func (s *PayinService) do(ctx context.Context, r request, names payinNames, opts []CallOption) (*Payin, error) {
 	var p *Payin
-	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) (err error) {
+	err := s.withCredentials(&r).do(ctx, r, opts, func(body []byte) (_ string, err error) {
 		if p, err = readPayin(body); err != nil {
-			return err
+			return "", err
 		}
-		return p.about(&r, names)
+		return "", p.about(&r, names)
 	})
 	if err != nil {
 		return nil, err

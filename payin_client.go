@@ -124,7 +124,7 @@ func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinCli
 	if cfg.baseURLGiven {
 		return nil, errors.New("intram: WithBaseURL is the Merchant API's address: use WithPayinBaseURL")
 	}
-	c := &Client{environment: Live, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout}
+	c := &Client{environment: Live, clock: cfg.clock, rand: cfg.rand, timeout: cfg.timeout, trace: newTracing(cfg)}
 	if cfg.payin.baseURL == PayinBaseURLSandbox {
 		c.environment = Sandbox
 	}
@@ -137,6 +137,17 @@ func NewPayinClient(apiKey, apiClient string, opts ...ClientOption) (_ *PayinCli
 
 var payinBaseURLs = map[Environment]string{Live: PayinBaseURLLive, Sandbox: PayinBaseURLSandbox}
 
+// payinEnvironment is the side that an address is on: the client's unless it is the
+// documented one of the other.
+func payinEnvironment(baseURL string, client Environment) Environment {
+	for environment, documented := range payinBaseURLs {
+		if baseURL == documented {
+			return environment
+		}
+	}
+	return client
+}
+
 // newPayinService makes the client's payin service; without credentials, one whose calls
 // say so.
 func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
@@ -146,7 +157,6 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != "" {
 			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")
 		}
-		return s, nil
 	}
 	if cfg.payin.baseURL == "" {
 		cfg.payin.baseURL = payinBaseURLs[c.environment]
@@ -155,10 +165,16 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	if err != nil {
 		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", within(err))
 	}
+	s.trace = c.trace.calls("payin", payinEnvironment(cfg.payin.baseURL, c.environment), base)
+	if cfg.payin.apiKey.Value() == "" {
+		return s, nil
+	}
 	wire := cfg.transportOf(base, cfg.payin.keys(), "X-Idempotency-Key", readPayinError, false)
 	wire.Limit = limitAttempts(cfg.limiter, payinKind)
+	wire.Hooks = s.trace.hooks()
 	s.protocol = &protocol{
 		transport: transport.New(wire),
+		trace:     s.trace,
 		clock:     cfg.clock,
 		baseURL:   base.String(),
 		// The API client is random, and is hashed: it cannot be read back. The API key

@@ -66,7 +66,7 @@ func (s *payinServer) RoundTrip(r *http.Request) (*http.Response, error) {
 func newPayin(t *testing.T, s *payinServer, opts ...intram.ClientOption) *intram.PayinService {
 	t.Helper()
 	p, err := intram.NewPayinClient(payinKey, payinClient,
-		append([]intram.ClientOption{intram.WithHTTPClient(&http.Client{Transport: s})}, opts...)...)
+		append([]intram.ClientOption{intram.WithHTTPClient(&http.Client{Transport: s}), intram.WithTracer(newCountingTracer(t))}, opts...)...)
 	require.NoError(t, err)
 	return p.PayinService
 }

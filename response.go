@@ -34,11 +34,11 @@ type whole interface{ complete() error }
 func doModel[T any, W shape[T]](ctx context.Context, c *Client, r request, opts []CallOption) (*T, error) {
 	var value *T
 	about, environment := r.asked, c.environment
-	err := c.merchant.do(ctx, r, opts, func(body []byte) (err error) {
+	err := c.merchant.do(ctx, r, opts, func(body []byte) (operationID string, err error) {
 		if value, err = readModel[T, W](body); err != nil {
-			return err
+			return "", err
 		}
-		return checkSubject(value, about, environment)
+		return operationIDOf(value), checkSubject(value, about, environment)
 	})
 	if err != nil {
 		return nil, err
@@ -46,17 +46,25 @@ func doModel[T any, W shape[T]](ctx context.Context, c *Client, r request, opts 
 	return value, nil
 }
 
+// operationIDOf is the id of a response that is an operation, empty for any other.
+func operationIDOf(value any) string {
+	if o, ok := value.(*Operation); ok {
+		return o.ID
+	}
+	return ""
+}
+
 // doVerdict makes a call whose response has no data that the docs show, and returns its
 // body.
 func doVerdict(ctx context.Context, c *Client, r request, opts []CallOption) (RawMessage, error) {
 	var raw RawMessage
-	err := c.merchant.do(ctx, r, opts, func(body []byte) error {
+	err := c.merchant.do(ctx, r, opts, func(body []byte) (string, error) {
 		raw = body
 		envelope, _, err := wire.ReadEnvelope[wire.Part](body)
 		if err == nil && envelope.Failed != wire.SaysSuccess {
 			err = errors.New("the response does not say what was done")
 		}
-		return err
+		return "", err
 	})
 	if err != nil {
 		return nil, err
@@ -84,22 +92,22 @@ func readModel[T any, W shape[T]](body []byte) (*T, error) {
 // doList makes a call that returns a list which has no pages.
 func doList[T any, W shape[T]](ctx context.Context, c *Client, r request, opts []CallOption) ([]T, error) {
 	var list []T
-	err := c.merchant.do(ctx, r, opts, func(body []byte) error {
+	err := c.merchant.do(ctx, r, opts, func(body []byte) (string, error) {
 		envelope, parts, err := wire.ReadData[[]W](body)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if wire.FirstByte(parts.Data) != '[' {
-			return errNoList
+			return "", errNoList
 		}
 		list = make([]T, len(parts.Items))
 		for i := range list {
 			if item := parts.Items[i]; !wire.IsObject(item) && !wire.IsNull(item) {
-				return errNoList
+				return "", errNoList
 			}
 			list[i] = envelope.Data[i].model(keep(parts.Items[i]))
 		}
-		return nil
+		return "", nil
 	})
 	if err != nil {
 		return nil, err

@@ -3,27 +3,40 @@ package intram
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // Tracer is told of each call that a client makes, with [WithTracer]. Its methods take
-// what happened as data, and return as soon as they can: the call waits for them. The
-// context that a start method returns is the context of what it begins, and of its end
-// method, so that a span can travel in it; a nil one is ignored. A panic in a method is
-// recovered and logged, and changes nothing about the call.
+// what happened as data, and return as soon as they can: the call waits for them, however
+// long they take.
+//
+// The values of the context that a start method returns are those of what it begins, and
+// of its end method, so that a span can travel in it. Its deadline and its end are not
+// used: what it begins lasts as long as the caller's context, and has the caller's values
+// too where the returned context has none. A nil context is ignored.
+//
+// No method changes what it is told of. Each runs on a goroutine of its own, so that a
+// panic or [runtime.Goexit] ends nothing else; the first one of each method is logged, to
+// [WithLogger]. For each start there is one end, after a panic of the transport too.
 //
 // A Tracer may implement more: [AttemptTracer], [RetryTracer], [WaitTracer] and
 // [HeaderTracer]. It must be safe for concurrent use. Without one, none of this costs
 // anything.
 //
 // No field names a person, and no field that is part of a metric's or a span's name has
-// an id in it: Template is a path without ids, and IdempotencyKeyHash a hash. Module
+// an id in it: Template is a path without ids, and IdempotencyKeyHash a hash. As a value
+// of log/slog, each of them is a group of the names that docs/observability.md lists. Err
+// prints without ids of persons or a server's words, and is left out of JSON. Module
 // otelintram makes OpenTelemetry spans and metrics of these facts.
 type Tracer interface {
 	// TraceCallStart is called before anything is checked or sent.
 	TraceCallStart(ctx context.Context, call TraceCall) context.Context
-	// TraceCallEnd is called when the call's result is known.
+	// TraceCallEnd is called when the call's result is known, once for each start.
 	TraceCallEnd(ctx context.Context, end TraceCallEnd)
 }
 
@@ -51,9 +64,12 @@ type WaitTracer interface {
 }
 
 // HeaderTracer is a [Tracer] that adds headers to an attempt, such as traceparent. The
-// signature does not cover them, and they go to a third party. Headers that the SDK sets
-// itself are not replaced.
+// signature does not cover them, and they go to a third party.
 type HeaderTracer interface {
+	// TraceHeaders adds to header, which is empty, and does not keep it. Left out are
+	// headers that the SDK or net/http sets itself, or that change how a request is read,
+	// names and values that HTTP does not allow, values that are not ASCII, and what is
+	// beyond 32 headers or 12 KiB. The first one is logged, by its name.
 	TraceHeaders(ctx context.Context, header http.Header)
 }
 
@@ -117,15 +133,15 @@ type TraceCallEnd struct {
 	Attempts int
 	// StatusCode is the last response's, 0 without one.
 	StatusCode int
-	// Err is nil after a success. It is what the call returns.
-	Err error
+	// Err is nil after a success. It is what the call returns, or says that it panicked.
+	Err error `json:"-"`
 	// Outcome and Code are the error's, and empty after a success.
 	Outcome Outcome
 	Code    ErrorCode
 	// Replayed says that the API had executed the key before.
 	Replayed bool
 	// OperationID is the operation that the call created, empty if it created none or
-	// failed. It links the call to the deliveries about it.
+	// failed, and for [Client.Do]. It links the call to the deliveries about it.
 	OperationID string
 }
 
@@ -146,11 +162,12 @@ type TraceAttemptEnd struct {
 	Code       ErrorCode // the API's word for its refusal
 	RequestID  string    // X-Request-Id, empty unless sent and harmless
 	Protocol   string    // the response's, such as HTTP/2.0
-	// Err says why there is no response; it names neither address nor id.
-	Err error
+	// Err says why there is no response, or not a whole one. It may print a machine's
+	// address; [errors.Is] and [errors.As] find the error itself.
+	Err error `json:"-"`
 	// RetryAfter is what the response asked to wait, 0 without that.
 	RetryAfter time.Duration
-	// Retry says that another attempt follows, after Wait.
+	// Retry says that another attempt follows after Wait, unless the context ends first.
 	Retry bool
 	Wait  time.Duration
 }
@@ -169,8 +186,9 @@ type TraceWaitEnd struct {
 	TraceWait
 
 	Duration time.Duration
-	// Err is nil if the wait saw each item end, however it ended.
-	Err error
+	// Err is nil if the wait saw each item end, however it ended. Of several it is the
+	// first.
+	Err error `json:"-"`
 	// Pending is how many items had not ended.
 	Pending int
 }
@@ -179,8 +197,10 @@ type TraceWaitEnd struct {
 type TraceDelivery struct {
 	// Source is "webhook" or "reconciler".
 	Source string
-	// Header is the request's, nil for the reconciler. It is not verified.
-	Header http.Header
+	// Header is a copy of the request's without what authenticates it: its signature,
+	// Authorization and Cookie. Nil for the reconciler. It is not verified, and is not
+	// printed.
+	Header http.Header `json:"-"`
 }
 
 // TraceDeliveryEnd describes what became of a delivery.
@@ -189,7 +209,8 @@ type TraceDeliveryEnd struct {
 
 	Duration time.Duration
 	// Verdict says what became of it, in a word: took_effect, took_before, under_way,
-	// store_down, failed, outlived, not_recorded, inbox_broken, refused.
+	// store_down, failed, outlived, not_recorded, inbox_broken, refused, or abandoned
+	// after a panic.
 	Verdict string
 	// StatusCode is the response's, 0 for the reconciler.
 	StatusCode int
@@ -200,8 +221,16 @@ type TraceDeliveryEnd struct {
 	Age         time.Duration
 	// Attempt is which delivery of the event it is. It is not signed.
 	Attempt int
-	Err     error
+	// Err prints without the text of errors that are not the SDK's. [errors.Is] and
+	// [errors.As] find what your function or the inbox returned.
+	Err error `json:"-"`
 }
+
+// Format implements [fmt.Formatter]: the source, without the headers.
+func (d TraceDelivery) Format(f fmt.State, _ rune) { writeString(f, hidden("TraceDelivery", d.Source)) }
+
+// Format implements [fmt.Formatter]: what became of the delivery, without the headers.
+func (e TraceDeliveryEnd) Format(f fmt.State, _ rune) { writeString(f, e.LogValue().String()) }
 
 // TraceInbox describes a request to the inbox.
 type TraceInbox struct {
@@ -215,5 +244,115 @@ type TraceInboxEnd struct {
 
 	Duration time.Duration
 	State    ClaimState // of a claim
-	Err      error
+	// Err prints without the text of errors that are not the SDK's.
+	Err error `json:"-"`
+}
+
+// Each description is a group for log/slog: the names are those of the SDK's own lines,
+// and are listed in docs/observability.md. What is empty is left out.
+
+// LogValue implements [slog.LogValuer].
+func (c TraceCall) LogValue() slog.Value { return slog.GroupValue(c.attrs()...) }
+
+// LogValue implements [slog.LogValuer].
+func (e TraceCallEnd) LogValue() slog.Value {
+	attrs := append(e.attrs(), slog.Duration("duration", e.Duration), slog.Int("attempts", e.Attempts))
+	attrs = addNumber(attrs, "status", e.StatusCode)
+	attrs = addText(attrs, "outcome", string(e.Outcome))
+	attrs = addText(attrs, "code", redact.Code(string(e.Code)))
+	if e.Replayed {
+		attrs = append(attrs, slog.Bool("replayed", true))
+	}
+	attrs = addText(attrs, "operation_id", scrubID(e.OperationID))
+	return slog.GroupValue(addError(attrs, e.Err)...)
+}
+
+// LogValue implements [slog.LogValuer].
+func (a TraceAttempt) LogValue() slog.Value { return slog.GroupValue(a.attrs()...) }
+
+// LogValue implements [slog.LogValuer].
+func (e TraceAttemptEnd) LogValue() slog.Value {
+	attrs := append(e.attrs(), slog.Duration("duration", e.Duration))
+	attrs = addNumber(attrs, "status", e.StatusCode)
+	attrs = addText(attrs, "code", redact.Code(string(e.Code)))
+	attrs = addText(attrs, "request_id", redact.ID(e.RequestID))
+	attrs = addText(attrs, "protocol", e.Protocol)
+	if e.RetryAfter > 0 {
+		attrs = append(attrs, slog.Duration("retry_after", e.RetryAfter))
+	}
+	if e.Retry {
+		attrs = append(attrs, slog.Bool("retry", true), slog.Duration("wait", e.Wait))
+	}
+	return slog.GroupValue(addError(attrs, e.Err)...)
+}
+
+// LogValue implements [slog.LogValuer].
+func (w TraceWait) LogValue() slog.Value { return slog.GroupValue(w.attrs()...) }
+
+// LogValue implements [slog.LogValuer].
+func (e TraceWaitEnd) LogValue() slog.Value {
+	attrs := append(e.attrs(), slog.Duration("duration", e.Duration), slog.Int("pending", e.Pending))
+	return slog.GroupValue(addError(attrs, e.Err)...)
+}
+
+// LogValue implements [slog.LogValuer].
+func (d TraceDelivery) LogValue() slog.Value { return slog.GroupValue(slog.String("source", d.Source)) }
+
+// LogValue implements [slog.LogValuer].
+func (e TraceDeliveryEnd) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("source", e.Source), slog.Duration("duration", e.Duration), slog.String("verdict", e.Verdict)}
+	attrs = addNumber(attrs, "status", e.StatusCode)
+	if e.Type != "" {
+		attrs = append(attrs, slog.String("event", redact.Word(string(e.Type))), slog.Duration("age", e.Age))
+	}
+	attrs = addText(attrs, "operation_id", scrubID(e.OperationID))
+	attrs = addNumber(attrs, "attempt", e.Attempt)
+	return slog.GroupValue(addError(attrs, e.Err)...)
+}
+
+// LogValue implements [slog.LogValuer].
+func (i TraceInbox) LogValue() slog.Value { return slog.GroupValue(slog.String("request", i.Request)) }
+
+// LogValue implements [slog.LogValuer].
+func (e TraceInboxEnd) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("request", e.Request), slog.Duration("duration", e.Duration)}
+	if e.State != 0 {
+		attrs = append(attrs, slog.String("state", e.State.String()))
+	}
+	return slog.GroupValue(addError(attrs, e.Err)...)
+}
+
+func (c TraceCall) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("api", c.API), slog.String("method", c.Method), slog.String("path", c.Template),
+		slog.String("server", c.ServerAddress), slog.Int("port", c.ServerPort), slog.String("environment", string(c.Environment)),
+	}
+	return addText(attrs, "idempotency_key_hash", c.IdempotencyKeyHash)
+}
+
+func (a TraceAttempt) attrs() []slog.Attr { return addNumber(a.TraceCall.attrs(), "attempt", a.Number) }
+
+func (w TraceWait) attrs() []slog.Attr {
+	return []slog.Attr{slog.String("kind", w.Kind), slog.String("environment", string(w.Environment)), slog.Int("items", w.Items)}
+}
+
+func addText(attrs []slog.Attr, name, value string) []slog.Attr {
+	if value == "" {
+		return attrs
+	}
+	return append(attrs, slog.String(name, value))
+}
+
+func addNumber(attrs []slog.Attr, name string, value int) []slog.Attr {
+	if value == 0 {
+		return attrs
+	}
+	return append(attrs, slog.Int(name, value))
+}
+
+func addError(attrs []slog.Attr, err error) []slog.Attr {
+	if err == nil {
+		return attrs
+	}
+	return append(attrs, slog.String("error", err.Error()))
 }

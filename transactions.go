@@ -160,14 +160,17 @@ func (s *TransactionsService) Get(ctx context.Context, reference string, opts ..
 //
 // Errors: [*WaitError] when the wait ended first. Docs: Merchant API, Payment requests.
 func (s *TransactionsService) Wait(ctx context.Context, reference string, opts ...WaitOption) (*Transaction, error) {
+	waiting, wait := s.client.startWait(ctx, waitTransaction, 1)
+	defer wait.close()
 	cfg, err := paymentWait.with(ctx, opts, "reference", reference)
 	if err != nil {
-		return nil, err
+		return nil, wait.failed(err)
 	}
-	t, err := s.client.transactionWaits.Wait(ctx, reference, &cfg.Schedule, nil)
+	t, err := s.client.transactionWaits.Wait(waiting, reference, &cfg.Schedule, nil)
 	if err != nil {
-		return nil, waitFailure(ctx, err, &WaitError{Transaction: t, ID: reference})
+		return nil, wait.failed(waitFailure(ctx, err, &WaitError{Transaction: t, ID: reference}))
 	}
+	wait.finished()
 	return t, nil
 }
 

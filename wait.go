@@ -79,14 +79,17 @@ func WithProgress(f func(*Operation)) WaitOption {
 // operation failed or expired; [*WaitError], with what was last seen of the operation, if
 // the wait ended first. Docs: Merchant API, Operations.
 func (c *Client) WaitForOperation(ctx context.Context, operationID string, opts ...WaitOption) (*Operation, error) {
+	waiting, wait := c.startWait(ctx, waitOperation, 1)
+	defer wait.close()
 	cfg, err := operationWait.with(ctx, opts, "operation_id", operationID)
 	if err != nil {
-		return nil, err
+		return nil, wait.failed(err)
 	}
-	op, err := c.operationWaits.Wait(ctx, operationID, &cfg.Schedule, cfg.progress)
+	op, err := c.operationWaits.Wait(waiting, operationID, &cfg.Schedule, cfg.progress)
 	if err != nil {
-		return nil, waitFailure(ctx, err, &WaitError{Operation: op, ID: operationID})
+		return nil, wait.failed(waitFailure(ctx, err, &WaitError{Operation: op, ID: operationID}))
 	}
+	wait.finished()
 	return succeeded(op)
 }
 
@@ -236,16 +239,19 @@ func waitFailure(ctx context.Context, err error, failure *WaitError) error {
 // Endpoints: GET /operations and GET /operations/{id}. Docs: Merchant API, Operations.
 func (c *Client) WaitMany(ctx context.Context, operationIDs []string, opts ...WaitOption) iter.Seq2[*Operation, error] {
 	return func(yield func(*Operation, error) bool) {
+		waiting, wait := c.startWait(ctx, waitOperation, distinct(operationIDs, c.trace))
+		defer wait.close()
 		cfg, err := manyWait.with(ctx, opts, "operation_id", operationIDs...)
 		if err != nil {
-			yield(nil, err)
+			yield(nil, wait.failed(err))
 			return
 		}
-		c.operationWaits.WaitMany(ctx, operationIDs, &cfg.Schedule, cfg.progress, func(id string, op *Operation, err error) bool {
+		c.operationWaits.WaitMany(waiting, operationIDs, &cfg.Schedule, cfg.progress, func(id string, op *Operation, err error) bool {
 			if err != nil {
-				return yield(nil, waitFailure(ctx, err, &WaitError{Operation: op, ID: id}))
+				return wait.left(yield(nil, wait.failed(waitFailure(ctx, err, &WaitError{Operation: op, ID: id}))))
 			}
-			return yield(succeeded(op))
+			wait.finished()
+			return wait.left(yield(succeeded(op)))
 		})
 	}
 }

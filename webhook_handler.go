@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,8 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 		}
 	}
 	in := &intake{inbox: inbox, handle: handle, timeout: cfg.timeout, lease: cfg.lease, clock: system.Clock{}, logger: cfg.logger, notify: cfg.notify,
-		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, failure: cfg.failure, horizon: cfg.horizon, tracer: cfg.tracer}
+		scope: cfg.scope, scopedOnly: cfg.scopedOnly, conflict: cfg.conflict, failure: cfg.failure, horizon: cfg.horizon}
+	in.trace = newDeliveryTracing(cfg.tracer, in.clock, cfg.logger)
 	switch {
 	case invalid != nil:
 		return in, invalid
@@ -243,8 +245,9 @@ func NewWebhookHandler(verifier *WebhookVerifier, inbox Inbox, handle EventHandl
 		err = errors.New("the verifier is nil")
 	}
 	if err != nil {
-		return misconfigured(in.logger, err)
+		return misconfigured(in, err)
 	}
+	in.trace.setClock(verifier.clock)
 	return &webhookHandler{verifier: verifier, intake: in}
 }
 
@@ -255,40 +258,47 @@ type webhookHandler struct {
 
 // ServeHTTP implements [http.Handler].
 func (h *webhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, delivery := h.intake.trace.start(r.Context(), sourceWebhook, r.Header)
+	defer delivery.close()
 	body, refused := readDelivery(w, r)
 	if refused != nil {
-		h.refuse(w, r, refused)
+		h.refuse(ctx, w, r, refused, delivery)
 		return
 	}
-	event, err := h.verifier.verify(r.Context(), r.Header, body)
+	event, err := h.verifier.verify(ctx, r.Header, body)
 	if err != nil {
-		h.refuse(w, r, refusalOf(err))
+		h.refuse(ctx, w, r, refusalOf(err), delivery)
 		return
 	}
+	delivery.verified(event)
 	if h.intake.notify != nil {
 		h.intake.notify.Notify(event)
 	}
-	o := h.intake.take(r.Context(), event)
+	o := h.intake.take(ctx, event)
+	delivery.came(o.verdict, respondTo(w, o), o.err)
+}
+
+// respondTo responds to a delivery that was verified. It returns the status.
+func respondTo(w http.ResponseWriter, o outcome) (status int) {
 	switch o.verdict {
 	case tookEffect, tookBefore:
-		respond(w, http.StatusOK, "ok")
+		return respond(w, http.StatusOK, "ok")
 	case underWay:
-		respondLater(w, o.retryIn, "being handled")
+		return respondLater(w, o.retryIn, "being handled")
 	case storeDown:
-		respondLater(w, o.retryIn, "the inbox is not available")
+		return respondLater(w, o.retryIn, "the inbox is not available")
 	case notRecorded:
-		respondLater(w, o.retryIn, "handled, and not recorded")
+		return respondLater(w, o.retryIn, "handled, and not recorded")
 	case inboxBroken:
-		respond(w, http.StatusInternalServerError, "the inbox panicked")
+		return respond(w, http.StatusInternalServerError, "the inbox panicked")
 	case failed:
 		if errors.Is(o.err, ErrTryLater) {
-			respondLater(w, o.retryIn, "not available")
-			return
+			return respondLater(w, o.retryIn, "not available")
 		}
-		respond(w, http.StatusInternalServerError, "the event was not handled")
-	case outlived:
-		respond(w, http.StatusInternalServerError, "the event was not handled in time")
+		return respond(w, http.StatusInternalServerError, "the event was not handled")
+	case outlived, abandoned, notVerified:
 	}
+	return respond(w, http.StatusInternalServerError, "the event was not handled in time")
 }
 
 // refusal is a delivery that does not get as far as the inbox.
@@ -349,9 +359,10 @@ func refusalOf(err error) *refusal {
 	}
 }
 
-func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
+func (h *webhookHandler) refuse(ctx context.Context, w http.ResponseWriter, r *http.Request, why *refusal, delivery *tracedDelivery) {
 	defer why.respond(w)
-	if !h.intake.logger.Enabled(r.Context(), slog.LevelWarn) {
+	delivery.came(notVerified, why.status, cmp.Or(why.err, redact.Sentinel(why.reason)))
+	if !h.intake.logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
 	deliveryID, _ := onlyHeader(r.Header, headerWebhookDelivery, nil)
@@ -359,7 +370,7 @@ func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, why *ref
 	if why.err != nil {
 		attrs = append(attrs, slog.String("error", causeText(why.err)))
 	}
-	h.intake.logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused", attrs...)
+	h.intake.logger.LogAttrs(ctx, slog.LevelWarn, "webhook refused", attrs...)
 }
 
 func (why *refusal) respond(w http.ResponseWriter) {
@@ -370,27 +381,31 @@ func (why *refusal) respond(w http.ResponseWriter) {
 	respond(w, why.status, why.answer)
 }
 
-func respond(w http.ResponseWriter, status int, text string) {
+func respond(w http.ResponseWriter, status int, text string) int {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	writeString(w, text+"\n")
+	return status
 }
 
 // respondLater asks to be sent the delivery again, in whole seconds and after one at
 // least.
-func respondLater(w http.ResponseWriter, in time.Duration, text string) {
+func respondLater(w http.ResponseWriter, in time.Duration, text string) int {
 	seconds := max(1, int64((in+time.Second-1)/time.Second))
 	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-	respond(w, http.StatusServiceUnavailable, text)
+	return respond(w, http.StatusServiceUnavailable, text)
 }
 
 // misconfigured responds 500 to everything, so that Intram retries after the handler is
 // fixed.
-func misconfigured(logger *slog.Logger, err error) http.Handler {
+func misconfigured(in *intake, err error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		logger.LogAttrs(r.Context(), slog.LevelError, "webhook handler was made with a mistake", slog.String("error", err.Error()))
-		respond(w, http.StatusInternalServerError, "webhook handler: "+err.Error())
+		ctx, delivery := in.trace.start(r.Context(), sourceWebhook, r.Header)
+		defer delivery.close()
+		in.logger.LogAttrs(ctx, slog.LevelError, "webhook handler was made with a mistake", slog.String("error", err.Error()))
+		status := respond(w, http.StatusInternalServerError, "webhook handler: "+err.Error())
+		delivery.came(notVerified, status, ownWordsError{err})
 	})
 }
 
@@ -412,7 +427,7 @@ type intake struct {
 	conflict   func(context.Context, *Event)
 	failure    func(ReconciliationFailure) // of the reconciler
 	horizon    time.Duration               // of the reconciler
-	tracer     DeliveryTracer              // nil for none
+	trace      *deliveryTracing            // nil for no tracer
 }
 
 const (
@@ -444,7 +459,35 @@ const (
 	outlived                       // the function was still running when the response was due
 	notRecorded                    // the function succeeded, and the inbox does not know yet
 	inboxBroken                    // the inbox panicked
+	notVerified                    // it was refused before the inbox was asked
+	abandoned                      // a panic ended it
 )
+
+// word is the verdict as a tracer gets it.
+func (v verdict) word() string {
+	switch v {
+	case tookEffect:
+		return "took_effect"
+	case tookBefore:
+		return "took_before"
+	case underWay:
+		return "under_way"
+	case storeDown:
+		return "store_down"
+	case failed:
+		return "failed"
+	case outlived:
+		return "outlived"
+	case notRecorded:
+		return "not_recorded"
+	case inboxBroken:
+		return "inbox_broken"
+	case notVerified:
+		return "refused"
+	case abandoned:
+	}
+	return "abandoned"
+}
 
 // outcome is a verdict with its reason, and for how long it will not change.
 type outcome struct {
@@ -454,8 +497,8 @@ type outcome struct {
 }
 
 var (
-	errOutlived = errors.New("intram: webhook: the function is still running after its deadline: check that it returns when its context is done")
-	errExited   = errors.New("intram: webhook: the function ended its goroutine instead of returning")
+	errOutlived = redact.Sentinel("intram: webhook: the function is still running after its deadline: check that it returns when its context is done")
+	errExited   = redact.Sentinel("intram: webhook: the function ended its goroutine instead of returning")
 )
 
 // take brings one event to its effect. It returns when the function has, and a little
@@ -555,6 +598,8 @@ func (in *intake) claimEvent(ctx context.Context, event *Event) (Claim, error) {
 }
 
 func (in *intake) claim(ctx context.Context, key string) (claim Claim, err error) {
+	ctx, request := in.trace.startInbox(ctx, inboxClaim)
+	defer func() { request.close(claim.State, err) }()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	defer inboxPanic(&err)
@@ -636,6 +681,8 @@ func (in *intake) complete(ctx context.Context, claim Claim, within time.Duratio
 }
 
 func (in *intake) completeOnce(ctx context.Context, claim Claim) (err error) {
+	ctx, request := in.trace.startInbox(ctx, inboxComplete)
+	defer func() { request.close(0, err) }()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	defer inboxPanic(&err)
@@ -643,6 +690,8 @@ func (in *intake) completeOnce(ctx context.Context, claim Claim) (err error) {
 }
 
 func (in *intake) releaseOnce(ctx context.Context, claim Claim) (err error) {
+	ctx, request := in.trace.startInbox(ctx, inboxRelease)
+	defer func() { request.close(0, err) }()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	defer inboxPanic(&err)
@@ -650,7 +699,7 @@ func (in *intake) releaseOnce(ctx context.Context, claim Claim) (err error) {
 }
 
 // errInboxPanicked is a mistake in an inbox. It fails the delivery, not the program.
-var errInboxPanicked = errors.New("intram: inbox: it panicked")
+var errInboxPanicked = redact.Sentinel("intram: inbox: it panicked")
 
 // inboxPanic makes an error of an inbox's panic, to be deferred. As in panicked, only the
 // runtime's own words are shown.
@@ -683,9 +732,9 @@ func (in *intake) release(ctx context.Context, event *Event, claim Claim) {
 // are shown: the rest may be anything, a customer's name included.
 func panicked(value any) error {
 	if err, ok := value.(runtime.Error); ok {
-		return fmt.Errorf("intram: webhook: the function panicked: %w", err)
+		return redact.Wrap("intram: webhook: the function panicked", err)
 	}
-	return fmt.Errorf("intram: webhook: the function panicked with a %T", value)
+	return redact.Sentinel(fmt.Sprintf("intram: webhook: the function panicked with a %T", value))
 }
 
 // log writes a line about an event: what happened to what, and nothing of the data. The

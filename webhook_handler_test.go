@@ -60,7 +60,7 @@ func newMailboxWith(t *testing.T, inbox intram.Inbox, handle intram.EventHandler
 	if handle == nil {
 		handle = m.takeEffect
 	}
-	opts = append([]intram.HandlerOption{intram.WithHandlerLogger(m.logger())}, opts...)
+	opts = append([]intram.HandlerOption{intram.WithHandlerLogger(m.logger()), intram.WithHandlerTracer(newCountingTracer(t))}, opts...)
 	m.handler = intram.NewWebhookHandler(verifier, inbox, handle, opts...)
 	return m
 }

@@ -111,6 +111,7 @@ func NewReconciler(client *Client, inbox Inbox, handle EventHandler, opts ...Han
 	if err != nil {
 		return nil, fmt.Errorf("intram: reconciler: %w", within(err))
 	}
+	in.trace.setClock(client.clock)
 	if _, forgets := inbox.(*MemoryInbox); forgets {
 		in.logger.LogAttrs(context.Background(), slog.LevelWarn,
 			"the reconciler has an inbox in memory: what took effect before this process started takes effect again if since lies before it")
@@ -515,14 +516,14 @@ func (r *reconcileRun) one(ctx context.Context, op *Operation, p PendingOperatio
 		if r.intake.notify != nil {
 			r.intake.notify.Notify(event)
 		}
-		o := r.intake.take(ctx, event)
+		o := r.intake.reconcile(ctx, event)
 		r.add(event, o)
 		switch o.verdict {
 		case tookEffect, tookBefore:
 			p.Told = append(p.Told, event.Type)
 		case failed, outlived, notRecorded:
 			open = true // the inbox did not know of it: that much is certain
-		case underWay, storeDown, inboxBroken:
+		case underWay, storeDown, inboxBroken, notVerified, abandoned:
 			open, certain = true, false
 		}
 	}
@@ -561,9 +562,19 @@ func (r *reconcileRun) add(event *Event, o outcome) {
 		r.result.Known++
 	case underWay:
 		r.result.Busy++
-	case storeDown, failed, outlived, notRecorded, inboxBroken:
+	case storeDown, failed, outlived, notRecorded, inboxBroken, notVerified, abandoned:
 		r.fail(event, o.err)
 	}
+}
+
+// reconcile takes an event that was made from a list.
+func (in *intake) reconcile(ctx context.Context, event *Event) outcome {
+	ctx, delivery := in.trace.start(ctx, sourceReconciler, nil)
+	defer delivery.close()
+	delivery.verified(event)
+	o := in.take(ctx, event)
+	delivery.came(o.verdict, 0, o.err)
+	return o
 }
 
 // backwards reads a list that comes newest first, until an item is too old. It reads a

@@ -56,8 +56,9 @@ func newReconciled(t *testing.T, opts ...intramtest.Option) *reconciled {
 	r.secret = subscription.Secret
 	verifier, err := intram.NewWebhookVerifier(r.secret)
 	require.NoError(t, err)
-	r.handler = intram.NewWebhookHandler(verifier.WithClock(r.server.Clock()), r.inbox, r.takeEffect)
-	r.reconciler, err = intram.NewReconciler(r.client, r.inbox, r.takeEffect)
+	tracer := newCountingTracer(t)
+	r.handler = intram.NewWebhookHandler(verifier.WithClock(r.server.Clock()), r.inbox, r.takeEffect, intram.WithHandlerTracer(tracer))
+	r.reconciler, err = intram.NewReconciler(r.client, r.inbox, r.takeEffect, intram.WithHandlerTracer(tracer))
 	require.NoError(t, err)
 	return r
 }

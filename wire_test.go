@@ -144,7 +144,7 @@ func scripted(t *testing.T, steps ...step) (*intram.Client, *script) {
 func newClient(t *testing.T, rt http.RoundTripper, opts ...intram.ClientOption) *intram.Client {
 	t.Helper()
 	opts = append([]intram.ClientOption{
-		intram.WithHTTPClient(&http.Client{Transport: rt}), intram.WithJitter(0),
+		intram.WithHTTPClient(&http.Client{Transport: rt}), intram.WithJitter(0), intram.WithTracer(newCountingTracer(t)),
 	}, opts...)
 	client, err := intram.NewClient(publicKey, secretKey, opts...)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +53,8 @@ type record struct {
 	signer  Signer // of the last attempt
 	renewed bool   // new keys were asked for
 
+	open *openAttempt // for the hooks; nil without them, and between attempts
+
 	sent    bool // an attempt may have put bytes on the wire
 	inDoubt bool // an attempt may have been executed, and had no response
 }
@@ -89,6 +92,8 @@ type attempter struct {
 	cfg       *Config
 	userAgent []string // the header's value
 	skew      skew
+
+	headerLogged sync.Once // that a hook's header was left out
 }
 
 // RoundTrip dates and signs a clone of req, sends it, and reads the complete response
@@ -103,7 +108,13 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	if timeout <= 0 {
 		timeout = a.cfg.Timeout
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), timeout)
+	traced := a.begin(req.Context(), rec)
+	var added http.Header
+	if hooks := a.cfg.Hooks; hooks != nil && hooks.Headers != nil {
+		added = make(http.Header)
+		hooks.Headers(traced, added)
+	}
+	ctx, cancel := context.WithTimeout(traced, timeout)
 	defer cancel() // the body is read before RoundTrip returns
 
 	var own struct { // what belongs to this attempt alone, in one allocation
@@ -122,6 +133,9 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt := req.WithContext(ctx)
 	offset := a.skew.get()
 	attempt.Header = a.header(rec, a.skew.date(start, offset, call), &own.proof)
+	if added != nil {
+		a.addHeaders(traced, attempt.Header, added)
+	}
 	attempt.ContentLength = int64(len(call.Body))
 	if call.Body != nil {
 		attempt.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -145,7 +159,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		err = explain(req.Context(), ctx, err, timeout)
 		rec.failed(err, &own.conn)
-		a.log(req.Context(), rec, resp, start)
+		a.tell(traced, rec, resp, nil, start)
 		return nil, err
 	}
 	now := a.cfg.Clock.Now()
@@ -167,7 +181,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		rec.inDoubt = true // until a response to the key settles it
 	}
 	rec.answered(resp, body, after, word)
-	a.log(req.Context(), rec, resp, start)
+	a.tell(traced, rec, resp, body, start)
 	tooOld := a.cfg.Dated && refusedForAge(resp.StatusCode, body)
 	if tooOld && offset > 0 && call.Method != http.MethodGet {
 		// Dated ahead of this machine's clock, and refused for now. A program that has
@@ -370,19 +384,29 @@ func (t *connTrace) nothingSent(err error) bool {
 // copy may have been executed. On HTTP/2 it repeats only what the server did not process.
 func (t *connTrace) resent(resp *http.Response) bool { return resp.ProtoMajor != 2 && t.got.Load() > 1 }
 
-// log writes the attempt's line: what an operator needs, without customer data or
-// secrets.
-func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, start time.Time) {
-	if a.cfg.Logger == nil {
+// tell writes the attempt's line, and keeps what the hooks are told when it is known
+// whether another attempt follows.
+func (a *attempter) tell(ctx context.Context, rec *record, resp *http.Response, body []byte, start time.Time) {
+	if a.cfg.Logger == nil && rec.open == nil {
 		return
 	}
+	took := a.cfg.Clock.Now().Sub(start)
+	rec.note(resp, body, took)
+	if a.cfg.Logger != nil {
+		a.log(ctx, rec, resp, took)
+	}
+}
+
+// log writes the attempt's line: what an operator needs, without customer data or
+// secrets.
+func (a *attempter) log(ctx context.Context, rec *record, resp *http.Response, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := make([]slog.Attr, 0, 7)
 	attrs = append(attrs,
 		slog.String("method", rec.call.Method),
 		slog.String("path", rec.call.Template),
 		slog.Int("attempt", rec.attempts),
-		slog.Duration("duration", a.cfg.Clock.Now().Sub(start)))
+		slog.Duration("duration", took))
 	if resp != nil {
 		attrs = append(attrs, slog.Int("status", resp.StatusCode))
 		if id := resp.Header.Get("X-Request-Id"); id != "" {

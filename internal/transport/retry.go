@@ -19,7 +19,15 @@ type verdict struct {
 	retryAfter retryAfter
 }
 
-// checkRetry decides, for go-retryablehttp, whether to make another attempt. It depends
+// attempted decides, for go-retryablehttp, whether to make another attempt, and tells the
+// hooks.
+func (c *Client) attempted(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	retry, failure := c.checkRetry(ctx, resp, err)
+	recordOf(ctx).close(c.cfg.Hooks, retry && failure == nil)
+	return retry, failure
+}
+
+// checkRetry decides whether to make another attempt. It depends
 // only on the record and the budgets.
 func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	rec := recordOf(ctx)
@@ -70,6 +78,9 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 	}
 	if !c.budgets.of(rec.call.Method).spend() {
 		rec.stoppedBy = "retry budget exhausted (too many recent failures); this is the last attempt's result"
+		if hooks := c.cfg.Hooks; hooks != nil && hooks.BudgetSpent != nil {
+			hooks.BudgetSpent(rec, &rec.call)
+		}
 		return false, nil
 	}
 	return true, nil

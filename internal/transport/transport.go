@@ -38,7 +38,7 @@ type Clock interface {
 }
 
 // Config holds what all calls of a client share. Every field is required except Logger,
-// Limit and Budget.
+// Limit, Budget and Hooks.
 type Config struct {
 	// BaseURL is joined with each call's path. Its path has no slash at the end.
 	BaseURL *url.URL
@@ -72,6 +72,8 @@ type Config struct {
 	Limit func(ctx context.Context, call *Call) error
 	// Budget is shared with other clients of the host. Nil is one of the client's own.
 	Budget *Budget
+	// Hooks are told of attempts, unless nil.
+	Hooks *Hooks
 }
 
 // Signer authenticates attempts with one set of keys.
@@ -148,7 +150,7 @@ func New(cfg Config) *Client {
 		// Each call has its own number of attempts: decide counts them, so the library
 		// must not.
 		RetryMax:   maxInt,
-		CheckRetry: c.checkRetry,
+		CheckRetry: c.attempted,
 		// The wait goes through the clock, in prepareRetry.
 		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 },
 		PrepareRetry: c.prepareRetry,
@@ -242,6 +244,9 @@ func (c *Client) Do(ctx context.Context, call *Call) Result {
 	if c.cfg.Limit != nil && c.tooLate(rec, 0) {
 		rec.err = ErrTooLate
 		return rec.result()
+	}
+	if c.cfg.Hooks != nil {
+		defer c.abandon(rec)
 	}
 	resp, err := c.retry.Do(req)
 	if resp != nil {
