@@ -48,6 +48,13 @@ test: ## run the root module's tests, as the README says
 test-modules: ## run the tests of every other module
 	scripts/each-module.sh --own go test -race ./...
 
+# What no-secrets.sh searches besides the output of the root module's tests.
+.PHONY: spans-check
+spans-check: ## look for secrets and people in each span and metric of a payout, a payment, a refund and their failures
+	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; test=TestSpansAndMetricsShowNobody; \
+	go -C otelintram/internal/pipeline test -race -count=1 -v -run "^$$test$$" . >"$$log" 2>&1 || { tail -n 50 "$$log"; exit 1; }; \
+	scripts/no-secrets.sh "$$log" "$$test"
+
 .PHONY: fmt
 fmt: ## format every Go file
 	scripts/gofmt.sh --write

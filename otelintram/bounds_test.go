@@ -5,10 +5,16 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,4 +171,63 @@ func TestEachEventTypeOfTheSDKIsKnown(t *testing.T) {
 		span := newRecorder(t).deliver(t, intram.TraceDeliveryEnd{TraceDelivery: delivered, Type: intram.EventType(found[1])})
 		assert.Equal(t, "webhook "+found[1], span.Name)
 	}
+}
+
+// A new path must not be counted as other: each of the root package's is in a span's name.
+func TestEachPathOfTheSDKIsKnown(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../*.go")
+	require.NoError(t, err)
+	none := []string{"/", "/api/v1/merchant", "/v1", "/test"} // parts of paths
+	paths := map[string]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				text, err := strconv.Unquote(literal.Value)
+				require.NoError(t, err)
+				if regexp.MustCompile(`^/[a-z0-9/_{}-]*[a-z}]$`).MatchString(text) && !slices.Contains(none, text) {
+					paths[text] = true
+				}
+			}
+			return true
+		})
+	}
+	require.Len(t, paths, 13)
+	for path := range paths {
+		r, call := newRecorder(t), payout
+		call.Template = path
+		r.TraceCallEnd(r.TraceCallStart(t.Context(), call), intram.TraceCallEnd{TraceCall: call})
+		assert.Equal(t, path, attributesOf(r.span(t, "POST "+path).Attributes)["url.template"])
+	}
+}
+
+// So are the verdicts that the handler tells.
+func TestEachVerdictOfTheSDKIsKnown(t *testing.T) {
+	t.Parallel()
+	parsed, err := parser.ParseFile(token.NewFileSet(), "../webhook_handler.go", nil, 0)
+	require.NoError(t, err)
+	told := 0
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		f, ok := n.(*ast.FuncDecl)
+		if !ok || f.Name.Name != "word" {
+			return true
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				told++
+				verdict, err := strconv.Unquote(literal.Value)
+				require.NoError(t, err)
+				span := newRecorder(t).deliver(t, intram.TraceDeliveryEnd{TraceDelivery: delivered, Verdict: verdict})
+				assert.Equal(t, verdict, attributesOf(span.Attributes)["intram.webhook.verdict"])
+			}
+			return true
+		})
+		return true
+	})
+	assert.Equal(t, 10, told)
 }

@@ -21,7 +21,8 @@
 //
 // # Metrics
 //
-// README.md lists them with their attributes.
+// README.md lists them with their attributes. The folder dashboards has a dashboard for
+// Grafana and alerting rules for Prometheus.
 //
 // # What is left out
 //

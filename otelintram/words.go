@@ -45,6 +45,7 @@ var (
 	}
 	verdicts = []string{
 		"took_effect", "took_before", "under_way", "store_down", "failed", "outlived", "not_recorded", "inbox_broken", "refused",
+		"abandoned",
 	}
 	waitKinds    = []string{"operation", "transaction", "payin_session"}
 	environments = []string{string(intram.Sandbox), string(intram.Live)}

@@ -7,11 +7,11 @@ for dir in /usr/lib/postgresql/*/bin /usr/sbin; do
   PATH="$PATH:$dir"
 done
 # The first word is a program, the second the package that brings it. initdb, mariadbd and redis-server are for the modules whose tests
-# start servers of their own; node, npm, php and javac for the foreign clients, chromium and npm for the dashboard of intram serve; man and rpm for the
-# packages of the command; hunspell for the spelling.
+# start servers of their own, as prometheus and promtool for otelintram; node, npm, php and javac for the foreign clients, chromium and
+# npm for the dashboard of intram serve; man and rpm for the packages of the command; hunspell for the spelling.
 for pair in make:make gcc:gcc openssl:openssl curl:curl jq:jq python3:python3 zbarimg:zbar-tools \
-  initdb:postgresql mariadbd:mariadb-server redis-server:redis-server node:nodejs npm:npm php:php-cli javac:default-jdk-headless chromium:chromium \
-  man:man-db rpm:rpm dpkg:dpkg hunspell:hunspell; do
+  initdb:postgresql mariadbd:mariadb-server redis-server:redis-server prometheus:prometheus promtool:prometheus \
+  node:nodejs npm:npm php:php-cli javac:default-jdk-headless chromium:chromium man:man-db rpm:rpm dpkg:dpkg hunspell:hunspell; do
   if ! command -v "${pair%%:*}" >/dev/null; then
     missing+=("${pair#*:}")
   fi
