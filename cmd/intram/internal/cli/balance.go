@@ -30,7 +30,7 @@ Amounts are in whole units of the currency.`,
 			rows = append(rows, []string{clip(m.PaymentMethod, 32), m.Available.Grouped(), m.Pending.Grouped()})
 		}
 		if len(rows) > 0 {
-			rows = append(rows, []string{"all", balance.Available.Grouped(), balance.Pending.Grouped()})
+			rows = append(rows, []string{a.inLanguage("all"), balance.Available.Grouped(), balance.Pending.Grouped()})
 		}
 		head := "WALLET"
 		if balance.Currency != "" {

@@ -450,12 +450,12 @@ func (a *app) sayBatch(counts map[batch.State]int, f *batchFlags, written bool) 
 		{batch.NotSent, "run it again"},
 	} {
 		if n := counts[s.state]; n > 0 {
-			rows = append(rows, []string{string(s.state), fmt.Sprint(n), s.means})
+			rows = append(rows, []string{string(s.state), fmt.Sprint(n), a.inLanguage(s.means)})
 		}
 	}
 	a.printList([]string{"STATUS", "LINES", ""}, rows, "")
 	if written {
-		fmt.Fprintf(a.out, "Each line is in %s\n", f.results)
+		fmt.Fprint(a.out, a.inLanguage(fmt.Sprintf("Each line is in %s\n", f.results)))
 	}
 }
 
@@ -467,7 +467,7 @@ func (a *app) refuseBatch(file string, problems []sheet.Problem) error {
 		}
 	} else {
 		for _, p := range problems {
-			a.sayError("%s", placed(file, p))
+			a.sayError("%s", a.placed(file, p))
 		}
 	}
 	return usagef("%s has %s; nothing was sent", filepath.Base(file), sheet.Count(len(problems), "problem", "problems"))
@@ -482,17 +482,21 @@ func (a *app) noteReading(file string, notes []sheet.Problem, all bool) {
 			a.note("%d more were read otherwise than they are written: --normalize shows all of them.", len(notes)-few)
 			return
 		}
-		a.note("%s", placed(file, n))
+		a.note("%s", a.placed(file, n))
 	}
 }
 
 // placed returns a problem of a file with its place in front, such as salaries.csv:7.
-func placed(file string, p sheet.Problem) string {
+func (a *app) placed(file string, p sheet.Problem) string {
 	place := filepath.Base(file)
 	if p.Line > 0 {
 		place = fmt.Sprintf("%s:%d", place, p.Line)
 	}
-	return place + ": " + p.Text()
+	colon := a.inLanguage(": ")
+	if p.Column != "" {
+		place += colon + p.Column
+	}
+	return place + colon + a.inLanguage(p.Message)
 }
 
 // noteNeeds reports how much the lines need of each operator's wallet.
@@ -503,8 +507,8 @@ func (a *app) noteNeeds(needs []batch.Need) {
 	for _, n := range needs {
 		available := ""
 		if n.Available.IsSet() {
-			available = ", " + n.Available.Grouped() + " available"
+			available = ", " + a.inLanguage(n.Available.Grouped()+" available")
 		}
-		a.note("  %s: %s, %s%s", n.Operator, sheet.Count(n.Lines, "line", "lines"), n.Total.Grouped(), available)
+		a.note("  %s%s%s, %s%s", n.Operator, a.inLanguage(": "), a.inLanguage(sheet.Count(n.Lines, "line", "lines")), n.Total.Grouped(), available)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	intram "github.com/intram/intram-go"
 )
 
 // shortSource names a source relative to the file and the profile.
@@ -104,9 +106,9 @@ func (a *app) showConfig() error {
 		return a.printValue(map[string]any{"file": path, "file_found": found, "profiles": profiles, "settings": all})
 	}
 	if found {
-		fmt.Fprintf(a.out, "File: %s\n", path)
+		fmt.Fprint(a.out, a.inLanguage(fmt.Sprintf("File: %s\n", path)))
 	} else {
-		fmt.Fprintf(a.out, "File: %s (missing; create it with intram config init)\n", path)
+		fmt.Fprint(a.out, a.inLanguage(fmt.Sprintf("File: %s (missing; create it with intram config init)\n", path)))
 	}
 	if len(profiles) > 0 {
 		a.say("Its profiles: %s", join(profiles))
@@ -116,11 +118,15 @@ func (a *app) showConfig() error {
 		if one.name == "" || one.name == "certificate" && one.value == "" {
 			continue
 		}
-		t.AppendRow(tableRow([]string{one.name, one.masked(), shortSource(one.source, path, s.profile.value)}))
+		t.AppendRow(tableRow([]string{one.name, a.inLanguage(one.masked()), a.inLanguage(shortSource(one.source, path, s.profile.value))}))
 	}
 	renderTable(a.out, t)
 	for _, one := range s.all() {
 		if mistake := one.mistake(); mistake != "" {
+			if a.lang == intram.French {
+				a.say("%s (%s) %s.", one.name, one.source, a.inLanguage(mistake))
+				continue
+			}
 			a.say("%s of %s %s.", one.name, one.source, mistake)
 		}
 	}

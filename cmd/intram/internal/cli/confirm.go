@@ -48,7 +48,7 @@ func (a *app) askFirst(why, what, sentence string) error {
 	}
 	a.sayError("%s Type yes to go on:", sentence)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	if strings.TrimSpace(answer) != "yes" {
+	if typed := strings.TrimSpace(answer); typed != "yes" && (a.lang != intram.French || typed != "oui") {
 		return usagef("not confirmed; nothing was sent")
 	}
 	_ = err // the last line need not end with a line break

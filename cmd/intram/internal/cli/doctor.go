@@ -202,6 +202,9 @@ func (a *app) printReport(checks []doctor.Check, strict bool) error {
 // a terminal that shows them also gets the signs.
 func (a *app) printChecks(checks []doctor.Check) {
 	word := map[doctor.Status]string{doctor.OK: "ok", doctor.Warn: "warn", doctor.Fail: "FAIL", doctor.Skipped: "skipped"}
+	if a.lang == intram.French {
+		word = map[doctor.Status]string{doctor.OK: "ok", doctor.Warn: "avis", doctor.Fail: "ÉCHEC", doctor.Skipped: "omis"}
+	}
 	sign := map[doctor.Status]string{doctor.OK: "✓ ", doctor.Warn: "! ", doctor.Fail: "✗ ", doctor.Skipped: "- "}
 	width := 9
 	if a.signs() {
@@ -212,9 +215,9 @@ func (a *app) printChecks(checks []doctor.Check) {
 	indent := strings.Repeat(" ", width)
 	for _, c := range checks {
 		head := fmt.Sprintf("%s%-9s", sign[c.Status], word[c.Status])
-		fmt.Fprintln(a.out, head+wrap(c.Name+": "+c.Message.Shown(), columns-width, indent))
+		fmt.Fprintln(a.out, head+wrap(c.Name+a.inLanguage(": ")+a.inLanguage(c.Message.Shown()), columns-width, indent))
 		if !c.Do.IsZero() {
-			fmt.Fprintln(a.out, indent+"-> "+wrap(c.Do.Shown(), columns-width-3, indent+"   "))
+			fmt.Fprintln(a.out, indent+"-> "+wrap(a.inLanguage(c.Do.Shown()), columns-width-3, indent+"   "))
 		}
 	}
 	a.say("\n%d checks: %d ok, %s, %d failed, %d skipped.", len(checks), doctor.Count(checks, doctor.OK),

@@ -288,7 +288,12 @@ func (a *app) sayFailure(err error, code int) {
 		fmt.Fprintf(a.err, "%s\n", data)
 		return
 	}
-	a.sayError("intram: %s", trimPrefix(words))
+	if explained := a.explanation(err); explained != "" {
+		a.sayError("intram: %s", explained)
+		a.sayError("For support: %s", trimPrefix(words))
+	} else {
+		a.sayError("intram: %s", trimPrefix(words))
+	}
 	if said := a.serverWords(call, failed); said != "" {
 		a.sayError("The API says: %s", printable(said))
 	}
@@ -316,6 +321,22 @@ func (a *app) sayFailure(err error, code int) {
 		a.sayError("To find out without doing it twice, run exactly this within 23 hours:")
 		fmt.Fprintf(a.err, "  %s\n", resume.command)
 	}
+}
+
+// explanation returns what the SDK says to an operator about one of its errors, in a
+// language other than that of the error itself.
+func (a *app) explanation(err error) string {
+	if a.lang != intram.French {
+		return ""
+	}
+	_, call := errors.AsType[*intram.Error](err)
+	_, failed := errors.AsType[*intram.OperationError](err)
+	_, wait := errors.AsType[*intram.WaitError](err)
+	_, cannotTell := errors.AsType[*intram.CannotTellError](err)
+	if !call && !failed && !wait && !cannotTell {
+		return ""
+	}
+	return intram.Explain(err, a.lang)
 }
 
 // shownCode returns a code that is safe to show. A server's text that is not a code may

@@ -1,10 +1,16 @@
 package cli
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -156,4 +162,283 @@ func TestTheLanguage(t *testing.T) {
 	assert.Contains(t, r.err, `INTRAM_LANG: the language is fr or en, not "de"`)
 	lang, ok := locale.FromArgs([]string{"x", "--", "--lang", "fr"})
 	assert.False(t, ok, lang)
+}
+
+// sources are the folders whose messages have French.
+var sources = []string{".", "../sheet", "../doctor", "../../../../batch", "../../../../internal/typed", "../../../../internal/credential"}
+
+// englishFiles say what is not in French yet: the explanations of signatures, and the
+// comparison of the fake with the sandbox, are for developers.
+var englishFiles = []string{"explain.go", "verify.go", "fidelity.go", "sign.go", "version.go", "sdkwords.go", "columns.go", "elsewhere.go"}
+
+// messagesOf returns the texts of a file's strings, as formats: a part that is not a
+// string is %s.
+func messagesOf(t *testing.T, path string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	var format func(ast.Expr) (string, bool)
+	format = func(e ast.Expr) (string, bool) {
+		switch e := e.(type) {
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(e.Value)
+			return text, err == nil && e.Kind == token.STRING
+		case *ast.BinaryExpr:
+			left, isLeft := format(e.X)
+			right, isRight := format(e.Y)
+			if !isLeft {
+				left = "%s"
+			}
+			if !isRight {
+				right = "%s"
+			}
+			return left + right, isLeft || isRight
+		}
+		return "", false
+	}
+	var all []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ImportSpec, *ast.Field:
+			return false
+		case *ast.KeyValueExpr:
+			key, ok := n.Key.(*ast.Ident)
+			return !ok || !slices.Contains([]string{"Use", "Short", "Long", "Example", "example"}, key.Name)
+		case *ast.CallExpr: // the flags and the groups of commands are compared by their help
+			if fun, ok := n.Fun.(*ast.SelectorExpr); ok && strings.HasSuffix(fun.Sel.Name, "Var") {
+				return false
+			}
+			if fun, ok := n.Fun.(*ast.Ident); ok && fun.Name == "group" {
+				return false
+			}
+		case ast.Expr:
+			if text, ok := format(n); ok {
+				all = append(all, text)
+				return false
+			}
+		}
+		return true
+	})
+	return all
+}
+
+// TestEveryMessageIsInFrench reads the source of the command and of its packages. A text
+// with a space in it is a message: it has French, or is listed here.
+func TestEveryMessageIsInFrench(t *testing.T) {
+	t.Parallel()
+	isMessage := regexp.MustCompile(`[a-z]{2,} [a-z%]|[a-z]{3,}: %`)
+	isConfiguration := regexp.MustCompile(`^(?:# |\n\[)`) // what is written into a file
+	found := map[string]bool{}
+	for _, folder := range sources {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, folder)
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			for _, text := range messagesOf(t, path) {
+				found[text] = true
+				if slices.Contains(englishFiles, filepath.Base(path)) || !isMessage.MatchString(text) || isConfiguration.MatchString(text) || locale.Has(text) {
+					continue
+				}
+				assert.True(t, notMessages[text], "%s: %q has no French: write it into internal/locale", path, text)
+			}
+		}
+	}
+	for text := range notMessages {
+		assert.True(t, found[text], "listed, and nowhere: %q", text)
+	}
+	for _, format := range locale.Messages() {
+		assert.True(t, found[format] || composed[format], "French of no message: %q", format)
+	}
+}
+
+// TestEachMessageIsFoundByItsFormat makes each message with values of its own, and
+// expects its French and not that of another.
+func TestEachMessageIsFoundByItsFormat(t *testing.T) {
+	t.Parallel()
+	verb := regexp.MustCompile(`%[-+#0-9.]*[a-zA-Z]`)
+	letters := regexp.MustCompile(`[A-Za-z]`)
+	place := regexp.MustCompile(`\{(\d)(?::[to])?\}`)
+	for _, format := range locale.Messages() {
+		french := locale.French(format)
+		var values []string
+		text := verb.ReplaceAllStringFunc(format, func(verb string) string {
+			value := "Z" + strconv.Itoa(len(values)+1) + "Z"
+			switch verb[len(verb)-1] {
+			case 'd':
+				value = strconv.Itoa(701 + len(values))
+			case 'q':
+				value = `"` + value + `"`
+			}
+			values = append(values, value)
+			return value
+		})
+		if len(values) == 0 {
+			continue
+		}
+		assert.GreaterOrEqual(t, len(letters.FindAllString(verb.ReplaceAllString(format, ""), -1)), 4, "%q fits too much", format)
+		want := place.ReplaceAllStringFunc(french, func(mark string) string {
+			n, err := strconv.Atoi(mark[1:2])
+			require.NoError(t, err)
+			require.LessOrEqual(t, n, len(values), "%q", format)
+			return values[n-1]
+		})
+		plain := strings.NewReplacer("\u00a0", " ").Replace
+		assert.Equal(t, plain(want), plain(locale.Message(intram.French, text)), "%q", format)
+		assert.Equal(t, text, locale.Message(intram.English, text))
+	}
+}
+
+// TestAmountsAndTimesAreWrittenAsPeopleDo is about what is shown; what is read stays.
+func TestAmountsAndTimesAreWrittenAsPeopleDo(t *testing.T) {
+	t.Parallel()
+	for english, french := range map[string]string{
+		"25 000 XOF":           "25\u00a0000\u00a0FCFA",
+		"1 234 567.5 XOF":      "1\u00a0234\u00a0567,5\u00a0FCFA",
+		"500 XOF":              "500\u00a0FCFA",
+		"25 000 XAF":           "25 000 XAF",
+		"2026-11-26 14:05:09Z": "26/11/2026 14:05\u00a0UTC",
+		"2026-11-26T14:05:09Z": "2026-11-26T14:05:09Z",
+		"--before 2026-11-26":  "--before 2026-11-26",
+		"PO-2026-0001":         "PO-2026-0001",
+		"op_12345 XOFA":        "op_12345 XOFA",
+	} {
+		assert.Equal(t, french, locale.Value(intram.French, english))
+		assert.Equal(t, english, locale.Value(intram.English, english))
+	}
+}
+
+// inFrench returns a bench whose person reads French.
+func inFrench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
+	b.env["LANG"] = "fr_BJ.UTF-8"
+	return b
+}
+
+// unwrapped returns what is shown without line breaks and no-break spaces.
+func unwrapped(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, "\u00a0", " ")), " ")
+}
+
+// TestARealPayoutIsAskedAboutInFrench types one thing after the
+// other: only the whole word goes on.
+func TestARealPayoutIsAskedAboutInFrench(t *testing.T) {
+	t.Parallel()
+	payout := []string{"payouts", "create", "--amount", "25000", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567"}
+	for typed, goes := range map[string]bool{"oui": true, "yes": true, "o": false, "y": false, "OUI": false, "non": false, "": false, "oui merci": false} {
+		b := inFrench(t)
+		b.live()
+		b.person, b.stdin = true, typed+"\n"
+		r := b.run(t, payout...)
+		assert.Contains(t, unwrapped(r.err), "Clés de production : ceci va reverser 25 000, avec de l'argent réel. Tapez oui pour continuer :")
+		if goes {
+			assert.Zero(t, r.code, "%q: %s", typed, r.err)
+			continue
+		}
+		assert.Equal(t, exitUsage, r.code, "%q", typed)
+		assert.Contains(t, unwrapped(r.err), "intram : pas de confirmation ; rien n'a été envoyé")
+		for _, request := range b.server.Requests() {
+			assert.NotEqual(t, "POST", request.Method, "%q", typed)
+		}
+	}
+	b := newBench(t)
+	b.live()
+	b.person, b.stdin = true, "oui\n"
+	assert.Equal(t, exitUsage, b.run(t, payout...).code, "oui goes on in French only")
+}
+
+// TestWhatProgramsReadIsTheSameInFrench runs the same lines in both languages.
+func TestWhatProgramsReadIsTheSameInFrench(t *testing.T) {
+	t.Parallel()
+	lines := [][]string{
+		{"balance", "--json"},
+		{"payouts", "create", "--amount", "25000", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567", "--idempotency-key", "key-0000-1", "--json", "--wait"},
+		{"payouts", "create", "--amount", "25000", "--provider", "MTN_BENIN_229", "--msisdn", "22900000002", "--idempotency-key", "key-0000-2", "--json", "--wait"},
+		{"operations", "get", "op_0", "--json"},
+		{"payouts", "list", "--json"},
+		{"payouts", "create", "--amount", "0", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567", "--json"},
+		{"payouts", "create", "--json"},
+		{"config", "--json"},
+		{"version", "--json"},
+		{"sign", "GET", "/balance"},
+	}
+	english, french := newBench(t), inFrench(t)
+	for _, args := range lines {
+		want, have := english.run(t, args...), french.run(t, args...)
+		without := func(b *bench, text string) string {
+			return someKey.ReplaceAllString(strings.NewReplacer(b.home, "HOME", b.server.URL, "URL").Replace(text), "KEY")
+		}
+		assert.Equal(t, want.code, have.code, "%v", args)
+		assert.Equal(t, without(english, want.out), without(french, have.out), "%v", args)
+		if slices.Contains(args, "--json") {
+			assert.Equal(t, without(english, want.err), without(french, have.err), "%v", args)
+		}
+	}
+}
+
+// TestAFailureIsExplainedInFrench has the sentence for the operator first, then the SDK's
+// own line for support.
+func TestAFailureIsExplainedInFrench(t *testing.T) {
+	t.Parallel()
+	b := inFrench(t)
+	r := b.run(t, "payouts", "create", "--amount", "50000000", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567", "--wait")
+	assert.Equal(t, exitFailed, r.code)
+	said := unwrapped(r.err)
+	assert.Contains(t, said, "intram : Le reversement a échoué : le bénéficiaire n'a pas été payé, et la somme débitée est revenue dans votre portefeuille. "+
+		"Le portefeuille ne couvre pas le montant et ses frais.")
+	assert.Contains(t, said, "Pour l'assistance : operation op_")
+	assert.Contains(t, said, "insufficient_balance: the merchant's wallet has too little")
+}
+
+// TestABatchInFrench keeps all that a batch says: checks, results and errors.
+func TestABatchInFrench(t *testing.T) {
+	t.Parallel()
+	b := inFrench(t)
+	wrong := b.file(t, "faux.csv", "reference,montant,opérateur,téléphone\nA,0,MTN_BENIN_229,2290161234567\nA,25.000,XX,123\nC,100 FCFA,MTN_BENIN_229,61234567\n,100,MTN_BENIN_229,61234567\n")
+	r := b.run(t, "payouts", "batch", wrong, "--dry-run")
+	assert.Equal(t, exitUsage, r.code)
+	b.golden(t, "fr/batch-faux", r.out+r.err)
+
+	right := b.file(t, "salaires.csv", "reference,amount,provider,msisdn\nA,25000,MTN_BENIN_229,22961234567\nB,1500,MOOV_AFRICA_BENIN_229,22994000002\nC,900,MTN_BENIN_229,22900000002\n")
+	r = b.run(t, "payouts", "batch", right, "--dry-run")
+	assert.Zero(t, r.code)
+	b.golden(t, "fr/batch-essai", r.out+r.err)
+	r = b.run(t, "payouts", "batch", right, "--max-wait", "1m")
+	b.golden(t, "fr/batch", r.out+r.err)
+	assert.Contains(t, mustRead(t, strings.TrimSuffix(right, ".csv")+".results.csv"), "reference,amount,provider,msisdn,", "the results are for programs")
+}
+
+// TestTablesInFrench keeps tables and fields.
+func TestTablesInFrench(t *testing.T) {
+	t.Parallel()
+	b := inFrench(t)
+	b.ok(t, "payouts", "create", "--amount", "25000", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567", "--reference", "PO-1", "--wait")
+	var all strings.Builder
+	for _, args := range [][]string{
+		{"balance"}, {"payouts", "list"}, {"refunds", "list"}, {"operations", "list"}, {"transactions", "list"}, {"webhooks", "list"},
+		{"payouts", "wait", "op_0"}, {"refunds", "create", "--transaction", ""}, {"payouts", "crate"}, {"balance", "--foo"}, {"events", "list"},
+		{"operations", "list", "--since", "demain"}, {"payouts", "create", "--amount", "1,5", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567"},
+	} {
+		r := b.run(t, args...)
+		all.WriteString("$ intram " + strings.Join(args, " ") + "\n" + r.out + r.err + "\n")
+	}
+	b.golden(t, "fr/tables", all.String())
+}
+
+// TestTheDoctorSpeaksFrench looks for English in its report.
+func TestTheDoctorSpeaksFrench(t *testing.T) {
+	t.Parallel()
+	b := inFrench(t)
+	r := b.run(t, "doctor")
+	assert.NotRegexp(t, `\b(?:the|this|not set|from|checks|skipped|failed)\b`, r.out)
+	said := unwrapped(r.out)
+	assert.Contains(t, said, "authentication : l'API accepte les clés (GET /balance)")
+	assert.Contains(t, said, "27 vérifications : 22 bonnes, 0 avertissements, 0 en échec, 5 laissées de côté.")
+	b.env["INTRAM_SECRET_KEY"] = ""
+	said = unwrapped(b.run(t, "doctor").out)
+	assert.Contains(t, said, "ÉCHEC secret_key : non définie -> intram config init demande les clés")
+	assert.Contains(t, said, "Pour un ticket : intram doctor --json")
 }

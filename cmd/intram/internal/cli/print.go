@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
 )
 
 // columns is the width of all output for people.
@@ -30,7 +31,7 @@ func (a *app) calls(cmd *cobra.Command) *cobra.Command { return a.prints(a.conne
 
 // sayError prints a line for people to the error stream, in 80 columns.
 func (a *app) sayError(format string, args ...any) {
-	fmt.Fprintln(a.err, wrap(fmt.Sprintf(format, args...), columns, ""))
+	fmt.Fprintln(a.err, wrap(a.inLanguage(fmt.Sprintf(format, args...)), columns, ""))
 }
 
 // note prints a line for people, which is left out with --json.
@@ -42,8 +43,11 @@ func (a *app) note(format string, args ...any) {
 
 // say prints a line for people to the output.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.out, wrap(fmt.Sprintf(format, args...), columns, ""))
+	fmt.Fprintln(a.out, wrap(a.inLanguage(fmt.Sprintf(format, args...)), columns, ""))
 }
+
+// inLanguage returns a message for people in the language of the run.
+func (a *app) inLanguage(message string) string { return locale.Message(a.lang, message) }
 
 // printJSON prints a response, indented, with every digit and in its order.
 func (a *app) printJSON(raw []byte) error {
@@ -74,11 +78,11 @@ func (a *app) printFields(fields ...field) {
 	t := a.newTable(a.out)
 	widest := 0
 	for _, f := range fields {
-		widest = max(widest, text.StringWidthWithoutEscSequences(f.name))
+		widest = max(widest, text.StringWidthWithoutEscSequences(a.inLanguage(f.name)))
 	}
 	for _, f := range fields {
 		if f.value != "" {
-			t.AppendRow(table.Row{f.name, wrap(f.value, columns-widest-2, "")})
+			t.AppendRow(table.Row{a.inLanguage(f.name), wrap(locale.Value(a.lang, f.value), columns-widest-2, "")})
 		}
 	}
 	if t.Length() > 0 {
@@ -120,7 +124,11 @@ func (a *app) printList(header []string, rows [][]string, nothing string) {
 		return
 	}
 	t := a.newTable(a.out)
-	t.AppendHeader(tableRow(header))
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = a.inLanguage(name)
+	}
+	t.AppendHeader(tableRow(names))
 	var numbers []table.ColumnConfig
 	for i, name := range header {
 		if slices.Contains([]string{"AMOUNT", "FEES", "AVAILABLE", "PENDING", "LINES"}, name) {
@@ -129,7 +137,11 @@ func (a *app) printList(header []string, rows [][]string, nothing string) {
 	}
 	t.SetColumnConfigs(numbers)
 	for _, row := range rows {
-		t.AppendRow(tableRow(row))
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = locale.Value(a.lang, cell)
+		}
+		t.AppendRow(tableRow(cells))
 	}
 	renderTable(a.out, t)
 }

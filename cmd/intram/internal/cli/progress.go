@@ -32,7 +32,9 @@ func (a *app) showProgress(p batch.Progress, quick bool) *progressShow {
 	}
 	s.bar = &progress.Tracker{
 		Total: int64(left), Message: s.message(p),
-		Units: progress.Units{Formatter: func(done int64) string { return fmt.Sprintf("%d of %s", done, sheet.Count(left, "line", "lines")) }},
+		Units: progress.Units{Formatter: func(done int64) string {
+			return a.inLanguage(fmt.Sprintf("%d of %s", done, sheet.Count(left, "line", "lines")))
+		}},
 	}
 	w := progress.NewWriter()
 	w.SetOutputWriter(a.err)
@@ -61,7 +63,7 @@ func (s *progressShow) done(p batch.Progress) int {
 
 // message returns the text in front of the bar.
 func (s *progressShow) message(p batch.Progress) string {
-	return fmt.Sprintf("%d failed, %d left", p.Failed+p.Refused, p.Lines-s.done(p))
+	return s.app.inLanguage(fmt.Sprintf("%d failed, %d left", p.Failed+p.Refused, p.Lines-s.done(p)))
 }
 
 // update shows a change.

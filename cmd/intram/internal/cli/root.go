@@ -60,7 +60,7 @@ type app struct {
 	// address that does not exist.
 	webhookURL string
 
-	// lang is the language of help and messages, for people. langFlag is what --lang says.
+	// lang is the language of help and messages. langFlag is what --lang says.
 	lang     intram.Language
 	langFlag locale.Flag
 

@@ -144,7 +144,7 @@ func (m *Machine) resolve(ctx context.Context, api API, proxy *url.URL) (Check, 
 			return Warning(name, Say("%s resolves to an address of a private network: %s", Host(host), list(addresses)),
 				Say("if there is no proxy or fake of yours, look at the hosts file and the DNS server of this network")), addresses
 		}
-		return Good(name, Say("%s is %s", Host(host), list(addresses))), addresses
+		return Good(name, Say("%s resolves to %s", Host(host), list(addresses))), addresses
 	case errors.As(err, &failed) && failed.IsNotFound:
 		return Failure(name, Silent, Say("%s does not exist for the DNS server of this network", Host(host)),
 			Say("check the spelling and the network: nslookup %s", Host(host))), nil

@@ -3,8 +3,8 @@ package locale
 import "strings"
 
 // frenchHelp is the help of the commands, by their path. Of is the digest of the English
-// that it was written from (see DigestOf): a test fails when that has changed, so that the
-// French follows.
+// that it was written from (see DigestOf): a test fails when that has changed, so that
+// the French follows.
 var frenchHelp = map[string]Help{
 	"intram": {
 		Of:    "575144a2",

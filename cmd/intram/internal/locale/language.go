@@ -55,6 +55,10 @@ func (f *Flag) Type() string { return "string" }
 
 // Set implements [pflag.Value].
 func (f *Flag) Set(value string) error {
+	if value == "" { // which the command refuses in its own words
+		f.Value = ""
+		return nil
+	}
 	language, err := Parse(value)
 	if err == nil {
 		f.Value = language

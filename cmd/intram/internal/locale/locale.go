@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 
 	intram "github.com/intram/intram-go"
-	"github.com/intram/intram-go/internal/phrases"
 )
 
 // LangUsage describes the flag --lang.
@@ -26,34 +25,6 @@ const (
 	helpUsage    = "afficher cette aide"
 	versionUsage = "afficher la version d'intram"
 )
-
-// Text returns a text in a language: a sentence, or the format of one. What has no French
-// stays English.
-func Text(lang intram.Language, english string) string {
-	if lang != intram.French {
-		return english
-	}
-	if text, ok := frenchMessages[english]; ok {
-		return respace(text)
-	}
-	return english
-}
-
-// Sprintf formats a text of the catalogue.
-func Sprintf(lang intram.Language, format string, args ...any) string {
-	return fmt.Sprintf(Text(lang, format), args...)
-}
-
-// Has reports whether a text has French.
-func Has(english string) bool {
-	_, ok := frenchMessages[english]
-	return ok
-}
-
-// Messages lists the English of all messages that have French.
-func Messages() []string { return slices.Sorted(maps.Keys(frenchMessages)) }
-
-func respace(text string) string { return phrases.In(string(intram.French)).Respace(text) }
 
 // Help is the help of one command.
 type Help struct {
