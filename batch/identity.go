@@ -17,7 +17,10 @@ import (
 // bind computes the binding of a journal for these lines.
 func bind(client *intram.Client, lines []Line) Binding {
 	keys, numbered := identify(lines)
-	return Binding{Version: versionLines, SHA256: numbered, Keys: keys, Environment: client.Environment(), PublicKey: client.PublicKey()}
+	return Binding{
+		Version: versionLines, SHA256: numbered, Keys: keys,
+		Environment: client.Environment(), PublicKey: client.PublicKey(), Account: client.Account(),
+	}
 }
 
 // identify hashes the lines twice: in any order, and with their numbers. The idempotency
@@ -48,7 +51,9 @@ func (b Binding) match(found Binding, fileSHA256 string) error {
 		return fmt.Errorf("%w: it has format %d, of another version of package batch: use that version", ErrOtherBatch, found.Version)
 	case found.Environment != b.Environment:
 		return fmt.Errorf("%w: it was begun in the %s environment, and the client's keys are %s: use keys of its environment", ErrOtherBatch, found.Environment, b.Environment)
-	case found.PublicKey != b.PublicKey:
+	case found.Account != "" && b.Account != "" && found.Account != b.Account:
+		return fmt.Errorf("%w: it was begun with credentials of another Account: use those", ErrOtherBatch)
+	case found.PublicKey != b.PublicKey && (found.Account == "" || b.Account == ""):
 		return fmt.Errorf("%w: it was begun with another public key: use that one", ErrOtherBatch)
 	case content == "" || found.SHA256 != content:
 		return fmt.Errorf("%w: the lines have changed since it was begun: restore them; a new batch needs a journal of its own, "+

@@ -351,6 +351,41 @@ func TestARefusedLineIsToldWithItsCode(t *testing.T) {
 	assert.Equal(t, batch.Progress{Lines: 3, Ended: 3, Refused: 1}, run.Progress())
 }
 
+// A batch that was begun before keys changed goes on after that, by the account.
+func TestABatchGoesOnAfterTheKeysHaveChanged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 3)
+	named := intram.WithCredentials(b.server.CredentialsOf(b.server.PublicKey))
+	_, done := b.start(t, named)
+	done()
+	_, _, err := b.server.RotateKeys(b.server.PublicKey, 0)
+	require.NoError(t, err)
+	other := intram.WithCredentials(func(ctx context.Context) (intram.Credentials, error) {
+		c, err := b.server.CredentialsOf(b.server.PublicKey)(ctx)
+		c.Account = "another"
+		return c, err
+	})
+	_, err = b.open(t, other)
+	require.ErrorIs(t, err, batch.ErrOtherBatch)
+	require.ErrorContains(t, err, "another Account")
+	run, done := b.start(t, named)
+	require.NoError(t, run.Pay(t.Context()))
+	assert.Equal(t, batch.Progress{Lines: 3, Ended: 3}, run.Progress())
+	done()
+
+	// One that was begun with fixed keys needs those.
+	fixed := newBench(t, 1)
+	_, done = fixed.start(t)
+	done()
+	named = intram.WithCredentials(fixed.server.CredentialsOf(fixed.server.PublicKey))
+	_, done = fixed.start(t, named)
+	done()
+	_, _, err = fixed.server.RotateKeys(fixed.server.PublicKey, 0)
+	require.NoError(t, err)
+	_, err = fixed.open(t, named)
+	require.ErrorContains(t, err, "another public key")
+}
+
 func TestAJournalBelongsToItsLinesItsKeysAndItsEnvironment(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 2)
