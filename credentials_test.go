@@ -143,7 +143,7 @@ func TestCredentialsPrintNoKey(t *testing.T) {
 	t.Parallel()
 	c := intram.Credentials{Account: "acme/live", PublicKey: "pk_live_CANARYpublic", SecretKey: "sk_live_CANARYsecret", Version: "7"}
 	var b strings.Builder
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "c", c, "p", &c, "in", struct{ C intram.Credentials }{c})
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", slog.Any("c", c), slog.Any("p", &c), slog.Any("in", struct{ C intram.Credentials }{c}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&b, verb, c)
 		fmt.Fprintf(&b, verb, &c)
@@ -310,10 +310,10 @@ func TestACallInDoubtIsNotSentAgainUnderAnotherPublicKey(t *testing.T) {
 	for _, secretOnly := range []bool{false, true} {
 		t.Run(fmt.Sprintf("secret only %v", secretOnly), func(t *testing.T) {
 			t.Parallel()
-			server, client, _ := fakeWithVault(t)
+			server, _, _ := fakeWithVault(t)
 			require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, Times: 1}))
 			rotated := false
-			client = server.Client(intram.WithCredentials(server.CredentialsOf(server.PublicKey)), intram.WithHTTPClient(&http.Client{
+			client := server.Client(intram.WithCredentials(server.CredentialsOf(server.PublicKey)), intram.WithHTTPClient(&http.Client{
 				Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
 					resp, err := server.Transport().RoundTrip(req)
 					if err != nil && !rotated {

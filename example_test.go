@@ -758,3 +758,30 @@ func ExampleParseAmount() {
 	// 0.3
 	// intram: amount: not a decimal number: write digits, such as "25000" or "153.00"
 }
+
+func ExampleWithCredentials_rotation() {
+	server, _ := fake()
+	defer server.Close()
+	// What a secret store holds: {"Account": …, "PublicKey": …, "SecretKey": …, "Version": …}
+	store := server.CredentialsOf(server.PublicKey)
+	client, err := intram.NewClient("", "", intram.WithCredentials(func(ctx context.Context) (intram.Credentials, error) {
+		credentials, err := store(ctx)
+		fmt.Println("asked for the keys: version", credentials.Version)
+		return credentials, err
+	}), intram.WithBaseURL(server.URL), intram.WithHTTPClient(server.HTTPClient()), intram.WithClock(server.Clock()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, _, err := server.RotateKeys(server.PublicKey, 0); err != nil { // in the portal; the old keys are valid no more
+		fmt.Println(err)
+		return
+	}
+	var resp intram.Response
+	_, err = client.Balance.Get(context.Background(), intram.WithResponseInto(&resp))
+	fmt.Println(resp.StatusCode, resp.Attempts, err)
+	// Output:
+	// asked for the keys: version 1
+	// asked for the keys: version 2
+	// 200 2 <nil>
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"time"
 
 	intram "github.com/intram/intram-go"
@@ -205,3 +206,45 @@ func ExampleReconciler_Run() {
 	// 1 missing, 0 known
 	// 0 missing, 1 known
 }
+
+func ExampleNewWebhookVerifierFunc_unavailable() {
+	up := false
+	verifier, err := intram.NewWebhookVerifierFunc(func(context.Context) ([]intram.WebhookSecret, error) {
+		if !up {
+			return nil, errors.New("the vault is sealed")
+		}
+		return []intram.WebhookSecret{{Secret: exampleSecret, Scope: "acme/live"}}, nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	handler := intram.NewWebhookHandler(verifier.WithClock(&vaultClock{now: time.Now()}), new(intram.MemoryInbox), func(_ context.Context, event *intram.Event) error {
+		fmt.Println("took effect:", event.Type, event.OperationID, "of", event.Scope)
+		return nil
+	})
+	body := `{"event":"payout.completed","operation_id":"op_2f4a","occurred_at":"2026-05-20T10:31:14.000Z","data":{"reference":"PO-2026-0001","amount":25000}}`
+	fmt.Println(deliver(handler, body)) // Intram will send it again
+	up = true
+	fmt.Println(deliver(handler, body))
+	// Output:
+	// 503
+	// took effect: payout.completed op_2f4a of acme/live
+	// 200
+}
+
+// vaultClock goes on by a second each time it is read, so that the example need not wait
+// until the store may be asked again.
+type vaultClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *vaultClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Second)
+	return c.now
+}
+
+func (c *vaultClock) Sleep(context.Context, time.Duration) error { return nil }

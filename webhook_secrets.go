@@ -29,9 +29,10 @@ const (
 	secretsAge = 5 * time.Minute
 )
 
-// ErrSecretsUnavailable: the signature fits none of the secrets that are known, and the
-// function of [NewWebhookVerifierFunc] did not say whether there are others. The delivery
-// may be good: have it sent again. The webhook handler responds 503 with Retry-After.
+// ErrSecretsUnavailable is the error of a delivery whose signature fits none of the
+// secrets that are known, while the function of [NewWebhookVerifierFunc] does not say
+// whether there are others. The delivery may be good: have it sent again. The webhook
+// handler responds 503 with Retry-After.
 var ErrSecretsUnavailable = redact.Sentinel("intram: webhook: the secrets are not available now, and the signature fits none of those that are known")
 
 // WebhookSecret is the secret of one subscription, as the function of

@@ -263,7 +263,7 @@ func TestAWebhookSecretPrintsNothing(t *testing.T) {
 	t.Parallel()
 	s := intram.WebhookSecret{Secret: "whsec_CANARY", Scope: "acme"}
 	var b strings.Builder
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "s", s, "all", []intram.WebhookSecret{s})
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", slog.Any("s", s), slog.Any("all", []intram.WebhookSecret{s}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		fmt.Fprintf(&b, verb, s)
 		fmt.Fprintf(&b, verb, []any{&s, []intram.WebhookSecret{s}})
