@@ -19,23 +19,9 @@ import (
 
 // notInFrench are the pages that have no French version yet, with the reason.
 var notInFrench = map[string]string{
-	"docs/accounting.md":               "being translated",
-	"docs/architecture.md":             "being translated",
-	"docs/batch.md":                    "being translated",
-	"docs/errors.md":                   "being translated",
-	"docs/faults.md":                   "being translated",
-	"docs/fidelity.md":                 "being translated",
-	"docs/from-fedapay.md":             "being translated",
-	"docs/from-kkiapay.md":             "being translated",
-	"docs/from-legacy.md":              "being translated",
-	"docs/from-stripe.md":              "being translated",
-	"docs/guarantees.md":               "being translated",
-	"docs/payin.md":                    "being translated",
-	"docs/platforms.md":                "being translated",
-	"docs/proxies-and-certificates.md": "being translated",
-	"docs/scale.md":                    "being translated",
-	"docs/serve.md":                    "being translated",
-	"docs/several-shops.md":            "being translated",
+	"docs/errors.md":     "being translated",
+	"docs/fidelity.md":   "being translated",
+	"docs/guarantees.md": "being translated",
 }
 
 // onlyInFrench are the pages of docs/fr that have no English version.

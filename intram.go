@@ -103,10 +103,10 @@
 //	verifier, err := intram.NewWebhookVerifier(secret)
 //	http.Handle("/intram/webhook", intram.NewWebhookHandler(verifier, inbox, handle))
 //
-// The [Inbox] remembers what took effect: [MemoryInbox] for one process, the modules
-// inbox/pginbox and inbox/redisinbox for several. Events may come twice and out of order;
-// [EventRouter] sorts them by type, [EventOrder] never goes backwards, and [Reconciler]
-// finds those that never came.
+// The [Inbox] remembers what took effect: [MemoryInbox] in a test, the module
+// inbox/sqlinbox in a file or a database, inbox/pginbox and inbox/redisinbox. Events may
+// come twice and out of order; [EventRouter] sorts them by type, [EventOrder] never goes
+// backwards, and [Reconciler] finds those that never came.
 //
 // # Payin sessions
 //

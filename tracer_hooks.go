@@ -181,7 +181,7 @@ func (c *tracedCall) came(res *transport.Result, operationID string, err error) 
 	}
 	c.told = true
 	c.end.Attempts, c.end.StatusCode, c.end.Replayed = res.Attempts, res.Status, replayed(res)
-	c.end.OperationID = operationID
+	c.end.OperationID = scrubID(operationID)
 	if err != nil {
 		c.end.Err, c.end.Outcome = err, OutcomeOf(err)
 		if e, ok := errors.AsType[*Error](err); ok {
@@ -348,7 +348,8 @@ func (t *deliveryTracing) start(ctx context.Context, source string, header http.
 // verified notes the event. The merchant's function may change it later.
 func (d *tracedDelivery) verified(event *Event) {
 	if d != nil {
-		d.end.Type, d.end.OperationID, d.end.Attempt = event.Type, event.OperationID, event.Attempt
+		d.end.Type, d.end.OperationID = EventType(redact.Word(string(event.Type))), scrubID(event.OperationID)
+		d.end.Attempt = event.Attempt
 		d.end.Age = d.start.Sub(event.OccurredAt)
 	}
 }

@@ -209,11 +209,11 @@ func newIntake(inbox Inbox, handle EventHandler, opts []HandlerOption) (*intake,
 // has taken effect, or when it is nothing to you; return an error to have it sent again.
 //
 // Between handle's effect and the completion of its claim lies an instant in which the
-// machine can fail. Close it with pginbox.InTx or redisinbox.InTx, which put both into
-// one transaction, or make the effect idempotent by Event.InboxKey. Obey the context: a
-// function that goes on after its deadline keeps its claim as long as it runs, but not
-// beyond the lease; after that another replica may start the same event, and only the
-// transaction keeps the two apart.
+// machine can fail. Close it with InTx of pginbox, redisinbox or sqlinbox, which put both
+// into one transaction, or make the effect idempotent by Event.InboxKey. Obey the
+// context: a function that goes on after its deadline keeps its claim as long as it runs,
+// but not beyond the lease; after that another replica may start the same event, and only
+// the transaction keeps the two apart.
 //
 // # Responses
 //

@@ -36,7 +36,8 @@ const InboxRetention = 72 * time.Hour
 // An Inbox must be safe for concurrent use. Which clock leases run by is the
 // implementation's: a shared one uses its store's, never that of one replica. Package
 // intramtest has a suite that every implementation must pass; [MemoryInbox] is for one
-// process, and the modules inbox/pginbox and inbox/redisinbox are for several.
+// process. The module inbox/sqlinbox is for one machine or several, and inbox/pginbox and
+// inbox/redisinbox are for several.
 type Inbox interface {
 	// Claim takes the key for the length of lease, unless it is done or another's lease
 	// is running. Claim.State says which; that is not an error. An error means that the
@@ -227,7 +228,8 @@ const defaultInboxCapacity = 100_000
 
 // MemoryInbox is an [Inbox] for a receiver that is a single process: it forgets
 // everything when the process ends, so an event that is delivered again after a restart
-// takes effect again. For real money use a shared one, pginbox or redisinbox.
+// takes effect again. For real money use sqlinbox, which can be a file, pginbox or
+// redisinbox.
 //
 // It is bounded. When it is full of keys that are too young to be forgotten, it claims no
 // more and returns [ErrInboxFull], for which the handler responds 503: a late event is
@@ -388,8 +390,8 @@ type InboxHorizon interface {
 }
 
 // PendingStore is what an [Inbox] can be besides: it keeps what the [Reconciler] has to
-// look up again, over restarts and for all replicas. pginbox and redisinbox are one;
-// without one the Reconciler keeps it in memory, and forgets it with its process.
+// look up again, over restarts and for all replicas. pginbox, redisinbox and sqlinbox are
+// one; without one the Reconciler keeps it in memory, and forgets it with its process.
 type PendingStore interface {
 	// KeepPending stores or replaces operations under their ids, and forgets those that
 	// have ended.
@@ -437,7 +439,7 @@ func horizonOf(inbox Inbox) time.Duration {
 
 // ReconcileStore is a [PendingStore] that a [Reconciler] asks for parts of what is
 // pending, so that it need not hold all of it, and that keeps how far a run has come. It
-// is what an [Inbox] can be besides; pginbox is one.
+// is what an [Inbox] can be besides; pginbox and sqlinbox are one.
 type ReconcileStore interface {
 	PendingStore
 	// PendingAmong returns what is kept for the scope of the operations with these ids,

@@ -38,7 +38,8 @@ func run(listen string) error {
 	if err != nil {
 		return fmt.Errorf("INTRAM_WEBHOOK_SECRET: %w", err)
 	}
-	// For one process, and until it ends. With real money use pginbox or redisinbox.
+	// For one process, and until it ends. With real money use sqlinbox, which
+	// can be a file, pginbox or redisinbox.
 	inbox := new(intram.MemoryInbox)
 	events := &shop{progress: make(map[string]intram.EventOrder)}
 	router := events.router()
@@ -87,9 +88,9 @@ func serve(ctx context.Context, listen string, handler http.Handler) error {
 }
 
 // reconcile looks for missing events now and every hour, but for none from before the
-// start: an inbox in memory does not know which of those have taken effect. With pginbox
-// or redisinbox go back 48 hours, so that what happened while this program was down is
-// found too.
+// start: an inbox in memory does not know which of those have taken effect. With
+// sqlinbox, pginbox or redisinbox go back 48 hours, so that what happened while this
+// program was down is found too.
 func reconcile(ctx context.Context, reconciler *intram.Reconciler, started time.Time) {
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()

@@ -53,8 +53,8 @@ func runReplica() int {
 	return 1
 }
 
-// Two thousand events, three replicas, twenty of them killed, two crashes of the server: each
-// event takes effect once.
+// Two thousand events, three replicas, twenty of them killed, two crashes of the server:
+// each event takes effect once.
 func TestEachOfTwoThousandEventsTakesEffectOnce(t *testing.T) {
 	t.Parallel()
 	events := 2000

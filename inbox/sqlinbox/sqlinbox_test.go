@@ -249,7 +249,7 @@ func TestPruneForgetsWhatIsOldEnoughAndNothingElse(t *testing.T) {
 	})
 }
 
-// A lease of which less than the clock's unit is left must not be claimed for ever.
+// A lease shorter than the unit of the clock ends too.
 func TestTheShortestLease(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *store) {

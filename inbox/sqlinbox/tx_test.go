@@ -255,8 +255,8 @@ func TestASerializationFailureIsTriedAgain(t *testing.T) {
 	}
 }
 
-// What conflicts for ever ends.
-func TestAConflictIsNotTriedForEver(t *testing.T) {
+// A conflict that comes back is given up.
+func TestAConflictIsTriedFiveTimes(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *store) {
 		calls := 0

@@ -126,7 +126,8 @@ func (m *Server) init() error {
 	if err := m.chooseOwner(); err != nil {
 		return err
 	}
-	// A database for anybody who reaches the socket, which the folder's permissions guard.
+	// A database for anybody who reaches the socket, which the folder's permissions
+	// guard.
 	install, err := m.command("mariadb-install-db", "--no-defaults", "--datadir="+m.data(),
 		"--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M")
 	if err != nil {

@@ -84,6 +84,15 @@ func TestTheListIsPaidOnce(t *testing.T) {
 		head: "func _(verifier *intram.WebhookVerifier) (http.Handler, error)",
 	}}},
 	{dir: "limit/redislimit", snippets: []snippet{{doc: "docs/platforms.md", holds: "redislimit.New("}}},
+	{dir: "inbox/sqlinbox", snippets: []snippet{
+		{doc: "README.md", holds: "sqlinbox.OpenSQLite(", head: "func _() error", end: "return nil"},
+		{doc: "docs/webhooks.md", holds: "sqlinbox.OpenSQLite(", head: "func _() error"},
+		{
+			doc: "docs/inboxes.md", holds: "sqlinbox.Migrate(ctx",
+			head: "func _(ctx context.Context, db *sql.DB, verifier *intram.WebhookVerifier) (http.Handler, error)",
+		},
+		{doc: "docs/inboxes.md", holds: "func keepPayout("},
+	}},
 	{dir: "intramriver", snippets: []snippet{{doc: "intramriver/README.md"}}},
 	{dir: "otelintram", snippets: []snippet{{doc: "otelintram/README.md"}}},
 }
@@ -107,6 +116,8 @@ var importPaths = map[string]string{
 	"redis":       "github.com/redis/go-redis/v9",
 	"redisinbox":  "github.com/intram/intram-go/inbox/redisinbox",
 	"redislimit":  "github.com/intram/intram-go/limit/redislimit",
+	"sql":         "database/sql",
+	"sqlinbox":    "github.com/intram/intram-go/inbox/sqlinbox",
 	"testing":     "testing",
 	"time":        "time",
 }
