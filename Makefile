@@ -199,6 +199,20 @@ axe: ## bring axe-core for the browser test of the dashboard
 foreign-packages: ## bring what the foreign clients are made with: Express and TypeScript
 	$(NPMCI) internal/mockapi/testdata/clients
 
+.PHONY: site-packages
+site-packages: ## bring vitepress, which makes the site
+	$(NPMCI) site
+
+.PHONY: site
+site: ## build docs/ as a site of static pages into site/.vitepress/dist (after site-packages)
+	test -d site/node_modules || $(MAKE) site-packages
+	go -C site run .
+	cd site && node_modules/.bin/vitepress build .
+
+.PHONY: site-look
+site-look: site ## take pictures of the site into docs/images, with chromium
+	INTRAM_SCREENSHOTS=$(CURDIR)/docs/images go -C site test -count=1 -run TestThePicturesOfTheSite .
+
 .PHONY: screenshots
 screenshots: ## take the pictures of docs/serve.md again, with chromium
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \

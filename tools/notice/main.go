@@ -37,7 +37,7 @@ var platforms = []string{"linux/amd64", "darwin/arm64", "windows/amd64"}
 
 // unshipped matches the folders of modules that no user links: they check or show the
 // others.
-var unshipped = regexp.MustCompile(`^(tools|bench|examples|docs)(/|$)|/internal/|/example$`)
+var unshipped = regexp.MustCompile(`^(tools|bench|examples|docs|site)(/|$)|/internal/|/example$`)
 
 // coverage is how much of a licence file must be the text of known licences, in percent.
 // The rest is names of authors.
