@@ -147,30 +147,54 @@ const (
 	errorsFinish = "<!-- end of what is made -->\n"
 )
 
-// docs/errors.md has every code and error of the source, with what the SDK says of it.
-// With UPDATE_DOCS=1 (make docs) the test writes it.
+// docs/errors.md and its French have every code and error of the source, with what the
+// SDK says of it. With UPDATE_DOCS=1 (make docs) the test writes them.
 func TestTheErrorsPageIsWhatTheSDKSays(t *testing.T) {
 	t.Parallel()
-	page := readDocument(t, errorsPage).text
-	before, rest, ok := strings.Cut(page, errorsBegin)
-	require.True(t, ok)
-	_, after, ok := strings.Cut(rest, errorsFinish)
-	require.True(t, ok)
-	want := before + errorsBegin + errorEntries(t) + errorsFinish + after
-	if os.Getenv("UPDATE_DOCS") != "" {
-		require.NoError(t, os.WriteFile(errorsPage, []byte(want), 0o600))
-		return
+	for name, in := range map[string]errorWords{errorsPage: errorWordsInEnglish, frenchName(errorsPage): errorWordsInFrench} {
+		page := readDocument(t, name).text
+		before, rest, ok := strings.Cut(page, errorsBegin)
+		require.True(t, ok, name)
+		_, after, ok := strings.Cut(rest, errorsFinish)
+		require.True(t, ok, name)
+		want := before + errorsBegin + errorEntries(t, in) + errorsFinish + after
+		if os.Getenv("UPDATE_DOCS") != "" {
+			require.NoError(t, os.WriteFile(name, []byte(want), 0o600))
+			continue
+		}
+		lines := strings.Split(page, "\n")
+		for i, line := range strings.Split(want, "\n") { // the first that differs says enough
+			require.Less(t, i, len(lines), "make docs writes the page anew")
+			require.Equal(t, line, lines[i], "%s:%d: make docs writes the page anew", name, i+1)
+		}
+		assert.Len(t, page, len(want), "make docs writes the page anew")
 	}
-	lines := strings.Split(page, "\n")
-	for i, line := range strings.Split(want, "\n") { // the first that differs says enough
-		require.Less(t, i, len(lines), "make docs writes the page anew")
-		require.Equal(t, line, lines[i], "%s:%d: make docs writes the page anew", errorsPage, i+1)
-	}
-	assert.Len(t, page, len(want), "make docs writes the page anew")
 }
 
-// errorEntries is the middle of docs/errors.md.
-func errorEntries(t *testing.T) string {
+// errorWords are what differs between the page in one language and in another.
+type errorWords struct {
+	failed, acts string
+	say          func(t *testing.T, text string) string // text in this language
+	heading      func(text, say string) string
+	explain      func(explained error, note string) string
+}
+
+var errorWordsInEnglish = errorWords{
+	failed:  "a failed operation",
+	acts:    "Who acts: ",
+	say:     func(_ *testing.T, text string) string { return text },
+	heading: func(_, say string) string { return "## " + say },
+	explain: func(explained error, note string) string {
+		text := intram.Explain(explained, intram.English) + "\n"
+		if note != "" {
+			text += note + "\n"
+		}
+		return text + "\n> " + intram.Explain(explained, intram.French) + "\n"
+	},
+}
+
+// errorEntries is the middle of the page.
+func errorEntries(t *testing.T, in errorWords) string {
 	t.Helper()
 	codes, sentinels := packageValues(t, "ErrorCode")
 	names := make(map[intram.ErrorCode]string)
@@ -178,24 +202,30 @@ func errorEntries(t *testing.T) string {
 		names[intram.ErrorCode(code)] = name
 	}
 	var b strings.Builder
+	begin := func(heading, intro string) {
+		fmt.Fprintf(&b, "%s\n\n%s\n\n", in.heading(heading, in.say(t, heading)), in.say(t, intro))
+	}
+	write := func(entry errorEntry, explained, printed error) {
+		fmt.Fprintf(&b, "%s%s.\n\n%s\n```text\n%s\n```\n\n", in.acts, in.say(t, entry.who), in.explain(explained, in.say(t, entry.note)), printed)
+	}
 	for _, group := range errorGroups {
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n", group.heading, group.intro)
+		begin(group.heading, group.intro)
 		for _, code := range slices.Sorted(maps.Keys(group.entries)) {
 			entry := group.entries[code]
 			require.Contains(t, names, code)
 			err := errorOf(t, code, entry.status, group.payin)
-			where := "a failed operation"
+			where := in.failed
 			if entry.status != 0 {
 				where = fmt.Sprint("HTTP ", entry.status)
 			}
-			fmt.Fprintf(&b, "### `%s`\n\n`intram.%s`, %s, `%s`. Who acts: %s.\n\n", code, names[code], where, intram.OutcomeOf(err), entry.who)
-			writeEntry(&b, code, err, entry.note)
+			fmt.Fprintf(&b, "### `%s`\n\n`intram.%s`, %s, `%s`. ", code, names[code], where, intram.OutcomeOf(err))
+			write(entry, code, err)
 			delete(names, code)
 		}
 	}
 	assert.Empty(t, names, "codes that the page leaves out")
 	for _, group := range sentinelGroups {
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n", group.heading, group.intro)
+		begin(group.heading, group.intro)
 		for _, name := range slices.Sorted(maps.Keys(group.entries)) {
 			require.Contains(t, sentinels, name)
 			sentinels = slices.DeleteFunc(sentinels, func(one string) bool { return one == name })
@@ -203,21 +233,12 @@ func errorEntries(t *testing.T) string {
 			if name == "ErrCannotTell" {
 				err = &intram.CannotTellError{IdempotencyKey: "po-2026-0001-key", Err: intram.CodeInternalError}
 			}
-			fmt.Fprintf(&b, "### `%s`\n\n`intram.%s`. Who acts: %s.\n\n", name, name, group.entries[name].who)
-			writeEntry(&b, err, err, group.entries[name].note)
+			fmt.Fprintf(&b, "### `%s`\n\n`intram.%s`. ", name, name)
+			write(group.entries[name], err, err)
 		}
 	}
 	assert.Empty(t, sentinels, "errors that the page leaves out")
 	return b.String()
-}
-
-// writeEntry says what an error means, in both languages, and how it prints.
-func writeEntry(b *strings.Builder, explained, printed error, note string) {
-	fmt.Fprintf(b, "%s\n", intram.Explain(explained, intram.English))
-	if note != "" {
-		fmt.Fprintf(b, "%s\n", note)
-	}
-	fmt.Fprintf(b, "\n> %s\n\n```text\n%s\n```\n\n", intram.Explain(explained, intram.French), printed)
 }
 
 // errorOf is the error that a user gets when the API says code: of a call with a status,
