@@ -19,7 +19,9 @@ var notMessages = map[string]bool{
 	"cli: completion of a flag that is not there: %s": true, "%d of %d done, %d failed, %d remaining%s": true,
 	"%s takes %s, and was given %s; see: %s --help": true, "; did you mean %s?": true, "%s, which is %s": true, "%s: %s_file: %w": true,
 	"worked on again": true, "would be replayed; nothing was written. Add --yes": true, "would be worked on again; nothing was written. Add --yes": true,
-	"\n%d checks: %d ok, %s, %d failed, %d skipped.": true,
+	"\n%d checks: %d ok, %s, %d failed, %d skipped.":                                     true,
+	"\nWhat should be signed, including the line feeds (the body follows the last one):": true,
+	"\nAll lines of a correct client: add --language, such as --language php.":           true, "\nThe correct lines:": true,
 	batchExitHelp: true, doctorHelp: true, exitHelp: true, usageTemplate: true, storedHelp: true,
 }
 
@@ -45,6 +47,9 @@ var composed = map[string]bool{
 	"the profile is %s, which is %s (%s), and the %s of %s starts with %s": true,
 	"this machine is %d %s ahead of the API's clock":                       true, "this machine is %d %s behind the API's clock": true,
 	"used before, by operation %s of %s, which failed and may have been paid all the same": true,
+
+	"What should be signed, including the line feeds (the body follows the last one):": true,
+	"All lines of a correct client: add --language, such as --language php.":           true, "The correct lines:": true,
 
 	// Of the SDK.
 	"amount: %s": true, "amount: it can be read in two ways": true, "msisdn: not a phone number": true,

@@ -169,7 +169,7 @@ var sources = []string{".", "../sheet", "../doctor", "../../../../batch", "../..
 
 // englishFiles say what is not in French yet: the explanations of signatures, and the
 // comparison of the fake with the sandbox, are for developers.
-var englishFiles = []string{"explain.go", "verify.go", "fidelity.go", "sign.go", "version.go", "sdkwords.go", "columns.go", "elsewhere.go"}
+var englishFiles = []string{"verify.go", "fidelity.go", "sign.go", "version.go", "sdkwords.go", "columns.go", "elsewhere.go"}
 
 // messagesOf returns the texts of a file's strings, as formats: a part that is not a
 // string is %s.
@@ -441,4 +441,18 @@ func TestTheDoctorSpeaksFrench(t *testing.T) {
 	said = unwrapped(b.run(t, "doctor").out)
 	assert.Contains(t, said, "ÉCHEC secret_key : non définie -> intram config init demande les clés")
 	assert.Contains(t, said, "Pour un ticket : intram doctor --json")
+}
+
+// TestASignatureIsExplainedInFrench has the sentences of the dashboard.
+func TestASignatureIsExplainedInFrench(t *testing.T) {
+	t.Parallel()
+	b := inFrench(t)
+	headers := b.file(t, "h.txt", "X-Api-Key: "+b.server.PublicKey+"\nX-Timestamp: 2026-05-20T10:30:00.000Z\n")
+	r := b.run(t, "explain-signature", "GET", "/v1/balance", "--headers", "@"+headers)
+	assert.Equal(t, exitRefused, r.code, r.err)
+	said := unwrapped(r.out)
+	assert.Contains(t, said, "Refus (requête) :")
+	assert.Contains(t, said, "L'en-tête X-Signature manque.")
+	assert.Contains(t, said, "Ce qui devrait être signé, sauts de ligne compris")
+	assert.NotRegexp(t, `The header|Send `, said)
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
@@ -158,6 +160,10 @@ func (a *app) sayVerdict(v *signature.Verdict, what string) {
 		a.say("The %s is refused:", what)
 	}
 	for _, f := range v.Findings {
+		if a.lang == intram.French && locale.HasFinding(f.ID) {
+			a.sayItem(locale.Finding(a.lang, f))
+			continue
+		}
 		first, rest := f.What[:1], f.What[1:]
 		a.sayItem(strings.ToUpper(first) + rest + ".")
 		a.sayMoreOfItem(f.Fix)
@@ -170,7 +176,7 @@ func (a *app) sayVerdict(v *signature.Verdict, what string) {
 }
 
 func (a *app) sayItem(text string) {
-	a.say("%s", "- "+wrap(text, columns-2, "  "))
+	a.say("%s", "- "+wrap(a.inLanguage(text), columns-2, "  "))
 }
 
 func (a *app) sayMoreOfItem(text string) {

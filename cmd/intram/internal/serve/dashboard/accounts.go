@@ -61,7 +61,7 @@ func methodName(code string) string {
 // English.
 var memos = map[string]string{
 	"opening balance": "solde d'ouverture", "top-up": "approvisionnement",
-	"payout debited": "versement débité", "payout completed": "versement effectué", "payout failed": "versement échoué",
+	"payout debited": "reversement débité", "payout completed": "reversement effectué", "payout failed": "reversement échoué",
 	"settlement queued": "virement en attente", "settlement completed": "virement effectué", "settlement rejected": "virement rejeté",
 	"payment announced": "paiement annoncé", "payment received": "paiement reçu", "payment failed": "paiement échoué", "payment cancelled": "paiement annulé",
 	"refund debited": "remboursement débité", "refund completed": "remboursement effectué", "refund failed": "remboursement échoué", "refund waits for its operator": "remboursement en attente de l'opérateur",

@@ -1,15 +1,19 @@
 package dashboard
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
+)
 
 // phrase is a text in both languages.
-type phrase struct{ en, fr string }
+type phrase locale.Phrase
 
 func (w phrase) in(lang language) string {
 	if lang == french {
-		return w.fr
+		return w.French
 	}
-	return w.en
+	return w.English
 }
 
 // advice says why something failed, and what to do.
@@ -65,7 +69,7 @@ var advices = map[string]struct{ why, do phrase }{
 	},
 	"not_refundable": {
 		phrase{"This payment cannot be refunded: it failed, or it was a bank transfer.", "Ce paiement ne peut pas être remboursé : il a échoué, ou c'était un virement."},
-		phrase{"Give the money back by a payout.", "Rendez l'argent par un versement."},
+		phrase{"Give the money back by a payout.", "Rendez l'argent par un reversement."},
 	},
 	"stripe_unavailable": {phrase{"The card provider could not be reached.", "Le prestataire des cartes était injoignable."}, later},
 	"unsupported_payment_method": {
@@ -91,7 +95,7 @@ func adviceOnRow(lang language, r operationRow) advice {
 // returned is the advice for a payout that the bank returned.
 var returned = struct{ why, do phrase }{
 	phrase{"The bank returned the transfer, and the money is back in the wallet.", "La banque a rejeté le virement, et l'argent est revenu dans le portefeuille."},
-	phrase{"Check the account number with its owner, and make a new payout with a new idempotency key.", "Vérifiez le numéro de compte avec son titulaire, et créez un nouveau versement avec une nouvelle clé d'idempotence."},
+	phrase{"Check the account number with its owner, and make a new payout with a new idempotency key.", "Vérifiez le numéro de compte avec son titulaire, et créez un nouveau reversement avec une nouvelle clé d'idempotence."},
 }
 
 // whyOf returns the meaning of an error code in a few words.

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 	"github.com/intram/intram-go/internal/mockapi"
 )
@@ -57,7 +59,7 @@ func (d *Dashboard) explained(lang language, r mockapi.Request) requestView {
 	}
 	v.Signed, v.Good, v.Known, v.Expected = true, verdict.Good, verdict.Explained, verdict.Signature
 	for _, f := range verdict.Findings {
-		v.Mistakes = append(v.Mistakes, described(lang, f))
+		v.Mistakes = append(v.Mistakes, locale.Finding(intram.Language(lang), f))
 	}
 	// The head ends with its fourth line feed, and the body follows.
 	for i, expected := range strings.SplitN(verdict.Canonical+string(r.Body), "\n", len(fields)) {

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
@@ -57,10 +59,10 @@ func TestEveryTextExistsInBothLanguages(t *testing.T) {
 	for key := range used {
 		w, ok := words[key]
 		assert.True(t, ok, "%q has no text", key)
-		assert.NotEmpty(t, w.en, "%q in English", key)
-		assert.NotEmpty(t, w.fr, "%q in French", key)
-		assert.Equal(t, strings.Count(w.en, "%d"), strings.Count(w.fr, "%d"), key)
-		assert.Equal(t, strings.Count(w.en, "|"), strings.Count(w.fr, "|"), key)
+		assert.NotEmpty(t, w.English, "%q in English", key)
+		assert.NotEmpty(t, w.French, "%q in French", key)
+		assert.Equal(t, strings.Count(w.English, "%d"), strings.Count(w.French, "%d"), key)
+		assert.Equal(t, strings.Count(w.English, "|"), strings.Count(w.French, "|"), key)
 	}
 	for key := range words {
 		assert.True(t, used[key], "%q is used nowhere", key)
@@ -88,17 +90,17 @@ func TestEveryFindingAboutASignatureIsInFrenchToo(t *testing.T) {
 		for line := range strings.Lines(string(content)) {
 			for _, m := range made.FindAllStringSubmatch(line, -1) {
 				found[m[1]] = true
-				assert.NotEmpty(t, frenchFindings[m[1]], "%s has no French", m[1])
+				assert.True(t, locale.HasFinding(m[1]), "%s has no French", m[1])
 			}
 		}
 	}
 	assert.Greater(t, len(found), 50, "the findings were not found")
-	for id := range frenchFindings {
+	for _, id := range locale.Findings() {
 		assert.True(t, found[id], "nothing finds %s", id)
 	}
 	f := signature.Finding{ID: "public-path", What: "the public path was signed", Fix: "Sign the other one."}
-	assert.Equal(t, "The public path was signed. Sign the other one.", described(english, f))
-	assert.Equal(t, frenchFindings["public-path"], described(french, f))
+	assert.Equal(t, "The public path was signed. Sign the other one.", locale.Finding(intram.English, f))
+	assert.Contains(t, locale.Finding(intram.French, f), "chemin")
 }
 
 func TestTheLanguageIsTheBrowsersUnlessChosen(t *testing.T) {

@@ -1,22 +1,32 @@
-package dashboard
+package locale
 
 import (
+	"maps"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
+	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
-// described is a finding as a sentence of what is wrong, and one of what to do.
-func described(lang language, f signature.Finding) string {
-	if fr, ok := frenchFindings[f.ID]; ok && lang == french {
-		return fr
+// Finding returns a finding about a signature as sentences: what is wrong, and what to do.
+func Finding(lang intram.Language, f signature.Finding) string {
+	if text, ok := frenchFindings[f.ID]; ok && lang == intram.French {
+		return respace(text)
 	}
 	first, size := utf8.DecodeRuneInString(f.What)
 	return string(unicode.ToUpper(first)) + f.What[size:] + ". " + f.Fix
 }
 
-// frenchFindings are the findings in French, by their ID.
+// HasFinding reports whether a finding has French.
+func HasFinding(id string) bool { return frenchFindings[id] != "" }
+
+// Findings lists the findings that have French.
+func Findings() []string { return slices.Sorted(maps.Keys(frenchFindings)) }
+
+// frenchFindings are what package signature finds, in French, by the finding's ID: what is
+// wrong, and what to do.
 var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about keys, and no key
 	"missing-api-key":      "L'en-tête X-Api-Key manque. Envoyez-y la clé publique.",
 	"missing-timestamp":    "L'en-tête X-Timestamp manque. Envoyez-y l'heure qui a été signée.",
