@@ -157,7 +157,7 @@ func TestTheSettingsOfAFile(t *testing.T) {
 // Several replicas open a file that is not there yet.
 func TestAFileIsOpenedForTheFirstTimeByManyAtOnce(t *testing.T) {
 	t.Parallel()
-	for range 10 {
+	for range 40 {
 		path := filepath.Join(t.TempDir(), "intram.db")
 		var work sync.WaitGroup
 		var held sync.Map
