@@ -3,6 +3,7 @@ package intram_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -76,6 +77,42 @@ func TestAReadAllocatesLittleMoreThanABareRead(t *testing.T) { //nolint:parallel
 	assert.LessOrEqual(t, own.allocations, bare.allocations+moreAllocations)
 	assert.LessOrEqual(t, own.bytes*10, bare.bytes*13)
 }
+
+// moreWithATracer is how many allocations a call may make more with a tracer that is told
+// everything and allocates nothing itself.
+const moreWithATracer = 50
+
+// Without a tracer nothing is allocated for one. What a call allocates with one is
+// bounded too.
+func TestATracerAllocatesNothingWhenThereIsNone(t *testing.T) { //nolint:paralleltest // it counts the whole process
+	if raceDetector {
+		return
+	}
+	assert.Zero(t, testing.AllocsPerRun(1000, intram.Untraced(t.Context())))
+	base := cannedServer(t, http.StatusAccepted, compact(t, example(t, "payout.accepted.current.json")))
+	plain := costClient(t, base)
+	traced, err := intram.NewClient(publicKey, secretKey, intram.WithBaseURL(base), intram.WithTracer(idleTracer{}))
+	require.NoError(t, err)
+	t.Cleanup(traced.CloseIdleConnections)
+	params := mobilePayout()
+	without := costOf(t, func() error { _, err := plain.Payouts.Create(t.Context(), params); return err })
+	with := costOf(t, func() error { _, err := traced.Payouts.Create(t.Context(), params); return err })
+	t.Logf("a payout: %v; with a tracer: %v", without, with)
+	assert.LessOrEqual(t, with.allocations, without.allocations+moreWithATracer)
+}
+
+// idleTracer is told everything of calls, and does nothing.
+type idleTracer struct{}
+
+func (idleTracer) TraceCallStart(ctx context.Context, _ intram.TraceCall) context.Context { return ctx }
+func (idleTracer) TraceCallEnd(context.Context, intram.TraceCallEnd)                      {}
+func (idleTracer) TraceAttemptStart(ctx context.Context, _ intram.TraceAttempt) context.Context {
+	return ctx
+}
+func (idleTracer) TraceAttemptEnd(context.Context, intram.TraceAttemptEnd) {}
+func (idleTracer) TraceBudgetSpent(context.Context, intram.TraceCall)      {}
+func (idleTracer) TraceDoubt(context.Context, intram.TraceCall, int)       {}
+func (idleTracer) TraceHeaders(context.Context, http.Header)               {}
 
 func TestAPageOfTransactionsAllocatesLittle(t *testing.T) { //nolint:paralleltest // it counts the whole process
 	if raceDetector {

@@ -2,6 +2,7 @@ package intram
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -103,4 +104,27 @@ func NotAfter(ctx context.Context, c *Client, params PayoutParams) (time.Time, e
 		return time.Time{}, refused
 	}
 	return ready.call.NotAfter, nil
+}
+
+// Untraced returns what a call, a wait, a delivery and a request to the inbox do for a
+// tracer, of a client and a handler that have none.
+func Untraced(ctx context.Context) func() {
+	c, in, err := &Client{trace: newTracing(defaultConfig())}, &intake{}, errors.New("x")
+	event, call, res := &Event{}, &transport.Call{}, &transport.Result{}
+	return func() {
+		var traced *tracedCall
+		traced.chose(call)
+		traced.came(res, "op_1", err)
+		traced.doubt(1)
+		waiting, wait := c.startWait(ctx, waitOperation, 1)
+		_ = wait.failed(err)
+		wait.finished()
+		wait.close()
+		received, delivery := in.trace.start(waiting, sourceWebhook, nil)
+		delivery.verified(event)
+		delivery.came(failed, http.StatusOK, err)
+		delivery.close()
+		_, request := in.trace.startInbox(received, inboxClaim)
+		request.close(ClaimHeld, err)
+	}
 }
