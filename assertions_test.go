@@ -1,6 +1,7 @@
 package intram_test
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,9 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	intram "github.com/intram/intram-go"
 )
 
 var (
@@ -366,4 +370,11 @@ func TestAnother(t *testing.T) { require.Equal(t, "in another test", "") }
 // quoted reports whether a quote is part of one of the expressions that a test asserts.
 func quoted(asserted []string, quote string) bool {
 	return slices.ContainsFunc(asserted, func(text string) bool { return strings.Contains(text, quote) })
+}
+
+// pass lets time go by in a synctest bubble, for a function that has no test to fail.
+func pass(d time.Duration) {
+	if err := intram.SystemClock.Sleep(context.Background(), d); err != nil {
+		panic(err)
+	}
 }

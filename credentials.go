@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -173,12 +174,7 @@ func (k *keyring) remember(publicKey string) {
 	hash := accountHash("merchant", string(k.environment), publicKey)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, known := range k.earlier {
-		if known == hash {
-			return
-		}
-	}
-	if len(k.earlier) < maxEarlierKeys {
+	if len(k.earlier) < maxEarlierKeys && !slices.Contains(k.earlier, hash) {
 		k.earlier = append(k.earlier, hash)
 	}
 }
@@ -215,12 +211,7 @@ func (k *keyring) owns(hash string) bool {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, known := range k.earlier {
-		if known == hash {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(k.earlier, hash)
 }
 
 // Signer implements [transport.Keys].

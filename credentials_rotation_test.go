@@ -163,19 +163,19 @@ func TestRotationUnderLoad(t *testing.T) {
 		v := &vault{}
 		v.becomes(func(ctx context.Context) (intram.Credentials, error) {
 			c, err := server.CredentialsOf(server.PublicKey)(ctx)
-			time.Sleep(200 * time.Millisecond)
+			pass(200 * time.Millisecond)
 			return c, err
 		})
 		var refused atomic.Int64
 		client := server.Client(intram.WithCredentials(v.credentials), intram.WithJitter(0), intram.WithHTTPClient(&http.Client{
 			Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
 				delay := time.Duration(req.Header.Get("X-Signature")[10]) * 16 * time.Millisecond // as good as random, up to 1.7 s
-				time.Sleep(delay)
+				pass(delay)
 				resp, err := server.Transport().RoundTrip(req)
 				if err == nil && resp.StatusCode == http.StatusUnauthorized {
 					refused.Add(1)
 				}
-				time.Sleep(delay)
+				pass(delay)
 				return resp, err
 			}),
 		}))
@@ -201,7 +201,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range payouts {
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * (rotations + 1) * between / payouts)
+				pass(time.Duration(i) * (rotations + 1) * between / payouts)
 				op, err := client.Payouts.Create(t.Context(), numberedPayout(i))
 				if !assert.NoError(t, err) {
 					return
@@ -215,7 +215,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		}
 		all.Go(func() {
 			for n := range rotations {
-				time.Sleep(between)
+				pass(between)
 				overlap := time.Duration(n%3) * time.Second
 				if n%2 == 0 {
 					_, _, err := server.RotateKeys(server.PublicKey, overlap)
@@ -229,13 +229,13 @@ func TestRotationUnderLoad(t *testing.T) {
 				held = append(held, secret)
 				if n == 2 { // the store is away for a while
 					store.becomes(func(context.Context) ([]intram.WebhookSecret, error) { return nil, context.DeadlineExceeded })
-					time.Sleep(between / 2)
+					pass(between / 2)
 				}
 				store.holds(slices.Clone(held)...) // the old ones stay good: deliveries are retried
 			}
 		})
 		all.Wait()
-		time.Sleep(3 * time.Hour) // until the last retry of each delivery
+		pass(3 * time.Hour) // until the last retry of each delivery
 		require.NoError(t, server.Idle(t.Context()))
 
 		assert.EqualValues(t, 1+rotations, v.asked.Load(), "each rotation was asked for once")

@@ -196,7 +196,7 @@ var errorWordsInEnglish = errorWords{
 // errorEntries is the middle of the page.
 func errorEntries(t *testing.T, in errorWords) string {
 	t.Helper()
-	codes, sentinels := packageValues(t, "ErrorCode")
+	codes, sentinels := packageValues(t)
 	names := make(map[intram.ErrorCode]string)
 	for name, code := range codes {
 		names[intram.ErrorCode(code)] = name

@@ -762,7 +762,8 @@ func ExampleParseAmount() {
 func ExampleWithCredentials_rotation() {
 	server, _ := fake()
 	defer server.Close()
-	// What a secret store holds: {"Account": …, "PublicKey": …, "SecretKey": …, "Version": …}
+	// What a secret store holds: {"Account": …, "PublicKey": …, "SecretKey": …,
+	// "Version": …}
 	store := server.CredentialsOf(server.PublicKey)
 	client, err := intram.NewClient("", "", intram.WithCredentials(func(ctx context.Context) (intram.Credentials, error) {
 		credentials, err := store(ctx)

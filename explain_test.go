@@ -27,9 +27,9 @@ import (
 
 var bothLanguages = []intram.Language{intram.English, intram.French}
 
-// packageValues returns the values of the constants of a type, and the names of the
-// exported variables that begin with Err, of the root's files.
-func packageValues(t *testing.T, constantsOf string) (values map[string]string, sentinels []string) {
+// packageValues returns the values of the constants of type ErrorCode, and the names of
+// the exported variables that begin with Err, of the root's files.
+func packageValues(t *testing.T) (values map[string]string, sentinels []string) {
 	t.Helper()
 	values = map[string]string{}
 	files, err := fs.Glob(os.DirFS("."), "*.go")
@@ -50,7 +50,7 @@ func packageValues(t *testing.T, constantsOf string) (values map[string]string, 
 				if !ok {
 					continue
 				}
-				if typ, ok := value.Type.(*ast.Ident); ok && gen.Tok == token.CONST && typ.Name == constantsOf {
+				if typ, ok := value.Type.(*ast.Ident); ok && gen.Tok == token.CONST && typ.Name == "ErrorCode" {
 					lit, ok := value.Values[0].(*ast.BasicLit)
 					require.True(t, ok)
 					values[value.Names[0].Name], err = strconv.Unquote(lit.Value)
@@ -70,7 +70,7 @@ var unknownCode = regexp.MustCompile(`does not know \(|ne connaît pas \(`)
 // TestEveryCodeIsExplainedInBothLanguages walks over the constants of the source.
 func TestEveryCodeIsExplainedInBothLanguages(t *testing.T) {
 	t.Parallel()
-	codes, _ := packageValues(t, "ErrorCode")
+	codes, _ := packageValues(t)
 	require.Greater(t, len(codes), 45)
 	for name, code := range codes {
 		english, french := intram.Explain(intram.ErrorCode(code), intram.English), intram.Explain(intram.ErrorCode(code), intram.French)
@@ -105,7 +105,7 @@ var notOfCalls = map[string]error{
 
 func TestEverySentinelIsExplainedInBothLanguages(t *testing.T) {
 	t.Parallel()
-	_, names := packageValues(t, "ErrorCode")
+	_, names := packageValues(t)
 	require.Greater(t, len(names), 20)
 	unknown := errors.New("of no kind")
 	for _, name := range names {
@@ -129,7 +129,7 @@ var moneyPaths = []string{"/payouts", "/refunds", "/payment-requests", "/v1/payi
 // TestTheMoneyComesFirst tries every code, with each outcome, for each call.
 func TestTheMoneyComesFirst(t *testing.T) {
 	t.Parallel()
-	codes, _ := packageValues(t, "ErrorCode")
+	codes, _ := packageValues(t)
 	codes["no code"], codes["unknown"] = "", "brand_new"
 	doubt := regexp.MustCompile(`may have (?:been|moved)|a peut-être (?:été|bougé)`)
 	again := regexp.MustCompile(`with a new idempotency key|new operation|avec une nouvelle clé|nouvelle opération`)

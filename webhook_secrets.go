@@ -25,7 +25,7 @@ const (
 	// secretsRetry is how often a function that fails is asked at most.
 	secretsRetry = time.Second
 	// secretsAge is how long secrets are used before the function is asked whether they
-	// still are: one that was taken back would be good for ever.
+	// still are: one that was taken back would stay good.
 	secretsAge = 5 * time.Minute
 )
 

@@ -62,7 +62,8 @@ func delivery(t *testing.T, secret, id string) *http.Request {
 	return r
 }
 
-// secretReceiver is a webhook handler of a store's secrets, and the events that took effect.
+// secretReceiver is a webhook handler of a store's secrets, and the events that took
+// effect.
 func secretReceiver(t *testing.T, verifier *intram.WebhookVerifier) (deliver func(secret, id string) *httptest.ResponseRecorder, effects func() int) {
 	t.Helper()
 	var n atomic.Int64
@@ -94,7 +95,7 @@ func TestSecretsAreAskedForWhenASignatureFitsNone(t *testing.T) {
 		assert.EqualValues(t, 1, store.asked.Load())
 		assert.Equal(t, "WebhookVerifier(1 secrets)", fmt.Sprintf("%+v", verifier))
 
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		store.holds("whsec_first", "whsec_second")
 		assert.Equal(t, http.StatusOK, deliver("whsec_second", "op_3").Code, "the first delivery with the new secret")
 		assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_4").Code)
@@ -104,7 +105,7 @@ func TestSecretsAreAskedForWhenASignatureFitsNone(t *testing.T) {
 		// One that was taken back is forgotten within five minutes.
 		store.holds("whsec_second")
 		assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_5").Code)
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		assert.Equal(t, http.StatusUnauthorized, deliver("whsec_first", "op_6").Code)
 		assert.Equal(t, http.StatusOK, deliver("whsec_second", "op_6").Code)
 	})
@@ -115,14 +116,14 @@ func TestForgedDeliveriesDoNotReachTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(secretStore)
 		store.becomes(func(context.Context) ([]intram.WebhookSecret, error) {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			return []intram.WebhookSecret{{Secret: "whsec_first"}}, nil
 		})
 		deliver, effects := secretReceiver(t, verifierOf(t, store))
 		var all sync.WaitGroup
 		for i := range 1000 { // over 30 seconds
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * 30 * time.Millisecond)
+				pass(time.Duration(i) * 30 * time.Millisecond)
 				assert.Equal(t, http.StatusUnauthorized, deliver("whsec_forged", fmt.Sprintf("op_%d", i)).Code)
 			})
 		}
@@ -130,7 +131,7 @@ func TestForgedDeliveriesDoNotReachTheStore(t *testing.T) {
 		assert.EqualValues(t, 3, store.asked.Load(), "once in ten seconds")
 		r := delivery(t, "whsec_first", "op_1")
 		r.Header.Set("X-Intram-Signature", "sha256=nonsense")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		verifier := verifierOf(t, store)
 		require.ErrorIs(t, verifier.Authenticate(r.Header, nil), intram.ErrInvalidSignature)
 		assert.EqualValues(t, 3, store.asked.Load(), "what is no signature asks for nothing")
@@ -146,7 +147,7 @@ func TestNoDeliveryIsRefusedForGoodWhileTheStoreIsDown(t *testing.T) {
 		"an error":         func(context.Context) ([]intram.WebhookSecret, error) { return nil, own },
 		"a panic":          func(context.Context) ([]intram.WebhookSecret, error) { panic(canary) },
 		"it hangs":         func(ctx context.Context) ([]intram.WebhookSecret, error) { <-ctx.Done(); return nil, ctx.Err() },
-		"it does not obey": func(context.Context) ([]intram.WebhookSecret, error) { time.Sleep(time.Hour); return nil, nil },
+		"it does not obey": func(context.Context) ([]intram.WebhookSecret, error) { pass(time.Hour); return nil, nil },
 		"no secrets":       func(context.Context) ([]intram.WebhookSecret, error) { return nil, nil },
 		"a damaged one": func(context.Context) ([]intram.WebhookSecret, error) {
 			return []intram.WebhookSecret{{Secret: "whsec_good"}, {Secret: canary + " "}}, nil
@@ -185,22 +186,22 @@ func TestNoDeliveryIsRefusedForGoodWhileTheStoreIsDown(t *testing.T) {
 				require.ErrorIs(t, err, intram.ErrSecretsUnavailable)
 				assert.NotErrorIs(t, err, intram.ErrInvalidSignature)
 
-				time.Sleep(time.Second)
+				pass(time.Second)
 				store.holds("whsec_first")
 				assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_1").Code, "the store is back")
 
 				store.becomes(down)
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_2").Code, "what is known stays good")
 				assert.Equal(t, http.StatusServiceUnavailable, deliver("whsec_second", "op_3").Code, "it may be a new secret's")
-				time.Sleep(time.Hour)
+				pass(time.Hour)
 				assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_4").Code, "however long")
 				store.holds("whsec_second")
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				assert.Equal(t, http.StatusOK, deliver("whsec_second", "op_3").Code, "the retry of what was refused")
 				assert.Contains(t, lines.String(), "the secrets are not available")
 				assert.NotContains(t, lines.String(), "CANARY")
-				time.Sleep(2 * time.Hour) // for the function that does not obey
+				pass(2 * time.Hour) // for the function that does not obey
 			})
 		})
 	}

@@ -77,7 +77,8 @@ type webhookSecret struct {
 }
 
 // NewWebhookVerifier makes a verifier from the secrets of your subscriptions (whsec_…).
-// For secrets that change while the program runs see [NewWebhookVerifierFunc]. Give several while you rotate: a delivery that fits any of them is good. The error says
+// For secrets that change while the program runs see [NewWebhookVerifierFunc]. Give
+// several while you rotate: a delivery that fits any of them is good. The error says
 // which one is empty, was damaged when it was copied (quotes, spaces, a byte order mark,
 // a comment), is a key of another kind, or is too short for Go's strict FIPS mode. It
 // shows no part of it.
@@ -127,8 +128,8 @@ func (v *WebhookVerifier) WithInboxScope(scope string) *WebhookVerifier {
 
 // JoinVerifiers makes one verifier with the secrets of several. Each event gets the Scope
 // of the secret that its signature fits, so that no merchant can sign for another. The
-// clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes. If
-// functions return one secret in two scopes, what it signs is refused.
+// clock is the first one's. Errors: no verifier, a nil one, or one secret in two scopes.
+// If functions return one secret in two scopes, what it signs is refused.
 func JoinVerifiers(verifiers ...*WebhookVerifier) (*WebhookVerifier, error) {
 	joined := new(WebhookVerifier)
 	for i, v := range verifiers {

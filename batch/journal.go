@@ -69,8 +69,8 @@ type Binding struct {
 	Keys        string             `json:"keys,omitempty"`
 	Environment intram.Environment `json:"environment"`
 	PublicKey   string             `json:"public_key"`
-	// Account is that of [intram.Credentials], for a client whose keys change. A batch that
-	// was begun with it goes on under any public key of it.
+	// Account is that of [intram.Credentials], for a client whose keys change. A batch
+	// that was begun with it goes on under any public key of it.
 	Account string `json:"account,omitempty"`
 }
 

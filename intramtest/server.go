@@ -138,8 +138,8 @@ func (s *Server) NewClient(opts ...intram.ClientOption) (*intram.Client, error) 
 	return s.newClient(s.PublicKey, s.SecretKey, s.withPayin(s.PayinAPIKey, s.PayinAPIClient), opts)
 }
 
-// CredentialsOf returns a function that returns the keys that an account has now, for the function of
-// [intram.WithCredentials]:
+// CredentialsOf returns a function that returns the keys that an account has now, for the
+// function of [intram.WithCredentials]:
 //
 //	intram.WithCredentials(server.CredentialsOf(server.PublicKey))
 //

@@ -42,7 +42,7 @@ func cmpPath(importPath string) string {
 	return strings.TrimPrefix(importPath, module)
 }
 
-// unpublished are the folders whose packages nobody imports.
+// unpublished are the folders whose packages no program of a merchant imports.
 var unpublished = []string{"internal", "testdata", "tools", "bench", "site", "docs", "examples", "example", "cmd", "node_modules", "mutations"}
 
 // findPackages reads the packages that a merchant can import, with their examples.

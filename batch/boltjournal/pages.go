@@ -101,8 +101,8 @@ func metaOffsets(data []byte) []int {
 	return offsets
 }
 
-// check checks a page and those below it, whose keys must be from least on, if that is not
-// nil, and below bound. It returns the last key.
+// check checks a page and those below it, whose keys must be from least on, if that is
+// not nil, and below bound. It returns the last key.
 func (p *pages) check(id uint64, least, bound []byte) (last []byte, err error) {
 	order := binary.NativeEndian
 	if id >= p.end || id > uint64(len(p.data)) || (id+1)*p.size > uint64(len(p.data)) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/intram/intram-go/internal/renewal"
+	"github.com/intram/intram-go/internal/system"
 )
 
 type value struct{ n int }
@@ -22,12 +23,10 @@ type value struct{ n int }
 func counted(asked *atomic.Int64) func(context.Context, *value) (*value, error) {
 	return func(ctx context.Context, _ *value) (*value, error) {
 		n := int(asked.Add(1))
-		select {
-		case <-time.After(time.Second):
-			return &value{n}, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := (system.Clock{}).Sleep(ctx, time.Second); err != nil {
+			return nil, err
 		}
+		return &value{n}, nil
 	}
 }
 
@@ -42,7 +41,7 @@ func TestAThousandCallersAskOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 1000 {
 			all.Go(func() {
-				time.Sleep(time.Duration(i) * 2 * time.Millisecond) // half of them when the value is there already
+				assert.NoError(t, system.Clock{}.Sleep(t.Context(), time.Duration(i)*2*time.Millisecond)) // half of them when the value is there already
 				next, err := source.Renew(t.Context(), first)
 				assert.NoError(t, err)
 				assert.Equal(t, 2, next.n)
@@ -123,7 +122,7 @@ func TestWhatFailsLeavesTheValueAlone(t *testing.T) {
 		"an error":          {func() (*value, error) { return &value{9}, own }, "no vault"},
 		"a panic":           {func() (*value, error) { panic("sk_live_CANARY") }, "the function panicked with a string"},
 		"a runtime's panic": {func() (*value, error) { var v *value; return &value{v.n}, nil }, "the function panicked: runtime error: invalid memory address or nil pointer dereference"},
-		"no return":         {func() (*value, error) { runtime.Goexit(); return nil, nil }, "the function ended its goroutine instead of returning"},
+		"no return":         {func() (*value, error) { runtime.Goexit(); return new(value), nil }, "the function ended its goroutine instead of returning"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -50,8 +50,8 @@ type Config struct {
 	// ReadError reads the body of a response with a status of 400 or above. It returns
 	// NoWord unless the body is the API's own error object.
 	ReadError func(status int, body []byte) Word
-	// Dated says that the proof of a [Signer] has an age: after a refusal for it, the clock is
-	// corrected.
+	// Dated says that the proof of a [Signer] has an age: after a refusal for it, the
+	// clock is corrected.
 	Dated bool
 	// KeyHeader is the header that carries the idempotency key, in canonical form.
 	KeyHeader string

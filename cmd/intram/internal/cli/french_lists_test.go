@@ -1,8 +1,8 @@
 package cli
 
 // notMessages are strings that no person reads as a sentence, that are read as parts of
-// one in composed, or that stay English: they are written into a file, or are a mistake of
-// the program that calls a package.
+// one in composed, or that stay English: they are written into a file, or are a mistake
+// of the program that calls a package.
 var notMessages = map[string]bool{
 	"%d lines come": true, "1 line comes": true, "it %s": true, "bank %s %s": true, "mobile %s %s": true,
 	"celtiis benin": true, "moov africa benin": true, "moov benin": true, "mtn benin": true, "sbin benin": true,
@@ -25,7 +25,8 @@ var notMessages = map[string]bool{
 	batchExitHelp: true, doctorHelp: true, exitHelp: true, usageTemplate: true, storedHelp: true,
 }
 
-// composed are messages that are put together of several strings, or that a library makes.
+// composed are messages that are put together of several strings, or that a library
+// makes.
 var composed = map[string]bool{
 	"%s available": true, "WALLET (%s)": true, "%d of %d line": true, "%d of %d lines": true,
 	"%d argument": true, "%d arguments": true, "%d line": true, "%d lines": true, "%d payout": true, "%d payouts": true,

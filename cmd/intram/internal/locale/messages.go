@@ -15,8 +15,8 @@ import (
 
 // The command makes its messages in English, wherever they come from: its own, those of
 // its packages, those of package batch. They are put into French where they are shown, by
-// their formats: what "--%s is empty" was made with is found in the text, and put into the
-// French of that format. So --json, the error's own text and what programs read stay
+// their formats: what "--%s is empty" was made with is found in the text, and put into
+// the French of that format. So --json, the error's own text and what programs read stay
 // English.
 
 // Message returns a message for people in a language. A text without French stays as it
