@@ -84,6 +84,8 @@ type protocol struct {
 	trace         *callTracing // nil for no tracer
 
 	doubts doubts
+	// inDoubt, when set, is called after a call has left its key in doubt.
+	inDoubt func()
 }
 
 // request is one call as a service describes it.
@@ -331,6 +333,9 @@ func (p *protocol) remember(c *readyCall, res *transport.Result, outcome Outcome
 	case key == "":
 	case outcome == OutcomeUnknown:
 		p.doubts.note(key, c.key.firstSentAt)
+		if p.inDoubt != nil {
+			p.inDoubt()
+		}
 	case replayed(res):
 		p.doubts.settle(key)
 	default:

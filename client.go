@@ -82,6 +82,7 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	}
 	wire := cfg.transportOf(base, keys, "Idempotency-Key", readError, true)
 	wire.Limit = limitAttempts(cfg.limiter, merchantKind)
+	cfg.joinPlatform(&wire)
 	trace := newTracing(cfg)
 	calls := trace.calls("merchant", keys.environment, base)
 	wire.Hooks = calls.hooks()
@@ -105,12 +106,13 @@ func NewClient(publicKey, secretKey string, opts ...ClientOption) (_ *Client, er
 	c.Transactions = &TransactionsService{client: c}
 	c.Operations = &OperationsService{client: c}
 	c.Webhooks = &WebhooksService{client: c}
-	rate := poll.NewRate(cfg.clock, cfg.pollRate)
+	rate := cfg.pollRateOf(base.Host)
 	c.operationWaits = newOperationWaits(c, rate)
 	c.transactionWaits = newTransactionWaits(c, rate)
 	if c.Payin, err = newPayinService(c, cfg); err != nil {
 		return nil, err
 	}
+	cfg.pinInDoubt(c)
 	return c, nil
 }
 
@@ -287,6 +289,8 @@ type clientConfig struct {
 	rand         func() float64
 	pollRate     int
 	limiter      Limiter
+	platform     *Platform // nil for a client of none
+	merchantID   string    // by which the platform knows the client
 	userAgent    string
 	tracer       Tracer
 	payin        payinConfig

@@ -99,6 +99,7 @@ var notOfCalls = map[string]error{
 	"ErrCannotReconcile": intram.ErrCannotReconcile, "ErrBeyondHorizon": intram.ErrBeyondHorizon,
 	"ErrPageOverflow": intram.ErrPageOverflow, "ErrEndlessList": intram.ErrEndlessList,
 	"ErrNeverSent": intram.ErrNeverSent, "ErrIntentExpired": intram.ErrIntentExpired, "ErrIntentMismatch": intram.ErrIntentMismatch,
+	"ErrPlatformClosed": intram.ErrPlatformClosed, "ErrUnknownMerchant": intram.ErrUnknownMerchant,
 	"ErrCredentials": intram.ErrCredentials, "ErrSecretsUnavailable": intram.ErrSecretsUnavailable,
 	"ErrUnexpectedResult": intram.ErrUnexpectedResult, "ErrResponseMismatch": intram.ErrResponseMismatch,
 }

@@ -128,3 +128,10 @@ func Untraced(ctx context.Context) func() {
 		request.close(ClaimHeld, err)
 	}
 }
+
+// KeptMerchants is how many clients a platform keeps.
+func KeptMerchants(p *Platform) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.kept.Len()
+}

@@ -152,6 +152,13 @@ func (d *doubts) settle(key string) {
 	}
 }
 
+// any reports whether a key is in doubt.
+func (d *doubts) any() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.keys) > 0
+}
+
 // folded is the key as the server tells keys apart.
 func (d *doubts) folded(key string) string {
 	if d.anyCase {

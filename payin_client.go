@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/intram/intram-go/internal/credential"
-	"github.com/intram/intram-go/internal/poll"
 	"github.com/intram/intram-go/internal/strictjson"
 	"github.com/intram/intram-go/internal/transport"
 
@@ -152,7 +151,6 @@ func payinEnvironment(baseURL string, client Environment) Environment {
 // say so.
 func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 	s := &PayinService{client: c, account: cfg.payin.account}
-	s.waits = newPayinWaits(c, poll.NewRate(cfg.clock, cfg.pollRate), s)
 	if cfg.payin.apiKey.Value() == "" {
 		if given := cfg.payin; given.baseURL != "" || given.account != "" || given.language != "" {
 			return nil, errors.New("intram: an option of payin sessions without their credentials: give it to WithPayin, or give WithPayin too")
@@ -166,12 +164,14 @@ func newPayinService(c *Client, cfg *clientConfig) (*PayinService, error) {
 		return nil, fmt.Errorf("intram: WithPayinBaseURL: %w", within(err))
 	}
 	s.trace = c.trace.calls("payin", payinEnvironment(cfg.payin.baseURL, c.environment), base)
+	s.waits = newPayinWaits(c, cfg.pollRateOf(base.Host), s)
 	if cfg.payin.apiKey.Value() == "" {
 		return s, nil
 	}
 	wire := cfg.transportOf(base, cfg.payin.keys(), "X-Idempotency-Key", readPayinError, false)
 	wire.Limit = limitAttempts(cfg.limiter, payinKind)
 	wire.Hooks = s.trace.hooks()
+	cfg.joinPlatform(&wire)
 	s.protocol = &protocol{
 		transport: transport.New(wire),
 		trace:     s.trace,

@@ -115,6 +115,12 @@ func (p PayoutResult) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 // LogValue implements [slog.LogValuer].
 func (p PayoutResult) LogValue() slog.Value { return slog.StringValue(p.shown()) }
 
+// Format implements [fmt.Formatter]: how many merchants, and no key.
+func (p *Platform) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
+
+// LogValue implements [slog.LogValuer].
+func (p *Platform) LogValue() slog.Value { return slog.StringValue(p.shown()) }
+
 // Format implements [fmt.Formatter]: the operator's code, not its words.
 func (p ProviderResponse) Format(f fmt.State, _ rune) { writeString(f, p.shown()) }
 

@@ -94,6 +94,8 @@ var english = Catalogue{
 		"webhook_timestamp": {"A webhook delivery was refused: it is too old, or its date cannot be read.", "Check the date of your server.", true},
 		"webhook_payload":   {"A webhook delivery was signed well but does not contain an event.", "Show the original error to your developer.", true},
 		"webhook_later":     {"A webhook delivery could not be processed now; Intram will send it again.", "Check that the database is available.", true},
+		"webhook_merchant":  {"A webhook delivery was for a merchant that the program does not know.", "Check the URL of the subscription.", true},
+		"platform_closed":   {"The program was stopping, and sent nothing more.", "Start it again, and look for what was under way.", true},
 		"webhook_secrets":   {"A webhook delivery could not be checked: the secret store did not respond. Intram will send it again.", "Check that the secret store is available.", true},
 		"webhook_data":      {"An event does not carry the data that its handler expects.", "Show the original error to your developer.", true},
 		"inbox_lease":       {"The event's lease was lost: another process may be handling it.", "Nothing is to be done if this is rare.", true},

@@ -96,6 +96,8 @@ var french = Catalogue{
 		"webhook_timestamp": {"Une notification webhook a été refusée : elle est trop ancienne, ou sa date est illisible.", "Vérifiez la date de votre serveur.", true},
 		"webhook_payload":   {"Une notification webhook est bien signée mais ne contient pas d'évènement.", "Montrez l'erreur d'origine à votre développeur.", true},
 		"webhook_later":     {"Une notification webhook n'a pas pu être traitée maintenant ; Intram la renverra.", "Vérifiez que la base de données est disponible.", true},
+		"webhook_merchant":  {"Une notification webhook était destinée à un marchand que le programme ne connaît pas.", "Vérifiez l'URL de l'abonnement.", true},
+		"platform_closed":   {"Le programme s'arrêtait et n'a plus rien envoyé.", "Redémarrez-le, et cherchez ce qui était en cours.", true},
 		"webhook_secrets":   {"Une notification webhook n'a pas pu être vérifiée : le coffre de secrets n'a pas répondu. Intram la renverra.", "Vérifiez que le coffre de secrets est disponible.", true},
 		"webhook_data":      {"Un évènement n'apporte pas les données que sa fonction attend.", "Montrez l'erreur d'origine à votre développeur.", true},
 		"inbox_lease":       {"La réservation de l'évènement est perdue : un autre processus le traite peut-être.", "Il n'y a rien à faire si cela reste rare.", true},

@@ -82,6 +82,7 @@ type Poller[T any] struct {
 	targets map[string]*target[T]
 	lookups map[*lookup[T]]struct{} // in flight
 	events  pendingEvents
+	closed  error // what waits end with, once the poller is closed
 
 	epoch  time.Time
 	now    time.Duration // since epoch, as last read
@@ -184,6 +185,11 @@ func (p *Poller[T]) join(w *waiter[T], ids []string) []*target[T] {
 	for _, id := range ids {
 		t := p.targets[id]
 		switch {
+		case p.closed != nil:
+			t = &target[T]{id: id} // no lookup will be made for it
+			w.push(update[T]{id: id, err: p.closed, done: true})
+			targets = append(targets, t)
+			continue
 		case t == nil:
 			t = &target[T]{id: id, due: now + s.InitialDelay, waiters: []*waiter[T]{w}}
 			p.targets[id] = t
@@ -303,6 +309,16 @@ func (p *Poller[T]) expedite(t *target[T]) {
 	t.searched, t.queue, t.notified = false, nil, true
 	t.stale = t.inFlight
 	p.setAlarm(t)
+}
+
+// Close ends all waits with an error, and those that begin later.
+func (p *Poller[T]) Close(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = why
+	for _, t := range p.targets {
+		p.finish(t, t.seen.item, why)
+	}
 }
 
 // Pending returns how many items are waited for or being looked up.

@@ -32,15 +32,18 @@ var (
 	errLimiterExited = errors.New("it ended its goroutine instead of returning")
 )
 
-// limit asks for the next attempt, and sets the record's error if there must be none. It
+// limit asks whether the next attempt may begin, and when, and sets the record's error if there must be none. It
 // returns when the call's context ends, whatever the limiter does.
 func (c *Client) limit(rec *record) error {
-	if c.cfg.Limit == nil {
-		return nil
+	var err error
+	if c.cfg.Closed != nil {
+		err = c.cfg.Closed()
 	}
-	err := c.askLimiter(rec.Context, &rec.call)
-	if ctxErr := rec.Err(); ctxErr != nil {
-		err = ctxErr
+	if err == nil && c.cfg.Limit != nil {
+		err = c.askLimiter(rec.Context, &rec.call)
+		if ctxErr := rec.Err(); ctxErr != nil {
+			err = ctxErr
+		}
 	}
 	if err != nil {
 		rec.err = err

@@ -38,7 +38,7 @@ type Clock interface {
 }
 
 // Config holds what all calls of a client share. Every field is required except Logger,
-// Limit, Budget and Hooks.
+// Limit, Closed, Budget and Hooks.
 type Config struct {
 	// BaseURL is joined with each call's path. Its path has no slash at the end.
 	BaseURL *url.URL
@@ -70,6 +70,8 @@ type Config struct {
 	// Limit, unless nil, is called before each attempt, and returns when that may begin.
 	// After an error there are no more attempts.
 	Limit func(ctx context.Context, call *Call) error
+	// Closed, unless nil, returns an error when no more attempts may begin.
+	Closed func() error
 	// Budget is shared with other clients of the host. Nil is one of the client's own.
 	Budget *Budget
 	// Hooks are told of attempts, unless nil.
