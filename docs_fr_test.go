@@ -19,9 +19,8 @@ import (
 
 // notInFrench are the pages that have no French version yet, with the reason.
 var notInFrench = map[string]string{
-	"docs/fidelity.md":      "being translated",
-	"docs/guarantees.md":    "being translated",
-	"docs/observability.md": "new, and not translated yet",
+	"docs/fidelity.md":   "being translated",
+	"docs/guarantees.md": "being translated",
 }
 
 // onlyInFrench are the pages of docs/fr that have no English version.
