@@ -293,7 +293,8 @@ func (p *Platform) make(m *platformMerchant) {
 		return
 	}
 	m.client = weak.Make(client)
-	// What is given to the cleanup must not keep the client, nor the platform that keeps it.
+	// What is given to the cleanup must not keep the client, nor the platform that keeps
+	// it.
 	runtime.AddCleanup(client, forgetCollected, collected{weak.Make(p), m.id, m.client})
 	p.keep(m, client)
 }

@@ -66,13 +66,13 @@ func ResolveByHost(domain string) func(*http.Request) (merchantID string, ok boo
 // merchant by [MerchantFromContext], and a verified event wakes the waits of the
 // merchant's client.
 //
-// resolve finds the merchant of a request: [ResolveByPath], [ResolveByHost], or a function
-// of your own, which must not read the body. What it finds is not to be trusted before
-// the signature is checked, and nothing is done with it but to ask for secrets.
+// resolve finds the merchant of a request: [ResolveByPath], [ResolveByHost], or a
+// function of your own, which must not read the body. What it finds is not to be trusted
+// before the signature is checked, and nothing is done with it but to ask for secrets.
 //
 // An unknown merchant, by resolve or by [ErrUnknownMerchant], gets the response of a bad
-// signature, after the same work: 401, "bad signature". If resolve fails or panics, or the
-// secrets are not available, the response is 503 with Retry-After: no event is lost.
+// signature, after the same work: 401, "bad signature". If resolve fails or panics, or
+// the secrets are not available, the response is 503 with Retry-After: no event is lost.
 // Secrets are kept as [NewWebhookVerifierFunc] says, for as many merchants as
 // [WithIdleMerchants] says. [WithInboxScope] and [WithNotify] are not for this handler.
 //

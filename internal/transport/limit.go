@@ -32,8 +32,8 @@ var (
 	errLimiterExited = errors.New("it ended its goroutine instead of returning")
 )
 
-// limit asks whether the next attempt may begin, and when, and sets the record's error if there must be none. It
-// returns when the call's context ends, whatever the limiter does.
+// limit asks whether the next attempt may begin, and when, and sets the record's error if
+// there must be none. It returns when the call's context ends, whatever the limiter does.
 func (c *Client) limit(rec *record) error {
 	var err error
 	if c.cfg.Closed != nil {
