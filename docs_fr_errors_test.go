@@ -77,6 +77,8 @@ var errorsInFrench = map[string]string{
 
 	"Check that the public key is of the environment that you mean.": "Vérifiez que la clé publique est de l'environnement voulu.",
 	"The end of the message is the reason: `missing_signature`, `missing_timestamp`, `invalid_timestamp_format`, `timestamp_out_of_window` (the clock; the SDK corrects it by up to 12 hours) or `signature_mismatch` (the secret key, or a proxy that rewrites). `intram explain-signature` finds the mistake of a client of your own.": "La fin du message est la raison\u00a0: `missing_signature`, `missing_timestamp`, `invalid_timestamp_format`, `timestamp_out_of_window` (l'horloge\u00a0; le SDK la corrige jusqu'à 12 heures d'écart) ou `signature_mismatch` (la clé secrète, ou un proxy qui réécrit). `intram explain-signature` trouve l'erreur d'un client que vous avez écrit.",
+	"Of a `Platform` after `Close`: nothing more is sent, and waits end with it. The operations go on.": "D'une `Platform` après `Close`\u00a0: plus rien n'est envoyé, et les attentes s'arrêtent. Les opérations suivent leur cours.",
+	"Your `MerchantSecrets` function returns it: the handler responds 401, as to a bad signature.":      "Votre fonction `MerchantSecrets` la rend\u00a0: le gestionnaire répond 401, comme à une mauvaise signature.",
 	"Live only.": "En production seulement.",
 	"Live only. See [going-live.md](going-live.md#allowlist-and-egress-address).": "En production seulement. Voyez [going-live.md](going-live.md#allowlist-and-egress-address).",
 	"Live only. `Error.ClientIP` is the address that the API saw.":                "En production seulement. `Error.ClientIP` est l'adresse que l'API a vue.",

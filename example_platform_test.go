@@ -131,3 +131,187 @@ func ExamplePlatform_WebhookHandler() {
 	// 200
 	// 401
 }
+
+// acmeAndBijou is a platform's store of secrets, with two merchants of the fake server.
+func acmeAndBijou(server *intramtest.Server) func(context.Context, string) (intram.Credentials, error) {
+	merchants := map[string]*intramtest.Merchant{}
+	for _, id := range []string{"acme", "bijou"} {
+		merchants[id], _ = server.AddMerchant(id)
+	}
+	return func(_ context.Context, id string) (intram.Credentials, error) {
+		m := merchants[id]
+		if m == nil {
+			return intram.Credentials{}, errors.New("no such merchant")
+		}
+		return intram.Credentials{Account: id + "/sandbox", PublicKey: m.PublicKey, SecretKey: m.SecretKey}, nil
+	}
+}
+
+func ExampleNewPlatform() {
+	server, err := intramtest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	platform, err := intram.NewPlatform(acmeAndBijou(server),
+		intram.WithSharedOptions(intram.WithBaseURL(server.URL), intram.WithClock(server.Clock())))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = platform.Close() }()
+	fmt.Println(platform)
+	_, err = intram.NewPlatform(nil)
+	fmt.Println(err)
+	// Output:
+	// intram.Platform(0 merchants)
+	// intram: NewPlatform: the function is nil
+}
+
+func ExamplePlatform_Merchant() {
+	server, err := intramtest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	platform, err := intram.NewPlatform(acmeAndBijou(server),
+		intram.WithSharedOptions(intram.WithBaseURL(server.URL), intram.WithClock(server.Clock())))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = platform.Close() }()
+	client, err := platform.Merchant(context.Background(), "acme")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := platform.Merchant(context.Background(), "acme")
+	fmt.Println(client.Account(), client == again, err)
+	_, err = platform.Merchant(context.Background(), "nobody")
+	fmt.Println(errors.Is(err, intram.ErrCredentials))
+	// Output:
+	// acme/sandbox true <nil>
+	// true
+}
+
+func ExamplePlatform_Close() {
+	server, err := intramtest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	platform, err := intram.NewPlatform(acmeAndBijou(server),
+		intram.WithSharedOptions(intram.WithBaseURL(server.URL), intram.WithClock(server.Clock())))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := platform.Merchant(context.Background(), "acme")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(platform.Close(), platform.Close())
+	_, err = client.Balance.Get(context.Background())
+	fmt.Println(errors.Is(err, intram.ErrPlatformClosed), intram.OutcomeOf(err))
+	// Output:
+	// <nil> <nil>
+	// true not_sent
+}
+
+// One merchant pays another limit, and all of them share what WithSharedOptions gives.
+func ExampleWithMerchantOptions() {
+	server, err := intramtest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	platform, err := intram.NewPlatform(acmeAndBijou(server),
+		intram.WithSharedOptions(intram.WithBaseURL(server.URL), intram.WithClock(server.Clock())),
+		intram.WithMerchantOptions(func(id string) []intram.ClientOption {
+			return []intram.ClientOption{intram.WithLimiter(quota{make(chan struct{})})}
+		}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = platform.Close() }()
+	client, err := platform.Merchant(context.Background(), "acme")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Balance.Get(context.Background())
+	fmt.Println(intram.OutcomeOf(err), errors.Unwrap(errors.Unwrap(err)))
+	// Output:
+	// not_sent no quota for another read
+}
+
+func ExampleWithSharedOptions() {
+	_, err := intram.NewPlatform(func(context.Context, string) (intram.Credentials, error) {
+		return intram.Credentials{}, errors.New("no such merchant")
+	}, intram.WithSharedOptions(intram.WithPollRate(0)))
+	fmt.Println(err)
+	// Output:
+	// intram: WithPollRate: 0 is not 1 to 1000 a second
+}
+
+// A platform with a hundred active merchants keeps the clients of ten idle ones.
+func ExampleWithIdleMerchants() {
+	platform, err := intram.NewPlatform(func(context.Context, string) (intram.Credentials, error) {
+		return intram.Credentials{}, errors.New("no such merchant")
+	}, intram.WithIdleMerchants(10))
+	fmt.Println(platform, err)
+	// Output:
+	// intram.Platform(0 merchants) <nil>
+}
+
+func ExampleMerchantFromContext() {
+	handle := func(ctx context.Context, event *intram.Event) error {
+		id, ok := intram.MerchantFromContext(ctx)
+		fmt.Printf("%q %t\n", id, ok) // outside a platform's handler there is none
+		return nil
+	}
+	fmt.Println(handle(context.Background(), new(intram.Event)))
+	// Output:
+	// "" false
+	// <nil>
+}
+
+// A merchant's reconciler has the scope that the platform's handler gives its events.
+func ExampleMerchantScope() {
+	fmt.Println(intram.MerchantScope("acme", "live"))
+	fmt.Println(intram.MerchantScope("acme/live", "live"), "is another merchant's")
+	// Output:
+	// acme/live
+	// acme%2Flive/live is another merchant's
+}
+
+func ExampleResolveByHost() {
+	resolve := intram.ResolveByHost("hooks.example.com")
+	for _, host := range []string{"acme.hooks.example.com", "ACME.hooks.example.com:8443", "hooks.example.com"} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Host = host
+		id, ok, err := resolve(r)
+		fmt.Printf("%q %t %v\n", id, ok, err)
+	}
+	// Output:
+	// "acme" true <nil>
+	// "acme" true <nil>
+	// "" false <nil>
+}
+
+func ExampleResolveByPath() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /webhooks/{merchant}", func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(intram.ResolveByPath("merchant")(r))
+	})
+	mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/webhooks/acme", nil))
+	// Output:
+	// acme true <nil>
+}

@@ -55,7 +55,10 @@ func ResolveByHost(domain string) func(*http.Request) (merchantID string, ok boo
 			host = h
 		}
 		id, ok := strings.CutSuffix(strings.TrimSuffix(strings.ToLower(host), "."), domain)
-		return id, ok && id != "" && !strings.Contains(id, "."), nil
+		if !ok || id == "" || strings.Contains(id, ".") {
+			return "", false, nil
+		}
+		return id, true, nil
 	}
 }
 

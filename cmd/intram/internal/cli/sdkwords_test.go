@@ -26,14 +26,15 @@ var goAdvice = regexp.MustCompile(`\b(intram|errors|http|context|sql)\.[A-Z]|\b(
 	`|\b(Resume|Prepare|Unwrap)\b|%T|\bnil\b|\b(public|secret)Key\b`)
 
 // notOfTheCommand are parts of the SDK that the command does not use: handlers and
-// verifiers of webhooks, and amounts in databases.
-var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|redact|amount)\.go$`)
+// verifiers of webhooks, platforms, limiters, and amounts in databases.
+var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|platform\w*|limit|redact|amount)\.go$`)
 
 // unreachable are texts for programs that give nil, or call what the command does not
 // call.
 var unreachable = regexp.MustCompile(`\bis (a )?nil\b|ClientOption is|an option is nil|^intent is what Prepare makes|use the intent as Prepare made it` +
 	`|^WithPollRate|^WithPollInterval|^WithMaxWait|^WithInitialDelay|^WithAppInfo|^WithMaxAttempts|^WithPayin(Environment|Language)?:|an option of payin sessions|give intram\.WithPayin` +
-	`|use WithPayinBaseURL$|an intram\.MobileMoney or an intram\.BankAccount|an error of ParseAmount|must be url\.Values or nil`)
+	`|use WithPayinBaseURL$|an intram\.MobileMoney or an intram\.BankAccount|an error of ParseAmount|must be url\.Values or nil` +
+	`|WithCredentials|the public key changed while an attempt was in doubt`) // the command's keys are fixed
 
 // The SDK's errors are for people who write Go. What the command prints of them is for
 // people at a shell.
