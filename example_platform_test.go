@@ -233,7 +233,7 @@ func ExampleWithMerchantOptions() {
 	defer server.Close()
 	platform, err := intram.NewPlatform(acmeAndBijou(server),
 		intram.WithSharedOptions(intram.WithBaseURL(server.URL), intram.WithClock(server.Clock())),
-		intram.WithMerchantOptions(func(id string) []intram.ClientOption {
+		intram.WithMerchantOptions(func(string) []intram.ClientOption {
 			return []intram.ClientOption{intram.WithLimiter(quota{make(chan struct{})})}
 		}))
 	if err != nil {
@@ -272,15 +272,11 @@ func ExampleWithIdleMerchants() {
 }
 
 func ExampleMerchantFromContext() {
-	handle := func(ctx context.Context, event *intram.Event) error {
-		id, ok := intram.MerchantFromContext(ctx)
-		fmt.Printf("%q %t\n", id, ok) // outside a platform's handler there is none
-		return nil
-	}
-	fmt.Println(handle(context.Background(), new(intram.Event)))
+	// In the function of a platform's handler it is the merchant of the event.
+	id, ok := intram.MerchantFromContext(context.Background())
+	fmt.Printf("%q %t\n", id, ok)
 	// Output:
 	// "" false
-	// <nil>
 }
 
 // A merchant's reconciler has the scope that the platform's handler gives its events.

@@ -42,7 +42,9 @@ type Tracer interface {
 
 // AttemptTracer is a [Tracer] that is told of each HTTP request of a call.
 type AttemptTracer interface {
+	// TraceAttemptStart is called before each HTTP request.
 	TraceAttemptStart(ctx context.Context, attempt TraceAttempt) context.Context
+	// TraceAttemptEnd is called when its response was read, or there is none.
 	TraceAttemptEnd(ctx context.Context, end TraceAttemptEnd)
 }
 
@@ -59,7 +61,9 @@ type RetryTracer interface {
 // WaitTracer is a [Tracer] that is told of each wait for an operation, a transaction or a
 // payin session.
 type WaitTracer interface {
+	// TraceWaitStart is called before a wait's first lookup.
 	TraceWaitStart(ctx context.Context, wait TraceWait) context.Context
+	// TraceWaitEnd is called when the wait returns.
 	TraceWaitEnd(ctx context.Context, end TraceWaitEnd)
 }
 
@@ -76,13 +80,17 @@ type HeaderTracer interface {
 // DeliveryTracer is told of each delivery that a webhook handler receives, and of each
 // event that a [Reconciler] finds, with [WithHandlerTracer]. The rules of [Tracer] hold.
 type DeliveryTracer interface {
+	// TraceDeliveryStart is called before the delivery is verified.
 	TraceDeliveryStart(ctx context.Context, delivery TraceDelivery) context.Context
+	// TraceDeliveryEnd is called when what became of it is known.
 	TraceDeliveryEnd(ctx context.Context, end TraceDeliveryEnd)
 }
 
 // InboxTracer is a [DeliveryTracer] that is told of each request to the inbox.
 type InboxTracer interface {
+	// TraceInboxStart is called before the inbox is asked.
 	TraceInboxStart(ctx context.Context, request TraceInbox) context.Context
+	// TraceInboxEnd is called when it has responded.
 	TraceInboxEnd(ctx context.Context, end TraceInboxEnd)
 }
 

@@ -51,8 +51,8 @@ func (d *dumpingTracer) TraceAttemptStart(ctx context.Context, f intram.TraceAtt
 }
 func (d *dumpingTracer) TraceAttemptEnd(_ context.Context, f intram.TraceAttemptEnd) { d.dump(f) }
 
-func (d *dumpingTracer) TraceBudgetSpent(_ context.Context, f intram.TraceCall)     { d.dump(f) }
-func (d *dumpingTracer) TraceDoubt(_ context.Context, f intram.TraceCall, keys int) { d.dump(f) }
+func (d *dumpingTracer) TraceBudgetSpent(_ context.Context, f intram.TraceCall)  { d.dump(f) }
+func (d *dumpingTracer) TraceDoubt(_ context.Context, f intram.TraceCall, _ int) { d.dump(f) }
 
 func (d *dumpingTracer) TraceWaitStart(ctx context.Context, f intram.TraceWait) context.Context {
 	return d.start(ctx, f)

@@ -173,7 +173,8 @@ func TestEachEventTypeOfTheSDKIsKnown(t *testing.T) {
 	}
 }
 
-// A new path must not be counted as other: each of the root package's is in a span's name.
+// A new path must not be counted as other: each of the root package's is in a span's
+// name.
 func TestEachPathOfTheSDKIsKnown(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../*.go")

@@ -28,8 +28,8 @@ const (
 // The words that the SDK knows.
 var (
 	methods = []string{"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-	// templates are those of the methods of the client. The template of [intram.Client.Do]
-	// is guessed from the caller's path, so it can have an id in it.
+	// templates are those of the methods of the client. The template of
+	// [intram.Client.Do] is guessed from the caller's path, so it can have an id in it.
 	templates = []string{
 		"/balance", "/payouts", "/payment-requests", "/refunds",
 		"/operations", "/operations/{id}", "/transactions", "/transactions/{reference}",

@@ -48,7 +48,7 @@ func (g *Guard) Run(ctx context.Context, name string, call func()) {
 // see [Join].
 func (g *Guard) Start(ctx context.Context, name string, start func(context.Context) context.Context) context.Context {
 	var begun context.Context
-	g.Run(ctx, name, func() { begun = start(ctx) })
+	g.Run(ctx, name, func() { begun = start(ctx) }) //nolint:fatcontext // of one hook
 	return Join(ctx, begun)
 }
 
@@ -93,7 +93,7 @@ func Join(ctx, begun context.Context) context.Context {
 }
 
 type joined struct {
-	context.Context // the caller's
+	context.Context //nolint:containedctx // the caller's: a context wraps another
 
 	values context.Context //nolint:containedctx // it is a context itself
 }

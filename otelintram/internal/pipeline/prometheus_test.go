@@ -173,7 +173,8 @@ func expressions(t *testing.T) map[string]string {
 	}
 	require.Len(t, all, 14)
 	for _, alert := range alerts(t) {
-		// What it compares, without the bound: a series that has not reached it is not there.
+		// What it compares, without the bound: a series that has not reached it is not
+		// there.
 		bound := regexp.MustCompile(`\s>\s\d+\s*$`)
 		require.Regexp(t, bound, alert.Expr)
 		all[alert.Alert] = bound.ReplaceAllString(alert.Expr, "")

@@ -1,5 +1,5 @@
-// Package pipeline_test sends the spans and metrics of a whole day through real exporters: to a receiver of OTLP, and to a
-// Prometheus that scrapes them.
+// Package pipeline_test sends the spans and metrics of a whole day through real
+// exporters: to a receiver of OTLP, and to a Prometheus that scrapes them.
 package pipeline_test
 
 import (

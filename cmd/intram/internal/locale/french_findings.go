@@ -10,7 +10,8 @@ import (
 	"github.com/intram/intram-go/cmd/intram/internal/signature"
 )
 
-// Finding returns a finding about a signature as sentences: what is wrong, and what to do.
+// Finding returns a finding about a signature as sentences: what is wrong, and what to
+// do.
 func Finding(lang intram.Language, f signature.Finding) string {
 	if text, ok := frenchFindings[f.ID]; ok && lang == intram.French {
 		return respace(text)
@@ -25,8 +26,8 @@ func HasFinding(id string) bool { return frenchFindings[id] != "" }
 // Findings lists the findings that have French.
 func Findings() []string { return slices.Sorted(maps.Keys(frenchFindings)) }
 
-// frenchFindings are what package signature finds, in French, by the finding's ID: what is
-// wrong, and what to do.
+// frenchFindings are what package signature finds, in French, by the finding's ID: what
+// is wrong, and what to do.
 var frenchFindings = map[string]string{ //nolint:gosec // G101: sentences about keys, and no key
 	"missing-api-key":      "L'en-tête X-Api-Key manque. Envoyez-y la clé publique.",
 	"missing-timestamp":    "L'en-tête X-Timestamp manque. Envoyez-y l'heure qui a été signée.",
