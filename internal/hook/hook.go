@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -48,9 +49,18 @@ func (g *Guard) Run(ctx context.Context, name string, call func()) {
 // see [Join].
 func (g *Guard) Start(ctx context.Context, name string, start func(context.Context) context.Context) context.Context {
 	var begun context.Context
-	g.Run(ctx, name, func() { begun = start(ctx) }) //nolint:fatcontext // of one hook
+	g.Run(ctx, name, func() {
+		next := start(ctx)
+		if next != nil {
+			next.Value(probe{}) // one without a parent panics here, and is ignored
+		}
+		begun = next //nolint:fatcontext // of one hook
+	})
 	return Join(ctx, begun)
 }
+
+// probe is a key that no context has a value of.
+type probe struct{}
 
 // failure is how a hook failed.
 type failure struct{ text, stack string }
@@ -83,10 +93,10 @@ func (g *Guard) log(ctx context.Context, name string, f *failure) {
 }
 
 // Join returns a context that ends when ctx does, and no sooner. It has the values of
-// begun, which a hook has returned, and those of ctx that begun lacks. A nil begun is
-// ignored.
+// begun, which a hook has returned, and those of ctx that begun lacks, or panics for. A
+// nil begun is ignored.
 func Join(ctx, begun context.Context) context.Context {
-	if begun == nil || begun == ctx {
+	if begun == nil || reflect.ValueOf(begun).Comparable() && begun == ctx {
 		return ctx
 	}
 	return joined{ctx, begun}
@@ -100,8 +110,14 @@ type joined struct {
 
 // Value implements [context.Context].
 func (j joined) Value(key any) any {
-	if value := j.values.Value(key); value != nil {
+	if value := j.begun(key); value != nil {
 		return value
 	}
 	return j.Context.Value(key)
+}
+
+// begun returns the hook's value, nil if its context panics.
+func (j joined) begun(key any) (value any) {
+	defer func() { _ = recover() }()
+	return j.values.Value(key)
 }
