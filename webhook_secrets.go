@@ -1,6 +1,7 @@
 package intram
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -62,7 +63,8 @@ func (s WebhookSecret) MarshalText() ([]byte, error) { return []byte(s.shown()),
 // taken back is forgotten. However many deliveries arrive, it is asked once at a time and
 // every 10 seconds at most (every second while it fails): a flood of forged deliveries
 // does not reach your secret store. It has 2 seconds, by its context, in a goroutine of
-// its own. A panic in it is an error.
+// its own; what it returns later is for the deliveries that come then. A panic in it is
+// an error.
 //
 // While it fails, or returns no secrets, those that are known stay good. A delivery that
 // fits none of them is refused with [ErrSecretsUnavailable] instead of
@@ -116,7 +118,7 @@ func (s *secretSource) ask(ctx context.Context, held *heldSecrets) (*heldSecrets
 	now := s.clock.Now()
 	if due, failed := s.begin(now); !due {
 		if held == nil || failed != nil {
-			return nil, failed
+			return nil, cmp.Or(failed, error(errNoSecretsYet)) // it returned this very moment
 		}
 		return &heldSecrets{held.secrets, held.at}, nil
 	}

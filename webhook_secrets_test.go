@@ -209,6 +209,29 @@ func TestNoDeliveryIsRefusedForGoodWhileTheStoreIsDown(t *testing.T) {
 	require.EqualError(t, err, "intram: NewWebhookVerifierFunc: the function is nil")
 }
 
+func TestASlowStoreRefusesNoEventForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(secretStore)
+		slow := func(secret string) {
+			store.becomes(func(context.Context) ([]intram.WebhookSecret, error) {
+				pass(3 * time.Second)
+				return []intram.WebhookSecret{{Secret: secret}}, nil
+			})
+		}
+		slow("whsec_first")
+		deliver, _ := secretReceiver(t, verifierOf(t, store))
+		assert.Equal(t, http.StatusServiceUnavailable, deliver("whsec_first", "op_1").Code)
+		pass(4 * time.Second)
+		assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_1").Code, "Intram's next try")
+		slow("whsec_second")
+		pass(time.Minute)
+		assert.Equal(t, http.StatusServiceUnavailable, deliver("whsec_second", "op_2").Code)
+		pass(time.Minute)
+		assert.Equal(t, http.StatusOK, deliver("whsec_second", "op_2").Code)
+	})
+}
+
 func TestTheErrorOfTheFunctionIsBehindTheRefusal(t *testing.T) {
 	t.Parallel()
 	own := errors.New("sealed")

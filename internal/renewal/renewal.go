@@ -30,6 +30,7 @@ type Source[T any] struct {
 
 type flight[T any] struct {
 	ctx   context.Context //nolint:containedctx // the request's own: it ends with it
+	from  *T              // the value that was held when it began
 	done  chan struct{}
 	value *T
 	err   error
@@ -84,9 +85,9 @@ func (s *Source[T]) Renew(ctx context.Context, used *T) (*T, error) {
 // begin starts a request. The lock is held.
 func (s *Source[T]) begin(ctx context.Context) *flight[T] {
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limit)
-	f := &flight[T]{ctx: own, done: make(chan struct{})}
-	s.flight = f
 	held := s.held.Load()
+	f := &flight[T]{ctx: own, from: held, done: make(chan struct{})}
+	s.flight = f
 	go func() {
 		f.err = errExited
 		defer func() {
@@ -101,16 +102,18 @@ func (s *Source[T]) begin(ctx context.Context) *flight[T] {
 	return f
 }
 
-// end makes the value of a request the one that is held. A request that was given up says
-// nothing: another one may have ended since.
+// end makes the value of a request the one that is held: of one that was given up too, so
+// that a function which is slower than the limit supplies values still, unless another
+// request has supplied one since.
 func (s *Source[T]) end(f *flight[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flight == f {
+	inTime := s.flight == f
+	if inTime {
 		s.flight = nil
-		if f.err == nil && f.value != nil {
-			s.held.Store(f.value)
-		}
+	}
+	if f.err == nil && f.value != nil && (inTime || s.held.Load() == f.from) {
+		s.held.Store(f.value)
 	}
 	close(f.done)
 }

@@ -112,6 +112,31 @@ func TestAFunctionThatHangsStopsNobodyForEver(t *testing.T) {
 	})
 }
 
+func TestAFunctionSlowerThanTheLimitSuppliesTheNextCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pause := system.Clock{}.Sleep
+		asked := 0
+		source := renewal.New(2*time.Second, func(context.Context, *value) (*value, error) {
+			asked++
+			n := asked
+			return &value{n}, pause(context.WithoutCancel(t.Context()), 3*time.Second)
+		})
+		_, err := source.Renew(t.Context(), nil)
+		require.ErrorContains(t, err, "has not returned within 2s")
+		require.NoError(t, pause(t.Context(), time.Second))
+		synctest.Wait()
+		first := source.Load()
+		require.NotNil(t, first)
+		_, err = source.Renew(t.Context(), first)
+		require.Error(t, err)
+		assert.Same(t, first, source.Load())
+		require.NoError(t, pause(t.Context(), time.Second))
+		synctest.Wait()
+		assert.Equal(t, 2, source.Load().n)
+	})
+}
+
 func TestWhatFailsLeavesTheValueAlone(t *testing.T) {
 	t.Parallel()
 	own := errors.New("no vault")
