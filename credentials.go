@@ -61,9 +61,9 @@ var ErrCredentials = redact.Sentinel("intram: WithCredentials: the function retu
 // same, or the function fails or returns those of another account or environment, the
 // refusal stands, says why, and the client keeps the keys that it has.
 //
-// A call of which an attempt may have been executed is not sent again under another
-// public key by itself. Its outcome is [OutcomeUnknown]: see
-// [PayoutsService.Resume].
+// A call of which an attempt, or an earlier call with its idempotency key, may have been
+// executed is not sent again under another public key by itself. Its outcome is
+// [OutcomeUnknown]. [PayoutsService.Resume] looks for the operation first.
 //
 // The function is called in a goroutine of its own, with a context that ends after
 // [WithTimeout]; a call waits for it no longer than its own context lasts. A panic in it

@@ -349,6 +349,58 @@ func TestACallInDoubtIsNotSentAgainUnderAnotherPublicKey(t *testing.T) {
 	}
 }
 
+// The client learns of the rotation by the refusal of the very call.
+func TestADoubtOfAnEarlierCallIsNotSentAgainUnderAnotherPublicKey(t *testing.T) {
+	t.Parallel()
+	sent := func(server *intramtest.Server) (sent []string) {
+		for _, r := range server.Requests()[1:] {
+			sent = append(sent, fmt.Sprint(r.Method, " ", r.Status))
+		}
+		return sent
+	}
+	t.Run("made again", func(t *testing.T) {
+		t.Parallel()
+		server, client, _ := fakeWithVault(t, intram.WithMaxAttempts(1))
+		require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, Times: 1}))
+		_, err := client.Payouts.Create(t.Context(), numberedPayout(1), intram.WithIdempotencyKey(ownKey))
+		require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+		rotate(t, server, false)
+		_, err = client.Payouts.Create(t.Context(), numberedPayout(1), intram.WithIdempotencyKey(ownKey))
+		require.ErrorIs(t, err, intram.CodeInvalidAPIKey)
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+		assert.ErrorContains(t, err, "look for the operation before you call again")
+		assert.Equal(t, []string{"POST 401"}, sent(server))
+	})
+	t.Run("resumed", func(t *testing.T) {
+		t.Parallel()
+		server, client, _ := fakeWithVault(t, intram.WithMaxAttempts(1))
+		intent, err := client.Payouts.Prepare(numberedPayout(1))
+		require.NoError(t, err)
+		require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, Times: 1}))
+		_, err = client.Payouts.Resume(t.Context(), numberedPayout(1), intent)
+		require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+		rotate(t, server, false)
+		op, err := client.Payouts.Resume(t.Context(), numberedPayout(1), intent)
+		require.NoError(t, err)
+		assert.NotEmpty(t, op.ID)
+		assert.Equal(t, []string{"POST 401", "GET 200", "GET 200"}, sent(server), "it looks through two pages, and finds")
+	})
+	t.Run("resumed, and never executed", func(t *testing.T) {
+		t.Parallel()
+		server, client, _ := fakeWithVault(t, intram.WithMaxAttempts(1))
+		intent, err := client.Payouts.Prepare(numberedPayout(1))
+		require.NoError(t, err)
+		require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.Unavailable, Times: 1}))
+		_, err = client.Payouts.Resume(t.Context(), numberedPayout(1), intent)
+		require.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+		rotate(t, server, false)
+		_, err = client.Payouts.Resume(t.Context(), numberedPayout(1), intent)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"POST 401", "GET 200", "POST 202"}, sent(server))
+		assert.Equal(t, 1, operationsOf(t, server))
+	})
+}
+
 func TestAnIntentOutlivesTheKeys(t *testing.T) {
 	t.Parallel()
 	resume := func(t *testing.T, server *intramtest.Server, client *intram.Client, intent *intram.Intent, looked bool) *intram.Operation {

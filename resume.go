@@ -177,7 +177,11 @@ func (c *Client) resume(ctx context.Context, r request, typ OperationType, inten
 			}
 		}
 	}
+	resumed := intent.resumed()
 	op, err := doModel[Operation, operationWire](ctx, c, r, opts)
+	if e, ok := errors.AsType[*Error](err); ok && resumed && !changed && e.Attempts == 1 && e.hint == changedInDoubt {
+		return c.resume(ctx, r, typ, intent, opts) // its only attempt was refused: it looks, now that the keys have changed
+	}
 	if !errors.Is(err, ErrIntentExpired) {
 		return op, err
 	}

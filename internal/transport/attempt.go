@@ -126,7 +126,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 		// connection was ever made.
 		ctx = httptrace.WithClientTrace(ctx, own.conn.hooks())
 	}
-	if rec.signer == nil || !rec.ownDoubt() {
+	if rec.signer == nil || !rec.inDoubt {
 		rec.signer = a.cfg.Keys.Signer() // an attempt in doubt is repeated with the keys that it had
 	}
 	start := a.cfg.Clock.Now()
@@ -208,7 +208,7 @@ func (a *attempter) RoundTrip(req *http.Request) (*http.Response, error) {
 // executed by it. Should there be none, the refusal stands.
 func (a *attempter) renew(ctx context.Context, rec *record) {
 	rec.renewed = true
-	next, reason := a.cfg.Keys.Renew(ctx, rec.signer, rec.ownDoubt())
+	next, reason := a.cfg.Keys.Renew(ctx, rec.signer, rec.inDoubt)
 	if next == nil {
 		rec.stoppedBy = reason
 		return
@@ -216,10 +216,6 @@ func (a *attempter) renew(ctx context.Context, rec *record) {
 	rec.signer = next
 	rec.last = verdict{retry: true, free: true}
 }
-
-// ownDoubt reports whether an attempt of this call may have been executed. One of an
-// earlier call with its key is not meant: the caller has decided to make another.
-func (r *record) ownDoubt() bool { return r.inDoubt && (!r.call.Resumed || r.attempts > 1) }
 
 // send sends an attempt. It returns which of the SDK's own transports it used, nil for
 // the user's.

@@ -94,8 +94,8 @@ type Keys interface {
 	Signer() Signer
 	// Renew is called once a call at most, when the API has refused the keys of an
 	// attempt. It returns another signer to try at once, or nil and why there is none; no
-	// reason if keys do not change. inDoubt says that an earlier attempt of the call may
-	// have been executed.
+	// reason if keys do not change. inDoubt says that an earlier attempt of the call, or
+	// an earlier call with its key, may have been executed.
 	Renew(ctx context.Context, refused Signer, inDoubt bool) (next Signer, reason string)
 }
 
