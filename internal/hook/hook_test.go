@@ -41,7 +41,7 @@ func TestNoContextOfAHookPanicsInTheCall(t *testing.T) {
 	t.Parallel()
 	caller := uncomparable{context.WithValue(t.Context(), callersKey{}, "kept"), nil}
 	for name, c := range map[string]struct {
-		made   context.Context
+		made   context.Context //nolint:containedctx // what the hook returns
 		logged bool
 	}{
 		"the caller's": {caller, false}, "nil": {nil, false}, "a nil pointer": {(*orphan)(nil), true}, "no parent": {orphan{}, true},
