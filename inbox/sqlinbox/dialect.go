@@ -53,9 +53,6 @@ type dialect struct {
 	// begin and lock start a migration, alone; lock returns 1 when it has the lock, and 0
 	// when it gave up. unlock ends it.
 	begin, lock, unlock string
-	// guarded transactions end with an error that their function may have dropped, and
-	// the statements that follow are committed one by one: a savepoint finds out.
-	guarded bool
 	// longest is how long a key, a scope or an id may be, in bytes. Without a strict mode
 	// MySQL cuts off the rest. 0: any length, or the database refuses it.
 	longest int
@@ -80,7 +77,6 @@ var dialects = map[Dialect]*dialect{
 		probe:       "SELECT @@autocommit",
 		lock:        "SELECT GET_LOCK(CONCAT('intram_sqlinbox ', MD5(DATABASE())), 10)",
 		unlock:      "SELECT RELEASE_LOCK(CONCAT('intram_sqlinbox ', MD5(DATABASE())))",
-		guarded:     true,
 		longest:     512,
 		code:        numberField,
 		// A deadlock; a lock that was not free in time; a row that has changed since the
@@ -109,7 +105,6 @@ var dialects = map[Dialect]*dialect{
 		unlessThere: "ON CONFLICT (event_key) DO NOTHING",
 		probe:       "SELECT length(sqlite_version()) > 0",
 		begin:       "BEGIN IMMEDIATE",
-		guarded:     true,
 		code:        primaryCode,
 		conflict:    []string{"5", "6"}, // busy, locked
 		full:        []string{"13"},

@@ -11,7 +11,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// A savepoint that is there at the end proves that the transaction of the beginning is.
+// A savepoint that is there at the end proves that the transaction of the beginning is. It
+// may have ended with a statement of the function's, or in MySQL and SQLite with an error
+// that the function dropped: what follows is then committed by itself.
 const (
 	guardSQL   = "SAVEPOINT intram_sqlinbox"
 	guardedSQL = "RELEASE SAVEPOINT intram_sqlinbox"
@@ -27,8 +29,8 @@ const (
 // effect, and only that one. After a deadlock or a serialization failure the transaction
 // is rolled back and handle is called again at once, up to 5 times in all, so handle must
 // return the errors of tx, wrapped with %w if at all. Its effects elsewhere are not part
-// of the transaction. handle must not commit or roll back itself, also not by a statement
-// that commits, such as CREATE TABLE in MySQL: [ErrTransactionEnded].
+// of the transaction. handle must not commit or roll back itself, also not by a statement,
+// such as COMMIT, or CREATE TABLE in MySQL: [ErrTransactionEnded].
 func (in *Inbox) InTx(handle func(ctx context.Context, tx *sql.Tx, event *intram.Event) error) intram.EventHandler {
 	if handle == nil {
 		return nil // the handler says that its function is nil
@@ -52,18 +54,14 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx *sql.Tx, event *intram
 
 // complete calls handle and completes the claim after it, in their transaction.
 func (in *Inbox) complete(ctx context.Context, tx *sql.Tx, claim intram.Claim, handle func() error) error {
-	if in.dialect.guarded {
-		if _, err := tx.ExecContext(ctx, guardSQL); err != nil {
-			return err
-		}
+	if _, err := tx.ExecContext(ctx, guardSQL); err != nil {
+		return err
 	}
 	if err := handle(); err != nil {
 		return err
 	}
-	if in.dialect.guarded {
-		if _, err := tx.ExecContext(ctx, guardedSQL); err != nil {
-			return in.ended(ctx, err)
-		}
+	if _, err := tx.ExecContext(ctx, guardedSQL); err != nil {
+		return in.ended(ctx, err)
 	}
 	// Last, so that the row is locked only briefly and other claims of the event do not
 	// wait for handle.
@@ -83,7 +81,7 @@ func (in *Inbox) complete(ctx context.Context, tx *sql.Tx, claim intram.Claim, h
 
 // ended tells a transaction that is over from a connection that failed.
 func (in *Inbox) ended(ctx context.Context, err error) error {
-	over := errors.Is(err, sql.ErrTxDone) || in.dialect.guarded && !in.dialect.passes(err)
+	over := errors.Is(err, sql.ErrTxDone) || !in.dialect.passes(err)
 	if over && ctx.Err() == nil {
 		return fmt.Errorf("%w: %w", ErrTransactionEnded, err)
 	}

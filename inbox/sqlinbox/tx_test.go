@@ -347,9 +347,10 @@ func TestAFunctionThatEndsItsTransactionIsTold(t *testing.T) {
 				_, err := tx.ExecContext(ctx, "CREATE TABLE later (n integer)")
 				return err
 			}
-		case sqlinbox.SQLite:
-			ways["rolled back by a statement"] = func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, "ROLLBACK")
+		}
+		for _, statement := range []string{"ROLLBACK", "COMMIT"} {
+			ways[statement] = func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, statement)
 				return err
 			}
 		}
