@@ -11,6 +11,9 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
 
 	"github.com/intram/intram-go/internal/redact"
 )
@@ -74,8 +77,9 @@ func ResolveByHost(domain string) func(*http.Request) (merchantID string, ok boo
 // before the signature is checked, and nothing is done with it but to ask for secrets.
 //
 // An unknown merchant, by resolve or by [ErrUnknownMerchant], gets the response of a bad
-// signature, after the same work: 401, "bad signature". If resolve fails or panics, or
-// the secrets are not available, the response is 503 with Retry-After: no event is lost.
+// signature, after the same work: 401, "bad signature". So does, within 5 minutes, one
+// that was a merchant before. If resolve fails or panics, or the secrets are not
+// available, the response is 503 with Retry-After: no event is lost.
 // Secrets are kept as [NewWebhookVerifierFunc] says, for as many merchants as
 // [WithIdleMerchants] says. [WithInboxScope] and [WithNotify] are not for this handler.
 //
@@ -95,20 +99,29 @@ func (p *Platform) WebhookHandler(resolve func(*http.Request) (merchantID string
 	if err != nil {
 		return misconfigured(in, err)
 	}
-	decoy, err := NewWebhookVerifier("whsec_of_no_merchant_at_all_0000000000")
-	if err != nil {
-		return misconfigured(in, err)
-	}
-	return &platformHandler{platform: p, resolve: resolve, secrets: secrets, intake: in, decoy: decoy, verifiers: verifierCache{most: max(1, p.mostIdle)}}
+	most := max(1, p.mostIdle)
+	h := &platformHandler{platform: p, resolve: resolve, secrets: secrets, intake: in, verifiers: verifierCache{most: most}, strangers: verifierCache{most: most}}
+	h.decoy = h.verifierOf("", func(context.Context, string) ([]WebhookSecret, error) { return nil, ErrUnknownMerchant })
+	return h
 }
 
 type platformHandler struct {
-	platform  *Platform
-	resolve   func(*http.Request) (string, bool, error)
-	secrets   MerchantSecrets
-	intake    *intake
-	decoy     *WebhookVerifier // what it verifies is refused
-	verifiers verifierCache
+	platform *Platform
+	resolve  func(*http.Request) (string, bool, error)
+	secrets  MerchantSecrets
+	intake   *intake
+	decoy    *merchantVerifier // of no merchant
+
+	// verifiers are those of merchants whose secrets were seen. strangers are those of
+	// other ids, which anyone can make up: they push none of the first out.
+	verifiers, strangers verifierCache
+}
+
+// merchantVerifier verifies the deliveries of one merchant.
+type merchantVerifier struct {
+	*WebhookVerifier
+
+	merchant atomic.Bool // the function has returned secrets
 }
 
 // ServeHTTP implements [http.Handler].
@@ -125,21 +138,32 @@ func (h *platformHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	own := *h.intake
-	one := &webhookHandler{verifier: h.decoy, intake: &own, unknown: !known, decoy: h.decoy}
+	one := &webhookHandler{verifier: h.decoy.WebhookVerifier, intake: &own}
 	if known {
-		var cached bool
-		one.verifier, cached = h.verifiers.get(id)
-		if !cached {
-			one.verifier = h.verifierOf(id)
-			one.verified = func(err error) {
-				if !errors.Is(err, ErrUnknownMerchant) {
-					h.verifiers.put(id, one.verifier) // ids that are made up push none out
+		v, settled := h.of(id)
+		one.verifier = v.WebhookVerifier
+		if !settled {
+			one.verified = func() {
+				if v.merchant.Load() {
+					h.verifiers.put(id, v)
 				}
 			}
 		}
 		own.notify = h.platform.cached(id)
 	}
 	one.ServeHTTP(w, r.WithContext(withMerchant(r.Context(), id)))
+}
+
+// of returns the verifier of an id, and whether it is among the merchants'.
+func (h *platformHandler) of(id string) (v *merchantVerifier, settled bool) {
+	if v, settled = h.verifiers.get(id); settled {
+		return v, true
+	}
+	v, seen := h.strangers.get(id)
+	if !seen {
+		v = h.strangers.put(id, h.verifierOf(id, h.secrets))
+	}
+	return v, false
 }
 
 // find calls the function, which is the merchant's own.
@@ -158,10 +182,17 @@ func (h *platformHandler) find(r *http.Request) (id string, known bool, err erro
 
 var errNoScope = redact.Sentinel(`a secret has no Scope: name its environment, such as "live"`)
 
-// verifierOf returns a verifier with the secrets of one merchant.
-func (h *platformHandler) verifierOf(id string) *WebhookVerifier {
+// verifierOf returns a verifier with the secrets of one merchant. Of an id that is no
+// merchant's, or no longer, it is a secret that nobody knows: what was known of it is
+// forgotten as after a rotation, and a delivery costs the same work.
+func (h *platformHandler) verifierOf(id string, secrets MerchantSecrets) *merchantVerifier {
+	one := new(merchantVerifier)
 	v, _ := NewWebhookVerifierFunc(func(ctx context.Context) ([]WebhookSecret, error) { // the function is not nil
-		given, err := h.secrets(ctx, id)
+		given, err := secrets(ctx, id)
+		if errors.Is(err, ErrUnknownMerchant) {
+			nobodys, err := uuid.NewRandom()
+			return []WebhookSecret{{Secret: "whsec_" + nobodys.String()}}, err
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -172,9 +203,13 @@ func (h *platformHandler) verifierOf(id string) *WebhookVerifier {
 			}
 			scoped[i] = WebhookSecret{Secret: s.Secret, Scope: MerchantScope(id, s.Scope)}
 		}
+		if len(scoped) > 0 {
+			one.merchant.Store(true)
+		}
 		return scoped, nil
 	})
-	return v.WithClock(h.platform.clock)
+	one.WebhookVerifier = v.WithClock(h.platform.clock)
+	return one
 }
 
 // cached returns the merchant's client, nil if there is none now.
@@ -198,10 +233,10 @@ type verifierCache struct {
 
 type cachedVerifier struct {
 	id       string
-	verifier *WebhookVerifier
+	verifier *merchantVerifier
 }
 
-func (c *verifierCache) get(id string) (*WebhookVerifier, bool) {
+func (c *verifierCache) get(id string) (*merchantVerifier, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.byID[id]
@@ -213,18 +248,21 @@ func (c *verifierCache) get(id string) (*WebhookVerifier, bool) {
 	return one.verifier, true
 }
 
-func (c *verifierCache) put(id string, v *WebhookVerifier) {
+// put keeps a verifier, and returns the one that is kept.
+func (c *verifierCache) put(id string, v *merchantVerifier) *merchantVerifier {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byID == nil {
 		c.byID = map[string]*list.Element{}
 	}
-	if c.byID[id] != nil {
-		return // another delivery was first
+	if e := c.byID[id]; e != nil { // another delivery was first
+		first, _ := e.Value.(cachedVerifier)
+		return first.verifier
 	}
 	c.byID[id] = c.order.PushFront(cachedVerifier{id, v})
 	if c.order.Len() > c.most {
 		last, _ := c.order.Remove(c.order.Back()).(cachedVerifier)
 		delete(c.byID, last.id)
 	}
+	return v
 }

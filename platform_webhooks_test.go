@@ -26,6 +26,7 @@ type reception struct {
 	effects  map[string]int // by merchant and scope
 	asked    atomic.Int64   // for secrets
 	away     atomic.Bool    // the store of secrets
+	left     atomic.Bool    // each merchant
 }
 
 // merchantSecret is a merchant's secret in an environment.
@@ -51,7 +52,7 @@ func (r *reception) secrets(_ context.Context, id string) ([]intram.WebhookSecre
 	switch {
 	case r.away.Load():
 		return nil, errors.New("the vault is sealed")
-	case strings.HasPrefix(id, "unknown"):
+	case r.left.Load() || strings.HasPrefix(id, "unknown"):
 		return nil, intram.ErrUnknownMerchant
 	case id == "scopeless":
 		return []intram.WebhookSecret{{Secret: merchantSecret(id, "live")}}, nil
@@ -160,6 +161,37 @@ func TestMadeUpMerchantsPushNoSecretsOut(t *testing.T) {
 		assert.Equal(t, 200, r.deliver("/webhooks/"+id, merchantSecret(id, "live"), payoutBody("op_5")).Code)
 	}
 	assert.Equal(t, asked+3, r.asked.Load(), "a was not used for longest")
+}
+
+// A request without a signature, and a store that is away, say nothing of an id.
+func TestWhatIsNotVerifiedPushesNoSecretsOut(t *testing.T) {
+	t.Parallel()
+	r := newReception(t, newHostAPI(balanced), intram.WithIdleMerchants(2))
+	assert.Equal(t, 200, r.deliver("/webhooks/a", merchantSecret("a", "live"), payoutBody("op_1")).Code)
+	for i := range 50 {
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, httptest.NewRequest(http.MethodPost, fmt.Sprintf("/webhooks/unknown%d", i), nil))
+		assert.Equal(t, 401, w.Code)
+	}
+	r.away.Store(true)
+	for i := range 50 {
+		assert.Equal(t, 503, r.deliver(fmt.Sprintf("/webhooks/unknown%d", i), "whsec_x", payoutBody("op_1")).Code)
+	}
+	assert.Equal(t, 200, r.deliver("/webhooks/a", merchantSecret("a", "live"), payoutBody("op_2")).Code, "its secrets stay known")
+}
+
+func TestAMerchantThatHasLeftIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newReception(t, newHostAPI(balanced))
+		assert.Equal(t, 200, r.deliver("/webhooks/a", merchantSecret("a", "live"), payoutBody("op_1")).Code)
+		r.left.Store(true)
+		time.Sleep(5 * time.Minute)
+		assert.Equal(t, 401, r.deliver("/webhooks/a", merchantSecret("a", "live"), payoutBody("op_2")).Code)
+		r.left.Store(false) // it comes back
+		time.Sleep(10 * sec)
+		assert.Equal(t, 200, r.deliver("/webhooks/a", merchantSecret("a", "live"), payoutBody("op_3")).Code)
+	})
 }
 
 func TestADeliveryWakesTheWaitOfItsMerchant(t *testing.T) {

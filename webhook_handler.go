@@ -255,25 +255,15 @@ type webhookHandler struct {
 	verifier *WebhookVerifier
 	intake   *intake
 
-	// Of a platform: unknown says that the delivery is no merchant's, decoy does the work
-	// of a verifier then, and verified, when set, is told what the verifier says.
-	unknown  bool
-	decoy    *WebhookVerifier
-	verified func(error)
+	// Of a platform: verified, when set, is called when the verifier has spoken.
+	verified func()
 }
 
 // verify verifies a delivery.
 func (h *webhookHandler) verify(ctx context.Context, r *http.Request, body []byte) (*Event, error) {
 	event, err := h.verifier.verify(ctx, r.Header, body)
 	if h.verified != nil {
-		h.verified(err)
-	}
-	switch {
-	case h.unknown:
-		return nil, ErrInvalidSignature
-	case errors.Is(err, ErrUnknownMerchant):
-		_, _ = h.decoy.verify(ctx, r.Header, body)
-		return nil, ErrInvalidSignature
+		h.verified()
 	}
 	return event, err
 }
