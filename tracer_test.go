@@ -489,7 +489,7 @@ func TestACallLastsAsLongAsTheCallersContext(t *testing.T) {
 				}}
 				client := newClient(t, s, intram.WithTracer(contextTracer{newCountingTracer(t), with("call"), with("attempt")}))
 				why := errors.New("the shop closes")
-				ctx, cancel := context.WithTimeoutCause(context.WithValue(t.Context(), callersKey{}, "kept"), 5*time.Second, why)
+				ctx, cancel := context.WithTimeoutCause(context.WithValue(context.WithValue(t.Context(), callersKey{}, "kept"), spanKey{"call"}, "the caller's"), 5*time.Second, why)
 				defer cancel()
 				began := time.Now()
 				_, err := client.Balance.Get(ctx)
@@ -501,7 +501,7 @@ func TestACallLastsAsLongAsTheCallersContext(t *testing.T) {
 				assert.Equal(t, began.Add(5*time.Second), deadline)
 				assert.Equal(t, "kept", seen.Value(callersKey{}))
 				if name != "nil" {
-					assert.Equal(t, "call", seen.Value(spanKey{"call"}))
+					assert.Equal(t, "call", seen.Value(spanKey{"call"}), "and not the caller's, which is its parent")
 					assert.Equal(t, "attempt", seen.Value(spanKey{"attempt"}))
 				}
 			})
@@ -729,6 +729,29 @@ func TestATracerIsToldOfWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestATracerIsToldTheFirstOfManyFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tracer := newCountingTracer(t)
+		client := newClient(t, &script{t: t, forever: func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/op_1") {
+				return answer(403, `{"error":true,"code":"forbidden"}`)(r)
+			}
+			return operation("processing")(r)
+		}}, intram.WithTracer(tracer))
+		var failures []error
+		for _, err := range client.WaitMany(t.Context(), []string{"op_1", "op_2"}, intram.WithMaxWait(10*time.Second)) {
+			failures = append(failures, err)
+		}
+		require.Len(t, failures, 2)
+		require.ErrorIs(t, failures[1], context.DeadlineExceeded)
+		ends := toldOf[intram.TraceWaitEnd](tracer)
+		require.Len(t, ends, 1)
+		assert.Equal(t, failures[0], ends[0].Err)
+		assert.Equal(t, 2, ends[0].Pending)
+	})
 }
 
 // A loop over WaitMany may panic.
