@@ -401,6 +401,55 @@ func TestADoubtOfAnEarlierCallIsNotSentAgainUnderAnotherPublicKey(t *testing.T) 
 	})
 }
 
+// Another call takes the new keys while this one is in doubt.
+func TestAnAttemptInDoubtIsRepeatedWithTheKeysThatItHad(t *testing.T) {
+	t.Parallel()
+	server := intramtest.NewServer(t, intramtest.WithoutListener())
+	require.NoError(t, server.Fault(intramtest.Fault{Kind: intramtest.DropResponse, Times: 1}))
+	var client *intram.Client
+	rotated := false
+	client = server.Client(intram.WithCredentials(server.CredentialsOf(server.PublicKey)), intram.WithHTTPClient(&http.Client{
+		Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := server.Transport().RoundTrip(req)
+			if err != nil && !rotated {
+				rotated = true
+				rotate(t, server, false)
+				_, err := client.Balance.Get(t.Context())
+				assert.NoError(t, err)
+			}
+			return resp, err
+		}),
+	}))
+	first := client.PublicKey()
+	_, err := client.Payouts.Create(t.Context(), numberedPayout(1))
+	require.ErrorIs(t, err, intram.CodeInvalidAPIKey, "the old key was sent, and is refused")
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err))
+	assert.ErrorContains(t, err, "the public key changed while an attempt was in doubt")
+	assert.NotEqual(t, first, client.PublicKey(), "the client has the new ones")
+	assert.Equal(t, 1, operationsOf(t, server))
+}
+
+// The function has a time limit of its own, not what the refused attempt has left.
+func TestNewKeysMayTakeLongerThanTheAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := intramtest.NewServer(t, intramtest.WithoutListener())
+		get := server.CredentialsOf(server.PublicKey)
+		client := server.Client(intram.WithTimeout(10*time.Second), intram.WithHTTPClient(&http.Client{
+			Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				pass(6 * time.Second)
+				return server.Transport().RoundTrip(req)
+			}),
+		}), intram.WithCredentials(func(ctx context.Context) (intram.Credentials, error) {
+			pass(6 * time.Second)
+			return get(ctx)
+		}))
+		rotate(t, server, false)
+		_, err := client.Payouts.Create(t.Context(), numberedPayout(1))
+		require.NoError(t, err)
+	})
+}
+
 func TestAnIntentOutlivesTheKeys(t *testing.T) {
 	t.Parallel()
 	resume := func(t *testing.T, server *intramtest.Server, client *intram.Client, intent *intram.Intent, looked bool) *intram.Operation {

@@ -278,6 +278,48 @@ func TestSuppliedSecretsHaveScopes(t *testing.T) {
 	require.ErrorIs(t, err, intram.ErrStaleTimestamp)
 }
 
+// A function that was given up, and returns in the end, does not say how the store is now.
+func TestALateAnswerDoesNotEndAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(secretStore)
+		store.holds("whsec_first")
+		deliver, _ := secretReceiver(t, verifierOf(t, store))
+		assert.Equal(t, http.StatusOK, deliver("whsec_first", "op_1").Code)
+
+		pass(time.Minute)
+		store.becomes(func(context.Context) ([]intram.WebhookSecret, error) {
+			pass(5 * time.Second) // longer than a delivery waits
+			return []intram.WebhookSecret{{Secret: "whsec_first"}}, nil
+		})
+		assert.Equal(t, http.StatusServiceUnavailable, deliver("whsec_second", "op_2").Code)
+		store.becomes(func(context.Context) ([]intram.WebhookSecret, error) { return nil, errors.New("sealed") })
+		pass(2500 * time.Millisecond)
+		assert.Equal(t, http.StatusServiceUnavailable, deliver("whsec_second", "op_2").Code)
+		pass(600 * time.Millisecond) // the first one has returned
+		assert.Equal(t, http.StatusServiceUnavailable, deliver("whsec_second", "op_2").Code, "the store is still away")
+	})
+}
+
+// A clock that ran ahead, and was set right, keeps no new secret away until it is there
+// again.
+func TestAClockThatIsSetBackKeepsNoSecretAway(t *testing.T) {
+	t.Parallel()
+	clock, store := newHandClock(), new(secretStore)
+	store.holds("whsec_first")
+	verifier := verifierOf(t, store).WithClock(clock)
+	verify := func(secret string) error {
+		body := []byte(`{"event":"payout.completed","operation_id":"op_1","data":{}}`)
+		_, err := verifier.Verify(intram.SignWebhook(secret, clock.Now(), body), body)
+		return err
+	}
+	require.NoError(t, verify("whsec_first"))
+	clock.Advance(-24 * time.Hour)
+	store.holds("whsec_second")
+	require.NoError(t, verify("whsec_second"))
+	require.ErrorIs(t, verify("whsec_first"), intram.ErrInvalidSignature)
+}
+
 type frozenClock struct{ now time.Time }
 
 func (c *frozenClock) Now() time.Time                             { return c.now }
