@@ -43,6 +43,9 @@ func (a *hostAPI) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	id := strings.TrimPrefix(req.Header.Get("X-API-Key"), publicKey)
+	if strings.HasPrefix(req.URL.Path, "/v1/payin") {
+		id = "payin"
+	}
 	a.mu.Lock()
 	a.calls[id] = append(a.calls[id], time.Now())
 	next := a.respond[id]
@@ -206,6 +209,25 @@ func TestADoubtOutlivesEviction(t *testing.T) {
 	}
 }
 
+func TestADoubtOfAPayinSessionOutlivesEviction(t *testing.T) {
+	t.Parallel()
+	const key = "4bfcafcc-8eeb-49cc-acc2-eeabdabbf424"
+	api := newHostAPI(balanced)
+	p := newPlatform(t, api, intram.WithIdleMerchants(1), intram.WithSharedOptions(intram.WithPayin(payinKey, payinClient)))
+	create := func() error {
+		_, err := merchantOf(t, p, "a").Payin.CreateSession(t.Context(), payinParams(), intram.WithIdempotencyKey(key), intram.WithMaxAttempts(1))
+		return err
+	}
+	api.set("payin", lost)
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create()))
+	for i := range 20 {
+		merchantOf(t, p, fmt.Sprint(i))
+	}
+	collectAll()
+	api.set("payin", answer(403, `{"code":"wallet_not_found","message":"no","statusCode":403}`))
+	assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(create()), "the first one may have been executed")
+}
+
 func TestAWaitOutlivesEviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -233,9 +255,11 @@ func TestCloseEndsWaitsAndRefusesCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		api := newHostAPI(operation("processing"))
-		p := newPlatform(t, api)
+		p := newPlatform(t, api, intram.WithSharedOptions(intram.WithPayin(payinKey, payinClient)))
 		a := merchantOf(t, p, "a")
-		ended := make(chan error, 3)
+		ended := make(chan error, 4)
+		api.set("payin", answer(200, `{"reference":"order-1","status":"processed","confirmationStatus":"pending","transaction":{"status":"pending"}}`))
+		go func() { _, err := a.Payin.Wait(t.Context(), "order-1"); ended <- err }()
 		go func() { _, err := a.WaitForOperation(t.Context(), "op_1"); ended <- err }()
 		go func() { _, err := a.Transactions.Wait(t.Context(), "TRX-1"); ended <- err }()
 		api.set("b", answer(503, "", "Retry-After", "20"))
@@ -247,7 +271,7 @@ func TestCloseEndsWaitsAndRefusesCalls(t *testing.T) {
 		assert.NoError(t, passTime(5*sec))
 		before := len(api.of("a"))
 		require.NoError(t, p.Close())
-		for range 2 {
+		for range 3 {
 			err := <-ended
 			require.ErrorIs(t, err, intram.ErrPlatformClosed)
 			var wait *intram.WaitError

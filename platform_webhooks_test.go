@@ -194,6 +194,15 @@ func TestAMerchantThatHasLeftIsForgotten(t *testing.T) {
 	})
 }
 
+func TestTheSecretsThatWereUsedLastAreKept(t *testing.T) {
+	t.Parallel()
+	r := newReception(t, newHostAPI(balanced), intram.WithIdleMerchants(2))
+	for i, id := range []string{"a", "b", "a", "c", "a"} {
+		assert.Equal(t, 200, r.deliver("/webhooks/"+id, merchantSecret(id, "live"), payoutBody(fmt.Sprint(i))).Code)
+	}
+	assert.EqualValues(t, 3, r.asked.Load(), "b made room for c")
+}
+
 func TestADeliveryWakesTheWaitOfItsMerchant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

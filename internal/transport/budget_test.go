@@ -151,6 +151,16 @@ func TestABudgetIsSharedFairly(t *testing.T) {
 	assert.Equal(t, 100, retries(t, sharing(t, nil, &bad), 1000), "a client of no platform has all of its own")
 }
 
+// A merchant that was well for a year has no more than another when its calls fail.
+func TestSuccessesSaveUpNoShare(t *testing.T) {
+	t.Parallel()
+	next := answer(202, "{}")
+	client := sharing(t, NewBudget(), &next)
+	retries(t, client, 1000)
+	next = answer(http.StatusBadGateway, "")
+	assert.Equal(t, 50, retries(t, client, 1000), "half, for the one that fails alone")
+}
+
 // An outage of the host is not amplified by the number of merchants.
 func TestAnOutageIsNotAmplifiedByTheNumberOfClients(t *testing.T) {
 	t.Parallel()
