@@ -243,6 +243,10 @@ func TestPruneForgetsWhatIsOldEnoughAndNothingElse(t *testing.T) {
 
 		_, err = inbox.Prune(t.Context(), intram.InboxRetention-time.Second)
 		require.ErrorContains(t, err, "keep")
+		longer, err := sqlinbox.New(db, s.dialect, sqlinbox.WithRetention(100*time.Hour))
+		require.NoError(t, err)
+		_, err = longer.Prune(t.Context(), intram.InboxRetention)
+		require.ErrorContains(t, err, "use at least 100h0m0s", "it would forget what it promises to remember")
 		none, err := inbox.Prune(t.Context(), intram.InboxRetention)
 		require.NoError(t, err)
 		assert.Zero(t, none)

@@ -106,6 +106,25 @@ func TestTheEffectAndTheCompletionAreOneTransaction(t *testing.T) {
 	})
 }
 
+// The note is what tells a contradiction from a repetition.
+func TestTheNoteIsStoredInTheTransaction(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *store) {
+		var key, note string
+		p := newShop(t, s, func(ctx context.Context, _ *sql.Tx, event *intram.Event) error {
+			claim, _ := intram.ClaimFromContext(ctx)
+			key, note = event.InboxKey(), claim.Note
+			return nil
+		})
+		assert.Equal(t, 200, p.deliver("op_1"))
+		require.NotEmpty(t, note)
+		claim, err := p.inbox.Claim(t.Context(), key, time.Minute)
+		require.NoError(t, err)
+		assert.Equal(t, intram.ClaimDone, claim.State)
+		assert.Equal(t, note, claim.Note)
+	})
+}
+
 // A holder that slept through its lease finds its transaction refused, also when its
 // snapshot is older than the claim of the other.
 func TestAnEffectWhoseLeaseWasLostIsRolledBack(t *testing.T) {
