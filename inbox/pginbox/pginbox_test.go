@@ -244,6 +244,29 @@ func TestAnEffectWhoseLeaseWasLostIsRolledBack(t *testing.T) {
 	assert.Equal(t, 1, s.effects(t))
 }
 
+// What follows a statement that ends the transaction is committed by itself: the event
+// must not be completed so.
+func TestAStatementThatEndsTheTransactionCompletesNothing(t *testing.T) {
+	t.Parallel()
+	for _, statement := range []string{"ROLLBACK", "COMMIT", "COMMIT; BEGIN"} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			ends := true
+			s := newShop(t, func(ctx context.Context, tx pgx.Tx, event *intram.Event) error {
+				if !ends {
+					return writeEffect(ctx, tx, event)
+				}
+				ends = false
+				_, err := tx.Exec(ctx, statement)
+				return err
+			})
+			assert.Equal(t, 500, s.deliver())
+			assert.Equal(t, 200, s.deliver())
+			assert.Equal(t, 1, s.effects(t))
+		})
+	}
+}
+
 func TestInTxNeedsAClaimAndAFunction(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, writeEffect)

@@ -2,11 +2,19 @@ package pginbox
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	intram "github.com/intram/intram-go"
+)
+
+// A savepoint that is there at the end proves that the transaction of the beginning is:
+// after a statement that ends it, the completion would be committed by itself.
+const (
+	beginSQL   = "BEGIN; SAVEPOINT intram_pginbox"
+	guardedSQL = "RELEASE SAVEPOINT intram_pginbox"
 )
 
 // InTx returns a function for intram.NewWebhookHandler and intram.NewReconciler that
@@ -16,8 +24,9 @@ import (
 //
 // The transaction is rolled back when handle returns an error or panics, when its context
 // has ended, and when its lease was lost: the next claim of the event then makes it take
-// effect, and only that one. handle must not commit or roll back itself. Its effects
-// elsewhere are not part of the transaction.
+// effect, and only that one. handle must not commit or roll back itself, also not by a
+// statement: that is an error, and the event is not completed. Its effects elsewhere are
+// not part of the transaction.
 func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.Event) error) intram.EventHandler {
 	if handle == nil {
 		return nil // the handler says that its function is nil
@@ -27,9 +36,12 @@ func (in *Inbox) InTx(handle func(ctx context.Context, tx pgx.Tx, event *intram.
 		if !ok {
 			return ErrNoClaim
 		}
-		return pgx.BeginFunc(ctx, in.pool, func(tx pgx.Tx) error {
+		return pgx.BeginTxFunc(ctx, in.pool, pgx.TxOptions{BeginQuery: beginSQL}, func(tx pgx.Tx) error {
 			if err := handle(ctx, tx, event); err != nil {
 				return err
+			}
+			if _, err := tx.Exec(ctx, guardedSQL); err != nil {
+				return fmt.Errorf("pginbox: the transaction ended or failed inside the function: %w", err)
 			}
 			// Last, so that the row is locked only briefly and other claims of the event
 			// do not wait for handle.
