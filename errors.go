@@ -163,16 +163,51 @@ const (
 //   - a [*WaitError] is [OutcomeUnknown]: the operation was accepted, and may yet
 //     succeed;
 //   - a [*CannotTellError] is [OutcomeUnknown];
-//   - any other error is [OutcomeUnknown], since nothing is known about it;
+//   - any other error is [OutcomeUnknown], since nothing is known about it, as is one
+//     that wraps itself or whose methods panic;
 //   - nil has the empty outcome: nothing failed.
-func OutcomeOf(err error) Outcome {
+func OutcomeOf(err error) (outcome Outcome) {
 	if err == nil {
 		return ""
+	}
+	defer func() {
+		if recover() != nil { // a method of err panicked, such as that of a nil pointer
+			outcome = OutcomeUnknown
+		}
+	}()
+	if endless(err) {
+		return OutcomeUnknown
 	}
 	if outcome := outcomeWithin(err); outcome != "" {
 		return outcome
 	}
 	return OutcomeUnknown
+}
+
+// mostErrors is how many errors may be wrapped in one. More is one that wraps itself.
+const mostErrors = 100_000
+
+// endless reports whether err wraps itself: [errors.Is] would not return.
+func endless(err error) bool {
+	left := mostErrors
+	return !countErrors(err, &left)
+}
+
+func countErrors(err error, left *int) bool {
+	if *left--; *left < 0 {
+		return false
+	}
+	switch e := err.(type) { //nolint:errorlint // this is the walk that errors.Is would make
+	case interface{ Unwrap() error }:
+		return countErrors(e.Unwrap(), left)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			if !countErrors(one, left) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // outcomeWithin is the outcome of the SDK's errors in err, empty when there are none.
@@ -185,10 +220,10 @@ func outcomeWithin(err error) Outcome {
 	case *OperationError:
 		return e.outcome()
 	case *Error:
-		if e == nil || e.Outcome == "" {
-			return OutcomeUnknown
+		if e != nil && (e.Outcome == OutcomeNotSent || e.Outcome == OutcomeRejected) {
+			return e.Outcome
 		}
-		return e.Outcome
+		return OutcomeUnknown
 	case interface{ Unwrap() error }:
 		return outcomeWithin(e.Unwrap())
 	case interface{ Unwrap() []error }:

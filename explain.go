@@ -41,11 +41,16 @@ const (
 // It contains no id, number, name or secret. Of the API's words only the code, the names
 // of refused parameters and, with [CodeIPNotAllowed], your server's address are in it.
 // The sentences may change with any version: do not compare them.
-func Explain(err error, language Language) string {
+func Explain(err error, language Language) (text string) {
 	if err == nil {
 		return ""
 	}
 	e := explainer{phrases.In(string(language))}
+	defer func() {
+		if recover() != nil { // a method of err panicked, such as that of a nil pointer
+			text = e.Respace(e.unknown())
+		}
+	}()
 	return e.Respace(e.explain(err))
 }
 
@@ -64,9 +69,12 @@ func joinSentences(texts ...string) string {
 }
 
 func (x explainer) explain(err error) string {
-	if code, bare := err.(ErrorCode); bare { //nolint:errorlint // a code by itself, and none that an error of a call wraps
+	if code, bare := err.(ErrorCode); bare && code != "" { //nolint:errorlint // a code by itself, and none that an error of a call wraps
 		why := x.why(code)
 		return joinSentences(why.Why, why.Do)
+	}
+	if endless(err) {
+		return x.unknown()
 	}
 	switch e := decisive(err).(type) { //nolint:errorlint // decisive has unwrapped
 	case *Error:
@@ -99,6 +107,11 @@ func (x explainer) explain(err error) string {
 			return joinSentences(x.Fate("unknown", ""), reason.Why, reason.Do)
 		}
 	}
+	return x.unknown()
+}
+
+// unknown explains an error that the SDK does not know.
+func (x explainer) unknown() string {
 	reason := x.Reasons["unknown_error"]
 	return joinSentences(x.Fate("unknown", ""), reason.Why, reason.Do)
 }
@@ -114,13 +127,30 @@ func decisive(err error) error {
 	case interface{ Unwrap() []error }:
 		var most error
 		for _, one := range e.Unwrap() {
-			if found := decisive(one); found != nil && (most == nil || OutcomeOf(found).leavesMoreOpen(OutcomeOf(most))) {
+			if found := decisive(one); found != nil && (most == nil || moreDecisive(found, most)) {
 				most = found
 			}
 		}
 		return most
 	}
 	return nil
+}
+
+// moreDecisive reports whether an error leaves more open than another. A call that moves
+// no money gives way to one that may have.
+func moreDecisive(err, than error) bool {
+	a, b := OutcomeOf(err), OutcomeOf(than)
+	return a.leavesMoreOpen(b) || a == b && movesNothing(than) && !movesNothing(err)
+}
+
+// movesNothing reports whether an error is of a call that cannot move money.
+func movesNothing(err error) bool {
+	e, ok := err.(*Error) //nolint:errorlint // decisive has unwrapped
+	if !ok || e == nil {
+		return false
+	}
+	asked := subjectOf(e.Method, e.Path)
+	return asked == askedLookup || asked == askedSettings
 }
 
 // call explains a call that was refused or got no response.

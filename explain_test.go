@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
@@ -355,4 +356,86 @@ func TestAnExplanationContainsNothingOfThePayment(t *testing.T) {
 			}
 		}
 	}
+}
+
+// itself is an error that wraps itself, alone or beside others.
+type itself struct{ cause []error }
+
+func (e *itself) Error() string   { return "itself" }
+func (e *itself) Unwrap() []error { return append([]error{e, e}, e.cause...) }
+
+// chain is an error that wraps itself.
+type chain struct{ next error }
+
+func (e *chain) Error() string { return "chain" }
+func (e *chain) Unwrap() error { return e.next }
+
+// panicking is an error of which every method panics.
+type panicking struct{}
+
+func (panicking) Error() string   { panic("Error") }
+func (panicking) Is(error) bool   { panic("Is") }
+func (panicking) As(any) bool     { panic("As") }
+func (panicking) Unwrap() []error { panic("Unwrap") }
+
+// mute is an error whose text alone panics.
+type mute struct{ error }
+
+func (mute) Error() string { panic("Error") }
+
+// TestAHostileErrorLeavesTheMoneyInDoubt has errors that no program should make.
+func TestAHostileErrorLeavesTheMoneyInDoubt(t *testing.T) {
+	t.Parallel()
+	rejected := &intram.Error{Method: http.MethodPost, Path: "/payouts", StatusCode: 400, Code: intram.CodeAmountTooSmall, Outcome: intram.OutcomeRejected}
+	odd := &intram.Error{Method: http.MethodPost, Path: "/payouts", StatusCode: 400, Code: intram.CodeAmountTooSmall, Outcome: "maybe"}
+	inDoubt := &intram.Error{Method: http.MethodPost, Path: "/payouts", Outcome: intram.OutcomeUnknown, IdempotencyKey: "key-123456789"}
+	lookup := &intram.Error{Method: http.MethodGet, Path: "/operations/{id}", Outcome: intram.OutcomeUnknown}
+	subscription := &intram.Error{Method: http.MethodPost, Path: "/webhooks", Outcome: intram.OutcomeUnknown}
+	loop := &chain{}
+	loop.next = loop
+	for name, err := range map[string]error{
+		"an error that wraps itself":            loop,
+		"one that wraps itself and a refusal":   &itself{[]error{rejected}},
+		"a refusal, and one that wraps itself":  errors.Join(rejected, loop),
+		"methods that panic":                    panicking{},
+		"a refusal, and methods that panic":     errors.Join(rejected, panicking{}),
+		"a text that panics":                    mute{},
+		"a nil pointer of another package":      (*url.Error)(nil),
+		"a nil pointer behind others":           fmt.Errorf("wrapped: %w", errors.Join(rejected, (*net.OpError)(nil))),
+		"a nil wait":                            (*intram.WaitError)(nil),
+		"a nil failure":                         (*intram.OperationError)(nil),
+		"a nil doubt":                           (*intram.CannotTellError)(nil),
+		"a code of nothing":                     intram.ErrorCode(""),
+		"an outcome that does not exist":        odd,
+		"such an outcome beside a refusal":      errors.Join(rejected, odd),
+		"a lookup and a payout in doubt":        errors.Join(lookup, inDoubt),
+		"a payout and a lookup in doubt":        errors.Join(inDoubt, lookup),
+		"a subscription and a payout in doubt":  errors.Join(subscription, inDoubt),
+		"a lookup and a wait that did not end":  errors.Join(lookup, &intram.WaitError{ID: "op_1", Err: context.Canceled}),
+		"a megabyte":                            errors.New(strings.Repeat("22961234567 ", 100_000)),
+		"a megabyte around a payout in doubt":   fmt.Errorf("%s: %w", strings.Repeat("22961234567 ", 100_000), inDoubt),
+		"a thousand wrappings of a lost payout": wrapped(inDoubt, 1000),
+	} {
+		assert.Equal(t, intram.OutcomeUnknown, intram.OutcomeOf(err), name)
+		for _, language := range bothLanguages {
+			text := intram.Explain(err, language)
+			assert.Regexp(t, `may have|may still|a peut-être|peut encore`, text, name)
+			assert.NotRegexp(t, `No money moved|Aucun argent|moves no money|ne déplace pas|229`, text, name)
+			assert.Less(t, len(text), 1000, name)
+		}
+	}
+	many := make([]error, 20_000) // the failures of a batch
+	for i := range many {
+		many[i] = rejected
+	}
+	assert.Equal(t, intram.OutcomeRejected, intram.OutcomeOf(errors.Join(many...)))
+	assert.Equal(t, intram.Explain(rejected, intram.French), intram.Explain(errors.Join(many...), intram.French))
+}
+
+// wrapped returns an error wrapped n times.
+func wrapped(err error, n int) error {
+	for range n {
+		err = &chain{err}
+	}
+	return err
 }
