@@ -19,6 +19,10 @@ func TestProseIsTakenApartFromCode(t *testing.T) {
 	assert.Equal(t, 3, words["en"][1].line)
 
 	words = make(map[string][]word)
+	markdown("a.md", "````md\n```go\nerorr\n```\nstil code\n````\nProse\n", words)
+	assert.Equal(t, []string{"Prose"}, texts(words["en"]), "a longer fence holds shorter ones")
+
+	words = make(map[string][]word)
 	markdown("docs/errors.md", "In English.\n\n> En français\n", words)
 	markdown("docs/fr/faq.md", "Des questions\n", words)
 	assert.Equal(t, []string{"In", "English"}, texts(words["en"]))
@@ -45,8 +49,14 @@ type Basket struct {
 	Price int
 }
 
+// Empty empties.
+func (*Basket) Empty() {}
+
 // leave leaves.
 func (basket) Leave() {}
+
+// Leap leaps.
+func (*basket) Leap() {}
 
 type basket struct{}
 
@@ -56,7 +66,7 @@ const (
 	codeB = "b" // second
 )
 `), words))
-	assert.Equal(t, []string{"Package", "shop", "sells", "Pay", "pays", "as", "does", "Basket", "holds", "Price", "costs", "Codes", "mean", "first"}, texts(words["en"]))
+	assert.Equal(t, []string{"Package", "shop", "sells", "Pay", "pays", "as", "does", "Basket", "holds", "Price", "costs", "Empty", "empties", "Codes", "mean", "first"}, texts(words["en"]))
 }
 
 func TestMisspeltWordsAreReportedWithTheirPlace(t *testing.T) {
