@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,9 +50,11 @@ func (a *app) askFirst(why, what, sentence string) error {
 	}
 	a.sayError("%s Type yes to go on:", sentence)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) { // the last line need not end with a line break
+		return usagef("not confirmed; nothing was sent")
+	}
 	if typed := strings.TrimSpace(answer); typed != "yes" && (a.lang != intram.French || typed != "oui") {
 		return usagef("not confirmed; nothing was sent")
 	}
-	_ = err // the last line need not end with a line break
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -125,6 +127,13 @@ func TestTheLanguage(t *testing.T) {
 		french bool
 	}{
 		"nothing":                    {nil, nil, false},
+		"LANG of Benin, in Latin-1":  {map[string]string{"LANG": "fr_BJ.ISO-8859-1"}, nil, true},
+		"LANG with a path":           {map[string]string{"LANG": "../../fr"}, nil, false},
+		"LANG with a path behind it": {map[string]string{"LANG": "fr/../en"}, nil, false},
+		"LANG with an escape":        {map[string]string{"LANG": "\x1b[31mfr"}, nil, false},
+		"LANG with a line break":     {map[string]string{"LANG": "fr\n"}, nil, false},
+		"a blank LC_ALL decides":     {map[string]string{"LC_ALL": " ", "LANG": "fr_FR"}, nil, false},
+		"LC_ALL of signs alone":      {map[string]string{"LC_ALL": "_@.-", "LANG": "fr_FR"}, nil, false},
 		"LANG":                       {map[string]string{"LANG": "fr_BJ.UTF-8"}, nil, true},
 		"LANG of another form":       {map[string]string{"LANG": "fr-FR"}, nil, true},
 		"LANG with a modifier":       {map[string]string{"LANG": "fr_FR@euro"}, nil, true},
@@ -328,7 +337,7 @@ func unwrapped(text string) string {
 func TestARealPayoutIsAskedAboutInFrench(t *testing.T) {
 	t.Parallel()
 	payout := []string{"payouts", "create", "--amount", "25000", "--provider", "MTN_BENIN_229", "--msisdn", "22961234567"}
-	for typed, goes := range map[string]bool{"oui": true, "yes": true, "o": false, "y": false, "OUI": false, "non": false, "": false, "oui merci": false} {
+	for typed, goes := range map[string]bool{"oui": true, "yes": true, "o": false, "y": false, "OUI": false, "non": false, "": false, "oui merci": false, "ou": false, "OUI ": false, "Oui": false, "oui\x00": false, "ouí": false, "non\noui": false} {
 		b := inFrench(t)
 		b.live()
 		b.person, b.stdin = true, typed+"\n"
@@ -348,6 +357,25 @@ func TestARealPayoutIsAskedAboutInFrench(t *testing.T) {
 	b.live()
 	b.person, b.stdin = true, "oui\n"
 	assert.Equal(t, exitUsage, b.run(t, payout...).code, "oui goes on in French only")
+}
+
+// TestATerminalThatFailsConfirmsNothing loses the terminal in the middle of an answer.
+func TestATerminalThatFailsConfirmsNothing(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded} {
+		for typed, whole := range map[string]bool{"oui": true, "yes": true, "ou": false, "ye": false, "": false} {
+			a := &app{
+				in: io.MultiReader(strings.NewReader(typed), iotest.ErrReader(lost)), err: io.Discard,
+				lang: intram.French, isTerminal: func(any) bool { return true },
+			}
+			err := a.askFirst("these are live keys", "pay", "Live keys.")
+			if whole && lost == io.EOF { //nolint:errorlint // the reader's own
+				require.NoError(t, err, typed)
+			} else {
+				require.ErrorContains(t, err, "nothing was sent", "%q %v", typed, lost)
+			}
+		}
+	}
 }
 
 // TestWhatProgramsReadIsTheSameInFrench runs the same lines in both languages.
