@@ -63,13 +63,15 @@ func TestAFrenchPageThatDiffersIsReported(t *testing.T) {
 	t.Parallel()
 	english := document{name: "docs/faq.md", text: strings.Join([]string{
 		"# Questions", "", "## Is it paid", "", "See [the page](payments.md#limits), [the README](../README.md), [a program](../examples/shop/main.go), `Paid()`.",
-		"", "```go", "client.Get() // paid", "```", "", "| a | b |", "|---|---|", "| 1 | 2 |", "",
+		"", "```go", "client.Get() // paid", "```", "", "| a | b |", "|---|---|", "| 1 | 2 |",
+		"| `Wait()` | paid |", "| [limits](payments.md#limits) | [the README](../README.md) |", "",
 	}, "\n")}
 	stamp := english.stamp()
 	text := strings.Join([]string{
 		"# Questions", "", `<a id="is-it-paid"></a>`, "## Savoir si c'est payé", "",
 		"Voyez [la page](payments.md#limits), [le README](../../README.fr.md), [un programme](../../examples/shop/main.go), `Paid()`, [lexique](lexique.md).",
-		"", "```go", "client.Get() // paid", "```", "", "| a | b |", "|---|---|", "| 1 | 2 |", "", stamp, "",
+		"", "```go", "client.Get() // paid", "```", "", "| a | b |", "|---|---|", "| 1 | 2 |",
+		"| `Wait()` | `paid` |", "| [limites](payments.md#limits) | [le README](../../README.fr.md) |", "", stamp, "",
 	}, "\n")
 	require.Empty(t, document{name: "docs/fr/faq.md", text: text}.follows(english))
 	for _, tt := range []struct{ from, to, want string }{
@@ -84,7 +86,7 @@ func TestAFrenchPageThatDiffersIsReported(t *testing.T) {
 		{"```go", "```sh", "docs/fr/faq.md: code: the English has go\nclient.Get() // paid\n, this has sh\nclient.Get() // paid\n"},
 		{"../../README.fr.md", "../../README.md", "docs/fr/faq.md: links: the English has ../../README.fr.md, this has ../../README.md"},
 		{"payments.md#limits", "payments.md", "docs/fr/faq.md: links: the English has payments.md#limits, this has payments.md"},
-		{"\n| 1 | 2 |", "", "docs/fr/faq.md: rows of tables: the English has 3, this has 2"},
+		{"\n| 1 | 2 |", "", "docs/fr/faq.md: rows of tables: the English has 5, this has 4"},
 		{"`Paid()`", "payé", "docs/fr/faq.md: `Paid()` of the English is missing"},
 		{"`Paid()`", "`Paid()`, `Payé()`", "docs/fr/faq.md: the English has no `Payé()`"},
 	} {
@@ -92,6 +94,15 @@ func TestAFrenchPageThatDiffersIsReported(t *testing.T) {
 		require.NotEqual(t, text, changed, tt.from)
 		assert.Equal(t, []string{tt.want}, document{name: "docs/fr/faq.md", text: changed}.follows(english), tt.from)
 	}
+	lines := strings.Split(text, "\n")
+	lines[14], lines[15] = lines[15], lines[14]
+	assert.Equal(t, []string{
+		"docs/fr/faq.md: line 15, of line 14 of the English: `Wait()` is missing",
+		"docs/fr/faq.md: line 15, of line 14 of the English: links: the English has nothing more, this has ../../README.fr.md",
+		"docs/fr/faq.md: line 16, of line 15 of the English: the English row has no `Wait()`",
+		"docs/fr/faq.md: line 16, of line 15 of the English: the English row has no `paid`",
+		"docs/fr/faq.md: line 16, of line 15 of the English: links: the English has ../../README.fr.md, this has nothing more",
+	}, document{name: "docs/fr/faq.md", text: strings.Join(lines, "\n")}.follows(english), "two rows swapped")
 }
 
 func TestFrenchTypographyIsChecked(t *testing.T) {
@@ -201,7 +212,26 @@ func (d document) follows(english document) (complaints []string) {
 		slices.Sort(sorted)
 		return sorted
 	}
-	compare("links", links(want.links, english.linkInFrench), links(got.links, func(link string) string { return link }))
+	asItIs := func(link string) string { return link }
+	compare("links", links(want.links, english.linkInFrench), links(got.links, asItIs))
+	if !slices.Equal(want.tables, got.tables) {
+		return complaints // there is no telling which rows belong together
+	}
+	for i, row := range got.rows {
+		of := want.rows[i]
+		in := fmt.Sprintf("line %d, of line %d of the English", row.line, of.line)
+		for _, name := range of.names {
+			if !slices.Contains(row.names, name) {
+				complain(in + ": `" + name + "` is missing")
+			}
+		}
+		for _, name := range row.names {
+			if !strings.Contains(of.text, name) {
+				complain(in + ": the English row has no `" + name + "`")
+			}
+		}
+		compare(in+": links", links(of.links, english.linkInFrench), links(row.links, asItIs))
+	}
 	return complaints
 }
 
@@ -240,14 +270,33 @@ type structure struct {
 	headings []string // level and id; the title has no id
 	code     []string // language and text
 	tables   []string // how many rows each has
+	rows     []tableRow
 	links    []string
 	names    map[string]bool // what stands between backquotes
+}
+
+// tableRow is one row of a table, in a page's order.
+type tableRow struct {
+	line         int
+	text         string
+	names, links []string
+}
+
+func namesAndLinks(text string) (names, links []string) {
+	for _, span := range codeSpan.FindAllStringSubmatch(text, -1) {
+		names = append(names, span[1])
+	}
+	prose := codeSpan.ReplaceAllString(text, "`")
+	for _, m := range slices.Concat(inlineLink.FindAllStringSubmatch(prose, -1), linkTarget.FindAllStringSubmatch(prose, -1)) {
+		links = append(links, m[1])
+	}
+	return names, links
 }
 
 func (d document) structure() (s structure) {
 	s.names = make(map[string]bool)
 	ids, rows, above := d.headingIDs(), 0, false
-	fences, _ := d.walk(func(_ int, text string, in *fence) {
+	fences, _ := d.walk(func(line int, text string, in *fence) {
 		row := in == nil && strings.HasPrefix(strings.TrimSpace(text), "|")
 		if row {
 			rows++
@@ -266,12 +315,13 @@ func (d document) structure() (s structure) {
 			}
 			s.headings = append(s.headings, fmt.Sprintf("%d #%s", level, id))
 		}
-		for _, span := range codeSpan.FindAllStringSubmatch(text, -1) {
-			s.names[span[1]] = true
+		names, links := namesAndLinks(text)
+		for _, name := range names {
+			s.names[name] = true
 		}
-		prose := codeSpan.ReplaceAllString(text, "`")
-		for _, m := range slices.Concat(inlineLink.FindAllStringSubmatch(prose, -1), linkTarget.FindAllStringSubmatch(prose, -1)) {
-			s.links = append(s.links, m[1])
+		s.links = append(s.links, links...)
+		if row {
+			s.rows = append(s.rows, tableRow{line: line, text: text, names: names, links: links})
 		}
 	})
 	for _, block := range fences {
