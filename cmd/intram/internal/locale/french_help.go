@@ -167,7 +167,7 @@ sandbox ou live, selon les clés.`,
 		Short: "Trouver pourquoi cela ne fonctionne pas",
 		Long: `Vérifier tout ce dont dépendent les appels, une ligne par point, et dire que faire quand quelque chose ne va pas : la version, la
 configuration et l'origine de chaque valeur, la nature des clés, les URL de base, les proxys, le DNS, TLS, ce qui répond à
-l'adresse de l'API, l'horloge de cette machine, les clés, la liste des adresses autorisées et les abonnements webhook.
+l'adresse de l'API, l'horloge de cette machine, les clés, la liste d'adresses IP autorisées et les abonnements webhook.
 
 Rien n'est modifié. Seules des requêtes GET sont envoyées : une sans clés et, quand c'est bien l'API qui a répondu, une pour le solde
 et une pour les abonnements. Ce qui ne peut pas être vérifié est laissé de côté, avec la raison.
@@ -254,7 +254,7 @@ sans conclusion ne sont pas des différences.`,
 La commande annonce d'abord ce qu'elle va envoyer et créer, et demande confirmation. Les clés de production sont refusées, ainsi
 qu'une adresse qui n'est ni celle de la documentation ni celle de cette machine.
 
-Les reversements sont de 100 XOF chacun et ne vont qu'aux numéros de test publiés. Les demandes de paiement sont créées et jamais
+Les reversements sont de 100 FCFA chacun et ne vont qu'aux numéros de test publiés. Les demandes de paiement sont créées et jamais
 payées. Les abonnements indiquent une adresse qui n'existe pas, et sont supprimés ensuite. Avec --payin, les sessions payin sont
 jouées aussi, tant que rien n'est créé : selon le prestataire, leur bac à sable déplace de l'argent réel.
 
@@ -315,7 +315,7 @@ propres identifiants : INTRAM_PAYIN_API_KEY et INTRAM_PAYIN_API_CLIENT. Selon le
 demandée d'abord, et un script donne --yes : de l'argent réel bouge avec des clés de production, et aussi dans le bac à sable du
 prestataire. Pour essayer sans argent, utilisez --local avec intram serve.
 
-L'API accepte de 100 à 2 000 000 XOF. Le Cameroun a ses propres limites, en XAF.`,
+L'API accepte de 100 à 2 000 000 FCFA. Le Cameroun a ses propres limites, en XAF.`,
 	},
 	"intram payin get": {Of: "a1233508", Short: "Afficher une session"},
 	"intram payin wait": {
@@ -556,7 +556,7 @@ const frenchExit = `Code de sortie :
     6    aucune réponse à une consultation, ou le résultat n'a pas pu être écrit
     130  interrompu avant tout envoi
 Une fois que l'API a accepté un reversement, un remboursement ou un paiement,
-c'est 0, 3, 4 ou 5, quoi qui échoue ensuite ; l'identifiant et la clé de
+c'est 0, 3, 4 ou 5, quoi qu'il arrive ensuite ; l'identifiant et la clé de
 l'opération sont sur la sortie d'erreur.`
 
 const frenchTimes = "un jour comme 2026-05-20, today (aujourd'hui), yesterday (hier), il y a 2h ou 3d (jours), ou une heure comme 2026-05-20T10:30:00Z ; " +
@@ -635,7 +635,7 @@ var frenchFlags = map[string]string{ //nolint:gosec // descriptions, not secrets
 	"how long to wait, such as 2m (default 10m)":                                                         "la `durée` d'attente, par exemple 2m (10m par défaut)",
 	"how long to wait, such as 2m (default 60s)":                                                         "la `durée` d'attente, par exemple 2m (60s par défaut)",
 	"how long to wait, such as 2m (default 6m)":                                                          "la `durée` d'attente, par exemple 2m (6m par défaut)",
-	"whose they are: the Merchant of intramriver's Config":                                               "à quel `marchand` ils sont : le Merchant de la Config d'intramriver",
+	"whose they are: the Merchant of intramriver's Config":                                               "le `marchand` auquel ils appartiennent : le Merchant de la Config d'intramriver",
 	"the `number` that the checkout page begins with":                                                    "le `numéro` que la page de paiement propose",
 	"the customer's phone `number`, as people write it":                                                  "le `numéro` de téléphone du client, comme on l'écrit",
 	"the phone `number` to pay, as people write it":                                                      "le `numéro` de téléphone à payer, comme on l'écrit",
