@@ -211,7 +211,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 			work.Go(func() { assert.Equal(t, 200, p.deliver(id)) })
 		}
 		work.Wait()
-		assert.Equal(t, 3, calls["op_1"]+calls["op_2"], "one was the victim")
+		assert.GreaterOrEqual(t, calls["op_1"]+calls["op_2"], 3, "one was the victim, on a busy machine more than once")
 		assert.Equal(t, 2, p.effects(t))
 		assert.Equal(t, 4, p.count(t, p.db, "SELECT sum(n) FROM stock"))
 	})
