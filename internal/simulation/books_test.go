@@ -206,7 +206,7 @@ func (m *merchant) checkIntent(rec *intentRecord, ops []*intram.Operation, b boo
 	case open:
 		w.violate(rec.reference, "is still open")
 	}
-	for _, id := range rec.ids {
+	for _, id := range rec.wereTold() {
 		w.require(len(ops) == 1 && ops[0].ID == id, rec.reference, "a second process was told of %s, and there are %d operations", id, len(ops))
 	}
 	for _, op := range ops {
