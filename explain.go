@@ -14,6 +14,7 @@ import (
 
 	"github.com/intram/intram-go/internal/phrases"
 	"github.com/intram/intram-go/internal/redact"
+	"github.com/intram/intram-go/internal/transport"
 )
 
 // Language is a language of [Explain].
@@ -430,6 +431,8 @@ func (x explainer) network(err error) (phrases.Reason, bool) {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return x.Reasons["canceled"], true
+	case isA[*transport.LimitError](err): // which may be about its own network
+		return x.Reasons["limited"], true
 	case isA[*net.DNSError](err):
 		return x.Reasons["dns"], true
 	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():

@@ -439,3 +439,15 @@ func wrapped(err error, n int) error {
 	}
 	return err
 }
+
+// A limiter whose Redis is away says nothing of the way to Intram.
+func TestALimitersNetworkIsNotTheAPIs(t *testing.T) {
+	t.Parallel()
+	away := &net.OpError{Op: "dial", Err: &net.DNSError{Name: "redis"}}
+	client := newClient(t, &script{t: t}, intram.WithLimiter(&limiterFunc{wait: func(context.Context, int) error { return away }}))
+	_, err := client.Balance.Get(t.Context())
+	require.Error(t, err)
+	assert.Contains(t, intram.Explain(err, intram.English), "The limit on requests of your own program")
+	assert.Contains(t, intram.Explain(err, intram.French), "limite de requêtes de votre propre programme")
+	assert.Equal(t, intram.OutcomeNotSent, intram.OutcomeOf(err))
+}

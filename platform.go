@@ -280,7 +280,14 @@ func isClosed(c chan struct{}) bool {
 
 // make makes the client of a merchant.
 func (p *Platform) make(m *platformMerchant) {
-	client, err := p.newClient(m.id)
+	var client *Client
+	err := errors.New("intram: WithMerchantOptions: the function ended its goroutine instead of returning")
+	defer func() { p.finish(m, client, err) }()
+	client, err = p.newClient(m.id)
+}
+
+// finish keeps the client that was made, or says why there is none.
+func (p *Platform) finish(m *platformMerchant, client *Client, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(m.made)

@@ -436,6 +436,8 @@ func TestTheOptionsOfAPlatform(t *testing.T) {
 		switch id {
 		case "panics":
 			panic("x")
+		case "exits":
+			runtime.Goexit()
 		case "wrong":
 			return []intram.ClientOption{intram.WithTimeout(-1)}
 		}
@@ -443,6 +445,8 @@ func TestTheOptionsOfAPlatform(t *testing.T) {
 	}))
 	_, err = p.Merchant(t.Context(), "panics")
 	require.ErrorContains(t, err, "panicked")
+	_, err = p.Merchant(t.Context(), "exits")
+	require.ErrorContains(t, err, "ended its goroutine")
 	_, err = p.Merchant(t.Context(), "wrong")
 	require.ErrorContains(t, err, "WithTimeout")
 	_, err = merchantOf(t, p, "a").Payin.Get(t.Context(), "reference")

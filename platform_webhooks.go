@@ -99,6 +99,7 @@ func (p *Platform) WebhookHandler(resolve func(*http.Request) (merchantID string
 	if err != nil {
 		return misconfigured(in, err)
 	}
+	in.trace.setClock(p.clock)
 	most := max(1, p.mostIdle)
 	h := &platformHandler{platform: p, resolve: resolve, secrets: secrets, intake: in, verifiers: verifierCache{most: most}, strangers: verifierCache{most: most}}
 	h.decoy = h.verifierOf("", func(context.Context, string) ([]WebhookSecret, error) { return nil, ErrUnknownMerchant })

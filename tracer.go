@@ -223,7 +223,7 @@ type TraceDeliveryEnd struct {
 	// StatusCode is the response's, 0 for the reconciler.
 	StatusCode int
 	// Type, OperationID and Age are the verified event's, and zero if it was refused. Age
-	// is how long ago the event occurred.
+	// is how long ago the event occurred, 0 if its clock is ahead.
 	Type        EventType
 	OperationID string
 	Age         time.Duration

@@ -120,7 +120,7 @@ func (t *callTracing) attemptStart(ctx context.Context, call *transport.Call, nu
 func (t *callTracing) attemptEnd(ctx context.Context, call *transport.Call, a *transport.Attempt) {
 	end := TraceAttemptEnd{
 		TraceAttempt: TraceAttempt{TraceCall: t.of(call), Number: a.Number},
-		Duration:     a.Duration, StatusCode: a.Status, Protocol: redact.ID(a.Protocol),
+		Duration:     max(0, a.Duration), StatusCode: a.Status, Protocol: redact.ID(a.Protocol),
 		Err: shown(a.Err), RetryAfter: a.RetryAfter, Retry: a.Retry, Wait: a.Wait,
 	}
 	if a.Status != 0 {
@@ -198,7 +198,7 @@ func (c *tracedCall) close() {
 			c.end.Outcome = OutcomeUnknown
 		}
 	}
-	c.end.Duration = c.trace.clock.Now().Sub(c.start)
+	c.end.Duration = passed(c.start, c.trace.clock.Now())
 	c.trace.guard.Run(c.ctx, "TraceCallEnd", func() { c.trace.tracer.TraceCallEnd(c.ctx, c.end) })
 }
 
@@ -279,7 +279,7 @@ func (w *tracedWait) close() {
 	if w.end.Pending > 0 && w.end.Err == nil {
 		w.end.Err = errAbandoned
 	}
-	w.end.Duration = w.trace.clock.Now().Sub(w.start)
+	w.end.Duration = passed(w.start, w.trace.clock.Now())
 	w.trace.guard.Run(w.ctx, "TraceWaitEnd", func() { w.trace.waits.TraceWaitEnd(w.ctx, w.end) })
 }
 
@@ -350,7 +350,7 @@ func (d *tracedDelivery) verified(event *Event) {
 	if d != nil {
 		d.end.Type, d.end.OperationID = EventType(redact.Word(string(event.Type))), scrubID(event.OperationID)
 		d.end.Attempt = event.Attempt
-		d.end.Age = d.start.Sub(event.OccurredAt)
+		d.end.Age = passed(event.OccurredAt, d.start)
 	}
 }
 
@@ -369,7 +369,7 @@ func (d *tracedDelivery) close() {
 	if d.end.Verdict == "" {
 		d.end.Verdict, d.end.Err = abandoned.word(), errAbandoned
 	}
-	d.end.Duration = d.trace.clock.Now().Sub(d.start)
+	d.end.Duration = passed(d.start, d.trace.clock.Now())
 	d.trace.guard.Run(d.ctx, "TraceDeliveryEnd", func() { d.trace.tracer.TraceDeliveryEnd(d.ctx, d.end) })
 }
 
@@ -399,7 +399,7 @@ func (i *tracedInbox) close(state ClaimState, err error) {
 	if i == nil {
 		return
 	}
-	i.end.Duration, i.end.Err = i.trace.clock.Now().Sub(i.start), shown(err)
+	i.end.Duration, i.end.Err = passed(i.start, i.trace.clock.Now()), shown(err)
 	if err == nil {
 		i.end.State = state
 	}
@@ -429,3 +429,7 @@ func (e *shownError) Format(f fmt.State, _ rune) { writeString(f, e.text) }
 
 // Unwrap returns the error itself.
 func (e *shownError) Unwrap() error { return e.err }
+
+// passed returns the time from one moment to another. A clock that was set back, or that
+// of Intram, may be ahead: no time has passed then.
+func passed(from, to time.Time) time.Duration { return max(0, to.Sub(from)) }

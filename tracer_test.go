@@ -9,10 +9,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -969,3 +971,38 @@ type abortingWriter struct{}
 func (abortingWriter) Header() http.Header       { return http.Header{} }
 func (abortingWriter) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
 func (abortingWriter) WriteHeader(int)           { panic(http.ErrAbortHandler) }
+
+// A clock that is set back, or a sender's clock that is ahead: no time has passed, and no
+// duration is negative.
+func TestNoDurationIsNegative(t *testing.T) {
+	t.Parallel()
+	clock := &backwards{}
+	tracer := newCountingTracer(t)
+	client := newClient(t, &script{t: t, forever: finished(t)}, intram.WithTracer(tracer), intram.WithClock(clock))
+	_, err := client.Operations.Get(t.Context(), "op_1")
+	require.NoError(t, err)
+	verifier, err := intram.NewWebhookVerifier("whsec_test")
+	require.NoError(t, err)
+	body := `{"event":"payout.completed","operation_id":"op_1","occurred_at":"2100-01-01T00:00:00.000Z","data":{}}`
+	handler := intram.NewWebhookHandler(verifier, new(intram.MemoryInbox), func(context.Context, *intram.Event) error { return nil }, intram.WithHandlerTracer(tracer))
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r.Header = intram.SignWebhook("whsec_test", time.Now(), []byte(body))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code)
+	for _, end := range toldOf[intram.TraceCallEnd](tracer) {
+		assert.Zero(t, end.Duration)
+	}
+	for _, end := range toldOf[intram.TraceAttemptEnd](tracer) {
+		assert.Zero(t, end.Duration)
+	}
+	deliveries := toldOf[intram.TraceDeliveryEnd](tracer)
+	require.Len(t, deliveries, 1)
+	assert.Zero(t, deliveries[0].Age)
+}
+
+// backwards is a clock that is set back by a second each time it is read.
+type backwards struct{ n atomic.Int64 }
+
+func (b *backwards) Now() time.Time                                   { return time.Now().Add(-time.Duration(b.n.Add(1)) * time.Second) }
+func (b *backwards) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }

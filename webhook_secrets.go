@@ -118,7 +118,7 @@ func (s *secretSource) ask(ctx context.Context, held *heldSecrets) (*heldSecrets
 	now := s.clock.Now()
 	if due, failed := s.begin(now); !due {
 		if held == nil || failed != nil {
-			return nil, cmp.Or(failed, error(errNoSecretsYet)) // it returned this very moment
+			return nil, cmp.Or(failed, errNoSecretsYet) // it returned this very moment
 		}
 		return &heldSecrets{held.secrets, held.at}, nil
 	}

@@ -66,6 +66,7 @@ var english = Catalogue{
 		"too_many":        {"Too many requests were made in a short time (HTTP 429).", "Wait a moment before you ask again.", true},
 		"unreadable":      {"The response could not be read.", "", true},
 		"dns":             {"The name of the server was not found.", "Check the internet connection and the address of the API.", true},
+		"limited":         {"The limit on requests of your own program let none pass.", "Ask again in a moment; if it goes on, show the original error to your developer.", true},
 		"unreachable":     {"The server could not be reached.", "Check the internet connection, the firewall and the proxy.", true},
 		"certificate":     {"The secure connection failed: the server's certificate was not accepted.", "Check this machine's date, and whether a proxy inspects the traffic.", true},
 		"timeout":         {"The response did not come in time.", "", true},

@@ -68,6 +68,7 @@ var french = Catalogue{
 		"too_many":        {"Trop de requêtes ont été faites en peu de temps (HTTP 429).", "Patientez un instant avant de réessayer.", true},
 		"unreadable":      {"La réponse n'a pas pu être lue.", "", true},
 		"dns":             {"Le nom du serveur est introuvable.", "Vérifiez la connexion à Internet et l'adresse de l'API.", true},
+		"limited":         {"La limite de requêtes de votre propre programme n'en a laissé passer aucune.", "Réessayez dans un instant ; si cela continue, montrez l'erreur d'origine à votre développeur.", true},
 		"unreachable":     {"Le serveur est injoignable.", "Vérifiez la connexion à Internet, le pare-feu et le proxy.", true},
 		"certificate":     {"La connexion sécurisée a échoué : le certificat du serveur n'a pas été accepté.", "Vérifiez la date de cette machine, et qu'aucun proxy n'inspecte les échanges.", true},
 		"timeout":         {"La réponse n'est pas arrivée à temps.", "", true},

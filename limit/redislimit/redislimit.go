@@ -43,6 +43,7 @@ import (
 	_ "embed" // for the script
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -89,10 +90,11 @@ type Option func(*Limiter) error
 // them then. LimitPayin is worth one: the payin API is another host.
 func WithKindRate(kind intram.LimitKind, r Rate) Option {
 	return func(l *Limiter) error {
-		if kind == "" {
-			return errors.New("WithKindRate: the kind is empty")
+		if kind == "" || strings.Contains(string(kind), ":") {
+			return errors.New("WithKindRate: the kind must be a word without a colon")
 		}
-		b, err := l.newBucket(l.name+":"+string(kind), r)
+		// The kind comes first: a merchant chooses its name, and none reads as another's key.
+		b, err := l.newBucket("kind:"+string(kind)+":"+l.name, r)
 		if err != nil {
 			return fmt.Errorf("WithKindRate: %s: %w", kind, err)
 		}
@@ -172,7 +174,7 @@ func New(rdb redis.UniversalClient, name string, r Rate, opts ...Option) (*Limit
 	}
 	l := &Limiter{rdb: rdb, redis: redis_rate.NewLimiter(rdb), name: name, timeout: defaultTimeout, kinds: map[intram.LimitKind]*bucket{}, beforeSleep: func() {}}
 	var err error
-	if l.all, err = l.newBucket(name, r); err != nil {
+	if l.all, err = l.newBucket("all:"+name, r); err != nil {
 		return nil, fmt.Errorf("redislimit: Rate: %w", err)
 	}
 	for _, opt := range opts {

@@ -223,7 +223,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"WithKindRate: poll: it has -1 Requests": func() (*redislimit.Limiter, error) {
 			return redislimit.New(rdb, "a", good, redislimit.WithKindRate("poll", redislimit.Rate{Requests: -1, Burst: 1}))
 		},
-		"WithKindRate: the kind is empty": func() (*redislimit.Limiter, error) {
+		"WithKindRate: the kind must be a word": func() (*redislimit.Limiter, error) {
 			return redislimit.New(rdb, "a", good, redislimit.WithKindRate("", good))
 		},
 		"WithLocalShare: 0 processes": func() (*redislimit.Limiter, error) {
@@ -236,5 +236,21 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		_, err := try()
 		assert.ErrorContains(t, err, "redislimit: ")
 		assert.ErrorContains(t, err, want)
+	}
+}
+
+// Merchants choose their names: none has the key of another's kind.
+func TestNoNameIsAnothersKey(t *testing.T) {
+	t.Parallel()
+	rdb := newServer(t).client(t)
+	rate := hourly(1)
+	name := t.Name()
+	one, err := redislimit.New(rdb, name, rate, redislimit.WithKindRate(intram.LimitPayin, rate))
+	require.NoError(t, err)
+	require.NoError(t, one.Wait(t.Context(), intram.LimitPayin))
+	for _, odd := range []string{name + ":payin", "payin:" + name, "kind:payin:" + name} {
+		other, err := redislimit.New(rdb, odd, rate)
+		require.NoError(t, err)
+		require.NoError(t, other.Wait(t.Context(), intram.LimitRead), odd)
 	}
 }
