@@ -37,6 +37,14 @@ func (h withTraceIDs) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
+// WithAttrs and WithGroup keep the ids in what With and WithGroup of a logger return.
+func (h withTraceIDs) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return withTraceIDs{h.Handler.WithAttrs(attrs)}
+}
+func (h withTraceIDs) WithGroup(name string) slog.Handler {
+	return withTraceIDs{h.Handler.WithGroup(name)}
+}
+
 // untimed leaves out what differs from run to run.
 func untimed(_ []string, a slog.Attr) slog.Attr {
 	switch a.Key {

@@ -119,6 +119,12 @@ func (h traceIDs) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
+// WithAttrs and WithGroup keep the ids in what With and WithGroup of a logger return.
+func (h traceIDs) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traceIDs{h.Handler.WithAttrs(attrs)}
+}
+func (h traceIDs) WithGroup(name string) slog.Handler { return traceIDs{h.Handler.WithGroup(name)} }
+
 // The lines of the SDK get the ids of the span that they belong to: a line about an HTTP
 // request those of the request's.
 func Example_logs() {
