@@ -379,7 +379,7 @@ func (panicking) As(any) bool     { panic("As") }
 func (panicking) Unwrap() []error { panic("Unwrap") }
 
 // mute is an error whose text alone panics.
-type mute struct{ error }
+type mute struct{}
 
 func (mute) Error() string { panic("Error") }
 

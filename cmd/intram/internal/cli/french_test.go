@@ -359,7 +359,7 @@ func TestARealPayoutIsAskedAboutInFrench(t *testing.T) {
 	assert.Equal(t, exitUsage, b.run(t, payout...).code, "oui goes on in French only")
 }
 
-// TestATerminalThatFailsConfirmsNothing loses the terminal in the middle of an answer.
+// TestATerminalThatFailsConfirmsNothing loses the terminal while a person types.
 func TestATerminalThatFailsConfirmsNothing(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded} {
