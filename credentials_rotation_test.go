@@ -29,7 +29,8 @@ func TestAWaitOutlivesTheKeys(t *testing.T) {
 	var opID string
 	var rotated sync.Once
 	client := server.Client(intram.WithCredentials(v.credentials), intram.WithHTTPClient(&http.Client{
-		// In the first lookup, not in WithProgress: the server's clock leaps between lookups.
+		// In the first lookup, not in WithProgress: the server's clock leaps between
+		// lookups.
 		Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			resp, err := server.Transport().RoundTrip(req)
 			if req.Method == http.MethodGet {

@@ -184,7 +184,7 @@ func (h *platformHandler) find(r *http.Request) (id string, known bool, err erro
 var errNoScope = redact.Sentinel(`a secret has no Scope: name its environment, such as "live"`)
 
 // verifierOf returns a verifier with the secrets of one merchant. Of an id that is no
-// merchant's, or no longer, it is a secret that nobody knows: what was known of it is
+// merchant's, or no longer, it is a secret that no sender knows: what was known of it is
 // forgotten as after a rotation, and a delivery costs the same work.
 func (h *platformHandler) verifierOf(id string, secrets MerchantSecrets) *merchantVerifier {
 	one := new(merchantVerifier)

@@ -278,7 +278,8 @@ func TestSuppliedSecretsHaveScopes(t *testing.T) {
 	require.ErrorIs(t, err, intram.ErrStaleTimestamp)
 }
 
-// A function that was given up, and returns in the end, does not say how the store is now.
+// A function that was given up, and returns in the end, does not say how the store is
+// now.
 func TestALateAnswerDoesNotEndAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

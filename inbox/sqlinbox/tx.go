@@ -11,9 +11,9 @@ import (
 	intram "github.com/intram/intram-go"
 )
 
-// A savepoint that is there at the end proves that the transaction of the beginning is. It
-// may have ended with a statement of the function's, or in MySQL and SQLite with an error
-// that the function dropped: what follows is then committed by itself.
+// A savepoint that is there at the end proves that the transaction of the beginning is.
+// It may have ended with a statement of the function's, or in MySQL and SQLite with an
+// error that the function dropped: what follows is then committed by itself.
 const (
 	guardSQL   = "SAVEPOINT intram_sqlinbox"
 	guardedSQL = "RELEASE SAVEPOINT intram_sqlinbox"
@@ -29,8 +29,8 @@ const (
 // effect, and only that one. After a deadlock or a serialization failure the transaction
 // is rolled back and handle is called again at once, up to 5 times in all, so handle must
 // return the errors of tx, wrapped with %w if at all. Its effects elsewhere are not part
-// of the transaction. handle must not commit or roll back itself, also not by a statement,
-// such as COMMIT, or CREATE TABLE in MySQL: [ErrTransactionEnded].
+// of the transaction. handle must not commit or roll back itself, also not by a
+// statement, such as COMMIT, or CREATE TABLE in MySQL: [ErrTransactionEnded].
 func (in *Inbox) InTx(handle func(ctx context.Context, tx *sql.Tx, event *intram.Event) error) intram.EventHandler {
 	if handle == nil {
 		return nil // the handler says that its function is nil

@@ -360,8 +360,7 @@ func TestAFunctionThatEndsItsTransactionIsTold(t *testing.T) {
 			"rolled back": func(_ context.Context, tx *sql.Tx) error { return tx.Rollback() },
 			"committed":   func(_ context.Context, tx *sql.Tx) error { return tx.Commit() },
 		}
-		switch s.dialect {
-		case sqlinbox.MySQL:
+		if s.dialect == sqlinbox.MySQL {
 			ways["a statement that commits"] = func(ctx context.Context, tx *sql.Tx) error {
 				_, err := tx.ExecContext(ctx, "CREATE TABLE later (n integer)")
 				return err

@@ -93,7 +93,8 @@ func WithKindRate(kind intram.LimitKind, r Rate) Option {
 		if kind == "" || strings.Contains(string(kind), ":") {
 			return errors.New("WithKindRate: the kind must be a word without a colon")
 		}
-		// The kind comes first: a merchant chooses its name, and none reads as another's key.
+		// The kind comes first: a merchant chooses its name, and none reads as another's
+		// key.
 		b, err := l.newBucket("kind:"+string(kind)+":"+l.name, r)
 		if err != nil {
 			return fmt.Errorf("WithKindRate: %s: %w", kind, err)
