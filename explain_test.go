@@ -237,7 +237,7 @@ func TestExplanations(t *testing.T) {
 		"an address": {
 			address,
 			"No money moved: Intram refused the payout. Your server's address is not on the list of allowed IP addresses (203.0.113.7). Add it in Intram's dashboard.",
-			"Aucun argent n'a bougé : Intram a refusé le reversement. L'adresse de votre serveur n'est pas dans la liste des adresses IP autorisées (203.0.113.7). Ajoutez-la dans le tableau de bord d'Intram.",
+			"Aucun argent n'a bougé : Intram a refusé le reversement. L'adresse de votre serveur n'est pas dans la liste d'adresses IP autorisées (203.0.113.7). Ajoutez-la dans le tableau de bord d'Intram.",
 		},
 		"a wait": {
 			&intram.WaitError{ID: "op_1", Operation: payout, Err: context.DeadlineExceeded},
@@ -247,7 +247,7 @@ func TestExplanations(t *testing.T) {
 		"a wait for nothing": {
 			&intram.WaitError{ID: "op_1", Err: fmt.Errorf("%w", intram.CodeOperationNotFound)},
 			"Nothing is known about this payment: Intram does not know its identifier. Check the identifier, and that the keys are those of its merchant and environment.",
-			"On ne sait rien de ce paiement : Intram ne connaît pas son identifiant. Vérifiez l'identifiant, et que les clés sont bien celles de ce marchand et de cet environnement.",
+			"On ne sait pas ce que ce paiement est devenu : Intram ne connaît pas son identifiant. Vérifiez l'identifiant, et que les clés sont bien celles de ce marchand et de cet environnement.",
 		},
 		"an unexpected result": {
 			&intram.WaitError{ID: "op_1", Operation: payout, Err: intram.ErrUnexpectedResult},
@@ -257,7 +257,7 @@ func TestExplanations(t *testing.T) {
 		"cannot tell": {
 			&intram.CannotTellError{IdempotencyKey: "key-123456789", Candidates: []*intram.Operation{payout}, RetryAt: at},
 			"Money may have moved: do not pay again before you know. One or several operations may be this one. Compare them with your records before you pay again. It is too early to conclude. Resume it again after 26 November 2026, 14:05 UTC.",
-			"De l'argent a peut-être bougé : ne payez pas une seconde fois avant d'en être sûr. Une ou plusieurs opérations sont peut-être celle-ci. Comparez-les à vos écritures avant de payer de nouveau. Il est trop tôt pour conclure. Reprenez l'opération après le 26 novembre 2026 à 14:05 UTC.",
+			"De l'argent a peut-être bougé : ne payez pas une seconde fois avant d'en être sûr. Une ou plusieurs opérations sont peut-être celle que vous cherchez. Comparez-les à vos écritures avant de payer de nouveau. Il est trop tôt pour conclure. Reprenez l'opération après le 26 novembre 2026 à 14:05 UTC.",
 		},
 		"an operation without a code": {
 			&intram.OperationError{OperationID: "op_1"},
