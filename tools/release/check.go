@@ -422,7 +422,7 @@ func (in *installer) serve(ctx context.Context, dir, binary string) (response st
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	server := exec.CommandContext(ctx, binary, "serve", "--addr", "127.0.0.1:0")
-	server.Dir, server.Env = dir, in.env
+	server.Dir, server.Env = dir, append(slices.Clone(in.env), "INTRAM_LANG=en") // its last line is looked for
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
 	server.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer

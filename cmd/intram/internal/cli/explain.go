@@ -90,7 +90,7 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 			defer a.sayLines(verdict)
 			defer a.sayCanonical(verdict)
 		}
-		return a.printVerdict(verdict, "request")
+		return a.printVerdict(verdict, ofRequest)
 	}
 	return a.calls(cmd)
 }

@@ -160,7 +160,7 @@ func (a *app) confirmFidelity(ctx context.Context, c confirmation, config fideli
 		sheet.Count(plan.PaymentRequests, "payment request", "payment requests"), sheet.Count(plan.Refunds, "refund", "refunds"),
 		sheet.Count(plan.Subscriptions, "webhook subscription", "webhook subscriptions"))
 	if config.Payin != nil {
-		sentence += fmt.Sprintf(" Some of the calls go to payin sessions at %s, and create nothing.", config.Payin.BaseURL)
+		sentence = fmt.Sprintf("%s Some of the calls go to payin sessions at %s, and create nothing.", sentence, config.Payin.BaseURL)
 	}
 	if a.asJSON || c.yes || a.connection.local {
 		a.report(planLine(plan), "%s", sentence)
@@ -242,11 +242,11 @@ func (a *app) sayPlayed(line fidelity.Result) {
 	}
 	words := line.Behaviour
 	if line.Source == fidelity.SourceChosen {
-		words += " (chosen)"
+		words = fmt.Sprintf("%s %s", words, a.inLanguage("(chosen)"))
 	}
-	a.sayLine(stateWords[line.State], words)
+	a.sayLine(a.inLanguage(stateWords[line.State]), words)
 	if line.Why != "" {
-		a.sayLine("", printable(line.Why))
+		a.sayLine("", a.inLanguage(printable(line.Why)))
 	}
 }
 
@@ -361,11 +361,11 @@ func (a *app) printVerdicts(report *fidelity.Report, all []fidelity.Comparison, 
 		}
 		words := printable(c.Behaviour)
 		if c.Source == fidelity.SourceChosen {
-			words += " (chosen)"
+			words = fmt.Sprintf("%s %s", words, a.inLanguage("(chosen)"))
 		}
-		a.sayLine(verdictWords[c.Verdict], words)
+		a.sayLine(a.inLanguage(verdictWords[c.Verdict]), words)
 		if c.Why != "" {
-			a.sayLine("", printable(c.Why))
+			a.sayLine("", a.inLanguage(printable(c.Why)))
 		}
 		for _, d := range c.Differences {
 			a.printDifference(d, name)
@@ -383,18 +383,18 @@ func (a *app) printDifference(d fidelity.Difference, name string) {
 	fact := printable(d.Fact)
 	if first, second, list := d.Missing(); list {
 		if len(first)+len(second) == 0 {
-			a.sayLine("", fmt.Sprintf("%s: the same fields in another order", fact))
+			a.sayLine("", a.inLanguage(fmt.Sprintf("%s: the same fields in another order", fact)))
 			return
 		}
-		a.sayLine("", fmt.Sprintf("%s: the report has %s, %s has %s", fact, orNone(strings.Join(first, ", ")), name, orNone(strings.Join(second, ", "))))
+		a.sayLine("", a.inLanguage(fmt.Sprintf("%s: the report has %s, %s has %s", fact, a.orNone(strings.Join(first, ", ")), name, a.orNone(strings.Join(second, ", ")))))
 		return
 	}
-	a.sayLine("", fmt.Sprintf("%s: the report says %s, %s says %s", fact, orNone(d.First), name, orNone(d.Second)))
+	a.sayLine("", a.inLanguage(fmt.Sprintf("%s: the report says %s, %s says %s", fact, a.orNone(d.First), name, a.orNone(d.Second))))
 }
 
-func orNone(words string) string {
+func (a *app) orNone(words string) string {
 	if words == "" {
-		return "nothing"
+		return a.inLanguage("nothing")
 	}
 	return printable(words)
 }

@@ -22,6 +22,21 @@ var notMessages = map[string]bool{
 	"\n%d checks: %d ok, %s, %d failed, %d skipped.":                                     true,
 	"\nWhat should be signed, including the line feeds (the body follows the last one):": true,
 	"\nAll lines of a correct client: add --language, such as --language php.":           true, "\nThe correct lines:": true,
+	"no such line in the ledger: %s": true, "webhook subscription": true, "webhook subscriptions": true, "  intram fidelity compare %s\n": true,
+
+	// Of sign: a command to paste, and keys that explain-signature names in English only.
+	"curl --silent --show-error --globoff --request %s": true, "--cacert %s": true, "--header %s": true, "--data-binary %s": true, "--data-raw %s": true,
+	"the profile %s": true, "the %s side": true, "the secret key of %s": true, "the public key of %s": true, "the public key of the configuration": true,
+	"the API key of payin sessions": true, "a live secret key (%s)": true, "a sandbox secret key (%s)": true, "a public key (%s)": true,
+	"the private key of the legacy API, or another key (%s)": true,
+
+	// Of serve: addresses and keys, which scripts look for, and what is written into a
+	// certificate or said to a program.
+	"The Intram merchant API, on this machine: %s": true, "Dashboard: %s%s": true, "Certificate: %s": true,
+	"Sandbox  public key  %s": true, "Live     public key  %s": true, "         secret key  %s": true, "                     account %s": true,
+	"  %-8s secret %s (payins too)": true, " --cacert %s": true,
+	"  openssl dgst -sha256 -hmac \"$INTRAM_SECRET_KEY\" | sed 's/.* //')": true, "Presets of --fault:\n": true, "--tls: %w": true, ": it was sent %s": true, "Request(%s, body of %d bytes)": true, "for this machine only": true, "intram serve": true,
+	"This server has not the name in the Host header. Call it by its address, or start it with --allow-host.": true,
 	batchExitHelp: true, doctorHelp: true, exitHelp: true, usageTemplate: true, storedHelp: true,
 }
 
@@ -51,6 +66,13 @@ var composed = map[string]bool{
 
 	"What should be signed, including the line feeds (the body follows the last one):": true,
 	"All lines of a correct client: add --language, such as --language php.":           true, "The correct lines:": true,
+
+	"the body was decoded and written again: it was sent %s": true, "a server on this machine": true,
+	"%d call": true, "%d calls": true, "%d payment request": true, "%d payment requests": true, "%d refund": true, "%d refunds": true,
+	"%d webhook subscription": true, "%d webhook subscriptions": true, "POST %s was refused: %s": true,
+	"X-Intram-Signature has white space in it": true, "X-Intram-Signature does not begin with sha256=": true,
+	"X-Intram-Signature begins with %s instead of sha256=": true, "X-Intram-Signature is the base64 of the hex digits": true,
+	"X-Intram-Signature is in base64 instead of hex": true,
 
 	// Of the SDK.
 	"amount: %s": true, "amount: it can be read in two ways": true, "msisdn: not a phone number": true,

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -22,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	intram "github.com/intram/intram-go"
+	"github.com/intram/intram-go/cmd/intram/internal/fidelity"
 	"github.com/intram/intram-go/cmd/intram/internal/locale"
 )
 
@@ -151,6 +155,8 @@ func TestTheLanguage(t *testing.T) {
 		"--lang before INTRAM_LANG":  {map[string]string{"INTRAM_LANG": "fr"}, []string{"--lang", "en"}, false},
 		"--lang=fr":                  {map[string]string{"LANG": "C"}, []string{"--lang=fr"}, true},
 		"--lang FR":                  {map[string]string{"LANG": "C"}, []string{"--lang", "FR"}, true},
+		"the last --lang":            {nil, []string{"--lang", "en", "--lang", "fr"}, true},
+		"the last --lang is English": {nil, []string{"--lang=fr", "--lang", "en"}, false},
 		"--lang behind two dashes":   {map[string]string{"LANG": "C"}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,12 +179,47 @@ func TestTheLanguage(t *testing.T) {
 	assert.False(t, ok, lang)
 }
 
-// sources are the folders whose messages have French.
-var sources = []string{".", "../sheet", "../doctor", "../../../../batch", "../../../../internal/typed", "../../../../internal/credential"}
+// sources are the files whose messages have French.
+var sources = []string{
+	"*.go", "../sheet/*.go", "../doctor/*.go", "../serve/*.go", "../signature/webhook.go", "../signature/request.go",
+	"../fidelity/run.go", "../fidelity/guard.go", "../fidelity/unplayable.go",
+	"../../../../batch/*.go", "../../../../internal/typed/*.go", "../../../../internal/credential/*.go",
+}
 
-// englishFiles say what is not in French yet: the explanations of signatures, and the
-// comparison of the fake with the sandbox, are for developers.
-var englishFiles = []string{"verify.go", "fidelity.go", "sign.go", "version.go", "sdkwords.go", "columns.go", "elsewhere.go"}
+// errorSources are files of which only the errors are messages: their other texts are
+// facts of the API, or have French beside them.
+var errorSources = []string{"../fidelity/*.go", "../serve/preset/*.go"}
+
+// englishFiles say nothing to people.
+var englishFiles = []string{"version.go", "sdkwords.go", "columns.go", "elsewhere.go"}
+
+// errorsOf returns the formats of a file's errors.
+func errorsOf(t *testing.T, path string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	var all []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		name := ""
+		switch fun := call.Fun.(type) {
+		case *ast.Ident:
+			name = fun.Name
+		case *ast.SelectorExpr:
+			name = fun.Sel.Name
+		}
+		if text, ok := call.Args[0].(*ast.BasicLit); ok && slices.Contains([]string{"inconclusive", "Errorf", "New"}, name) {
+			format, err := strconv.Unquote(text.Value)
+			assert.NoError(t, err)
+			all = append(all, format)
+		}
+		return true
+	})
+	return all
+}
 
 // messagesOf returns the texts of a file's strings, as formats: a part that is not a
 // string is %s.
@@ -237,21 +278,30 @@ func TestEveryMessageIsInFrench(t *testing.T) {
 	t.Parallel()
 	isMessage := regexp.MustCompile(`[a-z]{2,} [a-z%]|[a-z]{3,}: %`)
 	isConfiguration := regexp.MustCompile(`^(?:# |\n\[)`) // what is written into a file
-	found := map[string]bool{}
-	for _, folder := range sources {
-		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
-		require.NoError(t, err)
-		require.NotEmpty(t, files, folder)
-		for _, path := range files {
-			if strings.HasSuffix(path, "_test.go") {
+	found, ofLedger := map[string]bool{}, map[string]bool{}
+	for _, line := range fidelity.Ledger() {
+		ofLedger[line.Section], ofLedger[line.Behaviour] = true, true
+	}
+	check := func(path string, texts []string) {
+		for _, text := range texts {
+			found[text] = true
+			if slices.Contains(englishFiles, filepath.Base(path)) || !isMessage.MatchString(text) || isConfiguration.MatchString(text) || locale.Has(text) || ofLedger[text] {
 				continue
 			}
-			for _, text := range messagesOf(t, path) {
-				found[text] = true
-				if slices.Contains(englishFiles, filepath.Base(path)) || !isMessage.MatchString(text) || isConfiguration.MatchString(text) || locale.Has(text) {
-					continue
-				}
-				assert.True(t, notMessages[text], "%s: %q has no French: write it into internal/locale", path, text)
+			assert.True(t, notMessages[text], "%s: %q has no French: write it into internal/locale", path, text)
+		}
+	}
+	for _, pattern := range slices.Concat(errorSources, sources) {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, path := range files {
+			switch {
+			case strings.HasSuffix(path, "_test.go"):
+			case slices.Contains(errorSources, pattern):
+				check(path, errorsOf(t, path))
+			default:
+				check(path, messagesOf(t, path))
 			}
 		}
 	}
@@ -484,4 +534,91 @@ func TestASignatureIsExplainedInFrench(t *testing.T) {
 	assert.Contains(t, said, "L'en-tête X-Signature manque.")
 	assert.Contains(t, said, "Ce qui devrait être signé, sauts de ligne compris")
 	assert.NotRegexp(t, `The header|Send `, said)
+}
+
+// TestADeliveryIsExplainedInFrench has the advice of a receiver, and not that of a
+// signer.
+func TestADeliveryIsExplainedInFrench(t *testing.T) {
+	t.Parallel()
+	b := inFrench(t)
+	b.env["INTRAM_WEBHOOK_SECRET"] = "whsec_0123456789abcdef0123456789abcdef"
+	body := `{"event":"payout.completed"}`
+	sign := func(secret string) string {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte("2026-05-20T10:30:00.000Z." + body))
+		return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+	}
+	ours := sign(b.env["INTRAM_WEBHOOK_SECRET"])
+	for name, c := range map[string]struct {
+		signature, body, at string
+		french              []string
+	}{
+		"missing": {"", body, "2026-05-20T10:30:00Z", []string{"L'en-tête X-Intram-Signature manque.", "Elle ne vient pas d'Intram"}},
+		"another": {sign("whsec_other"), body, "2026-05-20T10:30:00Z", []string{"La signature ne correspond pas au secret et au corps.", "chaque abonnement a le sien"}},
+		"API key": {sign(b.server.SecretKey), body, "2026-05-20T10:30:00Z", []string{"Elle a été signée avec la clé secrète de l'API, et non avec le secret donné.", "Vérifiez avec le secret de l'abonnement."}},
+		"old":     {ours, body, "2026-05-20T10:50:00Z", []string{"La signature est juste, mais elle date d'il y a 20m0s"}},
+		"break":   {ours, body + "\n", "2026-05-20T10:30:00Z", []string{"Le corps a un saut de ligne final qui n'a pas été envoyé."}},
+		"space":   {ours, strings.ReplaceAll(body, ":", ": "), "2026-05-20T10:30:00Z", []string{"Le corps a été décodé puis récrit ; forme de l'envoi :", "Vérifiez les octets bruts de la requête"}},
+	} {
+		head := "X-Intram-Timestamp: 2026-05-20T10:30:00.000Z\n"
+		if c.signature != "" {
+			head += "X-Intram-Signature: " + c.signature + "\n"
+		}
+		headers, file := b.file(t, "h.txt", head), b.file(t, "body.json", c.body)
+		r := b.run(t, "verify", "--headers", "@"+headers, "--body", "@"+file, "--at", c.at)
+		assert.Equal(t, exitRefused, r.code, "%s: %s", name, r.err)
+		said := unwrapped(r.out)
+		assert.Contains(t, said, "Refus (livraison) :", name)
+		for _, french := range c.french {
+			assert.Contains(t, said, french, name)
+		}
+		assert.NotRegexp(t, `\b(?:the|was|is|with|Envoyez|sk_)\b`, said, name)
+	}
+}
+
+// TestFidelityInFrench keeps what its two commands say beside the lines of the ledger.
+func TestFidelityInFrench(t *testing.T) {
+	t.Parallel()
+	b := fidelityBench(t)
+	b.env["LANG"] = "fr_BJ.UTF-8"
+	report := filepath.Join(b.home, "report.json")
+	b.person, b.stdin = true, "oui\n"
+	r := b.run(t, "fidelity", "run", "--payin", "--out", report)
+	require.Zero(t, r.code, r.err)
+	said := unwrapped(r.err)
+	assert.Regexp(t, `^Environ \d+ appels vont partir vers http://127.0.0.1:\d+/v1, l'un après l'autre, .*Ils créent 7 reversements \(700 FCFA en tout, vers les numéros de test publiés\), `+
+		`\d+ demandes de paiement \(jamais payées\), 1 remboursement \(d'une demande non payée\) et 6 abonnements webhook \(supprimés ensuite\)\. `+
+		`Certains appels vont aux sessions payin de .*, et ne créent rien\. Tapez oui pour continuer : `, said)
+	assert.Contains(t, said, "Pour le comparer au serveur simulé : intram fidelity compare "+report)
+	assert.Regexp(t, `(?m)^observé       `, r.out)
+
+	english, other := newBench(t), strings.Replace(mustRead(t, report), `"status": "401`, `"status": "499`, 1)
+	changed := b.file(t, "other.json", other)
+	want, have := english.run(t, "fidelity", "compare", report, "--json"), b.run(t, "fidelity", "compare", report, "--json")
+	assert.Equal(t, want.out, have.out, "programs read it")
+	r = b.run(t, "fidelity", "compare", report, "--against", changed)
+	assert.Contains(t, unwrapped(r.out), "Le rapport est celui d'un serveur de cette machine, et ne dit rien du bac à sable.")
+	assert.Regexp(t, `Identiques : \d+ ; différentes : \d+ ; sans résultat : 0 ; non jouées : \d+\.`, unwrapped(r.out))
+	assert.Regexp(t, `(?m)^non joué      `, r.out)
+	assert.Contains(t, unwrapped(r.out), "propre au serveur simulé : ses comptes et son horloge")
+	assert.NotRegexp(t, `(?m)^(?:agrees|not played|DIFFERS)`, r.out)
+}
+
+// TestHelpOfNoCommandIsRefused says what "intram help" was asked about, in French too.
+func TestHelpOfNoCommandIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, b := range []*bench{newBench(t), inFrench(t)} {
+		for _, args := range [][]string{{"help", "nothing"}, {"help", "payouts", "nothing"}} {
+			r := b.run(t, args...)
+			assert.Equal(t, exitUsage, r.code, r.out)
+			assert.Empty(t, r.out)
+			words := `has no command "nothing"`
+			if b.env["LANG"] != "" {
+				words = `n'a pas de commande "nothing"`
+			}
+			assert.Contains(t, unwrapped(r.err), words)
+			assert.NotContains(t, r.err, "help topic")
+		}
+		assert.NotEmpty(t, b.ok(t, "help", "payouts", "list"))
+	}
 }

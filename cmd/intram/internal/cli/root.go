@@ -155,13 +155,37 @@ to the fake that "intram serve" runs.
 		a.balanceCommand(), a.payoutsCommand(), a.paymentRequestsCommand(), a.refundsCommand(),
 		a.transactionsCommand(), a.operationsCommand(), a.webhooksCommand(), a.payinCommand(), a.callCommand(),
 		a.eventsCommand(), a.jobsCommand(), a.fidelityCommand(),
-		serve.Command(), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
+		serve.Command(a.lang), a.signCommand(), a.verifyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand(), a.manCommand(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
+	helpOfCommands(root)
 	locale.Localise(root, a.lang)
 	tidyHelp(root)
 	return root
+}
+
+// helpOfCommands has "intram help" refuse what is no command as the command itself does,
+// instead of printing the help of something else.
+func helpOfCommands(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "help" {
+			continue
+		}
+		help := cmd.Run
+		cmd.Run = nil
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if err := noSuchCommand(about, rest); err != nil {
+				return err
+			}
+			help(cmd, args)
+			return nil
+		}
+	}
 }
 
 // language returns the language of a command line: that of --lang, or of INTRAM_LANG, or

@@ -1,8 +1,9 @@
 package cli
 
 import (
-	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -82,7 +83,7 @@ The exit status is 0 when the signature is good, and 2 when it is not.`,
 				break
 			}
 		}
-		return a.printVerdict(verdict, "delivery")
+		return a.printVerdict(verdict, ofDelivery)
 	}
 	return a.prints(cmd)
 }
@@ -136,6 +137,12 @@ func (a *app) judgedAt(at string) (time.Time, error) {
 	return t, nil
 }
 
+// What a signature is of.
+const (
+	ofDelivery = "delivery"
+	ofRequest  = "request"
+)
+
 // printVerdict prints the result, and ends with its exit status.
 func (a *app) printVerdict(v *signature.Verdict, what string) error {
 	if a.asJSON {
@@ -160,13 +167,16 @@ func (a *app) sayVerdict(v *signature.Verdict, what string) {
 		a.say("The %s is refused:", what)
 	}
 	for _, f := range v.Findings {
-		if a.lang == intram.French && locale.HasFinding(f.ID) {
+		// A receiver did not sign: what is found by the same ID in a request has other
+		// advice.
+		if a.lang == intram.French && what == ofRequest && locale.HasFinding(f.ID) {
 			a.sayItem(locale.Finding(a.lang, f))
 			continue
 		}
-		first, rest := f.What[:1], f.What[1:]
-		a.sayItem(strings.ToUpper(first) + rest + ".")
-		a.sayMoreOfItem(f.Fix)
+		found := a.inLanguage(f.What)
+		first, size := utf8.DecodeRuneInString(found)
+		a.sayItem(string(unicode.ToUpper(first)) + found[size:] + ".")
+		a.sayMoreOfItem(a.inLanguage(f.Fix))
 	}
 	if !v.Explained {
 		a.say("None of the known mistakes, alone or together, gives the signature that was sent.")

@@ -342,8 +342,8 @@ le client y paie.`,
 	"intram payment-requests wait": {
 		Of:    "e1e1d12b",
 		Short: "Attendre que la page de paiement soit prête",
-		Long: `Attendre que la page de paiement soit prête, quelle que soit l'issue. Le code de sortie l'indique : 0 si la demande a réussi, 4 si elle
-a échoué, 5 si elle n'était pas encore terminée.`,
+		Long: `Attendre que la page de paiement soit prête, quelle que soit l'issue : à ce moment, rien n'est encore payé, le client paie ensuite sur
+cette page. Le code de sortie indique l'issue : 0 si la page est prête, 4 si la demande a échoué, 5 si elle n'était pas encore terminée.`,
 	},
 	"intram payouts": {
 		Of:    "d6ff89f9",

@@ -303,7 +303,7 @@ var frenchMessages = map[string]string{ //nolint:gosec // sentences, not secrets
 	"the secret key (sk_…)":                                         "la clé secrète (sk_…)",
 	"the subscription's own secret (whsec_…)":                       "le secret de l'abonnement (whsec_…)",
 	"a credential of payin sessions":                                "un identifiant des sessions payin",
-	"the secret of payin notifications, which is set in the portal": "le secret des notifications payin, défini dans le portail",
+	"the secret of payin notifications, which is set in the portal": "le secret des notifications payin, défini dans le tableau de bord d'Intram",
 	"is empty":                               "est vide",
 	"is UTF-16 text: save the file as UTF-8": "est du texte UTF-16 : enregistrez le fichier en UTF-8",
 	"begins with a byte order mark (BOM): save the file as UTF-8 without one":                                            "commence par une marque d'ordre des octets (BOM) : enregistrez le fichier en UTF-8 sans elle",

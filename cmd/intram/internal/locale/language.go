@@ -67,20 +67,19 @@ func (f *Flag) Set(value string) error {
 }
 
 // FromArgs returns what a command line says with --lang, before it is read: the help is
-// made in its language. A value that is no language is left to the reading.
-func FromArgs(args []string) (intram.Language, bool) {
-	for i, arg := range args {
-		if arg == "--" {
-			break
+// made in its language. The last one counts, as when it is read. A value that is no
+// language is left to the reading.
+func FromArgs(args []string) (language intram.Language, found bool) {
+	for len(args) > 0 && args[0] != "--" {
+		value, isLang := strings.CutPrefix(args[0], "--lang=")
+		if args[0] == "--lang" && len(args) > 1 {
+			value, isLang, args = args[1], true, args[1:]
 		}
-		value, found := strings.CutPrefix(arg, "--lang=")
-		if arg == "--lang" && i+1 < len(args) {
-			value, found = args[i+1], true
-		}
-		if found {
-			language, err := Parse(value)
-			return language, err == nil
+		args = args[1:]
+		if isLang {
+			one, err := Parse(value)
+			language, found = one, err == nil
 		}
 	}
-	return "", false
+	return language, found
 }

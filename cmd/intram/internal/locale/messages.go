@@ -68,7 +68,9 @@ func respace(text string) string { return phrases.In(string(intram.French)).Resp
 var catalogue = sync.OnceValue(func() map[string]string {
 	all := maps.Clone(frenchMessages)
 	maps.Copy(all, frenchFiles)
-	maps.Copy(all, frenchDoctor)
+	for _, more := range []map[string]string{frenchDoctor, frenchDeliveries, frenchFidelity, frenchServe} {
+		maps.Copy(all, more)
+	}
 	return all
 })
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/intram/intram-go/cmd/intram/internal/locale"
 	"github.com/intram/intram-go/cmd/intram/internal/serve/dashboard"
 )
 
@@ -13,19 +14,24 @@ func (s *server) banner() string {
 	m := s.core.Merchant()
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	// What a person reads is in the language of the run. Addresses and keys stay as they
+	// are, since scripts look for their lines.
+	say := func(format string, args ...any) {
+		b.WriteString(locale.Message(s.lang, fmt.Sprintf(format, args...)) + "\n")
+	}
 	line("The Intram merchant API, on this machine: %s", s.url)
 	line("Dashboard: %s%s", s.url, dashboard.Path)
 	switch {
 	case s.resumed:
-		line("State: %s, continued", s.store.path)
+		say("State: %s, continued", s.store.path)
 	case s.store != nil:
-		line("State: %s", s.store.path)
+		say("State: %s", s.store.path)
 	}
 	if s.clock == clockFrozen {
-		line("The clock is frozen at %s until you advance it.", s.core.Clock().Now().Format("2006-01-02T15:04:05.000Z"))
+		say("The clock is frozen at %s until you advance it.", s.core.Clock().Now().Format("2006-01-02T15:04:05.000Z"))
 	}
 	if names := s.presets.Names(); len(names) > 0 {
-		line("Faults: %s", strings.Join(names, ", "))
+		say("Faults: %s", strings.Join(names, ", "))
 	}
 	if s.certFile != "" {
 		line("Certificate: %s", s.certFile)
@@ -45,22 +51,22 @@ func (s *server) banner() string {
 	if s.payin == payinFirst {
 		line("                     account %s", m.LivePayin.AccountID)
 	}
-	s.bannerForward(line)
+	s.bannerForward(line, say)
 	line("")
-	line("A signed call, to paste:")
+	say("A signed call, to paste:")
 	line("")
 	b.WriteString(s.curl())
 	line("")
-	line("Stop with Ctrl-C.")
+	say("Stop with Ctrl-C.")
 	return b.String()
 }
 
-func (s *server) bannerForward(line func(string, ...any)) {
+func (s *server) bannerForward(line, say func(string, ...any)) {
 	if s.forwardTo == "" {
 		return
 	}
 	line("")
-	line("Webhooks go to %s", s.forwardTo)
+	say("Webhooks go to %s", s.forwardTo)
 	for _, environment := range []string{"sandbox", "live"} {
 		if sub, ok := s.forwarded(environment, false); ok {
 			line("  %-8s secret %s (payins too)", environment, sub.Secret)

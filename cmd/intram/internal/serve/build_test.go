@@ -85,7 +85,7 @@ func TestOneCommandServesFromAFreshClone(t *testing.T) {
 // a terminal does: the whole group of processes.
 func stop(t *testing.T, command *exec.Cmd) error {
 	t.Helper()
-	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "GOWORK=auto", "GOFLAGS=", "GOCACHE="+goCache(t))
+	command.Env = append(os.Environ(), "INTRAM_LANG=en", "XDG_CACHE_HOME="+t.TempDir(), "GOWORK=auto", "GOFLAGS=", "GOCACHE="+goCache(t))
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdout, err := command.StdoutPipe()
 	require.NoError(t, err)

@@ -10,13 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/cmd/intram/internal/local"
 	"github.com/intram/intram-go/cmd/intram/internal/serve/preset"
 )
 
-// Command is "intram serve".
-func Command() *cobra.Command {
-	var o options
+// Command is "intram serve", whose lines for people are in a language.
+func Command(lang intram.Language) *cobra.Command {
+	o := options{lang: lang}
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the merchant API on this machine, with a dashboard",

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	intram "github.com/intram/intram-go"
 	"github.com/intram/intram-go/internal/mockapi"
 )
 
@@ -36,6 +37,7 @@ type options struct {
 	faults      []string
 	balances    []string
 	out         io.Writer
+	lang        intram.Language
 }
 
 // check refuses what cannot work, naming the flag.

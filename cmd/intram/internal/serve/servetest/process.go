@@ -50,7 +50,7 @@ func TryStart(t *testing.T, cache string, args ...string) (*Process, error) {
 	}
 	p := &Process{t: t, Cache: cache, Stderr: &bytes.Buffer{}, drained: make(chan struct{})}
 	p.Command = exec.CommandContext(context.WithoutCancel(t.Context()), self, args...) //nolint:gosec // the test itself
-	p.Command.Env = append(os.Environ(), playServe+"=1", "XDG_CACHE_HOME="+cache, "HOME="+cache)
+	p.Command.Env = append(os.Environ(), playServe+"=1", "INTRAM_LANG=en", "XDG_CACHE_HOME="+cache, "HOME="+cache)
 	p.Command.Stderr = p.Stderr
 	stdout, err := p.Command.StdoutPipe()
 	require.NoError(t, err)
