@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	intram "github.com/intram/intram-go"
 )
 
 // playServe is set in the environment of a test binary that is to be "intram serve".
@@ -19,11 +21,11 @@ const playServe = "INTRAM_TEST_PLAY_SERVE"
 
 // Main runs the tests, or the command in a process that [Start] has started. It is for
 // TestMain, so that tests have a real process to stop and to kill.
-func Main(m *testing.M, newCommand func() *cobra.Command) {
+func Main(m *testing.M, newCommand func(intram.Language) *cobra.Command) {
 	if os.Getenv(playServe) == "" {
 		os.Exit(m.Run())
 	}
-	command := newCommand()
+	command := newCommand(intram.English)
 	command.SilenceUsage, command.SilenceErrors = true, true
 	if err := command.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "intram:", err)
