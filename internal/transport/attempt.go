@@ -27,13 +27,12 @@ var ErrResponseTooLarge = redact.Sentinel(fmt.Sprintf("response larger than %d M
 type record struct {
 	context.Context //nolint:containedctx // the caller's: the record ends with the call
 
-	call        Call
-	url         url.URL
-	key         [1]string // its idempotency key, as a header's value
-	maxAttempts int
-	attempts    int
-	charged     int // attempts that count towards maxAttempts: see verdict.free
-	last        verdict
+	call     Call
+	url      url.URL
+	key      [1]string // its idempotency key, as a header's value
+	attempts int
+	charged  int // attempts that count towards maxAttempts: see verdict.free
+	last     verdict
 
 	// The last complete response.
 	status     int
@@ -41,22 +40,21 @@ type record struct {
 	body       []byte
 	retryAfter time.Duration
 	word       Word
-	decided    bool // it says what was done, finally
 
 	err       error
 	wait      time.Duration
 	stoppedBy string
 
-	corrected bool // the clock's offset was learned from one of the responses
-	reread    bool // the query was signed in another way after a refusal
-
-	signer  Signer // of the last attempt
-	renewed bool   // new keys were asked for
+	signer Signer // of the last attempt
 
 	open *openAttempt // for the hooks; nil without them, and between attempts
 
-	sent    bool // an attempt may have put bytes on the wire
-	inDoubt bool // an attempt may have been executed, and had no response
+	sent      bool // an attempt may have put bytes on the wire
+	inDoubt   bool // an attempt may have been executed, and had no response
+	corrected bool // the clock's offset was learned from one of the responses
+	reread    bool // the query was signed in another way after a refusal
+	decided   bool // it says what was done, finally
+	renewed   bool // new keys were asked for
 }
 
 type recordKey struct{}

@@ -54,7 +54,7 @@ func (c *Client) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 		return true, nil
 	}
 	rec.charged++
-	if !rec.last.retry || rec.charged >= rec.maxAttempts {
+	if !rec.last.retry || rec.charged >= rec.call.MaxAttempts {
 		return false, nil
 	}
 	rec.wait = c.backoff(rec.attempts)

@@ -223,10 +223,10 @@ type Result struct {
 func (c *Client) Do(ctx context.Context, call *Call) Result {
 	rec := &record{
 		Context: ctx, call: *call, url: *c.cfg.BaseURL, key: [1]string{call.IdempotencyKey},
-		maxAttempts: call.MaxAttempts, inDoubt: call.Resumed,
+		inDoubt: call.Resumed,
 	}
-	if rec.maxAttempts <= 0 {
-		rec.maxAttempts = c.cfg.MaxAttempts
+	if rec.call.MaxAttempts <= 0 {
+		rec.call.MaxAttempts = c.cfg.MaxAttempts
 	}
 	rec.url.Path, rec.url.RawPath = joinPath(c.cfg.BaseURL, call.Path)
 	rec.url.RawQuery = call.Query
