@@ -441,8 +441,7 @@ func WithAppInfo(name, version string) ClientOption {
 		if version != "" {
 			product += "/" + version
 		}
-		token := func(c byte) bool { return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 }
-		if !allOf(name, token) || !allOf(version, token) || name == "" {
+		if !transport.IsToken(name) || version != "" && !transport.IsToken(version) {
 			return errors.New("WithAppInfo: name must be one word of letters, digits, - and ., and version likewise or empty")
 		}
 		cfg.userAgent = userAgent() + " " + product

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,7 +114,7 @@ const maxHookHeaders, maxHookHeaderBytes = 32, 12 << 10
 // addHeaders adds the hook's headers to an attempt's own.
 func (a *attempter) addHeaders(ctx context.Context, own, added http.Header) {
 	n, size := 0, 0
-	for _, name := range sortedNames(added) {
+	for _, name := range slices.Sorted(maps.Keys(added)) {
 		values := added[name]
 		name = http.CanonicalHeaderKey(name)
 		_, taken := own[name]
@@ -130,15 +131,6 @@ func (a *attempter) addHeaders(ctx context.Context, own, added http.Header) {
 			own[name] = slices.Clone(values) // the hook may keep its own
 		}
 	}
-}
-
-func sortedNames(h http.Header) []string {
-	names := make([]string, 0, len(h))
-	for name := range h {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // leftOut logs the first header that was left out.
@@ -166,20 +158,20 @@ func reserved(name, keyHeader string) bool {
 			return true
 		}
 	}
-	return reservedNames[name] || name == keyHeader || !validName(name)
+	return reservedNames[name] || name == keyHeader || !IsToken(name)
 }
 
-// validName reports whether a name is a token (RFC 9110, 5.6.2). net/http refuses a
-// request with any other.
-func validName(name string) bool {
-	for i := range len(name) {
-		c := name[i]
+// IsToken reports whether text is a token (RFC 9110, 5.6.2). net/http refuses a request
+// with a header of any other name.
+func IsToken(text string) bool {
+	for i := range len(text) {
+		c := text[i]
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
-	return name != ""
+	return text != ""
 }
 
 // validValue reports whether a value is visible ASCII, spaces and tabs. Other bytes may
