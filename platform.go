@@ -103,10 +103,9 @@ type Platform struct {
 	pollRate    int
 	clock       Clock
 	httpClient  *http.Client
-	done        chan struct{} // closed by Close
+	done        chan struct{} // closed by Close, which holds mu
 
 	mu        sync.Mutex
-	closed    bool
 	hosts     map[string]*platformHost
 	merchants map[string]*platformMerchant
 	kept      list.List // of *platformMerchant: those with a kept client, the last used one first
@@ -248,8 +247,8 @@ func (p *Platform) Merchant(ctx context.Context, merchantID string) (_ *Client, 
 func (p *Platform) find(id string) (*platformMerchant, *Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return nil, nil, ErrPlatformClosed
+	if err := p.closedError(); err != nil {
+		return nil, nil, err
 	}
 	m := p.merchants[id]
 	if m != nil {
@@ -291,8 +290,8 @@ func (p *Platform) finish(m *platformMerchant, client *Client, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(m.made)
-	if err == nil && p.closed {
-		err = ErrPlatformClosed
+	if err == nil {
+		err = p.closedError()
 	}
 	if err != nil {
 		m.err = err
@@ -419,11 +418,10 @@ func (p *Platform) closedError() error {
 // responds 503 from then on. To close again does nothing.
 func (p *Platform) Close() error {
 	p.mu.Lock()
-	if p.closed {
+	if isClosed(p.done) {
 		p.mu.Unlock()
 		return nil
 	}
-	p.closed = true
 	close(p.done)
 	clients := make([]*Client, 0, len(p.merchants))
 	for _, m := range p.merchants {
