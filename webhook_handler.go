@@ -740,14 +740,8 @@ func (in *intake) release(ctx context.Context, event *Event, claim Claim) {
 	}
 }
 
-// panicked makes an error of what a function panicked with. Only the runtime's own words
-// are shown: the rest may be anything, a customer's name included.
-func panicked(value any) error {
-	if err, ok := value.(runtime.Error); ok {
-		return redact.Wrap("intram: webhook: the function panicked", err)
-	}
-	return redact.Sentinel(fmt.Sprintf("intram: webhook: the function panicked with a %T", value))
-}
+// panicked makes an error of what a function panicked with.
+func panicked(value any) error { return redact.Panicked("intram: webhook: the function", value) }
 
 // log writes a line about an event: what happened to what, and nothing of the data. The
 // delivery id and the attempt are not signed.

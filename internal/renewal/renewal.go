@@ -6,7 +6,6 @@ package renewal
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,7 +91,7 @@ func (s *Source[T]) begin(ctx context.Context) *flight[T] {
 		f.err = errExited
 		defer func() {
 			if value := recover(); value != nil {
-				f.err = panicked(value)
+				f.err = redact.Panicked("the function", value)
 			}
 			s.end(f)
 			cancel()
@@ -119,12 +118,3 @@ func (s *Source[T]) end(f *flight[T]) {
 }
 
 var errExited = redact.Sentinel("the function ended its goroutine instead of returning")
-
-// panicked makes an error of a panic. Only the runtime's own words are shown: the rest
-// may be a secret.
-func panicked(value any) error {
-	if err, ok := value.(runtime.Error); ok {
-		return redact.Wrap("the function panicked", err)
-	}
-	return redact.Sentinel(fmt.Sprintf("the function panicked with a %T", value))
-}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
+
+	"github.com/intram/intram-go/internal/redact"
 )
 
 // longestLimit bounds the wait for [Config].Limit, for calls whose context has no
@@ -59,12 +60,8 @@ func (c *Client) askLimiter(ctx context.Context, call *Call) error {
 	go func() {
 		err := errLimiterExited
 		defer func() {
-			switch value := recover().(type) {
-			case nil:
-			case runtime.Error:
-				err = fmt.Errorf("it panicked: %w", value)
-			default:
-				err = fmt.Errorf("it panicked with a %T", value)
+			if value := recover(); value != nil {
+				err = redact.Panicked("it", value)
 			}
 			ended <- err
 		}()

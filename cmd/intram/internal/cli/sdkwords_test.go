@@ -26,8 +26,9 @@ var goAdvice = regexp.MustCompile(`\b(intram|errors|http|context|sql)\.[A-Z]|\b(
 	`|\b(Resume|Prepare|Unwrap)\b|%T|\bnil\b|\b(public|secret)Key\b`)
 
 // notOfTheCommand are parts of the SDK that the command does not use: handlers and
-// verifiers of webhooks, platforms, limiters, and amounts in databases.
-var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|platform\w*|limit|redact|amount)\.go$`)
+// verifiers of webhooks, platforms, limiters, functions that panic, and amounts in
+// databases.
+var notOfTheCommand = regexp.MustCompile(`(^|/)(webhook_\w+|platform\w*|limit|panicked|redact|amount)\.go$`)
 
 // unreachable are texts for programs that give nil, or call what the command does not
 // call.
