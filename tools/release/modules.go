@@ -27,7 +27,8 @@ type lists struct{ published, private []string }
 // ours are the lists of this repository.
 var ours = lists{
 	published: []string{".", "batch", "cmd/intram", "inbox/pginbox", "inbox/redisinbox", "inbox/sqlinbox", "intramriver", "limit/redislimit", "otelintram"},
-	// The two examples are read and copied, the rest are checks, measurements and the site.
+	// The two examples are read and copied, the rest are checks, measurements and the
+	// site.
 	private: []string{"bench", "docs/routers", "examples/shop", "intramriver/example", "site"},
 }
 
